@@ -1,0 +1,27 @@
+//! A value that never shows itself.
+
+use core::fmt;
+
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// A token, a key or a password: cleared from memory when dropped, and hidden from every `Debug`.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct Secret<T: Zeroize>(T);
+
+impl<T: Zeroize> Secret<T> {
+    /// Hides `value`.
+    pub const fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The value itself; the name of this method marks every place that touches it.
+    pub const fn expose(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Zeroize> fmt::Debug for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}

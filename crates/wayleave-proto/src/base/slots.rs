@@ -1,0 +1,159 @@
+//! A table whose keys are never reused by mistake.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+/// A key of [`Slots`]: a place and how often it has been given out.
+pub trait Key: Copy + Ord + fmt::Debug {
+    /// Makes the key of place `index` in its `generation`.
+    fn from_parts(index: u32, generation: u32) -> Self;
+    /// The place.
+    fn index(self) -> u32;
+    /// How often the place was given out before.
+    fn generation(self) -> u32;
+}
+
+/// Declares newtype keys of [`Slots`].
+macro_rules! key {
+    ($(#[$doc:meta])* $name:ident, $letter:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name { index: u32, generation: u32 }
+
+        impl $crate::base::Key for $name {
+            fn from_parts(index: u32, generation: u32) -> Self { Self { index, generation } }
+            fn index(self) -> u32 { self.index }
+            fn generation(self) -> u32 { self.generation }
+        }
+
+        impl $name {
+            /// One number that is never given out twice in the life of a machine.
+            pub const fn as_u64(self) -> u64 { (self.generation as u64) << 32 | self.index as u64 }
+
+            /// Takes back what [`Self::as_u64`] gave.
+            pub const fn from_u64(value: u64) -> Self {
+                Self { index: value as u32, generation: (value >> 32) as u32 }
+            }
+        }
+
+        impl core::fmt::Debug for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                core::fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl core::fmt::Display for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                if self.generation == 0 {
+                    write!(f, concat!($letter, "{}"), self.index)
+                } else {
+                    write!(f, concat!($letter, "{}.{}"), self.index, self.generation)
+                }
+            }
+        }
+    };
+}
+pub(crate) use key;
+
+/// A table of `T` that gives out its own keys.
+///
+/// A key whose entry was removed finds nothing, for ever: the place is given out again with the next generation.
+#[derive(Clone)]
+pub struct Slots<K, T> {
+    entries: Vec<Entry<T>>,
+    free: Vec<u32>,
+    len: usize,
+    key: PhantomData<K>,
+}
+
+#[derive(Clone)]
+struct Entry<T> {
+    generation: u32,
+    value: Option<T>,
+}
+
+impl<K: Key, T> Slots<K, T> {
+    /// An empty table; it allocates nothing.
+    pub const fn new() -> Self {
+        Self { entries: Vec::new(), free: Vec::new(), len: 0, key: PhantomData }
+    }
+
+    /// How many entries there are.
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is no entry.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Stores `value` and returns its key.
+    pub fn insert(&mut self, value: T) -> K {
+        self.len += 1;
+        if let Some(index) = self.free.pop()
+            && let Some(entry) = self.entries.get_mut(index as usize)
+        {
+            entry.value = Some(value);
+            return K::from_parts(index, entry.generation);
+        }
+        let index = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+        self.entries.push(Entry { generation: 0, value: Some(value) });
+        K::from_parts(index, 0)
+    }
+
+    /// The entry of `key`.
+    pub fn get(&self, key: K) -> Option<&T> {
+        let entry = self.entries.get(key.index() as usize)?;
+        if entry.generation == key.generation() { entry.value.as_ref() } else { None }
+    }
+
+    /// The entry of `key`, to change.
+    pub fn get_mut(&mut self, key: K) -> Option<&mut T> {
+        let entry = self.entries.get_mut(key.index() as usize)?;
+        if entry.generation == key.generation() { entry.value.as_mut() } else { None }
+    }
+
+    /// Whether `key` has an entry.
+    pub fn contains(&self, key: K) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// Removes the entry of `key`.
+    pub fn remove(&mut self, key: K) -> Option<T> {
+        let entry = self.entries.get_mut(key.index() as usize)?;
+        if entry.generation != key.generation() {
+            return None;
+        }
+        let value = entry.value.take()?;
+        entry.generation = entry.generation.wrapping_add(1);
+        self.free.push(key.index());
+        self.len -= 1;
+        Some(value)
+    }
+
+    /// All entries, in the order of their places.
+    pub fn iter(&self) -> impl Iterator<Item = (K, &T)> {
+        self.entries.iter().enumerate().filter_map(|(index, entry)| {
+            let key = K::from_parts(u32::try_from(index).ok()?, entry.generation);
+            entry.value.as_ref().map(|value| (key, value))
+        })
+    }
+
+    /// All keys, in the order of their places.
+    pub fn keys(&self) -> Vec<K> {
+        self.iter().map(|(key, _)| key).collect()
+    }
+}
+
+impl<K: Key, T> Default for Slots<K, T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<K: Key, T: fmt::Debug> fmt::Debug for Slots<K, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}

@@ -1,0 +1,91 @@
+use core::time::Duration;
+
+use super::{Clock, Host, Instant, Secret, Seed, Slots, Target, TargetError, Timers, UnixTime};
+use crate::net::SocketId as TestId;
+
+#[test]
+fn a_removed_key_never_finds_its_successor() {
+    let mut slots: Slots<TestId, &str> = Slots::new();
+    let first = slots.insert("first");
+    assert_eq!(slots.remove(first), Some("first"));
+    let second = slots.insert("second");
+    assert_eq!(slots.get(first), None);
+    assert_eq!(slots.remove(first), None);
+    assert_eq!(slots.get(second), Some(&"second"));
+    assert_eq!(TestId::from_u64(second.as_u64()), second);
+    assert_eq!((slots.len(), first.to_string(), second.to_string()), (1, "s0".into(), "s0.1".into()));
+}
+
+#[test]
+fn timers_come_due_in_order_and_are_replaced() {
+    let mut timers = Timers::new();
+    timers.set('b', Some(Instant::from_millis(2)));
+    timers.set('a', Some(Instant::from_millis(9)));
+    timers.set('a', Some(Instant::from_millis(1)));
+    timers.set('c', Some(Instant::from_millis(3)));
+    timers.set('c', None);
+    assert_eq!(timers.next(), Some(Instant::from_millis(1)));
+    assert_eq!(timers.pop_due(Instant::ZERO), None);
+    assert_eq!(timers.pop_due(Instant::from_millis(5)), Some('a'));
+    assert_eq!(timers.pop_due(Instant::from_millis(5)), Some('b'));
+    assert_eq!(timers.pop_due(Instant::from_millis(5)), None);
+    assert!(timers.is_empty());
+}
+
+#[test]
+fn streams_of_a_seed_repeat_and_differ_by_label() {
+    let seed = Seed::new([7; 32]);
+    assert_eq!(seed.stream("a").next(), seed.stream("a").next());
+    assert_ne!(seed.stream("a").next(), seed.stream("b").next());
+    let mut rng = seed.stream("a");
+    assert!((0..1000).all(|_| rng.below(10) < 10));
+    assert_eq!(rng.below(0), 0);
+}
+
+#[test]
+fn the_clock_converts_both_ways_and_saturates() {
+    let clock = Clock::new(Instant::from_millis(500), UnixTime::from_secs(1_000));
+    let now = Instant::from_millis(1_500);
+    assert_eq!(clock.unix(now), UnixTime::from_secs(1_001));
+    assert_eq!(clock.instant(now, UnixTime::from_secs(1_003)), Instant::from_millis(3_500));
+    assert_eq!(clock.instant(now, UnixTime::from_secs(5)), now);
+    assert_eq!(Instant::from_nanos(u64::MAX) + Duration::from_secs(1), Instant::from_nanos(u64::MAX));
+    assert_eq!(Instant::ZERO.since(now), Duration::ZERO);
+}
+
+#[test]
+fn a_secret_does_not_show_itself() {
+    assert_eq!(format!("{:?}", Secret::new(String::from("hunter2"))), "[secret]");
+}
+
+#[test]
+fn targets_are_read_strictly() {
+    for text in
+        ["a.example:443", "192.0.2.1:1", "[2001:db8::1]:65535", "x_y-z:80", "127.1:80", "0x7f000001:80"]
+    {
+        assert_eq!(text.parse::<Target>().map(|target| target.to_string()), Ok(text.into()));
+    }
+    assert_eq!("A.Example.:80".parse::<Target>().unwrap().to_string(), "a.example:80");
+    assert!(matches!("127.1:80".parse::<Target>().unwrap().host, Host::Name(_)), "a short form is a name");
+    let long = format!("{}:1", "a.".repeat(128));
+    for (text, error) in [
+        ("a.example", TargetError::NoPort),
+        ("a.example:", TargetError::NoPort),
+        ("a.example:0", TargetError::Port),
+        ("a.example:65536", TargetError::Port),
+        ("a.example:4294967739", TargetError::Port),
+        ("a.example:+80", TargetError::Port),
+        ("a.example:0x50", TargetError::Port),
+        ("2001:db8::1:443", TargetError::Brackets),
+        ("[2001:db8::1:443", TargetError::Host),
+        ("[fe80::1%eth0]:443", TargetError::Host),
+        ("[192.0.2.1]:443", TargetError::Host),
+        (":443", TargetError::Host),
+        ("a..b:443", TargetError::Host),
+        ("a b:443", TargetError::Host),
+        ("user@a:443", TargetError::Host),
+        (long.as_str(), TargetError::Host),
+    ] {
+        assert_eq!(text.parse::<Target>(), Err(error), "{text}");
+    }
+}

@@ -1,0 +1,1 @@
+//! The client: the embedded side, which decides routes and opens flows.

@@ -1,0 +1,1 @@
+//! The wire formats, each a pure function of bytes. Nothing here knows a state or a clock.

@@ -1,0 +1,1 @@
+//! What the user writes, with defaults, bounds and the check that makes it valid.

@@ -1,0 +1,109 @@
+//! The boundary: every top machine is driven by the same few verbs, so one loop drives them all.
+
+use core::net::{IpAddr, SocketAddr};
+
+use crate::base::{Instant, Name, key};
+use crate::error::IoFailed;
+
+key! {
+    /// One socket or one look-up of the outside world, chosen by the machine and never given out twice.
+    SocketId, "s"
+}
+
+/// A request of a machine to its adapter, or something that the embedder should know.
+///
+/// `E` is what the machine tells its embedder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output<E> {
+    /// Look up `name`; answer once with [`Machine::handle_resolved`].
+    Resolve {
+        /// The look-up.
+        id: SocketId,
+        /// The name.
+        name: Name,
+    },
+    /// Open a TCP connection; answer once with [`Machine::handle_opened`] or [`Machine::handle_failed`].
+    Dial {
+        /// The connection.
+        id: SocketId,
+        /// Exactly where to.
+        address: SocketAddr,
+    },
+    /// Open a UDP socket connected to `address`, with the don't-fragment bit where the platform has it; answer once
+    /// with [`Machine::handle_opened`] or [`Machine::handle_failed`].
+    Bind {
+        /// The socket.
+        id: SocketId,
+        /// The only address to send to and to receive from.
+        address: SocketAddr,
+    },
+    /// There is something to send: write what [`Machine::pending`] lends whenever the socket takes it, until that
+    /// is empty. On a UDP socket each slice is one datagram.
+    Pending(SocketId),
+    /// Do not read from this socket until [`Output::ReadResume`].
+    ReadPause(SocketId),
+    /// Read from this socket again.
+    ReadResume(SocketId),
+    /// Write what is pending, then end the sending half of this TCP connection.
+    Finish(SocketId),
+    /// Close this socket, or forget this look-up, at once; the id is not used again by either side.
+    Close {
+        /// The socket or look-up.
+        id: SocketId,
+        /// Whether a TCP connection should end with a reset, so that the other side knows bytes were lost.
+        reset: bool,
+    },
+    /// Something for the embedder.
+    Event(E),
+}
+
+/// What an adapter drives.
+///
+/// Call any `handle_` method when something happened, then [`poll_output`](Self::poll_output) until it returns
+/// `None`, then sleep until [`poll_timeout`](Self::poll_timeout) or the next happening. Two inputs without a drain
+/// between them are legal. A `now` that is older than an earlier one counts as the latest. An id that the machine
+/// does not know (any more) is ignored.
+///
+/// Sending: after [`Output::Pending`] the adapter asks for [`pending`](Self::pending) and reports how much the
+/// socket took with [`handle_written`](Self::handle_written), so a partial write costs nothing.
+///
+/// Receiving: the adapter lends what it read to [`handle_received`](Self::handle_received). Reads of up to 64 KiB
+/// that were under way when [`Output::ReadPause`] came are still accepted.
+pub trait Machine {
+    /// What the machine tells its embedder.
+    type Event;
+
+    /// The next request or event, `None` when there is nothing more to do.
+    fn poll_output(&mut self) -> Option<Output<Self::Event>>;
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) if nothing happens before.
+    fn poll_timeout(&self) -> Option<Instant>;
+
+    /// Lets time pass. Early and repeated calls do nothing.
+    fn handle_timeout(&mut self, now: Instant);
+
+    /// Answers [`Output::Resolve`]. An empty list counts as an unknown name.
+    fn handle_resolved(&mut self, now: Instant, id: SocketId, answer: Result<&[IpAddr], IoFailed>);
+
+    /// Answers [`Output::Dial`] or [`Output::Bind`]: the socket is open, `local` is its own address.
+    fn handle_opened(&mut self, now: Instant, id: SocketId, local: SocketAddr);
+
+    /// The socket could not be opened, or is broken: the adapter has closed it and forgets its id. The exception is an
+    /// open UDP socket, where it says that the target refused a datagram: that socket stays until the machine closes
+    /// it.
+    fn handle_failed(&mut self, now: Instant, id: SocketId, error: IoFailed);
+
+    /// Bytes of a TCP connection, or one datagram of a UDP socket. May be decrypted in place.
+    fn handle_received(&mut self, now: Instant, id: SocketId, data: &mut [u8]);
+
+    /// The other side of a TCP connection ended its sending half; no more bytes will come.
+    fn handle_finished(&mut self, now: Instant, id: SocketId);
+
+    /// What to send on this socket now: a run of bytes that is not empty, or one whole datagram that may be; `None`
+    /// when there is nothing.
+    fn pending(&mut self, now: Instant, id: SocketId) -> Option<&[u8]>;
+
+    /// The socket took `written` bytes of what [`pending`](Self::pending) lent; for a datagram any number means that
+    /// it is gone.
+    fn handle_written(&mut self, now: Instant, id: SocketId, written: usize);
+}

@@ -1,0 +1,1 @@
+//! The relay: the server side, which authenticates, checks policy and forwards.
