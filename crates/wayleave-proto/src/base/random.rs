@@ -44,7 +44,7 @@ pub struct Rng(ChaCha12Rng);
 
 impl Rng {
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0.next_u64()
     }
 
@@ -55,7 +55,7 @@ impl Rng {
 
     /// A number in `0..bound`; zero where `bound` is zero. The bias is below 2^-32 for bounds under 2^32.
     pub fn below(&mut self, bound: u64) -> u64 {
-        let product = u128::from(self.next()) * u128::from(bound);
+        let product = u128::from(self.draw()) * u128::from(bound);
         u64::try_from(product >> 64).unwrap_or(0)
     }
 }
