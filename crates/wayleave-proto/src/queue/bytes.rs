@@ -1,0 +1,56 @@
+//! Bytes of a stream that wait, in one piece.
+
+/// Bytes in the order they came, always lent as one slice.
+///
+/// It sets no bound of its own: whoever fills it asks [`len`](Self::len) first. A byte is moved at most once on
+/// average, and an empty queue holds no memory.
+#[derive(Clone, Debug, Default)]
+pub struct ByteQueue {
+    bytes: Vec<u8>,
+    /// How many bytes at the front of `bytes` are gone.
+    start: usize,
+}
+
+impl ByteQueue {
+    /// An empty queue.
+    pub const fn new() -> Self {
+        Self { bytes: Vec::new(), start: 0 }
+    }
+
+    /// Puts `bytes` at the end.
+    pub fn push(&mut self, bytes: &[u8]) {
+        if self.bytes.len().saturating_add(bytes.len()) > self.bytes.capacity() && self.start >= self.len() {
+            self.bytes.drain(..self.start);
+            self.start = 0;
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// All bytes that wait.
+    pub fn as_slice(&self) -> &[u8] {
+        self.bytes.get(self.start..).unwrap_or_default()
+    }
+
+    /// Takes `amount` bytes from the front; more than there are means all.
+    pub fn consume(&mut self, amount: usize) {
+        self.start = self.start.saturating_add(amount);
+        if self.start >= self.bytes.len() {
+            *self = Self::new();
+        }
+    }
+
+    /// How many bytes wait.
+    pub fn len(&self) -> usize {
+        self.bytes.len().saturating_sub(self.start)
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes of memory held, used or not.
+    pub fn held(&self) -> usize {
+        self.bytes.capacity()
+    }
+}

@@ -1,0 +1,172 @@
+//! Datagrams that wait, short and never old.
+
+use core::time::Duration;
+use std::collections::VecDeque;
+
+use crate::base::Instant;
+
+/// What a [`DatagramQueue`] may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DatagramLimits {
+    /// How many datagrams; 256 by default.
+    pub count: usize,
+    /// How many bytes of payload together; 256 KiB by default.
+    pub bytes: usize,
+    /// How long one may wait; 500 ms by default, because late media is worthless.
+    pub age: Duration,
+}
+
+impl Default for DatagramLimits {
+    fn default() -> Self {
+        Self { count: 256, bytes: 256 * 1024, age: Duration::from_millis(500) }
+    }
+}
+
+/// Datagrams in the order they came, bounded by count, bytes and age; the oldest make room for the new.
+///
+/// The payloads lie one after the other in one buffer, so a datagram costs no allocation in the steady state and is
+/// lent as it lies. The buffer grows to at most twice the limit of bytes and is given back when the queue is empty,
+/// but for two kilobytes.
+#[derive(Clone, Debug)]
+pub struct DatagramQueue {
+    limits: DatagramLimits,
+    entries: VecDeque<Entry>,
+    bytes: Vec<u8>,
+    /// How many bytes at the front of `bytes` are gone.
+    start: usize,
+    dropped: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    came: Instant,
+    len: usize,
+}
+
+impl DatagramQueue {
+    /// An empty queue.
+    pub const fn new(limits: DatagramLimits) -> Self {
+        Self { limits, entries: VecDeque::new(), bytes: Vec::new(), start: 0, dropped: 0 }
+    }
+
+    /// Puts a datagram at the end. What is too old goes first, then the oldest until there is room; a payload that
+    /// is larger than the whole queue may be is dropped itself.
+    pub fn push(&mut self, now: Instant, payload: &[u8]) {
+        self.expire(now);
+        if self.limits.count == 0 || payload.len() > self.limits.bytes {
+            self.dropped = self.dropped.saturating_add(1);
+            return;
+        }
+        while self.entries.len() >= self.limits.count
+            || self.live().saturating_add(payload.len()) > self.limits.bytes
+        {
+            self.drop_front();
+        }
+        self.make_room(payload.len());
+        self.bytes.extend_from_slice(payload);
+        self.entries.push_back(Entry { came: now, len: payload.len() });
+    }
+
+    /// The oldest datagram that is not too old; the ones that are go, and count as dropped.
+    pub fn front(&mut self, now: Instant) -> Option<&[u8]> {
+        self.expire(now);
+        self.iter().next()
+    }
+
+    /// Takes the oldest datagram away because it was sent.
+    pub fn pop(&mut self) {
+        let Some(entry) = self.entries.pop_front() else { return };
+        self.start = self.start.saturating_add(entry.len);
+        if self.entries.is_empty() {
+            self.start = 0;
+            self.bytes.clear();
+            self.bytes.shrink_to(KEPT_BYTES);
+            self.entries.shrink_to(KEPT_ENTRIES);
+        }
+    }
+
+    /// Drops what is too old at `now`.
+    pub fn expire(&mut self, now: Instant) {
+        while self.entries.front().is_some_and(|entry| now.since(entry.came) > self.limits.age) {
+            self.drop_front();
+        }
+    }
+
+    /// The datagrams, the oldest first, the ones that are too old included.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = self.bytes.get(self.start..).unwrap_or_default();
+        self.entries.iter().map_while(move |entry| {
+            let (payload, behind) = rest.split_at_checked(entry.len)?;
+            rest = behind;
+            Some(payload)
+        })
+    }
+
+    /// The datagrams from the front that together make at most `most_bytes` and `most_count`, for one record. None
+    /// where already the first is too large. Call [`expire`](Self::expire) before, and [`pop`](Self::pop) once for
+    /// each that was sent.
+    pub fn gather(&self, most_bytes: usize, most_count: usize) -> impl Iterator<Item = &[u8]> {
+        let mut left = most_bytes;
+        self.iter().take(most_count).map_while(move |payload| {
+            left = left.checked_sub(payload.len())?;
+            Some(payload)
+        })
+    }
+
+    /// How many datagrams wait.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How many datagrams were dropped since the queue was made, for age, for room or for size.
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Bytes of memory held, used or not.
+    pub fn held(&self) -> usize {
+        self.bytes.capacity().saturating_add(self.entries.capacity().saturating_mul(size_of::<Entry>()))
+    }
+
+    /// Bytes of payload that wait.
+    fn live(&self) -> usize {
+        self.bytes.len().saturating_sub(self.start)
+    }
+
+    fn drop_front(&mut self) {
+        self.pop();
+        self.dropped = self.dropped.saturating_add(1);
+    }
+
+    /// Makes room for `more` bytes. The payloads move to the front only when at least as many bytes are gone as wait,
+    /// so each byte moves once on average; otherwise the buffer doubles, up to twice the limit.
+    fn make_room(&mut self, more: usize) {
+        let fits = |bytes: &Vec<u8>| bytes.len().saturating_add(more) <= bytes.capacity();
+        if !fits(&self.bytes) && self.start >= self.live() {
+            self.bytes.drain(..self.start);
+            self.start = 0;
+        }
+        if fits(&self.bytes) {
+            return;
+        }
+        let most = self.limits.bytes.saturating_mul(2);
+        let needed = self.bytes.len().saturating_add(more);
+        let wanted = self.bytes.capacity().saturating_mul(2).min(most).max(needed);
+        self.bytes.reserve_exact(wanted.saturating_sub(self.bytes.len()));
+    }
+}
+
+impl Default for DatagramQueue {
+    fn default() -> Self {
+        Self::new(DatagramLimits::default())
+    }
+}
+
+/// What an empty queue keeps, so that a quiet flow of media allocates nothing.
+const KEPT_BYTES: usize = 2 * 1024;
+const KEPT_ENTRIES: usize = 16;
