@@ -1,1 +1,14 @@
 //! The agent's front doors: what programs that embed nothing speak to it.
+
+mod config;
+mod front;
+mod http;
+mod refusal;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::{FrontConfig, FrontConfigError};
+pub use front::{Front, FrontFault, FrontOutput};
+pub use http::HttpFault;
+pub use refusal::Refusal;
