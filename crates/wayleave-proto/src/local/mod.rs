@@ -1,6 +1,7 @@
 //! The agent's front doors: what programs that embed nothing speak to it.
 
 mod config;
+mod forward;
 mod front;
 mod http;
 mod refusal;
@@ -9,6 +10,7 @@ mod refusal;
 mod tests;
 
 pub use config::{FrontConfig, FrontConfigError};
+pub use forward::{Forward, ForwardError};
 pub use front::{Front, FrontFault, FrontOutput};
 pub use http::HttpFault;
 pub use refusal::Refusal;

@@ -1,6 +1,7 @@
 //! Each conversation is driven through the public verbs, whole and in every split.
 
 mod config;
+mod forward;
 mod front;
 mod http;
 mod refusal;
