@@ -1,5 +1,6 @@
 //! The agent's front doors: what programs that embed nothing speak to it.
 
+mod association;
 mod config;
 mod forward;
 mod front;
@@ -9,6 +10,7 @@ mod refusal;
 #[cfg(test)]
 mod tests;
 
+pub use association::{Association, AssociationConfig, DatagramError, Inbound};
 pub use config::{FrontConfig, FrontConfigError};
 pub use forward::{Forward, ForwardError};
 pub use front::{Front, FrontFault, FrontOutput};

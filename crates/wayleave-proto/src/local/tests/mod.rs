@@ -1,5 +1,6 @@
 //! Each conversation is driven through the public verbs, whole and in every split.
 
+mod association;
 mod config;
 mod forward;
 mod front;

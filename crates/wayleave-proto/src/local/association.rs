@@ -1,0 +1,228 @@
+//! One UDP association: who may send, where to, and which flow that is.
+
+use core::fmt;
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+
+use crate::base::{Instant, Target};
+use crate::codec::socks::{self, SocksError};
+
+/// How much one association may hold, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AssociationConfig {
+    /// How many targets it may have at once, 64 by default; zero counts as one.
+    pub targets: usize,
+    /// After how long without a datagram in either direction a flow is closed, 5 minutes by default. RFC 9298 §3.1
+    /// asks for at least 2.
+    pub idle: Duration,
+}
+
+impl Default for AssociationConfig {
+    fn default() -> Self {
+        Self { targets: 64, idle: Duration::from_secs(300) }
+    }
+}
+
+/// What to do with a datagram of the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inbound<'a, F> {
+    /// Send `payload` on this flow.
+    Known {
+        /// The flow.
+        flow: F,
+        /// What to send.
+        payload: &'a [u8],
+    },
+    /// Open a flow to `target`, tell [`Association::insert`], and send `payload` on it.
+    New {
+        /// Where to.
+        target: Target,
+        /// What to send.
+        payload: &'a [u8],
+    },
+}
+
+/// Why a datagram of the client is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DatagramError {
+    /// It comes from somebody else.
+    #[error("the datagram comes from {0}, which is not the client of this association")]
+    Foreign(SocketAddr),
+    /// Its header is wrong.
+    #[error("the header of the datagram is wrong: {0}")]
+    Header(SocksError),
+}
+
+/// One UDP association: maps the targets that the client names to flows `F`, and back.
+///
+/// It ends with its TCP connection ([RFC 1928 §7](https://www.rfc-editor.org/rfc/rfc1928#section-7)); the caller then
+/// closes all [`flows`](Self::flows). A datagram of a known flow costs no allocation in either direction, unless the
+/// client writes the name in another case than the lower one.
+pub struct Association<F> {
+    config: AssociationConfig,
+    client: Client,
+    /// In the order of their last use, the oldest first.
+    entries: Vec<Entry<F>>,
+    last_used: Instant,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Client {
+    /// The first good datagram from this address decides; port zero stands for any.
+    Expected(IpAddr, u16),
+    /// Datagrams come from here only.
+    Fixed(SocketAddr),
+}
+
+struct Entry<F> {
+    flow: F,
+    target: Target,
+    /// The header of this target, which is complete in itself: no header starts with another.
+    header: Vec<u8>,
+    last_used: Instant,
+}
+
+impl<F: Copy + Eq> Association<F> {
+    /// An association whose TCP connection comes from `peer` and whose request named the sender `named`
+    /// ([`FrontOutput::Associate`](super::FrontOutput::Associate)).
+    ///
+    /// Where the request left the address open only `peer` may send; where it left the port open the first good
+    /// datagram decides it.
+    pub fn new(config: AssociationConfig, peer: IpAddr, named: SocketAddr, now: Instant) -> Self {
+        let named_address = named.ip().to_canonical();
+        let address = if named_address.is_unspecified() { peer.to_canonical() } else { named_address };
+        let client = Client::Expected(address, named.port());
+        Self { config, client, entries: Vec::new(), last_used: now }
+    }
+
+    /// Takes a datagram that came to the association's socket from `from`.
+    ///
+    /// # Errors
+    /// The datagram is dropped: it comes from somebody else, or its header is wrong.
+    pub fn handle_datagram<'a>(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        datagram: &'a [u8],
+    ) -> Result<Inbound<'a, F>, DatagramError> {
+        if !self.client.may_be(from) {
+            return Err(DatagramError::Foreign(from));
+        }
+        // The usual spelling of a known target is found by its bytes alone.
+        let known = self.entries.iter().enumerate().rev().find_map(|(at, entry)| {
+            let payload = datagram.strip_prefix(entry.header.as_slice())?;
+            Some((Some(at), Inbound::Known { flow: entry.flow, payload }))
+        });
+        let (at, inbound) = known.map_or_else(|| self.read(datagram), Ok)?;
+        self.client = Client::Fixed(from);
+        self.touch(now, at);
+        Ok(inbound)
+    }
+
+    /// Notes that `flow` leads to `target`. Returns the flow that the caller has to close for it: the one before to
+    /// the same target, else the one that was used longest ago where the table is full.
+    pub fn insert(&mut self, now: Instant, target: Target, flow: F) -> Option<F> {
+        let same = self.entries.iter().position(|entry| entry.target == target);
+        let full = (self.entries.len() >= self.config.targets.max(1)).then_some(0);
+        let evicted = same.or(full).map(|at| self.entries.remove(at).flow);
+        let mut header = Vec::new();
+        socks::udp_header(&target, &mut header);
+        self.last_used = self.last_used.max(now);
+        self.entries.push(Entry { flow, target, header, last_used: self.last_used });
+        evicted
+    }
+
+    /// Appends to `out` the datagram that tells the client of `payload` from `flow`; returns where to send it. `None`
+    /// where the flow is unknown.
+    pub fn put_datagram(
+        &mut self,
+        now: Instant,
+        flow: F,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Option<SocketAddr> {
+        let client = self.client()?;
+        let at = self.entries.iter().rposition(|entry| entry.flow == flow)?;
+        out.extend_from_slice(&self.entries.get(at)?.header);
+        out.extend_from_slice(payload);
+        self.touch(now, Some(at));
+        Some(client)
+    }
+
+    /// Forgets a flow that was closed; returns its target.
+    pub fn remove(&mut self, flow: F) -> Option<Target> {
+        let at = self.entries.iter().position(|entry| entry.flow == flow)?;
+        Some(self.entries.remove(at).target)
+    }
+
+    /// Forgets one flow that was idle for too long, and returns it for the caller to close; call it until `None`.
+    pub fn pop_idle(&mut self, now: Instant) -> Option<F> {
+        (self.poll_timeout()? <= now).then(|| self.entries.remove(0).flow)
+    }
+
+    /// When [`pop_idle`](Self::pop_idle) will have something; `None` while there is no flow.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.entries.first().map(|oldest| oldest.last_used + self.config.idle)
+    }
+
+    /// How long no good datagram has passed, in either direction, at `now`.
+    pub fn idle_for(&self, now: Instant) -> Duration {
+        now.since(self.last_used)
+    }
+
+    /// Where the client sends from, once that is known.
+    pub fn client(&self) -> Option<SocketAddr> {
+        match self.client {
+            Client::Expected(..) => None,
+            Client::Fixed(address) => Some(address),
+        }
+    }
+
+    /// The flows with their targets, the one used longest ago first.
+    pub fn flows(&self) -> impl Iterator<Item = (F, &Target)> {
+        self.entries.iter().map(|entry| (entry.flow, &entry.target))
+    }
+
+    /// Reads a datagram to a new target, or to a known one in another spelling.
+    fn read<'a>(&self, datagram: &'a [u8]) -> Result<(Option<usize>, Inbound<'a, F>), DatagramError> {
+        let (target, payload) = socks::parse_udp(datagram).map_err(DatagramError::Header)?;
+        let known = self.entries.iter().enumerate().find(|(_, entry)| entry.target == target);
+        Ok(match known {
+            Some((at, entry)) => (Some(at), Inbound::Known { flow: entry.flow, payload }),
+            None => (None, Inbound::New { target, payload }),
+        })
+    }
+
+    /// Notes the use of the association, and of an entry, which becomes the last. An older `now` counts as the latest.
+    fn touch(&mut self, now: Instant, at: Option<usize>) {
+        self.last_used = self.last_used.max(now);
+        let Some(newer) = at.and_then(|at| self.entries.get_mut(at..)) else { return };
+        newer.rotate_left(1);
+        if let Some(entry) = newer.last_mut() {
+            entry.last_used = self.last_used;
+        }
+    }
+}
+
+impl<F: fmt::Debug> fmt::Debug for Association<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Association")
+            .field("client", &self.client)
+            .field("flows", &self.entries.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// Whether a datagram from `from` may come from the client. A socket for both families shows IPv4 senders in
+    /// their mapped form, so addresses compare in the plain one.
+    fn may_be(self, from: SocketAddr) -> bool {
+        match self {
+            Self::Expected(address, port) => {
+                address == from.ip().to_canonical() && (port == 0 || port == from.port())
+            }
+            Self::Fixed(address) => address == from,
+        }
+    }
+}
