@@ -1,1 +1,3 @@
 //! The transport between client and relay.
+
+pub mod tls;

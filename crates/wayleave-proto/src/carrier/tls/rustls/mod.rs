@@ -1,0 +1,16 @@
+//! TLS 1.3 by rustls, with cryptography, randomness and clock given from outside.
+
+mod acceptor;
+mod connector;
+mod environment;
+mod failure;
+mod pem;
+mod records;
+mod session;
+
+pub use self::acceptor::RustlsAcceptor;
+pub use self::connector::RustlsConnector;
+pub use self::environment::Environment;
+pub use self::pem::{certificates_from_pem, private_key_from_pem};
+#[cfg(test)]
+pub(super) use self::records::Records;
