@@ -1,3 +1,12 @@
 //! The wire formats, each a pure function of bytes. Nothing here knows a state or a clock.
 
 pub mod socks;
+pub mod capsule;
+
+pub mod proxy_status;
+pub mod template;
+pub mod text;
+pub mod varint;
+
+mod authority;
+mod percent;
