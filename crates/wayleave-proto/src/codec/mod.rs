@@ -2,7 +2,7 @@
 
 pub mod socks;
 pub mod capsule;
-
+pub mod h1;
 pub mod proxy_status;
 pub mod template;
 pub mod text;

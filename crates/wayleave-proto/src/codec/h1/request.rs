@@ -1,0 +1,180 @@
+//! Reads the head of a request: CONNECT for a stream, or GET with an upgrade to CONNECT-UDP.
+
+use httparse::Status;
+
+use super::fault::{HeadError, HeadFault};
+use super::fields::{Fields, Upgrade};
+use super::head::HeadLimits;
+use super::lines;
+use crate::base::{Host, Kind, Secret, Target, TargetError};
+use crate::codec::{authority, percent, template, text};
+
+/// A request for a tunnel.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// A stream for CONNECT, datagrams for CONNECT-UDP.
+    pub kind: Kind,
+    /// Where to.
+    pub target: Target,
+    /// The value of the only Proxy-Authorization field.
+    pub authorization: Option<Secret<String>>,
+    /// What the client calls itself: escaped for a log line, at most 120 characters.
+    pub user_agent: Option<String>,
+}
+
+/// Reads a whole head, as [`HeadReader`](super::HeadReader) collects it.
+///
+/// CONNECT follows [RFC 9110 §9.3.6](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6), CONNECT-UDP
+/// [RFC 9298 §3.2](https://www.rfc-editor.org/rfc/rfc9298#section-3.2) at the well-known path. Whatever stands behind a
+/// head that is refused must not be processed: answer once, then close.
+///
+/// # Errors
+/// What is wrong with the head, with the status to answer.
+pub fn parse_request(head: &[u8], limits: &HeadLimits) -> Result<Request, HeadError> {
+    let count = lines::check(head, limits)?;
+    let mut storage = vec![httparse::EMPTY_HEADER; count];
+    let mut parsed = httparse::Request::new(&mut storage);
+    match parsed.parse(head) {
+        Ok(Status::Complete(_)) => {}
+        Ok(Status::Partial) => return Err(HeadFault::Incomplete.into()),
+        Err(error) => return Err(fault(error, head).into()),
+    }
+    let fields = Fields(parsed.headers);
+    let (Some(method), Some(uri), Some(version)) = (parsed.method, parsed.path, parsed.version) else {
+        return Err(HeadFault::StartLine.into());
+    };
+    if version != HTTP_1_1 {
+        return Err(HeadFault::Version.into());
+    }
+    check_host(fields)?;
+    check_framing(fields)?;
+    let authorization = authorization(fields)?;
+    let (kind, target) = match method {
+        "CONNECT" => (Kind::Stream, uri.parse().map_err(HeadFault::from)?),
+        "GET" => (Kind::Datagram, datagram_target(uri, fields)?),
+        _ => return Err(refused_method(method).into()),
+    };
+    if fields.has("content-length") {
+        return Err(HeadFault::Body.into());
+    }
+    let user_agent = fields.all("user-agent").next().map(|value| text::escaped(value, MAX_USER_AGENT));
+    Ok(Request { kind, target, authorization, user_agent })
+}
+
+/// What `httparse` has against a head; only a request line gets as far as [`HeadFault::Version`].
+pub(super) fn fault(error: httparse::Error, head: &[u8]) -> HeadFault {
+    match error {
+        httparse::Error::HeaderName | httparse::Error::HeaderValue => HeadFault::Field,
+        httparse::Error::NewLine | httparse::Error::Status | httparse::Error::Token => HeadFault::StartLine,
+        httparse::Error::TooManyHeaders => HeadFault::FieldsTooMany,
+        httparse::Error::Version => {
+            let line = head.trim_ascii_start().split(|b| *b == b'\r').next().unwrap_or_default();
+            let mut words = line.split(|b| *b == b' ').skip(2);
+            match (words.next(), words.next()) {
+                (Some([b'H', b'T', b'T', b'P', b'/', major, b'.', minor]), None)
+                    if major.is_ascii_digit() && minor.is_ascii_digit() =>
+                {
+                    HeadFault::Version
+                }
+                _ => HeadFault::StartLine,
+            }
+        }
+    }
+}
+
+/// Exactly one Host that names a host, [RFC 9112 §3.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2).
+fn check_host(fields: Fields<'_, '_>) -> Result<(), HeadFault> {
+    let mut hosts = fields.all("host");
+    match (hosts.next(), hosts.next()) {
+        (None, _) => Err(HeadFault::HostMissing),
+        (Some(_), Some(_)) => Err(HeadFault::HostRepeated),
+        (Some(host), None) => match core::str::from_utf8(host) {
+            Ok(host) if authority::is_valid(host) => Ok(()),
+            _ => Err(HeadFault::HostInvalid),
+        },
+    }
+}
+
+/// Refuses what could be framed in two ways, whatever the method:
+/// [RFC 9112 §6.3](https://www.rfc-editor.org/rfc/rfc9112#section-6.3).
+fn check_framing(fields: Fields<'_, '_>) -> Result<(), HeadFault> {
+    let mut lengths = fields.all("content-length");
+    let plain = |length: &[u8]| !length.is_empty() && length.iter().all(u8::is_ascii_digit);
+    match (lengths.next(), lengths.next()) {
+        _ if fields.has("transfer-encoding") => Err(HeadFault::Body),
+        (Some(length), None) if !plain(length) => Err(HeadFault::Body),
+        (Some(_), Some(_)) => Err(HeadFault::Body),
+        _ => Ok(()),
+    }
+}
+
+fn authorization(fields: Fields<'_, '_>) -> Result<Option<Secret<String>>, HeadFault> {
+    let mut values = fields.all("proxy-authorization");
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(_), Some(_)) => Err(HeadFault::CredentialsRepeated),
+        (Some(value), None) => match core::str::from_utf8(value) {
+            Ok(value) if value.bytes().all(|b| matches!(b, b' '..=b'~')) => {
+                Ok(Some(Secret::new(value.into())))
+            }
+            _ => Err(HeadFault::Credentials),
+        },
+    }
+}
+
+/// The target of a GET: what its path names, if it asks for CONNECT-UDP.
+fn datagram_target(uri: &str, fields: Fields<'_, '_>) -> Result<Target, HeadFault> {
+    let path = path(uri)?;
+    let rest = path.strip_prefix(template::WELL_KNOWN).ok_or(HeadFault::NotFound)?;
+    let mut segments = rest.split('/');
+    let (Some(host), Some(port), Some(""), None) =
+        (segments.next(), segments.next(), segments.next(), segments.next())
+    else {
+        return Err(HeadFault::NotFound);
+    };
+    match fields.upgrade() {
+        Upgrade::ConnectUdp => {}
+        Upgrade::Malformed => return Err(HeadFault::Upgrade),
+        Upgrade::None | Upgrade::Other => return Err(HeadFault::UpgradeRequired),
+    }
+    // RFC 9298 §3: the colons of an IPv6 address have to be encoded.
+    if host.contains(':') {
+        return Err(HeadFault::Encoding);
+    }
+    let host: Host = percent::decode(host).ok_or(HeadFault::Encoding)?.parse()?;
+    let port = percent::decode(port).ok_or(HeadFault::Encoding)?;
+    if port.is_empty() || port.len() > 5 || !port.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(TargetError::Port.into());
+    }
+    Ok(Target::new(host, port.parse().map_err(|_| TargetError::Port)?)?)
+}
+
+/// The path and the query of an origin-form or an absolute-form,
+/// [RFC 9112 §3.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2).
+fn path(uri: &str) -> Result<&str, HeadFault> {
+    if uri.starts_with('/') {
+        return Ok(uri);
+    }
+    let (scheme, rest) = uri.split_once("://").ok_or(HeadFault::StartLine)?;
+    if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        return Err(HeadFault::StartLine);
+    }
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at_checked(end).ok_or(HeadFault::StartLine)?;
+    if authority::is_valid(authority) { Ok(path) } else { Err(HeadFault::StartLine) }
+}
+
+fn refused_method(method: &str) -> HeadFault {
+    if KNOWN_METHODS.contains(&method) {
+        HeadFault::MethodNotAllowed
+    } else if KNOWN_METHODS.iter().chain(&["CONNECT", "GET"]).any(|known| method.eq_ignore_ascii_case(known))
+    {
+        HeadFault::MethodCase
+    } else {
+        HeadFault::MethodUnknown
+    }
+}
+
+const HTTP_1_1: u8 = 1;
+const MAX_USER_AGENT: usize = 120;
+const KNOWN_METHODS: &[&str] = &["DELETE", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"];

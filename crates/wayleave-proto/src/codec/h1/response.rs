@@ -1,0 +1,91 @@
+//! Reads the head of an answer to a request for a tunnel.
+
+use httparse::Status;
+
+use super::fault::{HeadError, HeadFault};
+use super::fields::{Fields, Upgrade};
+use super::head::HeadLimits;
+use super::{lines, request};
+use crate::base::Kind;
+use crate::codec::proxy_status::{ProxyError, ProxyStatus};
+use crate::codec::text;
+
+/// What a relay said to a request for a tunnel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Response {
+    /// The tunnel is open: every byte behind the head belongs to it.
+    Accepted,
+    /// An interim answer; the next head follows.
+    Interim,
+    /// There is no tunnel, and the connection is of no more use.
+    Refused {
+        /// The status.
+        status: u16,
+        /// The error of the nearest proxy.
+        proxy_status: Option<ProxyError>,
+        /// What the nearest proxy adds for a human: escaped, at most 200 characters.
+        details: Option<String>,
+        /// How many seconds to wait before the next attempt.
+        retry_after: Option<u32>,
+    },
+}
+
+/// Reads a whole head, as [`HeadReader`](super::HeadReader) collects it, that answers a request for `kind`.
+///
+/// Any 2xx opens a stream, [RFC 9110 §9.3.6](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6). Datagrams need the
+/// 101 of [RFC 9298 §3.3](https://www.rfc-editor.org/rfc/rfc9298#section-3.3): a 200 has not changed the protocol and
+/// counts as a refusal.
+///
+/// # Errors
+/// What is wrong with the head, or with a 101 that changes to something else; the connection is of no more use.
+pub fn parse_response(head: &[u8], kind: Kind) -> Result<Response, HeadError> {
+    // The reader has kept its own limits.
+    let limits = HeadLimits { bytes: usize::MAX, request_line: usize::MAX, fields: usize::MAX };
+    let count = lines::check(head, &limits).map_err(HeadError::of_answer)?;
+    let mut storage = vec![httparse::EMPTY_HEADER; count];
+    let mut parsed = httparse::Response::new(&mut storage);
+    match parsed.parse(head) {
+        Ok(Status::Complete(_)) => {}
+        Ok(Status::Partial) => return Err(HeadError::of_answer(HeadFault::Incomplete)),
+        Err(error) => return Err(HeadError::of_answer(request::fault(error, head))),
+    }
+    let fields = Fields(parsed.headers);
+    match (parsed.code, kind) {
+        (None, _) => Err(HeadError::of_answer(HeadFault::StartLine)),
+        (Some(101), Kind::Datagram) => {
+            if parsed.version == Some(0) {
+                return Err(HeadError::of_answer(HeadFault::Version));
+            }
+            check_upgrade(fields).map_err(HeadError::of_answer)?;
+            Ok(Response::Accepted)
+        }
+        (Some(status @ 100..=199), _) if status != 101 => Ok(Response::Interim),
+        (Some(200..=299), Kind::Stream) => Ok(Response::Accepted),
+        (Some(status @ 100..=599), _) => Ok(refused(status, fields)),
+        (Some(_), _) => Err(HeadError::of_answer(HeadFault::StartLine)),
+    }
+}
+
+fn check_upgrade(fields: Fields<'_, '_>) -> Result<(), HeadFault> {
+    if fields.upgrade() != Upgrade::ConnectUdp {
+        return Err(HeadFault::Upgrade);
+    }
+    // RFC 9297 §3.2: the capsules are no message body.
+    let body = ["content-length", "content-type", "transfer-encoding"];
+    if body.iter().any(|name| fields.has(name)) { Err(HeadFault::Body) } else { Ok(()) }
+}
+
+fn refused(status: u16, fields: Fields<'_, '_>) -> Response {
+    let said = fields.all("proxy-status").last().map(String::from_utf8_lossy);
+    let said = said.map(|value| ProxyStatus::parse(&value)).unwrap_or_default();
+    let retry_after = fields.all("retry-after").next().and_then(|value| core::str::from_utf8(value).ok());
+    Response::Refused {
+        status,
+        proxy_status: said.error,
+        details: said.details.map(|details| text::escaped(details.as_bytes(), MAX_DETAILS)),
+        // A date is legal too, but this side knows no civil time.
+        retry_after: retry_after.and_then(|value| value.parse().ok()),
+    }
+}
+
+const MAX_DETAILS: usize = 200;

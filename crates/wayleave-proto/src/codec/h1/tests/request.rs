@@ -1,0 +1,281 @@
+use proptest::prelude::*;
+
+use super::{parse, upgrade};
+use crate::base::{Kind, Target, TargetError};
+use crate::codec::h1::{HeadFault, encode_connect, encode_connect_udp};
+use crate::codec::template::UriTemplate;
+
+fn target(text: &str) -> Target {
+    text.parse().unwrap()
+}
+
+#[test]
+fn connect_is_read_as_clients_send_it() {
+    let curl = "CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\nProxy-Authorization: Bearer abc.def\r\n\
+                User-Agent: curl/7.88.1\r\nProxy-Connection: Keep-Alive\r\n\r\n";
+    let request = parse(curl).unwrap();
+    assert_eq!((request.kind, &request.target), (Kind::Stream, &target("a.example:443")));
+    assert_eq!(request.authorization.as_ref().map(|value| value.expose().as_str()), Some("Bearer abc.def"));
+    assert_eq!(request.user_agent.as_deref(), Some("curl/7.88.1"));
+    assert!(!format!("{request:?}").contains("abc.def"));
+
+    let other_host = "CONNECT [2001:db8::1]:80 HTTP/1.1\r\nhost:\t[::1]: \r\nUser-Agent: a\u{ff}\r\n\r\n";
+    let request = parse(other_host).unwrap();
+    assert_eq!(request.target, target("[2001:db8::1]:80"));
+    assert_eq!(request.user_agent.as_deref(), Some("a\\xc3\\xbf"), "escaped");
+    assert!(request.authorization.is_none());
+
+    let long = format!("CONNECT a:1 HTTP/1.1\r\nHost: a\r\nUser-Agent: {}\r\n\r\n", "x".repeat(500));
+    assert_eq!(parse(long).unwrap().user_agent.map(|agent| agent.len()), Some(120));
+}
+
+/// The request of RFC 9298 §3.2, and its variants that are as good.
+#[test]
+fn connect_udp_is_read_as_clients_send_it() {
+    let lines =
+        "Host: example.org\r\nConnection: Upgrade\r\nUpgrade: connect-udp\r\nCapsule-Protocol: ?1\r\n\r\n";
+    let loose = "Host: example.org\r\nconnection: keep-alive , UPGRADE\r\nupgrade: Connect-UDP\r\n\r\n";
+    for (uri, lines, expected) in [
+        ("https://example.org/.well-known/masque/udp/192.0.2.6/443/", lines, "192.0.2.6:443"),
+        ("/.well-known/masque/udp/192.0.2.6/443/", loose, "192.0.2.6:443"),
+        ("HTTP://[::1]:80/.well-known/masque/udp/A.example/65535/", lines, "a.example:65535"),
+        ("/.well-known/masque/udp/2001%3Adb8%3a%3A1/1/", lines, "[2001:db8::1]:1"),
+        ("/.well-known/masque/udp/%61.example/%34%343/", lines, "a.example:443"),
+    ] {
+        let request = parse(format!("GET {uri} HTTP/1.1\r\n{lines}")).unwrap();
+        assert_eq!((request.kind, request.target), (Kind::Datagram, target(expected)), "{uri}");
+    }
+}
+
+#[test]
+fn hostile_request_lines_get_their_status() {
+    let line = |line: &str| parse(format!("{line}\r\nHost: a\r\n\r\n")).map(|request| request.target);
+    for (text, fault) in [
+        ("CONNECT a.example HTTP/1.1", HeadFault::Target(TargetError::NoPort)),
+        ("CONNECT a.example: HTTP/1.1", HeadFault::Target(TargetError::NoPort)),
+        ("CONNECT a.example:0 HTTP/1.1", HeadFault::Target(TargetError::Port)),
+        ("CONNECT a.example:65536 HTTP/1.1", HeadFault::Target(TargetError::Port)),
+        ("CONNECT a.example:4294967739 HTTP/1.1", HeadFault::Target(TargetError::Port)),
+        ("CONNECT a.example:+80 HTTP/1.1", HeadFault::Target(TargetError::Port)),
+        ("CONNECT a.example:0x50 HTTP/1.1", HeadFault::Target(TargetError::Port)),
+        ("CONNECT http://a.example:80 HTTP/1.1", HeadFault::Target(TargetError::Brackets)),
+        ("CONNECT /a HTTP/1.1", HeadFault::Target(TargetError::NoPort)),
+        ("CONNECT a.example:80/ HTTP/1.1", HeadFault::Target(TargetError::Port)),
+        ("CONNECT me@a.example:80 HTTP/1.1", HeadFault::Target(TargetError::Host)),
+        ("CONNECT [fe80::1%eth0]:80 HTTP/1.1", HeadFault::Target(TargetError::Host)),
+        ("CONNECT \u{e4}.example:80 HTTP/1.1", HeadFault::Target(TargetError::Host)),
+        ("CONNECT a:80 HTTP/1.0", HeadFault::Version),
+        ("CONNECT a:80 HTTP/2.0", HeadFault::Version),
+        ("PRI * HTTP/2.0", HeadFault::Version),
+        ("CONNECT a:80 HTTX/1.1", HeadFault::StartLine),
+        ("CONNECT a:80 http/1.1", HeadFault::StartLine),
+        ("CONNECT a:80 HTTP/1.10", HeadFault::StartLine),
+        ("CONNECT a:80", HeadFault::StartLine),
+        ("CONNECT  a:80 HTTP/1.1", HeadFault::StartLine),
+        ("CONNECT a:80  HTTP/1.1", HeadFault::StartLine),
+        ("CONNECT\ta:80\tHTTP/1.1", HeadFault::StartLine),
+        ("CONNECT a:80 HTTP/1.1 ", HeadFault::StartLine),
+        (" CONNECT a:80 HTTP/1.1", HeadFault::StartLine),
+        ("CONNECT", HeadFault::StartLine),
+        ("connect a:80 HTTP/1.1", HeadFault::MethodCase),
+        ("Get / HTTP/1.1", HeadFault::MethodCase),
+        ("BREW / HTTP/1.1", HeadFault::MethodUnknown),
+        ("POST / HTTP/1.1", HeadFault::MethodNotAllowed),
+        ("OPTIONS * HTTP/1.1", HeadFault::MethodNotAllowed),
+        ("HEAD / HTTP/1.1", HeadFault::MethodNotAllowed),
+        ("GET / HTTP/1.1", HeadFault::NotFound),
+        ("GET http://a.example HTTP/1.1", HeadFault::NotFound),
+        ("GET http://a.example/x HTTP/1.1", HeadFault::NotFound),
+        ("GET ftp://a.example/ HTTP/1.1", HeadFault::StartLine),
+        ("GET http:/// HTTP/1.1", HeadFault::StartLine),
+        ("GET http://me@a/ HTTP/1.1", HeadFault::StartLine),
+        ("GET a.example:80 HTTP/1.1", HeadFault::StartLine),
+        ("GET * HTTP/1.1", HeadFault::StartLine),
+    ] {
+        assert_eq!(line(text), Err(fault), "{text}");
+    }
+}
+
+#[test]
+fn hostile_fields_get_their_status() {
+    let connect =
+        |fields: &str| parse(format!("CONNECT a:80 HTTP/1.1\r\n{fields}\r\n")).map(|request| request.target);
+    for (fields, fault) in [
+        ("", HeadFault::HostMissing),
+        ("Host: a\r\nHost: a\r\n", HeadFault::HostRepeated),
+        ("Host: a\r\nHOST: b\r\n", HeadFault::HostRepeated),
+        ("Host:\r\n", HeadFault::HostInvalid),
+        ("Host: a, b\r\n", HeadFault::HostInvalid),
+        ("Host: a b\r\n", HeadFault::HostInvalid),
+        ("Host: me@a\r\n", HeadFault::HostInvalid),
+        ("Host: a:x\r\n", HeadFault::HostInvalid),
+        ("Host: a:65536\r\n", HeadFault::HostInvalid),
+        ("Host: ::1\r\n", HeadFault::HostInvalid),
+        ("Host: [::1\r\n", HeadFault::HostInvalid),
+        ("Host: \u{e4}\r\n", HeadFault::HostInvalid),
+        ("Host : a\r\n", HeadFault::Field),
+        ("Host\t: a\r\n", HeadFault::Field),
+        ("Host: a\r\n folded\r\n", HeadFault::Field),
+        ("Host: a\r\n\tfolded\r\n", HeadFault::Field),
+        (" Host: a\r\n", HeadFault::Field),
+        ("Host: a\r\n: empty name\r\n", HeadFault::Field),
+        ("Host: a\r\nno colon\r\n", HeadFault::Field),
+        ("Host: a\r\nX\u{e4}: b\r\n", HeadFault::Field),
+        ("Host: a\r\nX: a\0b\r\n", HeadFault::Control),
+        ("Host: a\r\nX: a\rb\r\n", HeadFault::BareCr),
+        ("Host: a\nX: b\r\n", HeadFault::BareLf),
+        ("Host: a\r\nContent-Length: 0\r\n", HeadFault::Body),
+        ("Host: a\r\nContent-Length: -1\r\n", HeadFault::Body),
+        ("Host: a\r\nTransfer-Encoding: chunked\r\n", HeadFault::Body),
+        ("Host: a\r\nTRANSFER-ENCODING: xchunked\r\n", HeadFault::Body),
+        ("Host: a\r\nTransfer-Encoding:\r\n", HeadFault::Body),
+        ("Host: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n", HeadFault::Body),
+        (
+            "Host: a\r\nProxy-Authorization: Bearer good\r\nproxy-authorization: Bearer bad\r\n",
+            HeadFault::CredentialsRepeated,
+        ),
+        ("Host: a\r\nProxy-Authorization: Bearer \u{e4}\r\n", HeadFault::Credentials),
+        ("Host: a\r\nProxy-Authorization: Bearer\tx\r\n", HeadFault::Credentials),
+    ] {
+        assert_eq!(connect(fields), Err(fault), "{fields:?}");
+        assert_eq!(fault.status(), 400, "{fields:?}");
+    }
+    for fields in ["Content-Length: 1\r\nContent-Length: 1", "Content-Length: 1, 1", "Content-Length: +1"] {
+        let fault =
+            parse(format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n")).map(|request| request.target);
+        assert_eq!(fault, Err(HeadFault::Body), "{fields}");
+    }
+    let many = format!("CONNECT a:80 HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: y\r\n".repeat(64));
+    assert_eq!(parse(many).map(|request| request.target), Err(HeadFault::FieldsTooMany));
+}
+
+#[test]
+fn hostile_upgrades_get_their_status() {
+    let prefix = "/.well-known/masque/udp";
+    let long = format!("{prefix}/{}/443/", "a".repeat(300));
+    for (path, fault) in [
+        (format!("{prefix}/a/0/"), HeadFault::Target(TargetError::Port)),
+        (format!("{prefix}/a/65536/"), HeadFault::Target(TargetError::Port)),
+        (format!("{prefix}/a/4294967739/"), HeadFault::Target(TargetError::Port)),
+        (format!("{prefix}/a/+80/"), HeadFault::Target(TargetError::Port)),
+        (format!("{prefix}/a//"), HeadFault::Target(TargetError::Port)),
+        (format!("{prefix}//443/"), HeadFault::Target(TargetError::Host)),
+        (format!("{prefix}/a%00/443/"), HeadFault::Target(TargetError::Host)),
+        (format!("{prefix}/a%0d%0aX%3A%20y/443/"), HeadFault::Target(TargetError::Host)),
+        (format!("{prefix}/a%2fb/443/"), HeadFault::Target(TargetError::Host)),
+        (format!("{prefix}/a%2Fb/443/"), HeadFault::Target(TargetError::Host)),
+        (format!("{prefix}/me@a/443/"), HeadFault::Target(TargetError::Host)),
+        (format!("{prefix}/me%40a/443/"), HeadFault::Target(TargetError::Host)),
+        (format!("{prefix}/fe80%3A%3A1%25eth0/443/"), HeadFault::Target(TargetError::Host)),
+        (format!("{prefix}/%5B%3A%3A1%5D/443/"), HeadFault::Target(TargetError::Host)),
+        (format!("{prefix}/[%3A%3A1]/443/"), HeadFault::Target(TargetError::Host)),
+        (format!("{prefix}/a%2561/443/"), HeadFault::Target(TargetError::Host)),
+        (long, HeadFault::Target(TargetError::Host)),
+        (format!("{prefix}/::1/443/"), HeadFault::Encoding),
+        (format!("{prefix}/a%/443/"), HeadFault::Encoding),
+        (format!("{prefix}/a%4/443/"), HeadFault::Encoding),
+        (format!("{prefix}/a%zz/443/"), HeadFault::Encoding),
+        (format!("{prefix}/%ff/443/"), HeadFault::Encoding),
+        (format!("{prefix}/a/%+1/"), HeadFault::Encoding),
+        (format!("{prefix}/a/443"), HeadFault::NotFound),
+        (format!("{prefix}/a/443/x"), HeadFault::NotFound),
+        (format!("{prefix}/a/443/?x"), HeadFault::NotFound),
+        (format!("{prefix}/"), HeadFault::NotFound),
+        ("/.well-known/masque/ip/a/17/".into(), HeadFault::NotFound),
+    ] {
+        assert_eq!(parse(upgrade(&path)).map(|request| request.target), Err(fault), "{path}");
+    }
+    for (fields, fault) in [
+        ("", HeadFault::UpgradeRequired),
+        ("Connection: keep-alive\r\n", HeadFault::UpgradeRequired),
+        ("Connection: upgrade\r\nUpgrade: websocket\r\n", HeadFault::UpgradeRequired),
+        ("Upgrade: connect-udp\r\n", HeadFault::Upgrade),
+        ("Connection: upgrade\r\n", HeadFault::Upgrade),
+        ("Connection: close\r\nUpgrade: connect-udp\r\n", HeadFault::Upgrade),
+        ("Connection: upgraded\r\nUpgrade: connect-udp\r\n", HeadFault::Upgrade),
+        ("Connection: upgrade\r\nUpgrade: connect-udp, websocket\r\n", HeadFault::Upgrade),
+        ("Connection: upgrade\r\nUpgrade: connect-udp\r\nUpgrade: connect-udp\r\n", HeadFault::Upgrade),
+        ("Connection: upgrade\r\nUpgrade: connect-udp\r\nUpgrade:\r\n", HeadFault::Upgrade),
+        ("Connection: upgrade\r\nUpgrade: connect-udp\r\nContent-Length: 5\r\n", HeadFault::Body),
+    ] {
+        let head = format!("GET {prefix}/a/443/ HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+        assert_eq!(parse(head).map(|request| request.target), Err(fault), "{fields:?}");
+    }
+}
+
+#[test]
+fn only_one_whole_head_is_read() {
+    let head = upgrade("/.well-known/masque/udp/a/443/");
+    assert!(parse(&head).is_ok());
+    for end in 0..head.len() {
+        assert_eq!(parse(&head[..end]).map(|_| ()), Err(HeadFault::Incomplete), "cut at {end}");
+    }
+    assert_eq!(parse(format!("{head}x")).map(|_| ()), Err(HeadFault::Incomplete));
+    assert_eq!(parse(format!("{head}{head}")).map(|_| ()), Err(HeadFault::Incomplete));
+}
+
+#[test]
+fn each_fault_has_its_status() {
+    for (fault, status) in [
+        (HeadFault::Upgrade, 400),
+        (HeadFault::NotFound, 404),
+        (HeadFault::MethodNotAllowed, 405),
+        (HeadFault::LineTooLong, 414),
+        (HeadFault::UpgradeRequired, 426),
+        (HeadFault::HeadTooLong, 431),
+        (HeadFault::FieldsTooMany, 431),
+        (HeadFault::MethodUnknown, 501),
+        (HeadFault::Version, 505),
+    ] {
+        assert_eq!(fault.status(), status, "{fault}");
+    }
+}
+
+#[test]
+fn requests_are_written_for_any_relay() {
+    let mut out = Vec::new();
+    encode_connect(&mut out, &target("[2001:db8::1]:443"), Some("Bearer x"));
+    let expected = "CONNECT [2001:db8::1]:443 HTTP/1.1\r\nHost: [2001:db8::1]:443\r\nProxy-Authorization: Bearer x\r\n\r\n";
+    assert_eq!(String::from_utf8_lossy(&out), expected);
+    out.clear();
+    encode_connect_udp(&mut out, "/u/\r\nX:y", "r.example\r\nX: y", Some("Bearer x\r\nX: y"));
+    let expected = "GET /u/X:y HTTP/1.1\r\nHost: r.example  X: y\r\nConnection: Upgrade\r\nUpgrade: connect-udp\r\n\
+                    Capsule-Protocol: ?1\r\nProxy-Authorization: Bearer x  X: y\r\n\r\n";
+    assert_eq!(String::from_utf8_lossy(&out), expected, "no value makes a line of its own");
+}
+
+/// Names, IPv4 and IPv6 addresses with a port.
+fn targets() -> impl Strategy<Value = Target> {
+    let v4 = any::<[u8; 4]>().prop_map(|address| core::net::Ipv4Addr::from(address).to_string());
+    let v6 = any::<[u16; 8]>().prop_map(|address| format!("[{}]", core::net::Ipv6Addr::from(address)));
+    let host = prop_oneof!["[a-z][a-z0-9_-]{0,9}(\\.[a-z]{1,9}){0,3}", v4, v6];
+    (host, 1..=u16::MAX).prop_map(|(host, port)| target(&format!("{host}:{port}")))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_is_asked_is_read(wanted in targets(), token in "[A-Za-z0-9._~+/-]{1,40}=?") {
+        let bearer = format!("Bearer {token}");
+        let (mut stream, mut datagrams) = (Vec::new(), Vec::new());
+        encode_connect(&mut stream, &wanted, Some(&bearer));
+        encode_connect_udp(&mut datagrams, &UriTemplate::well_known().expand_path(&wanted), "r:8443", Some(&bearer));
+        for (head, kind) in [(stream, Kind::Stream), (datagrams, Kind::Datagram)] {
+            let request = parse(&head).unwrap();
+            prop_assert_eq!((request.kind, &request.target), (kind, &wanted));
+            prop_assert_eq!(request.authorization.as_ref().map(|value| value.expose()), Some(&bearer));
+        }
+    }
+
+    #[test]
+    fn any_path_is_answered(path in "[a-z0-9%:@./\\[\\]]{0,30}") {
+        let _ = parse(upgrade(&format!("/.well-known/masque/udp/{path}/443/")));
+    }
+
+    #[test]
+    fn any_bytes_are_answered(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+        let _ = parse([b"GET / HTTP/1.1\r\n", &bytes[..], b"\r\n\r\n"].concat());
+        let _ = parse(bytes);
+    }
+}

@@ -1,0 +1,151 @@
+use proptest::prelude::*;
+
+use crate::base::Kind;
+use crate::codec::h1::{
+    HeadError, HeadFault, Refusal, Response, connect_ok, connect_ok_via, connect_udp_ok, connect_udp_ok_via,
+    parse_response, refusal,
+};
+use crate::codec::proxy_status::{ProxyError, ProxyStatus};
+
+fn refused(status: u16) -> Response {
+    Response::Refused { status, proxy_status: None, details: None, retry_after: None }
+}
+
+#[test]
+fn what_opens_a_tunnel_is_written_and_read() {
+    let via = ProxyStatus::connected([192, 0, 2, 1].into());
+    let written = |write: &dyn Fn(&mut Vec<u8>)| {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).unwrap()
+    };
+    let switching = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: connect-udp\r\nCapsule-Protocol: ?1\r\n";
+    let hop = "Proxy-Status: wayleave; next-hop=\"192.0.2.1\"\r\n";
+    for (head, expected, kind) in [
+        (written(&connect_ok), "HTTP/1.1 200 OK\r\n\r\n".into(), Kind::Stream),
+        (written(&|out| connect_ok_via(out, &via)), format!("HTTP/1.1 200 OK\r\n{hop}\r\n"), Kind::Stream),
+        (written(&connect_udp_ok), format!("{switching}\r\n"), Kind::Datagram),
+        (written(&|out| connect_udp_ok_via(out, &via)), format!("{switching}{hop}\r\n"), Kind::Datagram),
+    ] {
+        assert_eq!(head, expected);
+        assert_eq!(parse_response(head.as_bytes(), kind), Ok(Response::Accepted));
+        for end in 0..head.len() {
+            assert_eq!(
+                parse_response(&head.as_bytes()[..end], kind),
+                Err(HeadError { status: 502, reason: HeadFault::Incomplete })
+            );
+        }
+    }
+}
+
+#[test]
+fn a_refusal_is_written_and_read() {
+    let mut out = Vec::new();
+    let status = ProxyStatus::failed(ProxyError::ConnectionLimitReached).with_details("too many\u{1b}");
+    let body = "come back later";
+    let said =
+        Refusal { status: 503, proxy_status: Some(status), challenge: None, retry_after: Some(30), body };
+    refusal(&mut out, &said);
+    let (head, behind) = out.split_at(out.len() - body.len() - 1);
+    let expected = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\
+        Proxy-Status: wayleave; error=connection_limit_reached; details=\"too many\\\\x1b\"\r\n\
+        Retry-After: 30\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 16\r\n\r\n";
+    assert_eq!((String::from_utf8_lossy(head), behind), (expected.into(), &b"come back later\n"[..]));
+    let read = Response::Refused {
+        status: 503,
+        proxy_status: Some(ProxyError::ConnectionLimitReached),
+        // Escaped once by the relay that wrote it, and once by the client that shows it.
+        details: Some("too many\\\\x1b".into()),
+        retry_after: Some(30),
+    };
+    for kind in [Kind::Stream, Kind::Datagram] {
+        assert_eq!(parse_response(head, kind).as_ref(), Ok(&read));
+    }
+}
+
+#[test]
+fn a_refusal_carries_what_its_status_demands() {
+    for (status, challenge, field) in [
+        (405, None, "Connection: close\r\nAllow: CONNECT, GET\r\n"),
+        (407, Some("Bearer realm=\"wayleave\""), "\r\nProxy-Authenticate: Bearer realm=\"wayleave\"\r\n"),
+        (407, Some("Bearer realm=\"a\r\nX: y\""), "\r\nProxy-Authenticate: Bearer realm=\"a  X: y\"\r\n"),
+        (426, None, "Connection: close, Upgrade\r\nUpgrade: connect-udp\r\n"),
+        (299, None, "HTTP/1.1 299 \r\nConnection: close\r\n"),
+    ] {
+        let mut out = Vec::new();
+        refusal(&mut out, &Refusal { status, challenge, ..Refusal::default() });
+        assert!(String::from_utf8_lossy(&out).contains(field), "{status}");
+        assert!(out.ends_with(b"Content-Length: 1\r\n\r\n\n"));
+    }
+}
+
+#[test]
+fn only_a_true_101_opens_datagrams() {
+    let answer = |status: &str, fields: &str, kind| {
+        parse_response(format!("{status}\r\n{fields}\r\n").as_bytes(), kind)
+    };
+    let upgraded = "connection: upgrade\r\nupgrade: Connect-UDP\r\n";
+    let malformed = |reason| Err(HeadError { status: 502, reason });
+    for (status, fields, expected) in [
+        ("HTTP/1.1 101 ", upgraded, Ok(Response::Accepted)),
+        ("HTTP/1.1 101", upgraded, Ok(Response::Accepted)),
+        ("HTTP/1.1 100 Continue", "", Ok(Response::Interim)),
+        ("HTTP/1.1 103 Early Hints", upgraded, Ok(Response::Interim)),
+        ("HTTP/1.1 200 OK", "", Ok(refused(200))),
+        ("HTTP/1.1 200 OK", upgraded, Ok(refused(200))),
+        ("HTTP/1.1 200 OK", "Transfer-Encoding: chunked\r\n", Ok(refused(200))),
+        ("HTTP/1.1 302 Found", "Location: /\r\n", Ok(refused(302))),
+        ("HTTP/1.0 101 ", upgraded, malformed(HeadFault::Version)),
+        ("HTTP/1.1 101 ", "", malformed(HeadFault::Upgrade)),
+        ("HTTP/1.1 101 ", "Upgrade: connect-udp\r\n", malformed(HeadFault::Upgrade)),
+        ("HTTP/1.1 101 ", "Connection: upgrade\r\nUpgrade: websocket\r\n", malformed(HeadFault::Upgrade)),
+        ("HTTP/1.1 101 ", &format!("{upgraded}Upgrade: connect-udp\r\n"), malformed(HeadFault::Upgrade)),
+        ("HTTP/1.1 101 ", &format!("{upgraded}Content-Length: 0\r\n"), malformed(HeadFault::Body)),
+        ("HTTP/1.1 101 ", &format!("{upgraded}Content-Type: a/b\r\n"), malformed(HeadFault::Body)),
+        ("HTTP/1.1 101 ", &format!("{upgraded}Transfer-Encoding: chunked\r\n"), malformed(HeadFault::Body)),
+    ] {
+        assert_eq!(answer(status, fields, Kind::Datagram), expected, "{status} {fields:?}");
+    }
+    for (status, fields, expected) in [
+        ("HTTP/1.1 200 OK", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", Ok(Response::Accepted)),
+        ("HTTP/1.0 200 Connection established", "", Ok(Response::Accepted)),
+        ("HTTP/1.1 299 ", "", Ok(Response::Accepted)),
+        ("HTTP/1.1 100 Continue", "", Ok(Response::Interim)),
+        ("HTTP/1.1 101 ", upgraded, Ok(refused(101))),
+        ("HTTP/1.1 407 ", "Retry-After: Wed, 21 Oct 2026 07:28:00 GMT\r\n", Ok(refused(407))),
+        ("HTTP/1.1 099 ", "", malformed(HeadFault::StartLine)),
+        ("HTTP/1.1 600 ", "", malformed(HeadFault::StartLine)),
+        ("HTTP/1.1 20 OK", "", malformed(HeadFault::StartLine)),
+        ("HTTP/2 200 OK", "", malformed(HeadFault::StartLine)),
+        ("HTTP/2.0 200 OK", "", malformed(HeadFault::StartLine)),
+        ("ICY 200 OK", "", malformed(HeadFault::StartLine)),
+        ("HTTP/1.1 200 OK", "A : b\r\n", malformed(HeadFault::Field)),
+        ("HTTP/1.1 200 OK", "A: b\r\n folded\r\n", malformed(HeadFault::Field)),
+    ] {
+        assert_eq!(answer(status, fields, Kind::Stream), expected, "{status} {fields:?}");
+    }
+}
+
+#[test]
+fn the_nearest_proxy_is_heard() {
+    let head = "HTTP/1.1 502 \r\nProxy-Status: origin; error=dns_error\r\n\
+                Proxy-Status: far; error=dns_error, near; error=connection_refused\r\n\r\n";
+    let Ok(Response::Refused { proxy_status, details, .. }) = parse_response(head.as_bytes(), Kind::Stream)
+    else {
+        panic!("not refused");
+    };
+    assert_eq!((proxy_status, details), (Some(ProxyError::ConnectionRefused), None));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_bytes_are_answered(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+        for kind in [Kind::Stream, Kind::Datagram] {
+            let head = [b"HTTP/1.1 502 \r\nProxy-Status: ", &bytes[..], b"\r\n\r\n"].concat();
+            let _ = parse_response(&head, kind);
+            let _ = parse_response(&bytes, kind);
+        }
+    }
+}
