@@ -1,9 +1,9 @@
 //! The wire formats, each a pure function of bytes. Nothing here knows a state or a clock.
 
-pub mod socks;
 pub mod capsule;
 pub mod h1;
 pub mod proxy_status;
+pub mod socks;
 pub mod template;
 pub mod text;
 pub mod varint;
