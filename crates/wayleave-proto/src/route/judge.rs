@@ -1,0 +1,143 @@
+//! One decision between direct and proxied, in smart mode.
+
+use core::time::Duration;
+
+use super::Phase;
+use super::event::{Events, Proof, RouteEvent, RouteReason};
+use crate::base::{Instant, Kind, Network, Rng, Route, Seed};
+use crate::config::{AtDeadline, RouteConfig};
+use crate::net::Backoff;
+
+/// What a judge sees of the world when something happens.
+#[derive(Debug)]
+pub(super) struct Moment<'a> {
+    pub(super) config: &'a RouteConfig,
+    pub(super) network: Network,
+    pub(super) now: Instant,
+    pub(super) events: &'a mut Events,
+}
+
+/// The machine of one decision: for one kind of flow, or for both (`kind` is `None`).
+#[derive(Clone, Debug)]
+pub(super) struct Judge {
+    kind: Option<Kind>,
+    phase: Phase,
+    backoff: Backoff,
+    /// Boxed, because it is several times the size of all the rest and rarely touched.
+    rng: Box<Rng>,
+}
+
+impl Judge {
+    pub(super) fn new(kind: Option<Kind>, seed: &Seed) -> Self {
+        let label = match kind {
+            Some(Kind::Datagram) => "route/datagram",
+            Some(Kind::Stream) => "route/stream",
+            None => "route/session",
+        };
+        Self { kind, phase: Phase::Idle, backoff: Backoff::new(), rng: Box::new(seed.stream(label)) }
+    }
+
+    pub(super) const fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The first flow begins the first trial, and so do probes at the start (rule 1).
+    pub(super) fn handle_flow(&mut self, moment: &mut Moment<'_>) {
+        if self.phase == Phase::Idle {
+            self.begin(moment);
+        }
+    }
+
+    /// A proof counts on a network that is up, unless the route has become proxied (rules 2 and 6).
+    pub(super) fn handle_proven(&mut self, moment: &mut Moment<'_>, proof: Proof) {
+        let elapsed = match self.phase {
+            Phase::Held { started, .. } | Phase::Trial { started, .. } => moment.now.since(started),
+            Phase::Idle if moment.network.up => Duration::ZERO,
+            Phase::Direct | Phase::Fixed(_) | Phase::Idle | Phase::Proxied | Phase::Waiting => return,
+        };
+        self.backoff.reset();
+        self.phase = Phase::Direct;
+        moment.events.push(RouteEvent::DirectProven { kind: self.kind, proof, elapsed });
+    }
+
+    /// A direct route starts again, a proxied one stays (rules 4 and 5).
+    pub(super) fn handle_network(&mut self, moment: &mut Moment<'_>) {
+        match self.phase {
+            Phase::Direct | Phase::Held { .. } | Phase::Trial { .. } | Phase::Waiting => {
+                self.restart(moment, RouteReason::NetworkChanged);
+            }
+            // While the network is down a relay is as far away as anything else: there is no reason to leave it yet.
+            Phase::Proxied if moment.config.return_to_direct && moment.network.up => {
+                self.restart(moment, RouteReason::NetworkChanged);
+            }
+            Phase::Fixed(_) | Phase::Idle | Phase::Proxied => {}
+        }
+    }
+
+    /// The embedder asks for a new trial (rule 7); one that has never begun still waits for its first flow.
+    pub(super) fn retry(&mut self, moment: &mut Moment<'_>) {
+        if self.phase != Phase::Idle {
+            self.restart(moment, RouteReason::NewTrialAsked);
+        }
+    }
+
+    pub(super) fn handle_timeout(&mut self, moment: &mut Moment<'_>) {
+        match self.phase {
+            Phase::Trial { started, deadline, .. } if moment.now > deadline => self.end(moment, started),
+            Phase::Held { retry, .. } if moment.now >= retry => self.begin(moment),
+            _ => {}
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        match self.phase {
+            // A proof at the deadline itself counts, so the trial ends only after it.
+            Phase::Trial { deadline, .. } => Some(deadline + Duration::from_nanos(1)),
+            Phase::Held { retry, .. } => Some(retry),
+            _ => None,
+        }
+    }
+
+    /// Starts again at rule 1, with the schedule of retries at its beginning.
+    fn restart(&mut self, moment: &mut Moment<'_>, reason: RouteReason) {
+        if self.phase == Phase::Proxied {
+            self.tell_change(moment, Route::Proxied, Route::Direct, reason);
+        }
+        self.backoff.reset();
+        self.begin(moment);
+    }
+
+    /// Begins a trial, or waits for the network to come up.
+    fn begin(&mut self, moment: &mut Moment<'_>) {
+        let Moment { network, now, config, .. } = *moment;
+        if !network.up {
+            self.phase = Phase::Waiting;
+            return;
+        }
+        let (link, deadline) = (network.link, now + config.trial);
+        self.phase = Phase::Trial { started: now, deadline, link };
+        moment.events.push(RouteEvent::TrialStarted { kind: self.kind, link, deadline });
+    }
+
+    /// Ends a trial in which nothing was proven (rule 3).
+    fn end(&mut self, moment: &mut Moment<'_>, started: Instant) {
+        let link = moment.network.link;
+        match moment.config.treatment.of(link) {
+            AtDeadline::Proxied => {
+                self.phase = Phase::Proxied;
+                let reason = RouteReason::NothingProven(moment.config.trial);
+                self.tell_change(moment, Route::Direct, Route::Proxied, reason);
+            }
+            AtDeadline::StayDirect => {
+                let wait = self.backoff.next(&moment.config.retry, &mut self.rng);
+                self.phase = Phase::Held { started, retry: moment.now + wait };
+                moment.events.push(RouteEvent::Held { kind: self.kind, link });
+            }
+        }
+    }
+
+    fn tell_change(&self, moment: &mut Moment<'_>, from: Route, to: Route, reason: RouteReason) {
+        let link = moment.network.link;
+        moment.events.push(RouteEvent::RouteChanged { kind: self.kind, from, to, reason, link });
+    }
+}

@@ -1,0 +1,167 @@
+//! The decisions about both kinds of flow.
+
+use core::slice;
+
+use super::event::{Events, Proof, RouteEvent};
+use super::judge::{Judge, Moment};
+use super::phase::Phase;
+use crate::base::{Instant, Kind, Network, Route, Seed};
+use crate::config::{Mode, RouteConfig, Scope};
+
+/// Which kinds of flow have probes, so that their trial begins at the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Probed {
+    /// There are datagram probes.
+    pub datagram: bool,
+    /// There are stream probes.
+    pub stream: bool,
+}
+
+/// Where flows go, now and after whatever happens.
+///
+/// After each input take the events with [`poll_event`](Self::poll_event); at most 64 are kept, the oldest go first.
+/// Call [`handle_timeout`](Self::handle_timeout) when [`poll_timeout`](Self::poll_timeout) says so. A `now` that is
+/// older than an earlier one counts as the latest. [Modes](Mode) other than smart decide once and for all, and make
+/// neither events nor timeouts.
+#[derive(Clone, Debug)]
+pub struct Routes {
+    config: RouteConfig,
+    network: Network,
+    now: Instant,
+    judged: Judged,
+    events: Events,
+}
+
+#[derive(Clone, Debug)]
+enum Judged {
+    /// Nothing: everything goes one way.
+    Fixed(Route),
+    /// Datagrams and streams, each by itself.
+    Kinds([Judge; 2]),
+    /// Both kinds together.
+    Session(Judge),
+}
+
+impl Routes {
+    /// The routes of a client that starts at `now` on `network`.
+    ///
+    /// The trial of what is `probed` begins here (rule 1), or when the network comes up.
+    pub fn new(config: RouteConfig, seed: &Seed, now: Instant, network: Network, probed: Probed) -> Self {
+        let judged = match (config.mode, config.scope) {
+            (Mode::Normal, _) => Judged::Fixed(Route::Proxied),
+            (Mode::Off, _) => Judged::Fixed(Route::Direct),
+            (Mode::Smart, Scope::Kind) => {
+                Judged::Kinds([Kind::Datagram, Kind::Stream].map(|kind| Judge::new(Some(kind), seed)))
+            }
+            (Mode::Smart, Scope::Session) => Judged::Session(Judge::new(None, seed)),
+        };
+        let mut routes = Self { config, network, now, judged, events: Events::default() };
+        for (kind, probed) in [(Kind::Datagram, probed.datagram), (Kind::Stream, probed.stream)] {
+            if probed {
+                routes.each(Some(kind), Judge::handle_flow);
+            }
+        }
+        routes
+    }
+
+    /// A flow was opened: the first one begins the trial of what has no probes.
+    pub fn handle_flow(&mut self, now: Instant, kind: Kind) {
+        self.handle_timeout(now);
+        self.each(Some(kind), Judge::handle_flow);
+    }
+
+    /// Direct is proven for `kind`, on the present network; what an earlier network proved must not be told here.
+    ///
+    /// Counts at or before the deadline of a trial and while direct is held; changes nothing once the route is
+    /// proxied (rule 6) or while the network is down.
+    pub fn handle_proven(&mut self, now: Instant, kind: Kind, proof: Proof) {
+        self.handle_timeout(now);
+        self.each(Some(kind), |judge, moment| judge.handle_proven(moment, proof));
+    }
+
+    /// The network changed: other link, other address, up or down. Call it only when something did.
+    ///
+    /// What is direct starts again, or waits while the network is down (rule 4); what is proxied stays so (rule 5),
+    /// unless the configuration says to return to direct.
+    pub fn handle_network(&mut self, now: Instant, network: Network) {
+        self.handle_timeout(now);
+        self.network = network;
+        self.each(None, Judge::handle_network);
+    }
+
+    /// Starts a new trial of `kind`, or of both with `None`, because the embedder asks for it (rule 7).
+    ///
+    /// In session scope the one decision starts again whatever the kind. A kind of flow whose first trial has not
+    /// begun still waits for its first flow.
+    pub fn retry(&mut self, now: Instant, kind: Option<Kind>) {
+        self.handle_timeout(now);
+        self.each(kind, Judge::retry);
+    }
+
+    /// Lets time pass. Early and repeated calls do nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        self.each(None, Judge::handle_timeout);
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) if nothing happens before.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match &self.judged {
+            Judged::Fixed(_) => None,
+            Judged::Kinds(both) => both.iter().filter_map(Judge::poll_timeout).min(),
+            Judged::Session(judge) => judge.poll_timeout(),
+        }
+    }
+
+    /// The next event, `None` when there is nothing more to tell.
+    pub fn poll_event(&mut self) -> Option<RouteEvent> {
+        self.events.pop()
+    }
+
+    /// Where a new flow of `kind` goes now.
+    pub fn route(&self, kind: Kind) -> Route {
+        self.phase(kind).route()
+    }
+
+    /// Whether a trial runs for `kind`.
+    pub fn is_trial(&self, kind: Kind) -> bool {
+        matches!(self.phase(kind), Phase::Trial { .. })
+    }
+
+    /// Whether flows and probes of `kind` may be dialled directly now.
+    ///
+    /// `false` while the route is proxied, and in smart mode while the network is down: then what is pending waits.
+    pub fn can_dial_direct(&self, kind: Kind) -> bool {
+        match self.phase(kind) {
+            Phase::Fixed(route) => route == Route::Direct,
+            phase => self.network.up && phase.route() == Route::Direct,
+        }
+    }
+
+    /// Where the decision about `kind` stands.
+    pub fn phase(&self, kind: Kind) -> Phase {
+        match (&self.judged, kind) {
+            (Judged::Fixed(route), _) => Phase::Fixed(*route),
+            (Judged::Kinds([judge, _]), Kind::Datagram) | (Judged::Kinds([_, judge]), Kind::Stream) => {
+                judge.phase()
+            }
+            (Judged::Session(judge), _) => judge.phase(),
+        }
+    }
+
+    /// Lets `act` happen to the decision about `kind`, or to every one with `None`.
+    fn each(&mut self, kind: Option<Kind>, act: impl Fn(&mut Judge, &mut Moment<'_>)) {
+        let judges = match (&mut self.judged, kind) {
+            (Judged::Fixed(_), _) => &mut [],
+            (Judged::Kinds(both), None) => both.as_mut_slice(),
+            (Judged::Kinds([judge, _]), Some(Kind::Datagram)) => slice::from_mut(judge),
+            (Judged::Kinds([_, judge]), Some(Kind::Stream)) => slice::from_mut(judge),
+            (Judged::Session(judge), _) => slice::from_mut(judge),
+        };
+        let (config, events) = (&self.config, &mut self.events);
+        let mut moment = Moment { config, network: self.network, now: self.now, events };
+        for judge in judges {
+            act(judge, &mut moment);
+        }
+    }
+}

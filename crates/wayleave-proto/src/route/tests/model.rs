@@ -1,0 +1,203 @@
+//! A second reading of the rules, written without phases, must prescribe the same route at every moment.
+
+use core::time::Duration;
+
+use proptest::prelude::*;
+
+use super::super::{Probed, Proof, RouteEvent, Routes};
+use super::{KINDS, events};
+use crate::base::{Instant, Kind, Link, Network, Route, Seed};
+use crate::config::{RouteConfig, Scope};
+
+#[derive(Clone, Copy, Debug)]
+enum Input {
+    Flow(Kind),
+    Network(Network),
+    Proven(Kind),
+    Retry(Option<Kind>),
+    Time,
+}
+
+/// What the rules say of one decision: is it proxied, and if not, from when on would it be?
+#[derive(Clone, Copy, Debug, Default)]
+struct Prescribed {
+    tried: bool,
+    proxied: bool,
+    proxied_after: Option<Instant>,
+}
+
+impl Prescribed {
+    fn pass(&mut self, now: Instant) {
+        if self.proxied_after.is_some_and(|last| now > last) {
+            *self = Self { tried: true, proxied: true, proxied_after: None };
+        }
+    }
+
+    fn try_direct(&mut self, now: Instant, network: Network) {
+        // Only a link other than cellular, and only one that is up, ever leads to a relay.
+        let judged = network.up && network.link != Link::Cellular;
+        let proxied_after = judged.then(|| now + Duration::from_secs(1));
+        *self = Self { tried: true, proxied: false, proxied_after };
+    }
+
+    fn happen(&mut self, now: Instant, input: Input, network: Network, return_to_direct: bool) {
+        match input {
+            Input::Flow(_) if !self.tried => self.try_direct(now, network),
+            Input::Proven(_) if !self.proxied && network.up => {
+                self.tried = true;
+                self.proxied_after = None;
+            }
+            Input::Network(_) if self.tried && (!self.proxied || (return_to_direct && network.up)) => {
+                self.try_direct(now, network);
+            }
+            Input::Retry(_) if self.tried => self.try_direct(now, network),
+            _ => {}
+        }
+    }
+}
+
+fn concerns(input: Input, kind: Kind, scope: Scope) -> bool {
+    let named = match input {
+        Input::Flow(named) | Input::Proven(named) => Some(named),
+        Input::Retry(named) => named,
+        Input::Network(_) | Input::Time => None,
+    };
+    scope == Scope::Session || named.is_none_or(|named| named == kind)
+}
+
+fn apply(routes: &mut Routes, now: Instant, input: Input) {
+    match input {
+        Input::Flow(kind) => routes.handle_flow(now, kind),
+        Input::Network(network) => routes.handle_network(now, network),
+        Input::Proven(kind) => routes.handle_proven(now, kind, Proof::Stream),
+        Input::Retry(kind) => routes.retry(now, kind),
+        Input::Time => routes.handle_timeout(now),
+    }
+}
+
+fn kind() -> impl Strategy<Value = Kind> {
+    prop_oneof![Just(Kind::Datagram), Just(Kind::Stream)]
+}
+
+fn network() -> impl Strategy<Value = Network> {
+    let link = prop_oneof![Just(Link::Cellular), Just(Link::Ethernet), Just(Link::Unknown), Just(Link::Wifi)];
+    (link, prop::bool::weighted(0.7)).prop_map(|(link, up)| Network { link, up })
+}
+
+fn input() -> impl Strategy<Value = Input> {
+    prop_oneof![
+        3 => kind().prop_map(Input::Flow),
+        2 => network().prop_map(Input::Network),
+        2 => kind().prop_map(Input::Proven),
+        1 => prop::option::of(kind()).prop_map(Input::Retry),
+        3 => Just(Input::Time),
+    ]
+}
+
+/// Steps that often meet the deadline itself, its neighbours, or the same moment.
+fn pass() -> impl Strategy<Value = Duration> {
+    let second = 1_000_000_000_u64;
+    prop_oneof![
+        Just(0),
+        Just(1),
+        Just(second),
+        Just(second - 1),
+        Just(second + 1),
+        Just(second / 2),
+        0..2 * second
+    ]
+    .prop_map(Duration::from_nanos)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+
+    #[test]
+    fn the_route_is_the_prescribed_one_at_every_moment(
+        session in any::<bool>(),
+        return_to_direct in any::<bool>(),
+        punctual in any::<bool>(),
+        probes in any::<(bool, bool)>(),
+        first in network(),
+        steps in proptest::collection::vec((pass(), input()), 0..40),
+    ) {
+        let scope = if session { Scope::Session } else { Scope::Kind };
+        let config = RouteConfig { scope, return_to_direct, ..RouteConfig::default() };
+        let probed = Probed { datagram: probes.0, stream: probes.1 };
+        let mut now = Instant::from_millis(5);
+        let mut network = first;
+        let mut routes = Routes::new(config, &Seed::new([3; 32]), now, network, probed);
+        let mut told = [Route::Direct; 2];
+        let mut prescribed = [Prescribed::default(); 2];
+        for (mine, has) in [(0, probes.0), (1, probes.1)] {
+            if has || (session && (probes.0 || probes.1)) {
+                prescribed[mine].try_direct(now, network);
+            }
+        }
+        for (pass, input) in steps {
+            now = now + pass;
+            if punctual {
+                while let Some(due) = routes.poll_timeout().filter(|due| *due <= now) {
+                    routes.handle_timeout(due);
+                    prop_assert!(routes.poll_timeout() > Some(due) || routes.poll_timeout().is_none(), "no progress");
+                }
+            }
+            apply(&mut routes, now, input);
+            if let Input::Network(changed) = input {
+                network = changed;
+            }
+            let news = events(&mut routes);
+            for (mine, kind) in KINDS.into_iter().enumerate() {
+                let rules = &mut prescribed[mine];
+                rules.pass(now);
+                if concerns(input, kind, scope) {
+                    rules.happen(now, input, network, return_to_direct);
+                }
+                let expected = if rules.proxied { Route::Proxied } else { Route::Direct };
+                prop_assert_eq!(routes.route(kind), expected, "{} after {:?} at {}", kind, input, now);
+                prop_assert_eq!(routes.can_dial_direct(kind), network.up && !rules.proxied);
+                prop_assert!(routes.poll_timeout().is_none_or(|due| due > now));
+                told[mine] = follow(told[mine], &news, kind)?;
+                prop_assert_eq!(told[mine], expected, "the events tell another story");
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_seed_and_inputs_give_the_same_events(
+        byte in any::<u8>(),
+        first in network(),
+        steps in proptest::collection::vec((pass(), input()), 0..40),
+    ) {
+        let run = || {
+            let probed = Probed { datagram: true, stream: false };
+            let mut routes =
+                Routes::new(RouteConfig::default(), &Seed::new([byte; 32]), Instant::ZERO, first, probed);
+            let mut now = Instant::ZERO;
+            let mut trace = Vec::new();
+            for (pass, input) in &steps {
+                now = now + *pass;
+                apply(&mut routes, now, *input);
+                trace.extend(events(&mut routes).into_iter().map(|event| format!("{event:?}")));
+                trace.push(format!("{:?}", routes.poll_timeout()));
+            }
+            trace
+        };
+        prop_assert_eq!(run(), run());
+    }
+}
+
+/// The route that an embedder knows who only listens to the events.
+fn follow(before: Route, news: &[RouteEvent], of: Kind) -> Result<Route, TestCaseError> {
+    let mut route = before;
+    for event in news {
+        if let RouteEvent::RouteChanged { kind, from, to, .. } = event
+            && kind.is_none_or(|kind| kind == of)
+        {
+            prop_assert_eq!(*from, route);
+            prop_assert_ne!(*from, *to);
+            route = *to;
+        }
+    }
+    Ok(route)
+}
