@@ -26,6 +26,7 @@ macro_rules! key {
             fn generation(self) -> u32 { self.generation }
         }
 
+        #[allow(dead_code, reason = "a key that stays inside its machine needs no number")]
         impl $name {
             /// One number that is never given out twice in the life of a machine.
             pub const fn as_u64(self) -> u64 { (self.generation as u64) << 32 | self.index as u64 }

@@ -1,5 +1,55 @@
 //! What the user writes, with defaults, bounds and the check that makes it valid.
 
+mod client;
+mod limits;
+mod relay;
 mod route;
 
-pub use route::{AtDeadline, BackoffConfig, Mode, RouteConfig, RouteConfigError, Scope, Treatment};
+use core::ops::Deref;
+use std::sync::Arc;
+
+pub use client::{ClientConfig, Probe};
+pub use limits::{ClientLimits, RelayLimits};
+pub use relay::RelayConfig;
+pub use route::{AtDeadline, BackoffConfig, Mode, RouteConfig, Scope, Treatment};
+
+/// A configuration that has been checked; only the `build` methods make one.
+#[derive(Debug)]
+pub struct Valid<T>(Arc<T>);
+
+impl<T> Valid<T> {
+    fn new(config: T) -> Self {
+        Self(Arc::new(config))
+    }
+}
+
+impl<T> Clone for Valid<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Deref for Valid<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// What is wrong with a configuration: which field, and what it takes instead.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {remedy}")]
+pub struct ConfigError {
+    /// The field, as it is written.
+    pub field: &'static str,
+    /// What to write instead.
+    pub remedy: String,
+}
+
+impl ConfigError {
+    /// An error in `field` that `remedy` mends.
+    pub fn new(field: &'static str, remedy: impl Into<String>) -> Self {
+        Self { field, remedy: remedy.into() }
+    }
+}

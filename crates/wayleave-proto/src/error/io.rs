@@ -60,6 +60,22 @@ impl IoFailed {
     }
 }
 
+impl IoFailure {
+    /// The nearest kind of the standard library.
+    pub const fn kind(self) -> io::ErrorKind {
+        match self {
+            Self::ConnectionRefused => io::ErrorKind::ConnectionRefused,
+            Self::ConnectionReset => io::ErrorKind::ConnectionReset,
+            Self::Exhausted => io::ErrorKind::QuotaExceeded,
+            Self::NameUnknown | Self::NameUnanswered => io::ErrorKind::NotFound,
+            Self::Other => io::ErrorKind::Other,
+            Self::PermissionDenied => io::ErrorKind::PermissionDenied,
+            Self::TimedOut => io::ErrorKind::TimedOut,
+            Self::Unreachable => io::ErrorKind::HostUnreachable,
+        }
+    }
+}
+
 impl From<&io::Error> for IoFailed {
     fn from(error: &io::Error) -> Self {
         use io::ErrorKind as K;

@@ -4,8 +4,7 @@ use core::fmt;
 use core::str::FromStr;
 use core::time::Duration;
 
-use thiserror::Error;
-
+use super::ConfigError;
 use crate::base::Link;
 
 #[cfg(test)]
@@ -142,8 +141,8 @@ impl BackoffConfig {
     /// Checks that every field is in its range.
     ///
     /// # Errors
-    /// [`RouteConfigError`] names the first field that is not.
-    pub fn check(&self) -> Result<(), RouteConfigError> {
+    /// [`ConfigError`] names the first field that is not.
+    pub fn check(&self) -> Result<(), ConfigError> {
         require("retry.most", "10 ms to 1 h", (SHORTEST..=RETRY_LONGEST).contains(&self.most))?;
         require("retry.first", "10 ms to retry.most", (SHORTEST..=self.most).contains(&self.first))?;
         require("retry.factor", "1 to 10", (1..=10).contains(&self.factor))?;
@@ -178,8 +177,8 @@ impl RouteConfig {
     /// Checks that every field is in its range.
     ///
     /// # Errors
-    /// [`RouteConfigError`] names the first field that is not.
-    pub fn check(&self) -> Result<(), RouteConfigError> {
+    /// [`ConfigError`] names the first field that is not.
+    pub fn check(&self) -> Result<(), ConfigError> {
         require("trial", "10 ms to 60 s", (SHORTEST..=TRIAL_LONGEST).contains(&self.trial))?;
         self.retry.check()
     }
@@ -198,18 +197,8 @@ impl Default for RouteConfig {
     }
 }
 
-/// A field of a [`RouteConfig`] is out of its range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("{field} is out of range: choose {range}")]
-pub struct RouteConfigError {
-    /// The field, by its path in the configuration.
-    pub field: &'static str,
-    /// What it may be.
-    pub range: &'static str,
-}
-
-const fn require(field: &'static str, range: &'static str, in_range: bool) -> Result<(), RouteConfigError> {
-    if in_range { Ok(()) } else { Err(RouteConfigError { field, range }) }
+fn require(field: &'static str, range: &'static str, in_range: bool) -> Result<(), ConfigError> {
+    if in_range { Ok(()) } else { Err(ConfigError::new(field, format!("choose {range}"))) }
 }
 
 const SHORTEST: Duration = Duration::from_millis(10);

@@ -1,0 +1,84 @@
+//! The configuration of a client.
+
+use std::sync::Arc;
+
+use super::{ClientLimits, ConfigError, Mode, RouteConfig, Valid};
+use crate::auth::Credential;
+use crate::base::{Kind, Link, Network, Target};
+use crate::carrier::tls::Connector;
+
+/// Everything that a client needs to know, fixed when it is made.
+///
+/// Only the credential can be renewed later.
+#[derive(Clone, Debug)]
+pub struct ClientConfig {
+    /// The relays, at least one except in mode off; the first is preferred until it fails. At most 64.
+    pub proxies: Vec<Target>,
+    /// How the client proves who it is; required except in mode off.
+    pub credential: Option<Credential>,
+    /// How TLS to a proxy is made, and which certificates are trusted.
+    pub connector: Arc<dyn Connector>,
+    /// The rules of routing.
+    pub route: RouteConfig,
+    /// What is tried directly in smart mode, beside the flows themselves. At most 64.
+    pub probes: Vec<Probe>,
+    /// The network at the start.
+    pub network: Network,
+    /// Bounds and times.
+    pub limits: ClientLimits,
+}
+
+impl ClientConfig {
+    /// A smart client with every default, on an unknown link.
+    pub fn new(proxies: Vec<Target>, credential: Credential, connector: Arc<dyn Connector>) -> Self {
+        Self {
+            proxies,
+            credential: Some(credential),
+            connector,
+            route: RouteConfig::default(),
+            probes: Vec::new(),
+            network: Network::up(Link::Unknown),
+            limits: ClientLimits::default(),
+        }
+    }
+
+    /// Checks the whole and makes it what a client takes.
+    ///
+    /// # Errors
+    /// The first field that is out of its range, with what it takes instead.
+    pub fn build(self) -> Result<Valid<Self>, ConfigError> {
+        if self.route.mode != Mode::Off {
+            if self.proxies.is_empty() {
+                return Err(ConfigError::new(
+                    "proxies",
+                    "give at least one proxy as HOST:PORT, or choose mode off",
+                ));
+            }
+            if self.credential.is_none() {
+                return Err(ConfigError::new("token", "give a token, or choose mode off"));
+            }
+        }
+        if self.proxies.len() > MOST_PROXIES {
+            return Err(ConfigError::new("proxies", format!("give at most {MOST_PROXIES} proxies")));
+        }
+        if self.probes.len() > MOST_PROBES {
+            return Err(ConfigError::new("probes", format!("give at most {MOST_PROBES} probes")));
+        }
+        self.route.check()?;
+        self.limits.check()?;
+        Ok(Valid::new(self))
+    }
+}
+
+/// A target that answers when the direct path works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// For a stream the connection is the answer; for datagrams the target is sent a STUN Binding request
+    /// ([RFC 8489 §2](https://www.rfc-editor.org/rfc/rfc8489#section-2)) and any answer counts.
+    pub kind: Kind,
+    /// Where to.
+    pub target: Target,
+}
+
+const MOST_PROXIES: usize = 64;
+const MOST_PROBES: usize = 64;

@@ -1,0 +1,186 @@
+//! Every bound and every time, with its default and its reason.
+
+use core::time::Duration;
+
+use super::ConfigError;
+use crate::codec::h1::HeadLimits;
+use crate::policy::RateLimit;
+use crate::queue::DatagramLimits;
+
+/// The bounds and times of a client.
+#[derive(Clone, Debug)]
+pub struct ClientLimits {
+    /// Flows at once. Default 65,536.
+    pub flows: usize,
+    /// Connections to proxies that are being made at once; flows beyond wait their turn. Default 64, range 1 to 1,024.
+    pub dials: usize,
+    /// Bytes that wait in each direction of one stream before its source is paused. Default 64 KiB, range 4 KiB to 16 MiB.
+    pub buffer: usize,
+    /// Datagrams that wait in each direction of one flow. Late media is worthless, so the queue is short and drops the oldest.
+    pub datagrams: DatagramLimits,
+    /// From the opening of a stream to its failure when no path answers. Default 30 s.
+    pub open_timeout: Duration,
+    /// For one look-up or one attempt at a proxy, TLS included, and for its answer to a request that waits for nothing
+    /// else. Default 10 s.
+    pub proxy_timeout: Duration,
+    /// Between the starts of two attempts (RFC 8305 §5). Default 250 ms, range 10 ms to 2 s.
+    pub stagger: Duration,
+    /// Idle connections to a proxy that are kept ready, so that a new flow costs one round trip. Default 1, at most 16.
+    pub standby: usize,
+    /// How long such a connection is kept before it is replaced; relays close silent ones. Default 25 s.
+    pub standby_age: Duration,
+    /// For how long after the last flow was opened connections are kept ready. Default 5 min.
+    pub standby_keep: Duration,
+    /// How long before its expiry a token is announced. Default 30 s.
+    pub token_warning: Duration,
+    /// How long a closed stream may take to deliver what was written to it. Default 10 s.
+    pub linger: Duration,
+}
+
+impl Default for ClientLimits {
+    fn default() -> Self {
+        Self {
+            flows: 65_536,
+            dials: 64,
+            buffer: 64 * 1024,
+            datagrams: DatagramLimits::default(),
+            open_timeout: Duration::from_secs(30),
+            proxy_timeout: Duration::from_secs(10),
+            stagger: Duration::from_millis(250),
+            standby: 1,
+            standby_age: Duration::from_secs(25),
+            standby_keep: Duration::from_secs(300),
+            token_warning: Duration::from_secs(30),
+            linger: Duration::from_secs(10),
+        }
+    }
+}
+
+impl ClientLimits {
+    /// Whether every value is in its range.
+    ///
+    /// # Errors
+    /// The first that is not.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        within("limits.flows", self.flows, 1, 1 << 24)?;
+        within("limits.dials", self.dials, 1, 1_024)?;
+        within("limits.buffer", self.buffer, 4 * 1024, 16 << 20)?;
+        within("limits.standby", self.standby, 0, 16)?;
+        span("limits.open_timeout", self.open_timeout)?;
+        span("limits.proxy_timeout", self.proxy_timeout)?;
+        span("limits.linger", self.linger)?;
+        span("limits.standby_age", self.standby_age)?;
+        if self.stagger < Duration::from_millis(10) || self.stagger > Duration::from_secs(2) {
+            return Err(ConfigError::new("limits.stagger", "give a time from 10 ms to 2 s"));
+        }
+        Ok(())
+    }
+}
+
+/// The bounds and times of a relay.
+#[derive(Clone, Debug)]
+pub struct RelayLimits {
+    /// Client connections at once; more are closed at once. Default 65,536.
+    pub connections: usize,
+    /// Client connections at once from one address (IPv6: one /64). Default 16,384, for offices behind one NAT.
+    pub connections_per_source: usize,
+    /// Tunnels at once of one account (one user of one application). Default 16,384; more get 429.
+    pub tunnels_per_account: usize,
+    /// Bytes in all buffers above which new tunnels get 503. Default 1 GiB.
+    pub memory: usize,
+    /// The request head. Default 16 KiB and 64 fields.
+    pub head: HeadLimits,
+    /// From the acceptance of a connection to the end of the TLS handshake. Default 10 s.
+    pub handshake_timeout: Duration,
+    /// From there to the end of the request head, whatever drips in between. Default 30 s, so that clients can keep a
+    /// connection ready.
+    pub head_timeout: Duration,
+    /// For the look-up of a name and for each attempt at one of its addresses. Default 10 s.
+    pub dial_timeout: Duration,
+    /// Between the starts of two attempts (RFC 8305 §5). Default 250 ms.
+    pub stagger: Duration,
+    /// A tunnel of datagrams in which nothing moved for this long is closed. Default 5 min, at least 2 min
+    /// (RFC 9298 §3.1).
+    pub datagram_idle: Duration,
+    /// A stream tunnel in which nothing moved for this long is closed. Default 2 h.
+    pub stream_idle: Duration,
+    /// How long the last answer may take to reach a client that is being refused, and how long a finished tunnel may take
+    /// to deliver its last bytes. Default 5 s.
+    pub linger: Duration,
+    /// Bytes that wait in each direction of one stream before its source is paused. Default 64 KiB.
+    pub buffer: usize,
+    /// Datagrams that wait in each direction of one tunnel.
+    pub datagrams: DatagramLimits,
+    /// Bytes per second of one account, both directions together; `None`, the default, for no limit. A stream is slowed
+    /// down, a datagram is dropped.
+    pub bytes: Option<RateLimit>,
+    /// Datagrams per second of one account, both directions together; `None`, the default, for no limit.
+    pub packets: Option<RateLimit>,
+    /// Failed authentications of one source address before it has to wait. Default 20 at once, then one a second.
+    pub failures: RateLimit,
+}
+
+impl Default for RelayLimits {
+    fn default() -> Self {
+        Self {
+            connections: 65_536,
+            connections_per_source: 16_384,
+            tunnels_per_account: 16_384,
+            memory: 1 << 30,
+            head: HeadLimits::default(),
+            handshake_timeout: Duration::from_secs(10),
+            head_timeout: Duration::from_secs(30),
+            dial_timeout: Duration::from_secs(10),
+            stagger: Duration::from_millis(250),
+            datagram_idle: Duration::from_secs(300),
+            stream_idle: Duration::from_secs(7_200),
+            linger: Duration::from_secs(5),
+            buffer: 64 * 1024,
+            datagrams: DatagramLimits::default(),
+            bytes: None,
+            packets: None,
+            failures: RateLimit { per_second: 1, burst: 20 },
+        }
+    }
+}
+
+impl RelayLimits {
+    /// Whether every value is in its range.
+    ///
+    /// # Errors
+    /// The first that is not.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        within("limits.connections", self.connections, 1, 1 << 24)?;
+        within("limits.connections_per_source", self.connections_per_source, 1, 1 << 24)?;
+        within("limits.tunnels_per_account", self.tunnels_per_account, 1, 1 << 24)?;
+        within("limits.buffer", self.buffer, 4 * 1024, 16 << 20)?;
+        within("limits.memory", self.memory, 1 << 20, usize::MAX)?;
+        for (field, value) in [
+            ("limits.handshake_timeout", self.handshake_timeout),
+            ("limits.head_timeout", self.head_timeout),
+            ("limits.dial_timeout", self.dial_timeout),
+            ("limits.stream_idle", self.stream_idle),
+            ("limits.linger", self.linger),
+        ] {
+            span(field, value)?;
+        }
+        if self.datagram_idle < Duration::from_secs(120) {
+            return Err(ConfigError::new("limits.datagram_idle", "give at least 2 min (RFC 9298 §3.1)"));
+        }
+        Ok(())
+    }
+}
+
+fn within(field: &'static str, value: usize, least: usize, most: usize) -> Result<(), ConfigError> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(ConfigError::new(field, format!("give a number from {least} to {most}, not {value}")))
+}
+
+fn span(field: &'static str, value: Duration) -> Result<(), ConfigError> {
+    if (Duration::from_millis(10)..=Duration::from_secs(86_400)).contains(&value) {
+        return Ok(());
+    }
+    Err(ConfigError::new(field, format!("give a time from 10 ms to 1 day, not {value:?}")))
+}

@@ -1,0 +1,38 @@
+//! Why an attempt came to nothing.
+
+use crate::carrier::tls::TlsError;
+use crate::error::IoFailed;
+use crate::policy::Denied;
+
+/// Why an attempt to open a socket, or what runs on it, came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The operator's policy forbids the address or the port.
+    #[error("{0}")]
+    Denied(Denied),
+    /// The outside world said no.
+    #[error("{0}")]
+    Io(IoFailed),
+    /// The encrypted connection could not be made.
+    #[error("{0}")]
+    Tls(TlsError),
+}
+
+impl From<Denied> for Fault {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
+
+impl From<IoFailed> for Fault {
+    fn from(failed: IoFailed) -> Self {
+        Self::Io(failed)
+    }
+}
+
+impl From<TlsError> for Fault {
+    fn from(error: TlsError) -> Self {
+        Self::Tls(error)
+    }
+}
