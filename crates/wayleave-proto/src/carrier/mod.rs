@@ -1,3 +1,25 @@
 //! The transport between client and relay.
 
+mod clear;
+pub mod h1;
 pub mod tls;
+
+use core::fmt;
+
+pub use clear::Clear;
+
+/// The transports that a client and a relay can share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Carrier {
+    /// HTTP/1.1 over TLS over TCP, one tunnel for each connection.
+    H1,
+}
+
+impl fmt::Display for Carrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::H1 => "h1",
+        })
+    }
+}
