@@ -13,3 +13,5 @@ pub mod policy;
 pub mod queue;
 pub mod relay;
 pub mod route;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

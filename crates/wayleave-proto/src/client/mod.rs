@@ -1,1 +1,318 @@
 //! The client: the embedded side, which decides routes and opens flows.
+//!
+//! [`Client`] is a [`Machine`] for its adapter, and has verbs for its embedder: open a flow, write, read, send a
+//! datagram, renew the token, say that the network changed. It owns the routing decision, the connections to proxies
+//! and every flow; a direct flow passes through it just like a proxied one, so that a route can change beneath a flow
+//! that is still looking for its way.
+
+mod direct;
+mod error;
+mod event;
+mod flow;
+mod probes;
+mod proxied;
+#[cfg(test)]
+mod tests;
+mod tunnel;
+mod verbs;
+
+use core::net::{IpAddr, SocketAddr};
+use std::collections::VecDeque;
+
+use crate::auth::Credential;
+use crate::base::{Clock, Instant, Kind, Network, Rng, Route, Seed, Slots, Timers};
+use crate::config::{ClientConfig, Mode, Valid};
+use crate::error::IoFailed;
+use crate::net::{Backoff, Machine, Output, Proxies, Requests, SocketId};
+use crate::route::{Phase, RouteEvent, Routes};
+
+pub use error::FlowError;
+pub use event::{CloseReason, Event, Notice, ProxyFault, What};
+pub use flow::{FlowId, FlowStatus, Incoming};
+pub use proxied::CarrierId;
+
+use flow::Flow;
+use probes::Probing;
+use proxied::{Carrier, DialId, ProxyDial};
+
+/// The client machine.
+#[derive(Debug)]
+pub struct Client {
+    config: Valid<ClientConfig>,
+    credential: Option<Credential>,
+    clock: Clock,
+    now: Instant,
+    rng: Rng,
+    network: Network,
+    routes: Routes,
+    proxies: Proxies,
+    requests: Requests<Role, Notice>,
+    flows: Slots<FlowId, Flow>,
+    carriers: Slots<CarrierId, Carrier>,
+    dials: Slots<DialId, ProxyDial>,
+    probes: Vec<Probing>,
+    /// Connections that wait for a flow, the oldest first.
+    ready: VecDeque<CarrierId>,
+    /// Flows that wait for a connection, in the order in which they get one.
+    waiting: VecDeque<FlowId>,
+    timers: Timers<Timer>,
+    /// When a connection was last wanted; standby ends some time after.
+    wanted: Option<Instant>,
+    /// No standby before this moment, after one that came to nothing.
+    standby_after: Instant,
+    standby_backoff: Backoff,
+    closed: bool,
+}
+
+/// What a socket is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    Carrier(CarrierId),
+    Dial(DialId),
+    Flow(FlowId),
+    Probe(usize),
+}
+
+/// What a deadline is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Carrier(CarrierId),
+    Dial(DialId),
+    Flow(FlowId),
+    Probe(usize),
+    Route,
+    Standby,
+    Token,
+}
+
+impl Client {
+    /// A client that follows `config`. `clock` ties the machine's time to the civil clock, for the token's expiry.
+    pub fn new(config: Valid<ClientConfig>, seed: &Seed, clock: Clock, now: Instant) -> Self {
+        let route = config.route.clone();
+        let probed = probes::probed(&config.probes);
+        let mut client = Self {
+            credential: config.credential.clone(),
+            clock,
+            now,
+            rng: seed.stream("client"),
+            network: config.network,
+            routes: Routes::new(route, seed, now, config.network, probed),
+            proxies: Proxies::new(config.proxies.len(), seed, config.route.retry),
+            requests: Requests::new(),
+            flows: Slots::new(),
+            carriers: Slots::new(),
+            dials: Slots::new(),
+            probes: config.probes.iter().cloned().map(Probing::new).collect(),
+            ready: VecDeque::new(),
+            waiting: VecDeque::new(),
+            timers: Timers::new(),
+            wanted: (config.route.mode == Mode::Normal).then_some(now),
+            standby_after: now,
+            standby_backoff: Backoff::new(),
+            closed: false,
+            config,
+        };
+        client.arm_token();
+        client.follow_routes();
+        client
+    }
+
+    /// Where new flows of this kind go now.
+    pub fn route(&self, kind: Kind) -> Route {
+        self.routes.route(kind)
+    }
+
+    /// How many flows there are.
+    pub const fn flow_count(&self) -> usize {
+        self.flows.len()
+    }
+
+    /// Whether the decision about this kind of flow is open, so that direct attempts are made again and again.
+    fn wants_proof(&self, kind: Kind) -> bool {
+        matches!(self.routes.phase(kind), Phase::Held { .. } | Phase::Trial { .. })
+    }
+
+    /// Takes the moment of an input. Time never runs backwards: an older moment counts as the latest.
+    fn at(&mut self, now: Instant) -> Instant {
+        self.now = self.now.max(now);
+        self.now
+    }
+
+    fn tell(&mut self, what: What) {
+        self.requests.event(Notice::Event(Event { at: self.now, what }));
+    }
+
+    fn nudge(&mut self, flow: FlowId) {
+        self.requests.event(Notice::Flow(flow));
+    }
+
+    /// Acts on what the routing decision has come to.
+    fn follow_routes(&mut self) {
+        while let Some(event) = self.routes.poll_event() {
+            match event {
+                RouteEvent::TrialStarted { kind, link, deadline } => {
+                    self.wanted = Some(self.now);
+                    self.tell(What::TrialStarted { kind, link, length: deadline.since(self.now) });
+                    self.restart_direct(kind);
+                }
+                RouteEvent::DirectProven { kind, proof, elapsed } => {
+                    self.tell(What::DirectConnected { kind, proof, elapsed });
+                    self.announce_datagrams();
+                }
+                RouteEvent::RouteChanged { kind, from, to, reason, link } => {
+                    self.tell(What::RouteChanged { kind, from, to, reason, link });
+                    match to {
+                        Route::Proxied => self.take_over(kind),
+                        Route::Direct => self.recall(kind),
+                    }
+                }
+                RouteEvent::Held { kind, link } => {
+                    self.tell(What::StayingDirect { kind, link });
+                    self.announce_datagrams();
+                    self.hold(kind);
+                }
+            }
+        }
+        self.run_probes();
+        self.timers.set(Timer::Route, self.routes.poll_timeout());
+        self.supply();
+    }
+
+    /// The flows of a decision that concerns `kind`, or both kinds.
+    fn flows_of(&self, kind: Option<Kind>) -> Vec<FlowId> {
+        let concerned = |flow: &Flow| kind.is_none_or(|kind| kind == flow.kind);
+        self.flows.iter().filter(|(_, flow)| concerned(flow)).map(|(id, _)| id).collect()
+    }
+
+    fn arm_flow(&mut self, id: FlowId) {
+        let due = self.flows.get(id).and_then(Flow::poll_timeout);
+        self.timers.set(Timer::Flow(id), due);
+    }
+
+    fn arm_token(&mut self) {
+        let expires = self.credential.as_ref().and_then(Credential::expires);
+        let due = expires.map(|expires| {
+            let end = self.clock.instant(self.now, expires);
+            let warning = end - self.config.limits.token_warning;
+            if warning > self.now { warning } else { end }
+        });
+        self.timers.set(Timer::Token, due);
+    }
+
+    fn on_token_timeout(&mut self) {
+        let Some(expires) = self.credential.as_ref().and_then(Credential::expires) else { return };
+        let left = expires.since(self.clock.unix(self.now));
+        self.tell(What::TokenExpiring { left });
+        let end = (!left.is_zero()).then(|| self.clock.instant(self.now, expires));
+        self.timers.set(Timer::Token, end);
+    }
+}
+
+impl Machine for Client {
+    type Event = Notice;
+
+    fn poll_output(&mut self) -> Option<Output<Notice>> {
+        self.requests.poll()
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        let now = self.at(now);
+        while let Some(timer) = self.timers.pop_due(now) {
+            match timer {
+                Timer::Carrier(id) => self.on_carrier_timeout(id),
+                Timer::Dial(id) => self.advance_dial(id),
+                Timer::Flow(id) => self.on_flow_timeout(id),
+                Timer::Probe(index) => self.on_probe_timeout(index),
+                Timer::Route => {
+                    self.routes.handle_timeout(now);
+                    self.follow_routes();
+                }
+                Timer::Standby => self.supply(),
+                Timer::Token => self.on_token_timeout(),
+            }
+        }
+    }
+
+    fn handle_resolved(&mut self, now: Instant, id: SocketId, answer: Result<&[IpAddr], IoFailed>) {
+        self.at(now);
+        match self.requests.role(id) {
+            Some(Role::Dial(dial)) => self.on_proxy_resolved(dial, id, answer),
+            Some(Role::Flow(flow)) => self.on_flow_resolved(flow, id, answer),
+            Some(Role::Probe(index)) => self.on_probe_resolved(index, id, answer),
+            Some(Role::Carrier(_)) | None => {}
+        }
+    }
+
+    fn handle_opened(&mut self, now: Instant, id: SocketId, _local: SocketAddr) {
+        self.at(now);
+        match self.requests.role(id) {
+            Some(Role::Dial(dial)) => self.on_proxy_opened(dial, id),
+            Some(Role::Flow(flow)) => self.on_flow_opened(flow, id),
+            Some(Role::Probe(index)) => self.on_probe_opened(index, id),
+            Some(Role::Carrier(_)) | None => {}
+        }
+    }
+
+    fn handle_failed(&mut self, now: Instant, id: SocketId, error: IoFailed) {
+        self.at(now);
+        match self.requests.role(id) {
+            Some(Role::Carrier(carrier)) => {
+                self.requests.forget(id);
+                self.on_carrier_gone(carrier);
+            }
+            Some(Role::Dial(dial)) => {
+                self.requests.forget(id);
+                self.on_proxy_attempt_failed(dial, id, error.into());
+            }
+            Some(Role::Flow(flow)) => self.on_flow_failed(flow, id, error),
+            Some(Role::Probe(index)) => self.on_probe_failed(index, id, error),
+            None => {}
+        }
+    }
+
+    fn handle_received(&mut self, now: Instant, id: SocketId, data: &mut [u8]) {
+        self.at(now);
+        match self.requests.role(id) {
+            Some(Role::Carrier(carrier)) => self.on_carrier_received(carrier, data),
+            Some(Role::Dial(dial)) => self.on_proxy_received(dial, id, data),
+            Some(Role::Flow(flow)) => self.on_flow_received(flow, id, data),
+            Some(Role::Probe(index)) => self.on_probe_answer(index),
+            None => {}
+        }
+    }
+
+    fn handle_finished(&mut self, now: Instant, id: SocketId) {
+        self.at(now);
+        match self.requests.role(id) {
+            Some(Role::Carrier(carrier)) => self.on_carrier_finished(carrier),
+            Some(Role::Dial(dial)) => self.on_proxy_finished(dial, id),
+            Some(Role::Flow(flow)) => self.on_flow_finished(flow, id),
+            Some(Role::Probe(_)) | None => {}
+        }
+    }
+
+    fn pending(&mut self, now: Instant, id: SocketId) -> Option<&[u8]> {
+        self.at(now);
+        match self.requests.role(id)? {
+            Role::Carrier(carrier) => self.pending_of_carrier(carrier, id),
+            Role::Dial(dial) => self.pending_of_dial(dial, id),
+            Role::Flow(flow) => self.pending_of_flow(flow, id),
+            Role::Probe(index) => self.pending_of_probe(index, id),
+        }
+    }
+
+    fn handle_written(&mut self, now: Instant, id: SocketId, written: usize) {
+        self.at(now);
+        match self.requests.role(id) {
+            Some(Role::Carrier(carrier)) => self.on_carrier_written(carrier, written),
+            Some(Role::Dial(dial)) => self.on_proxy_written(dial, id, written),
+            Some(Role::Flow(flow)) => self.on_flow_written(flow, id, written),
+            Some(Role::Probe(index)) => self.on_probe_written(index),
+            None => {}
+        }
+    }
+}

@@ -1,1 +1,347 @@
 //! The relay: the server side, which authenticates, checks policy and forwards.
+//!
+//! [`Relay`] is a [`Machine`] for its adapter. Each accepted connection carries one tunnel: TLS, a request, a judgement,
+//! a dial, then payload. Nothing is looked up or dialled for a client that has not shown a valid token.
+
+mod connection;
+mod event;
+mod refuse;
+mod request;
+mod tunnel;
+
+use core::net::{IpAddr, SocketAddr};
+use std::collections::BTreeMap;
+
+use crate::auth::{AccountId, Keys, Verdicts};
+use crate::base::{Clock, Instant, Slots, Timers};
+use crate::carrier::h1::Pipe;
+use crate::config::{RelayConfig, Valid};
+use crate::error::IoFailed;
+use crate::net::{Machine, Output, Requests, SocketId};
+use crate::policy::{Bucket, SourceLimits, source_of};
+
+pub use event::{CloseReason, ConnectionFault, ConnectionId, Event, RefuseReason, What};
+
+use connection::{Connection, State};
+
+/// The relay machine.
+#[derive(Debug)]
+pub struct Relay {
+    config: Valid<RelayConfig>,
+    clock: Clock,
+    now: Instant,
+    keys: Keys,
+    verdicts: Verdicts,
+    failures: SourceLimits,
+    requests: Requests<Role, Event>,
+    connections: Slots<ConnectionId, Connection>,
+    sources: BTreeMap<IpAddr, usize>,
+    accounts: BTreeMap<AccountId, Account>,
+    timers: Timers<ConnectionId>,
+    /// Bytes in all buffers, as last counted for each connection.
+    held: usize,
+    draining: bool,
+    stats: Stats,
+}
+
+/// What a relay has counted, and what it has open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Connections open now.
+    pub connections: usize,
+    /// Tunnels open now.
+    pub tunnels: usize,
+    /// Connections accepted so far.
+    pub accepted: u64,
+    /// Tunnels opened so far.
+    pub opened: u64,
+    /// Requests refused so far.
+    pub refused: u64,
+    /// Bytes in buffers now.
+    pub held: usize,
+}
+
+/// What one user of one application has open.
+#[derive(Debug, Default)]
+struct Account {
+    tunnels: usize,
+    bytes: Bucket,
+    packets: Bucket,
+}
+
+/// What a socket is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// The client's side of a connection.
+    Client(ConnectionId),
+    /// The target's side, or the way there.
+    Target(ConnectionId),
+}
+
+impl Relay {
+    /// A relay that follows `config`. `clock` ties the machine's time to the civil clock, by which tokens expire.
+    pub fn new(config: Valid<RelayConfig>, clock: Clock, now: Instant) -> Self {
+        Self {
+            keys: config.keys.clone(),
+            clock,
+            now,
+            verdicts: Verdicts::default(),
+            failures: SourceLimits::new(config.limits.failures),
+            requests: Requests::new(),
+            connections: Slots::new(),
+            sources: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+            timers: Timers::new(),
+            held: 0,
+            draining: false,
+            stats: Stats::default(),
+            config,
+        }
+    }
+
+    /// Takes a connection that the adapter accepted from `client` on its own address `local`.
+    ///
+    /// The answer is its id, or `None` when the relay is draining or at its limits: the adapter closes it then.
+    pub fn handle_accepted(
+        &mut self,
+        now: Instant,
+        client: SocketAddr,
+        local: SocketAddr,
+    ) -> Option<SocketId> {
+        let now = self.at(now);
+        let limits = &self.config.limits;
+        let source = source_of(client.ip());
+        let from_source = self.sources.get(&source).copied().unwrap_or_default();
+        if self.draining
+            || self.connections.len() >= limits.connections
+            || from_source >= limits.connections_per_source
+        {
+            return None;
+        }
+        let session = self.config.acceptor.accept().ok()?;
+        self.stats.accepted += 1;
+        *self.sources.entry(source).or_default() += 1;
+        let deadline = now + limits.handshake_timeout;
+        let pipe = Pipe::new(session, limits.head);
+        let state = State::Handshake { deadline };
+        // The socket and the connection name each other; the socket's role is corrected once the connection has its id.
+        let socket = self.requests.accept(Role::Client(ConnectionId::from_u64(u64::MAX)));
+        let id = self.connections.insert(Connection { socket, client, local, pipe, state, held: 0 });
+        self.requests.reassign(socket, Role::Client(id));
+        self.timers.set(id, Some(deadline));
+        Some(socket)
+    }
+
+    /// Takes other keys into force, for every request from now on.
+    pub fn renew_keys(&mut self, keys: Keys) {
+        self.keys = keys;
+        self.verdicts.clear();
+    }
+
+    /// Stops accepting; what is open goes on. [`Self::is_idle`] says when nothing is left.
+    pub fn drain(&mut self, now: Instant) {
+        self.at(now);
+        self.draining = true;
+        for id in self.connections.keys() {
+            let waits = |connection: &Connection| {
+                matches!(connection.state, State::Handshake { .. } | State::Head { .. })
+                    && !connection.pipe.has_begun_head()
+            };
+            if self.connections.get(id).is_some_and(waits) {
+                self.drop_connection(id, false);
+            }
+        }
+    }
+
+    /// Ends everything at once.
+    pub fn close(&mut self, now: Instant) {
+        self.drain(now);
+        for id in self.connections.keys() {
+            self.end_tunnel(id, CloseReason::Stopped, true);
+            self.drop_connection(id, true);
+        }
+    }
+
+    /// Whether no connection is open.
+    pub const fn is_idle(&self) -> bool {
+        self.connections.is_empty()
+    }
+
+    /// What the relay has counted.
+    pub fn stats(&self) -> Stats {
+        Stats { connections: self.connections.len(), held: self.held, ..self.stats }
+    }
+
+    fn at(&mut self, now: Instant) -> Instant {
+        self.now = self.now.max(now);
+        self.now
+    }
+
+    fn tell(&mut self, id: ConnectionId, what: What) {
+        let Some(connection) = self.connections.get(id) else { return };
+        let event = Event { at: self.now, connection: id, client: connection.client, what };
+        self.requests.event(event);
+    }
+
+    /// Counts what a connection holds.
+    fn count(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let held = connection.pipe.held() + connection.state_held();
+        self.held = self.held.saturating_sub(connection.held).saturating_add(held);
+        connection.held = held;
+    }
+
+    /// Forgets a connection and closes what it has open.
+    fn drop_connection(&mut self, id: ConnectionId, reset: bool) {
+        let Some(connection) = self.connections.remove(id) else { return };
+        self.held = self.held.saturating_sub(connection.held);
+        self.timers.set(id, None);
+        self.requests.close(connection.socket, reset);
+        if let State::Dialling(mut opening) = connection.state {
+            opening.dial.end(&mut self.requests, None);
+            self.leave(&opening.grant.account);
+        }
+        let source = source_of(connection.client.ip());
+        if let Some(count) = self.sources.get_mut(&source) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.sources.remove(&source);
+            }
+        }
+    }
+
+    /// An account has one tunnel less. It is kept while its rates are not at rest, so that reconnecting gains nothing.
+    fn leave(&mut self, account: &AccountId) {
+        let now = self.now;
+        let limits = &self.config.limits;
+        if let Some(state) = self.accounts.get_mut(account) {
+            state.tunnels = state.tunnels.saturating_sub(1);
+            let at_rest = limits.bytes.as_ref().is_none_or(|limit| state.bytes.is_at_rest(now, limit))
+                && limits.packets.as_ref().is_none_or(|limit| state.packets.is_at_rest(now, limit));
+            if state.tunnels == 0 && at_rest {
+                self.accounts.remove(account);
+            }
+        }
+    }
+
+    fn on_timeout(&mut self, id: ConnectionId) {
+        let now = self.now;
+        let Some(connection) = self.connections.get(id) else { return };
+        match &connection.state {
+            State::Handshake { deadline } if *deadline <= now => self.on_too_slow(id, "TLS handshake"),
+            State::Head { deadline } if *deadline <= now => self.on_too_slow(id, "request"),
+            State::Closing { deadline } if *deadline <= now => self.drop_connection(id, false),
+            State::Dialling(_) => self.advance_dial(id),
+            State::Tunnel(_) => self.on_tunnel_timeout(id),
+            State::Handshake { deadline } | State::Head { deadline } | State::Closing { deadline } => {
+                let deadline = *deadline;
+                self.timers.set(id, Some(deadline));
+            }
+        }
+    }
+
+    fn on_too_slow(&mut self, id: ConnectionId, what: &'static str) {
+        let begun = self.connections.get(id).is_some_and(|connection| connection.pipe.has_begun_head());
+        if begun {
+            self.refuse_slow(id);
+            return;
+        }
+        // A client that keeps a connection ready and does not use it is no fault.
+        if what != "request" {
+            self.tell(id, What::ConnectionFailed { reason: ConnectionFault::TooSlow(what) });
+        }
+        self.drop_connection(id, false);
+    }
+}
+
+impl Machine for Relay {
+    type Event = Event;
+
+    fn poll_output(&mut self) -> Option<Output<Event>> {
+        self.requests.poll()
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        let now = self.at(now);
+        while let Some(id) = self.timers.pop_due(now) {
+            self.on_timeout(id);
+        }
+    }
+
+    fn handle_resolved(&mut self, now: Instant, id: SocketId, answer: Result<&[IpAddr], IoFailed>) {
+        self.at(now);
+        if let Some(Role::Target(connection)) = self.requests.role(id) {
+            self.on_target_resolved(connection, id, answer);
+        }
+    }
+
+    fn handle_opened(&mut self, now: Instant, id: SocketId, _local: SocketAddr) {
+        self.at(now);
+        if let Some(Role::Target(connection)) = self.requests.role(id) {
+            self.on_target_opened(connection, id);
+        }
+    }
+
+    fn handle_failed(&mut self, now: Instant, id: SocketId, error: IoFailed) {
+        self.at(now);
+        match self.requests.role(id) {
+            Some(Role::Client(connection)) => {
+                self.requests.forget(id);
+                self.on_client_gone(connection);
+            }
+            Some(Role::Target(connection)) => self.on_target_failed(connection, id, error),
+            None => {}
+        }
+    }
+
+    fn handle_received(&mut self, now: Instant, id: SocketId, data: &mut [u8]) {
+        self.at(now);
+        match self.requests.role(id) {
+            Some(Role::Client(connection)) => {
+                self.on_client_received(connection, data);
+                self.count(connection);
+            }
+            Some(Role::Target(connection)) => {
+                self.on_target_received(connection, data);
+                self.count(connection);
+            }
+            None => {}
+        }
+    }
+
+    fn handle_finished(&mut self, now: Instant, id: SocketId) {
+        self.at(now);
+        match self.requests.role(id) {
+            Some(Role::Client(connection)) => self.on_client_finished(connection),
+            Some(Role::Target(connection)) => self.on_target_finished(connection),
+            None => {}
+        }
+    }
+
+    fn pending(&mut self, now: Instant, id: SocketId) -> Option<&[u8]> {
+        self.at(now);
+        match self.requests.role(id)? {
+            Role::Client(connection) => self.pending_of_client(connection, id),
+            Role::Target(connection) => self.pending_of_target(connection, id),
+        }
+    }
+
+    fn handle_written(&mut self, now: Instant, id: SocketId, written: usize) {
+        self.at(now);
+        match self.requests.role(id) {
+            Some(Role::Client(connection)) => {
+                self.on_client_written(connection, written);
+                self.count(connection);
+            }
+            Some(Role::Target(connection)) => {
+                self.on_target_written(connection, written);
+                self.count(connection);
+            }
+            None => {}
+        }
+    }
+}

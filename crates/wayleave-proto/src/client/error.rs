@@ -1,0 +1,102 @@
+//! What an application learns when a flow cannot be.
+
+use core::fmt;
+use std::io;
+
+use super::event::ProxyFault;
+use crate::base::{Target, TargetError};
+use crate::codec::proxy_status::ProxyError;
+use crate::net::Fault;
+
+/// Why a flow failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FlowError {
+    /// The client is closed, or this flow was already released.
+    Closed,
+    /// A datagram is larger than any path can carry (65,527 bytes).
+    DatagramTooLarge,
+    /// The route is direct, and the target could not be reached.
+    Direct(Fault),
+    /// No proxy could be used; what each one said.
+    NoProxy(Vec<(Target, ProxyFault)>),
+    /// The connection broke in the middle; bytes may be missing.
+    Reset,
+    /// What was named is not a target.
+    Target(TargetError),
+    /// The relay forbids the target.
+    TargetForbidden {
+        /// The relay that said so.
+        proxy: Target,
+    },
+    /// The relay could not reach the target.
+    TargetUnreachable {
+        /// The relay that said so.
+        proxy: Target,
+        /// The HTTP status.
+        status: u16,
+        /// The kind of failure, where the relay tells.
+        error: Option<ProxyError>,
+    },
+    /// Nothing answered in time.
+    TimedOut,
+    /// There are as many flows as the client allows.
+    TooManyFlows,
+}
+
+impl FlowError {
+    /// Whether the relay's name for the failure is `error`.
+    pub fn is(&self, error: ProxyError) -> bool {
+        matches!(self, Self::TargetUnreachable { error: Some(found), .. } if *found == error)
+    }
+}
+
+impl fmt::Display for FlowError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("the flow is closed"),
+            Self::DatagramTooLarge => f.write_str("the datagram is larger than 65,527 bytes"),
+            Self::Direct(fault) => write!(f, "the target cannot be reached directly: {fault}"),
+            Self::NoProxy(said) if said.is_empty() => f.write_str("no proxy could be used"),
+            Self::NoProxy(said) => {
+                f.write_str("no proxy could be used:")?;
+                said.iter().try_for_each(|(proxy, fault)| write!(f, " {proxy}: {fault};"))
+            }
+            Self::Reset => f.write_str("the connection broke before its end"),
+            Self::Target(error) => error.fmt(f),
+            Self::TargetForbidden { proxy } => {
+                write!(f, "the relay {proxy} does not allow this target (403); its operator can")
+            }
+            Self::TargetUnreachable { proxy, status, error } => {
+                write!(f, "the relay {proxy} could not reach the target ({status}")?;
+                error.map_or(Ok(()), |error| write!(f, ", {}", error.as_str()))?;
+                f.write_str(")")
+            }
+            Self::TimedOut => f.write_str("nothing answered in time"),
+            Self::TooManyFlows => f.write_str("the client has as many flows as its limit allows"),
+        }
+    }
+}
+
+impl core::error::Error for FlowError {}
+
+impl From<FlowError> for io::Error {
+    fn from(error: FlowError) -> Self {
+        use io::ErrorKind as K;
+        let kind = match &error {
+            FlowError::Closed => K::NotConnected,
+            FlowError::DatagramTooLarge | FlowError::Target(_) => K::InvalidInput,
+            FlowError::Direct(Fault::Io(failed)) => failed.failure.kind(),
+            FlowError::Direct(_) | FlowError::NoProxy(_) => K::ConnectionRefused,
+            FlowError::Reset => K::ConnectionReset,
+            FlowError::TargetForbidden { .. } => K::PermissionDenied,
+            FlowError::TargetUnreachable { error: Some(ProxyError::ConnectionRefused), .. } => {
+                K::ConnectionRefused
+            }
+            FlowError::TargetUnreachable { status: 504, .. } | FlowError::TimedOut => K::TimedOut,
+            FlowError::TargetUnreachable { .. } => K::HostUnreachable,
+            FlowError::TooManyFlows => K::QuotaExceeded,
+        };
+        Self::new(kind, error)
+    }
+}

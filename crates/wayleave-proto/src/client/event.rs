@@ -1,0 +1,200 @@
+//! What a client tells its embedder.
+
+use core::fmt;
+use core::time::Duration;
+
+use super::{FlowError, FlowId};
+use crate::base::{Instant, Kind, Link, Network, Route, Target};
+use crate::carrier::Carrier;
+use crate::net::Fault;
+use crate::route::{Proof, RouteReason};
+
+/// What comes out of [`Client`](super::Client) beside requests for sockets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// Something changed for this flow: it opened or closed, there is something to read, or room to write. Look at it.
+    Flow(FlowId),
+    /// A fact worth showing or keeping.
+    Event(Event),
+}
+
+/// A fact and its moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// When it happened, on the clock of the machine.
+    pub at: Instant,
+    /// What happened.
+    pub what: What,
+}
+
+/// What happened. In scope `session` a decision is one for both kinds of flow, and `kind` is `None`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum What {
+    /// The direct path was proven to work; the trial is over.
+    DirectConnected {
+        /// The kind of flow that was judged.
+        kind: Option<Kind>,
+        /// What proved it.
+        proof: Proof,
+        /// Since the beginning of the trial.
+        elapsed: Duration,
+    },
+    /// A flow has ended.
+    FlowClosed {
+        /// The flow.
+        flow: FlowId,
+        /// Its kind.
+        kind: Kind,
+        /// Where it went.
+        target: Target,
+        /// Bytes from the application.
+        sent: u64,
+        /// Bytes to the application.
+        received: u64,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// A datagram flow goes on over another path.
+    FlowMoved {
+        /// The flow.
+        flow: FlowId,
+        /// The new route.
+        route: Route,
+    },
+    /// A flow has reached its target: a stream is connected, a datagram flow got its first answer or its tunnel.
+    FlowOpened {
+        /// The flow.
+        flow: FlowId,
+        /// Its kind.
+        kind: Kind,
+        /// Where it goes.
+        target: Target,
+        /// Which way.
+        route: Route,
+        /// Since the application asked for it.
+        elapsed: Duration,
+    },
+    /// The network underneath is another.
+    NetworkChanged {
+        /// What it is now.
+        network: Network,
+    },
+    /// A connection to a proxy stands.
+    ProxyConnected {
+        /// The proxy.
+        proxy: Target,
+        /// Over which carrier.
+        carrier: Carrier,
+        /// Since the first attempt of this round.
+        elapsed: Duration,
+    },
+    /// A proxy could not be reached, or refused.
+    ProxyFailed {
+        /// The proxy.
+        proxy: Target,
+        /// Over which carrier.
+        carrier: Carrier,
+        /// What it said.
+        error: ProxyFault,
+    },
+    /// A direct attempt came to nothing and will be made again.
+    Retrying {
+        /// What is retried: a flow, or a probe where there is none.
+        flow: Option<FlowId>,
+        /// Its kind.
+        kind: Kind,
+        /// Where it goes.
+        target: Target,
+        /// When, from now.
+        after: Duration,
+        /// Why the last attempt failed.
+        error: Fault,
+    },
+    /// Flows go another way.
+    RouteChanged {
+        /// The kind of flow.
+        kind: Option<Kind>,
+        /// The way so far.
+        from: Route,
+        /// The way from now on.
+        to: Route,
+        /// Why.
+        reason: RouteReason,
+        /// The link on which it was decided.
+        link: Link,
+    },
+    /// Nothing was proven, and the link is one on which the route stays direct.
+    StayingDirect {
+        /// The kind of flow.
+        kind: Option<Kind>,
+        /// The link.
+        link: Link,
+    },
+    /// The token expires soon, or has expired when nothing is left.
+    TokenExpiring {
+        /// The time left.
+        left: Duration,
+    },
+    /// A trial of the direct path begins.
+    TrialStarted {
+        /// The kind of flow.
+        kind: Option<Kind>,
+        /// The link on which it runs.
+        link: Link,
+        /// How long it may take.
+        length: Duration,
+    },
+}
+
+/// Why a flow ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The application closed it.
+    Closed,
+    /// It failed.
+    Failed(FlowError),
+    /// Both sides ended their half.
+    Finished,
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("closed by the application"),
+            Self::Failed(error) => error.fmt(f),
+            Self::Finished => f.write_str("finished"),
+        }
+    }
+}
+
+/// What a proxy said, or what stood in the way of asking it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProxyFault {
+    /// No connection to it could be made.
+    #[error("{0}")]
+    Connection(Fault),
+    /// It ended the connection before it answered.
+    #[error("it closed the connection without an answer")]
+    NoAnswer,
+    /// It broke a rule of HTTP.
+    #[error("it does not speak HTTP/1.1 as a proxy should: {0}")]
+    Protocol(String),
+    /// It refused every tunnel, whatever the target.
+    #[error("{}", refused(*.status))]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+    },
+}
+
+fn refused(status: u16) -> String {
+    match status {
+        407 => "it did not accept the token (407): it may be expired, cut, or signed by a key the relay does not know".into(),
+        429 => "too many tunnels or failed attempts (429)".into(),
+        503 => "it is overloaded or draining (503)".into(),
+        _ => format!("it answered {status}"),
+    }
+}

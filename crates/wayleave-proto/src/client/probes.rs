@@ -1,0 +1,247 @@
+//! Probes: targets that prove the direct path while a trial runs.
+
+use core::net::IpAddr;
+use core::time::Duration;
+
+use super::direct::QUICK_RETRY;
+use super::{Client, Role, Timer, What};
+use crate::base::{Instant, Kind, Rng};
+use crate::config::Probe;
+use crate::error::IoFailed;
+use crate::net::{Anywhere, Backoff, Dial, DialConfig, Fault, SocketId};
+use crate::route::{Probed, Proof};
+
+/// One probe and what it is doing.
+#[derive(Debug)]
+pub(super) struct Probing {
+    probe: Probe,
+    backoff: Backoff,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Resting,
+    Dialling(Dial),
+    /// A datagram probe that has asked, or is about to where `due`, and asks again then.
+    Asking {
+        socket: SocketId,
+        again: Instant,
+        question: [u8; 20],
+        due: bool,
+    },
+    Retry(Instant),
+}
+
+impl Probing {
+    pub(super) fn new(probe: Probe) -> Self {
+        Self { probe, backoff: Backoff::new(), stage: Stage::Resting }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        match &self.stage {
+            Stage::Resting => None,
+            Stage::Dialling(dial) => dial.poll_timeout(),
+            Stage::Asking { again, .. } => Some(*again),
+            Stage::Retry(at) => Some(*at),
+        }
+    }
+}
+
+/// Which kinds of flow have a probe.
+pub(super) fn probed(probes: &[Probe]) -> Probed {
+    let of = |kind| probes.iter().any(|probe| probe.kind == kind);
+    Probed { datagram: of(Kind::Datagram), stream: of(Kind::Stream) }
+}
+
+impl Client {
+    /// Starts the probes of the decisions that are open, and stops those of the others.
+    pub(super) fn run_probes(&mut self) {
+        for index in 0..self.probes.len() {
+            let Some(probing) = self.probes.get(index) else { return };
+            let kind = probing.probe.kind;
+            let wanted = self.wants_proof(kind) && self.routes.can_dial_direct(kind) && !self.closed;
+            match (&probing.stage, wanted) {
+                (Stage::Resting, true) => self.start_probe(index),
+                (Stage::Dialling(_) | Stage::Asking { .. } | Stage::Retry(_), false) => {
+                    self.stop_probe(index)
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Ends what a probe is doing, so that [`Self::run_probes`] can begin it anew.
+    pub(super) fn stop_probe(&mut self, index: usize) {
+        let Some(probing) = self.probes.get_mut(index) else { return };
+        match core::mem::replace(&mut probing.stage, Stage::Resting) {
+            Stage::Dialling(mut dial) => dial.end(&mut self.requests, None),
+            Stage::Asking { socket, .. } => self.requests.close(socket, false),
+            Stage::Resting | Stage::Retry(_) => {}
+        }
+        probing.backoff = Backoff::new();
+        self.timers.set(Timer::Probe(index), None);
+    }
+
+    /// The probes of a decision that begins anew.
+    pub(super) fn stop_probes_of(&mut self, kind: Option<Kind>) {
+        for index in 0..self.probes.len() {
+            let concerned = |probing: &Probing| kind.is_none_or(|kind| kind == probing.probe.kind);
+            if self.probes.get(index).is_some_and(concerned) {
+                self.stop_probe(index);
+            }
+        }
+    }
+
+    fn start_probe(&mut self, index: usize) {
+        let Some(kind) = self.probes.get(index).map(|probing| probing.probe.kind) else { return };
+        let config = self.dial_config(kind);
+        let Some(probing) = self.probes.get_mut(index) else { return };
+        let dial = Dial::new(probing.probe.kind, [probing.probe.target.clone()], config, self.now);
+        probing.stage = Stage::Dialling(dial);
+        self.advance_probe(index);
+    }
+
+    fn advance_probe(&mut self, index: usize) {
+        let Some(probing) = self.probes.get_mut(index) else { return };
+        if let Stage::Dialling(dial) = &mut probing.stage {
+            dial.advance(self.now, &mut self.requests, Role::Probe(index), &mut Anywhere);
+            if dial.is_exhausted() {
+                let fault = dial.faults().last().map(|(_, fault)| fault.clone());
+                self.retry_probe(index, fault);
+                return;
+            }
+        }
+        let due = probing.poll_timeout();
+        self.timers.set(Timer::Probe(index), due);
+    }
+
+    fn retry_probe(&mut self, index: usize, fault: Option<Fault>) {
+        let Some(probing) = self.probes.get_mut(index) else { return };
+        let schedule =
+            if self.routes.is_trial(probing.probe.kind) { &QUICK_RETRY } else { &self.config.route.retry };
+        let after = probing.backoff.next(schedule, &mut self.rng);
+        probing.stage = Stage::Retry(self.now + after);
+        self.timers.set(Timer::Probe(index), Some(self.now + after));
+        let Probe { kind, target } = probing.probe.clone();
+        if let Some(error) = fault {
+            self.tell(What::Retrying { flow: None, kind, target, after, error });
+        }
+    }
+
+    pub(super) fn on_probe_timeout(&mut self, index: usize) {
+        let Some(probing) = self.probes.get_mut(index) else { return };
+        match &mut probing.stage {
+            Stage::Resting => {}
+            Stage::Dialling(_) => self.advance_probe(index),
+            Stage::Asking { socket, again, due, .. } => {
+                *due = true;
+                let held = !self.routes.is_trial(Kind::Datagram);
+                let after = if held {
+                    probing.backoff.next(&self.config.route.retry, &mut self.rng)
+                } else {
+                    ASK_AGAIN
+                };
+                *again = self.now + after;
+                self.requests.pending(*socket);
+                self.timers.set(Timer::Probe(index), Some(*again));
+            }
+            Stage::Retry(_) => self.start_probe(index),
+        }
+    }
+
+    pub(super) fn on_probe_resolved(
+        &mut self,
+        index: usize,
+        id: SocketId,
+        answer: Result<&[IpAddr], IoFailed>,
+    ) {
+        let Some(Probing { stage: Stage::Dialling(dial), .. }) = self.probes.get_mut(index) else { return };
+        dial.handle_resolved(self.now, &mut self.requests, id, answer, &mut Anywhere);
+        self.advance_probe(index);
+    }
+
+    pub(super) fn on_probe_opened(&mut self, index: usize, id: SocketId) {
+        let question = stun_binding_request(&mut self.rng);
+        let Some(probing) = self.probes.get_mut(index) else { return };
+        let Stage::Dialling(dial) = &mut probing.stage else { return };
+        if dial.attempt(id).is_none() {
+            return;
+        }
+        dial.end(&mut self.requests, Some(id));
+        match probing.probe.kind {
+            Kind::Stream => {
+                self.requests.close(id, false);
+                probing.stage = Stage::Resting;
+                self.prove(Kind::Stream, Proof::Probe);
+            }
+            Kind::Datagram => {
+                let again = self.now + ASK_AGAIN;
+                probing.stage = Stage::Asking { socket: id, again, question, due: true };
+                self.requests.pending(id);
+                self.timers.set(Timer::Probe(index), Some(again));
+            }
+        }
+    }
+
+    pub(super) fn on_probe_failed(&mut self, index: usize, id: SocketId, error: IoFailed) {
+        let Some(probing) = self.probes.get_mut(index) else { return };
+        // A refused datagram proves nothing; the question is asked again.
+        if let Stage::Dialling(dial) = &mut probing.stage {
+            self.requests.forget(id);
+            dial.handle_failed(self.now, id, error.into());
+            self.advance_probe(index);
+        }
+    }
+
+    pub(super) fn on_probe_answer(&mut self, index: usize) {
+        let Some(Probing { probe, stage: Stage::Asking { .. }, .. }) = self.probes.get(index) else { return };
+        let kind = probe.kind;
+        self.stop_probe(index);
+        self.prove(kind, Proof::Probe);
+    }
+
+    pub(super) fn pending_of_probe(&mut self, index: usize, id: SocketId) -> Option<&[u8]> {
+        let probing = self.probes.get(index)?;
+        match &probing.stage {
+            Stage::Asking { question, due: true, .. } => Some(question),
+            _ => {
+                self.requests.settle(id);
+                None
+            }
+        }
+    }
+
+    pub(super) fn on_probe_written(&mut self, index: usize) {
+        if let Some(Probing { stage: Stage::Asking { due, .. }, .. }) = self.probes.get_mut(index) {
+            *due = false;
+        }
+    }
+
+    /// How direct attempts are timed: on a link that stays direct a new attempt is better than a long wait for an old one.
+    pub(super) fn dial_config(&self, kind: Kind) -> DialConfig {
+        let limits = &self.config.limits;
+        let is_held = self.wants_proof(kind) && !self.routes.is_trial(kind);
+        let timeout = if is_held { HELD_TIMEOUT.min(limits.open_timeout) } else { limits.open_timeout };
+        DialConfig { stagger: limits.stagger, timeout }
+    }
+
+    pub(super) fn prove(&mut self, kind: Kind, proof: Proof) {
+        self.routes.handle_proven(self.now, kind, proof);
+        self.follow_routes();
+    }
+}
+
+/// A STUN Binding request without attributes: RFC 8489 §5. Any STUN or TURN server answers it.
+fn stun_binding_request(rng: &mut Rng) -> [u8; 20] {
+    let mut request = [0; 20];
+    let (head, transaction) = request.split_at_mut(8);
+    head.copy_from_slice(&[0x00, 0x01, 0x00, 0x00, 0x21, 0x12, 0xA4, 0x42]);
+    rng.fill(transaction);
+    request
+}
+
+/// How long one attempt may take on a link that stays direct.
+const HELD_TIMEOUT: Duration = Duration::from_secs(5);
+/// How soon an unanswered question is asked again: a lost datagram must not cost the trial.
+const ASK_AGAIN: Duration = Duration::from_millis(200);

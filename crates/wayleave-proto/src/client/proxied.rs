@@ -1,0 +1,402 @@
+//! Connections to proxies: made, kept ready, given to flows.
+
+use core::net::IpAddr;
+
+use smallvec::SmallVec;
+
+use super::event::ProxyFault;
+use super::flow::{Flow, State};
+use super::{Client, FlowError, FlowId, Role, Timer, What};
+use crate::base::{Instant, Kind, Route, Target, key};
+use crate::carrier::Carrier as CarrierKind;
+use crate::carrier::h1::Pipe;
+use crate::carrier::tls::Session;
+use crate::codec::h1::HeadLimits;
+use crate::config::Mode;
+use crate::error::IoFailed;
+use crate::net::{Anywhere, Dial, DialConfig, Fault, SocketId};
+
+key! {
+    /// One connection to a proxy.
+    CarrierId, "c"
+}
+
+key! {
+    /// One search for a proxy.
+    DialId, "d"
+}
+
+/// One connection to a proxy: made, and either ready or in use by one flow.
+#[derive(Debug)]
+pub(super) struct Carrier {
+    pub(super) socket: SocketId,
+    pub(super) pipe: Pipe,
+    /// Its place in the configuration.
+    pub(super) proxy: usize,
+    /// The flow that uses it.
+    pub(super) flow: Option<FlowId>,
+}
+
+/// One search for a proxy that answers: staggered over proxies and their addresses, won by the first TLS handshake.
+#[derive(Debug)]
+pub(super) struct ProxyDial {
+    dial: Dial,
+    /// The proxies in the order of this search, by their places in the configuration.
+    order: SmallVec<[usize; 4]>,
+    sessions: SmallVec<[(SocketId, Box<dyn Session>); 2]>,
+    began: Instant,
+    /// Failures of the search that were already told.
+    told: usize,
+}
+
+impl Client {
+    /// Gives ready connections to waiting flows, and makes as many as are wanted.
+    pub(super) fn supply(&mut self) {
+        while !self.waiting.is_empty()
+            && let Some(carrier) = self.ready.pop_front()
+        {
+            if let Some(flow) = self.waiting.pop_front() {
+                self.ask(flow, carrier);
+            }
+        }
+        let standby = self.standby();
+        let wanted = self.waiting.len() + standby;
+        let dials = self.config.limits.dials;
+        while self.uses_proxies()
+            && self.network.up
+            && self.dials.len() < dials
+            && self.ready.len() + self.dials.len() < wanted
+        {
+            self.start_dial();
+        }
+    }
+
+    /// How many connections should be ready without a flow that waits for them.
+    fn standby(&mut self) -> usize {
+        let config = &self.config;
+        let may_proxy = |kind| self.routes.is_trial(kind) || self.routes.route(kind) == Route::Proxied;
+        let wanted = config.route.mode != Mode::Off
+            && (may_proxy(Kind::Stream) || may_proxy(Kind::Datagram))
+            && self.wanted.is_some_and(|wanted| self.now < wanted + config.limits.standby_keep);
+        if !wanted || config.limits.standby == 0 {
+            return 0;
+        }
+        if self.now < self.standby_after {
+            self.timers.set(Timer::Standby, Some(self.standby_after));
+            return 0;
+        }
+        config.limits.standby
+    }
+
+    fn start_dial(&mut self) {
+        let order = self.proxies.order(self.now);
+        let targets: SmallVec<[Target; 4]> =
+            order.iter().filter_map(|index| self.config.proxies.get(*index).cloned()).collect();
+        let limits = &self.config.limits;
+        let config = DialConfig { stagger: limits.stagger, timeout: limits.proxy_timeout };
+        let dial = Dial::new(Kind::Stream, targets, config, self.now);
+        let dial = ProxyDial { dial, order, sessions: SmallVec::new(), began: self.now, told: 0 };
+        let id = self.dials.insert(dial);
+        self.advance_dial(id);
+    }
+
+    pub(super) fn advance_dial(&mut self, id: DialId) {
+        let Some(search) = self.dials.get_mut(id) else { return };
+        search.dial.advance(self.now, &mut self.requests, Role::Dial(id), &mut Anywhere);
+        let ProxyDial { sessions, dial, .. } = search;
+        sessions.retain(|(socket, _)| dial.attempt(*socket).is_some());
+        self.tell_proxy_faults(id);
+        let Some(search) = self.dials.get(id) else { return };
+        if search.dial.is_exhausted() {
+            self.on_dial_exhausted(id);
+        } else {
+            let due = search.dial.poll_timeout();
+            self.timers.set(Timer::Dial(id), due);
+        }
+    }
+
+    fn tell_proxy_faults(&mut self, id: DialId) {
+        while let Some(search) = self.dials.get_mut(id)
+            && let Some((place, fault)) = search.dial.faults().get(search.told).cloned()
+        {
+            search.told += 1;
+            let Some(proxy) = search.order.get(place).copied() else { continue };
+            self.on_proxy_failed(proxy, ProxyFault::Connection(fault), None);
+        }
+    }
+
+    pub(super) fn on_proxy_failed(
+        &mut self,
+        proxy: usize,
+        error: ProxyFault,
+        again: Option<core::time::Duration>,
+    ) {
+        self.proxies.handle_failed(self.now, proxy, again);
+        if let Some(target) = self.config.proxies.get(proxy).cloned() {
+            self.tell(What::ProxyFailed { proxy: target, carrier: CarrierKind::H1, error });
+        }
+    }
+
+    /// No proxy answered: the flow that waited longest learns what each one said.
+    fn on_dial_exhausted(&mut self, id: DialId) {
+        self.timers.set(Timer::Dial(id), None);
+        let Some(search) = self.dials.remove(id) else { return };
+        let said = search.dial.faults().iter().filter_map(|(place, fault)| {
+            Some((search.dial.target(*place)?.clone(), ProxyFault::Connection(fault.clone())))
+        });
+        let said = said.collect();
+        match self.waiting.front().copied() {
+            Some(flow) => self.on_no_proxy(flow, said),
+            None => {
+                let after = self.standby_backoff.next(&self.config.route.retry, &mut self.rng);
+                self.standby_after = self.now + after;
+            }
+        }
+        self.supply();
+    }
+
+    /// A stream fails; a datagram flow that was open before tries again until it has been silent for too long.
+    fn on_no_proxy(&mut self, id: FlowId, said: Vec<(Target, ProxyFault)>) {
+        let Some(flow) = self.flows.get_mut(id) else {
+            self.waiting.retain(|waiting| *waiting != id);
+            return;
+        };
+        if flow.kind == Kind::Datagram && flow.announced {
+            self.waiting.retain(|waiting| *waiting != id);
+            self.wait_again(id);
+        } else {
+            self.fail(id, FlowError::NoProxy(said));
+        }
+    }
+
+    /// Lets a flow that lost its connection wait a moment before it asks for another.
+    pub(super) fn wait_again(&mut self, id: FlowId) {
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        let after = flow.backoff.next(&self.config.route.retry, &mut self.rng);
+        flow.state = State::Waiting(Some(self.now + after));
+        self.arm_flow(id);
+    }
+
+    pub(super) fn on_proxy_resolved(
+        &mut self,
+        id: DialId,
+        lookup: SocketId,
+        answer: Result<&[IpAddr], IoFailed>,
+    ) {
+        let Some(search) = self.dials.get_mut(id) else { return };
+        search.dial.handle_resolved(self.now, &mut self.requests, lookup, answer, &mut Anywhere);
+        self.advance_dial(id);
+    }
+
+    pub(super) fn on_proxy_opened(&mut self, id: DialId, socket: SocketId) {
+        let Some(search) = self.dials.get_mut(id) else { return };
+        let Some(attempt) = search.dial.attempt(socket) else { return };
+        let Some(proxy) = search.dial.target(attempt.target) else { return };
+        match self.config.connector.connect(&proxy.host) {
+            Ok(session) => {
+                search.sessions.push((socket, session));
+                self.requests.pending(socket);
+            }
+            Err(error) => {
+                self.requests.close(socket, false);
+                self.on_proxy_attempt_failed(id, socket, error.into());
+            }
+        }
+    }
+
+    pub(super) fn on_proxy_attempt_failed(&mut self, id: DialId, socket: SocketId, fault: Fault) {
+        let Some(search) = self.dials.get_mut(id) else { return };
+        search.dial.handle_failed(self.now, socket, fault);
+        self.advance_dial(id);
+    }
+
+    pub(super) fn on_proxy_received(&mut self, id: DialId, socket: SocketId, data: &mut [u8]) {
+        let Some(session) = self.session_of(id, socket) else { return };
+        match session.receive(data) {
+            Err(error) => {
+                self.requests.close(socket, false);
+                self.on_proxy_attempt_failed(id, socket, error.into());
+            }
+            Ok(()) if session.is_handshaking() => self.requests.pending(socket),
+            Ok(()) => self.on_proxy_won(id, socket),
+        }
+    }
+
+    pub(super) fn on_proxy_finished(&mut self, id: DialId, socket: SocketId) {
+        let Some(session) = self.session_of(id, socket) else { return };
+        if let Err(error) = session.receive_end() {
+            self.requests.close(socket, false);
+            self.on_proxy_attempt_failed(id, socket, error.into());
+        }
+    }
+
+    pub(super) fn pending_of_dial(&mut self, id: DialId, socket: SocketId) -> Option<&[u8]> {
+        let search = self.dials.get_mut(id)?;
+        let session = search.sessions.iter_mut().find(|(it, _)| *it == socket).map(|(_, session)| session);
+        let pending = session.map(|session| session.pending()).filter(|bytes| !bytes.is_empty());
+        if pending.is_none() {
+            self.requests.settle(socket);
+        }
+        pending
+    }
+
+    pub(super) fn on_proxy_written(&mut self, id: DialId, socket: SocketId, written: usize) {
+        if let Some(session) = self.session_of(id, socket) {
+            session.written(written);
+        }
+    }
+
+    fn session_of(&mut self, id: DialId, socket: SocketId) -> Option<&mut dyn Session> {
+        let search = self.dials.get_mut(id)?;
+        let (_, session) = search.sessions.iter_mut().find(|(it, _)| *it == socket)?;
+        Some(&mut **session)
+    }
+
+    /// The handshake is done: the search ends, and the connection is a carrier.
+    fn on_proxy_won(&mut self, id: DialId, socket: SocketId) {
+        self.timers.set(Timer::Dial(id), None);
+        let Some(mut search) = self.dials.remove(id) else { return };
+        let attempt = search.dial.attempt(socket);
+        search.dial.end(&mut self.requests, Some(socket));
+        let place = search.sessions.iter().position(|(it, _)| *it == socket);
+        let (Some(attempt), Some(place)) = (attempt, place) else { return };
+        let (_, session) = search.sessions.remove(place);
+        let Some(proxy) = search.order.get(attempt.target).copied() else { return };
+        let pipe = Pipe::new(session, HeadLimits::default());
+        let carrier = self.carriers.insert(Carrier { socket, pipe, proxy, flow: None });
+        self.requests.reassign(socket, Role::Carrier(carrier));
+        self.requests.pending(socket);
+        self.proxies.handle_good(proxy);
+        self.standby_backoff.reset();
+        if let Some(target) = self.config.proxies.get(proxy).cloned() {
+            let elapsed = self.now.since(search.began);
+            self.tell(What::ProxyConnected { proxy: target, carrier: CarrierKind::H1, elapsed });
+        }
+        self.timers.set(Timer::Carrier(carrier), Some(self.now + self.config.limits.standby_age));
+        self.ready.push_back(carrier);
+        self.supply();
+    }
+
+    /// A ready connection has grown old, or a request was not answered.
+    pub(super) fn on_carrier_timeout(&mut self, id: CarrierId) {
+        let Some(carrier) = self.carriers.get(id) else { return };
+        match carrier.flow {
+            None => self.close_carrier(id, false),
+            Some(flow) => self.fail(flow, FlowError::TimedOut),
+        }
+        self.supply();
+    }
+
+    /// Closes a connection to a proxy; a flow that used it must be looked after by the caller.
+    pub(super) fn close_carrier(&mut self, id: CarrierId, reset: bool) {
+        if let Some(carrier) = self.carriers.remove(id) {
+            self.ready.retain(|ready| *ready != id);
+            self.timers.set(Timer::Carrier(id), None);
+            self.requests.close(carrier.socket, reset);
+        }
+    }
+
+    /// Drops what was made over a network that is no longer there.
+    pub(super) fn drop_ready(&mut self) {
+        for id in core::mem::take(&mut self.ready) {
+            self.close_carrier(id, false);
+        }
+        for id in self.dials.keys() {
+            self.timers.set(Timer::Dial(id), None);
+            if let Some(mut search) = self.dials.remove(id) {
+                search.dial.end(&mut self.requests, None);
+            }
+        }
+        self.standby_after = self.now;
+    }
+
+    /// The connection to the proxy broke.
+    pub(super) fn on_carrier_gone(&mut self, id: CarrierId) {
+        let Some(carrier) = self.carriers.get(id) else { return };
+        let (proxy, flow) = (carrier.proxy, carrier.flow);
+        let Some(flow_id) = flow else {
+            self.close_carrier(id, false);
+            self.supply();
+            return;
+        };
+        let Some(flow) = self.flows.get_mut(flow_id) else {
+            self.close_carrier(id, true);
+            return;
+        };
+        match (&flow.state, flow.kind) {
+            (State::Asking(_), _) => self.on_unanswered(id, flow_id, proxy),
+            (State::Tunnel { .. }, Kind::Datagram) => self.reopen(flow_id),
+            (State::Tunnel { .. }, Kind::Stream) if carrier.pipe.plaintext_len() > 0 && !flow.released => {
+                // What arrived before the break is still the application's; the error comes behind it.
+                self.nudge(flow_id);
+            }
+            _ => self.fail(flow_id, FlowError::Reset),
+        }
+    }
+
+    /// The proxy took the connection and said nothing: another connection, and at last another proxy, may do better.
+    /// Nothing of the application was sent yet.
+    fn on_unanswered(&mut self, id: CarrierId, flow_id: FlowId, proxy: usize) {
+        self.close_carrier(id, true);
+        self.on_proxy_failed(proxy, ProxyFault::NoAnswer, None);
+        self.try_another(flow_id, proxy, ProxyFault::NoAnswer);
+    }
+
+    pub(super) fn try_another(&mut self, id: FlowId, proxy: usize, fault: ProxyFault) {
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        flow.lost = flow.lost.saturating_add(1);
+        if usize::from(flow.lost) > self.config.proxies.len() {
+            let said =
+                self.config.proxies.get(proxy).cloned().map(|proxy| (proxy, fault)).into_iter().collect();
+            flow.state = State::Waiting(None);
+            self.on_no_proxy(id, said);
+            return;
+        }
+        self.place(id);
+    }
+
+    /// A datagram flow lost its tunnel: it gets another, at once if the old one had lived for a while.
+    pub(super) fn reopen(&mut self, id: FlowId) {
+        let now = self.now;
+        let deadline = now + self.config.limits.open_timeout;
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        let State::Tunnel { carrier, since } = flow.state else { return };
+        flow.deadline = deadline;
+        flow.lost = 0;
+        let lived = now.since(since) >= SETTLED;
+        flow.state = State::Waiting(None);
+        self.close_carrier(carrier, true);
+        if lived {
+            if let Some(flow) = self.flows.get_mut(id) {
+                flow.backoff.reset();
+            }
+            self.place(id);
+        } else {
+            self.wait_again(id);
+        }
+    }
+
+    pub(super) fn pending_of_carrier(&mut self, id: CarrierId, socket: SocketId) -> Option<&[u8]> {
+        let carrier = self.carriers.get_mut(id)?;
+        let flow = carrier.flow.and_then(|flow| self.flows.get_mut(flow));
+        if let Some(Flow { state: State::Tunnel { .. }, queues: Some(queues), .. }) = flow {
+            carrier.pipe.send_datagrams(self.now, &mut queues.outgoing);
+        }
+        let pending = carrier.pipe.pending();
+        if pending.is_none() {
+            self.requests.settle(socket);
+        }
+        pending
+    }
+
+    pub(super) fn on_carrier_written(&mut self, id: CarrierId, written: usize) {
+        let Some(carrier) = self.carriers.get_mut(id) else { return };
+        carrier.pipe.session().written(written);
+        if let Some(flow) = carrier.flow {
+            self.on_room(flow);
+        }
+    }
+}
+
+/// A tunnel that lived this long shows that the way is good.
+const SETTLED: core::time::Duration = core::time::Duration::from_secs(1);

@@ -1,0 +1,87 @@
+//! Datagram flows: through tunnels, over a change of tunnel, in short queues.
+
+use super::*;
+use crate::base::Route;
+use crate::client::FlowError;
+use crate::testing::Direct;
+
+#[test]
+fn datagrams_of_every_size_come_back_whole() {
+    let mut world = world(config(Mode::Normal, Link::Wifi));
+    let flow = open(&mut world, Kind::Datagram, ECHO);
+    assert!(world.run_until(SECOND, |world| is_open(world, flow)));
+    for size in [0, 1, 62, 63, 64, 1_200, 16_383, 16_384, 40_000, 65_507, 65_527] {
+        let payload: Vec<u8> = (0..size).map(|index| index as u8).collect();
+        world.client.send_datagram(world.now, flow, &payload).unwrap();
+        let mut got = Vec::new();
+        assert!(
+            world.run_until(SECOND, |world| {
+                got = datagrams(world, flow);
+                !got.is_empty()
+            }),
+            "{size}"
+        );
+        assert!(got == [payload], "{size}");
+    }
+    assert_eq!(
+        world.client.send_datagram(world.now, flow, &vec![0; 65_528]),
+        Err(FlowError::DatagramTooLarge)
+    );
+}
+
+#[test]
+fn what_is_sent_before_the_tunnel_stands_waits_and_arrives() {
+    let mut world = world(config(Mode::Normal, Link::Wifi));
+    let flow = open(&mut world, Kind::Datagram, ECHO);
+    for number in 0..20 {
+        world.client.send_datagram(world.now, flow, &[number]).unwrap();
+    }
+    world.run(SECOND);
+    assert_eq!(datagrams(&mut world, flow).len(), 20);
+}
+
+#[test]
+fn a_flow_that_nothing_answers_directly_goes_through_the_relay_at_the_deadline() {
+    let mut world = world(config(Mode::Smart, Link::Wifi));
+    world.direct = Direct::BlackHole;
+    let flow = open(&mut world, Kind::Datagram, ECHO);
+    let mut got = 0;
+    let answered = world.run_until(3 * SECOND, |world| {
+        if world.now.as_millis() % 20 < 5 {
+            world.client.send_datagram(world.now, flow, b"ping").unwrap();
+        }
+        got += datagrams(world, flow).len();
+        got > 0
+    });
+    assert!(answered, "{}", story(&world.events));
+    let opened = when(&world, |what| matches!(what, What::FlowOpened { route: Route::Proxied, .. })).unwrap();
+    assert!((1_000..1_010).contains(&opened.as_millis()), "{opened}");
+}
+
+#[test]
+fn a_flow_that_is_answered_directly_stays_direct() {
+    let mut world = world(config(Mode::Smart, Link::Wifi));
+    let flow = open(&mut world, Kind::Datagram, ECHO);
+    world.client.send_datagram(world.now, flow, b"ping").unwrap();
+    assert!(world.run_until(SECOND, |world| !datagrams(world, flow).is_empty()));
+    world.run(3 * SECOND);
+    assert_eq!(world.client.status(flow), FlowStatus::Open(Route::Direct));
+    assert_eq!(world.client.route(Kind::Datagram), Route::Direct);
+}
+
+#[test]
+fn a_flow_whose_relay_dies_goes_on_through_another() {
+    let mut world = world(config(Mode::Normal, Link::Wifi));
+    let flow = open(&mut world, Kind::Datagram, ECHO);
+    assert!(world.run_until(SECOND, |world| is_open(world, flow)));
+    world.run(3 * SECOND);
+    world.crash(0);
+    world.run(SECOND);
+    world.client.send_datagram(world.now, flow, b"still here").unwrap();
+    assert!(
+        world.run_until(SECOND, |world| datagrams(world, flow) == [b"still here"]),
+        "{}",
+        story(&world.events)
+    );
+    assert!(when(&world, |what| matches!(what, What::FlowMoved { .. })).is_some());
+}

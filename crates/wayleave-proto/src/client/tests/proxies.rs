@@ -1,0 +1,131 @@
+//! Proxies: which one, what when it fails, and what is kept ready.
+
+use super::*;
+use crate::auth::Token;
+use crate::base::Route;
+use crate::client::{FlowError, ProxyFault};
+
+fn connected_to(world: &World) -> Vec<String> {
+    let proxy = |event: &Event| match &event.what {
+        What::ProxyConnected { proxy, .. } => Some(proxy.to_string()),
+        _ => None,
+    };
+    world.events.iter().filter_map(proxy).collect()
+}
+
+#[test]
+fn the_first_proxy_is_used_and_the_second_when_it_fails() {
+    let mut world = world(config(Mode::Normal, Link::Wifi));
+    connect(&mut world, ECHO);
+    assert!(connected_to(&world).iter().all(|proxy| proxy == RELAYS[0]), "{:?}", connected_to(&world));
+    world.crash(0);
+    let flow = connect(&mut world, ECHO);
+    assert_eq!(connected_to(&world).last().map(String::as_str), Some(RELAYS[1]));
+    assert_eq!(exchange(&mut world, flow, b"over the second"), b"over the second");
+}
+
+#[test]
+fn a_flow_through_a_known_relay_costs_one_round_trip_to_it() {
+    let mut world = world(config(Mode::Normal, Link::Wifi));
+    world.run(SECOND);
+    let before = world.now;
+    connect(&mut world, ECHO);
+    // One round trip to the relay and, within it, one from the relay to the target.
+    assert!(world.now.since(before) <= Duration::from_millis(5), "{:?}", world.now.since(before));
+}
+
+#[test]
+fn the_switch_costs_no_handshake_because_one_was_made_during_the_trial() {
+    let mut world = world(config(Mode::Smart, Link::Wifi));
+    world.direct = crate::testing::Direct::BlackHole;
+    connect(&mut world, ECHO);
+    assert!((1_000..1_006).contains(&world.now.as_millis()), "{}", story(&world.events));
+}
+
+#[test]
+fn no_application_byte_leaves_during_warm_standby() {
+    let mut world = world(config(Mode::Smart, Link::Wifi));
+    world.direct = crate::testing::Direct::BlackHole;
+    open(&mut world, Kind::Stream, ECHO);
+    world.run(Duration::from_millis(999));
+    assert!(!connected_to(&world).is_empty());
+    assert!(world.relay_events.is_empty(), "{:?}", world.relay_events);
+}
+
+#[test]
+fn a_wrong_token_fails_with_what_every_proxy_said() {
+    let mut config = config(Mode::Normal, Link::Wifi);
+    config.credential = Some(Credential::Token("not.a.token".parse::<Token>().unwrap()));
+    let mut world = world(config);
+    let flow = open(&mut world, Kind::Stream, ECHO);
+    world.run(5 * SECOND);
+    let FlowStatus::Failed(FlowError::NoProxy(said)) = world.client.status(flow) else {
+        panic!("{}", story(&world.events))
+    };
+    assert!(said.iter().all(|(_, fault)| *fault == ProxyFault::Refused { status: 407 }), "{said:?}");
+    assert!(!format!("{:?}", world.events).contains("not.a.token"));
+}
+
+#[test]
+fn a_renewed_token_is_used_at_once_and_its_expiry_is_announced() {
+    let mut config = config(Mode::Normal, Link::Wifi);
+    config.credential = Some(Credential::Token(token(START, 40 * SECOND).unwrap()));
+    let mut world = world(config);
+    world.run(60 * SECOND);
+    let left: Vec<u64> = world
+        .events
+        .iter()
+        .filter_map(|event| match event.what {
+            What::TokenExpiring { left } => Some(left.as_secs()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(left, [30, 0]);
+    world.run(60 * SECOND);
+    let flow = open(&mut world, Kind::Stream, ECHO);
+    world.run(2 * SECOND);
+    assert!(matches!(world.client.status(flow), FlowStatus::Failed(FlowError::NoProxy(_))));
+    let fresh = token(UnixTime::from_secs(START.as_secs() + 100), 3600 * SECOND).unwrap();
+    world.client.renew(world.now, Credential::Token(fresh));
+    connect(&mut world, ECHO);
+}
+
+#[test]
+fn a_connection_that_the_relay_closed_while_idle_costs_nothing_but_a_new_one() {
+    let mut config = config(Mode::Normal, Link::Wifi);
+    config.limits.standby_age = 3600 * SECOND;
+    let mut world = world(config);
+    // The relay closes silent connections after 30 s.
+    world.run(31 * SECOND);
+    connect(&mut world, ECHO);
+}
+
+#[test]
+fn every_proxy_unreachable_says_what_each_one_said() {
+    let mut world = world(config(Mode::Normal, Link::Wifi));
+    world.crash(0);
+    world.crash(1);
+    let flow = open(&mut world, Kind::Stream, ECHO);
+    world.run(2 * SECOND);
+    let FlowStatus::Failed(error @ FlowError::NoProxy(_)) = world.client.status(flow) else {
+        panic!("{}", story(&world.events))
+    };
+    let text = error.to_string();
+    assert!(RELAYS.iter().all(|relay| text.contains(relay)) && text.contains("refused"), "{text}");
+}
+
+#[test]
+fn a_thousand_flows_at_once_all_open() {
+    let mut world = world(config(Mode::Normal, Link::Wifi));
+    let flows: Vec<_> = (0..1_000).map(|_| open(&mut world, Kind::Stream, ECHO)).collect();
+    assert!(world.run_until(20 * SECOND, |world| flows.iter().all(|flow| is_open(world, *flow))));
+    assert_eq!(world.client.status(flows[0]), FlowStatus::Open(Route::Proxied));
+    for flow in flows {
+        world.client.release(world.now, flow);
+    }
+    world.run(15 * SECOND);
+    assert_eq!(world.client.flow_count(), 0);
+    let open: usize =
+        world.relays.iter().filter_map(|(_, relay)| Some(relay.as_ref()?.stats().tunnels)).sum();
+    assert_eq!(open, 0);
+}

@@ -1,0 +1,214 @@
+//! A flow inside a carrier: the request, its answer, and what comes after.
+
+use super::event::ProxyFault;
+use super::flow::State;
+use super::{CarrierId, Client, FlowError, FlowId, Timer};
+use crate::base::{Kind, Route};
+use crate::codec::h1::{Response, encode_connect, encode_connect_udp, parse_response};
+use crate::codec::proxy_status::ProxyError;
+use crate::codec::template::UriTemplate;
+
+impl Client {
+    /// Sends the request of a flow over a connection that is ready.
+    pub(super) fn ask(&mut self, flow_id: FlowId, id: CarrierId) {
+        let (Some(flow), Some(carrier)) = (self.flows.get_mut(flow_id), self.carriers.get_mut(id)) else {
+            return;
+        };
+        let Some(proxy) = self.config.proxies.get(carrier.proxy) else { return };
+        let authorization = self.credential.as_ref().map(|credential| credential.authorization_value());
+        let authorization = authorization.as_ref().map(|value| value.expose().as_str());
+        let mut head = Vec::with_capacity(512);
+        match flow.kind {
+            Kind::Stream => encode_connect(&mut head, &flow.target, authorization),
+            Kind::Datagram => {
+                let path = UriTemplate::well_known().expand_path(&flow.target);
+                encode_connect_udp(&mut head, &path, &proxy.to_string(), authorization);
+            }
+        }
+        carrier.pipe.session().send(&[&head]);
+        zeroize::Zeroize::zeroize(&mut head);
+        carrier.flow = Some(flow_id);
+        flow.state = State::Asking(id);
+        let deadline = flow.deadline;
+        self.requests.pending(carrier.socket);
+        self.timers.set(Timer::Carrier(id), Some(deadline));
+        self.timers.set(Timer::Flow(flow_id), None);
+        self.wanted = Some(self.now);
+    }
+
+    pub(super) fn on_carrier_received(&mut self, id: CarrierId, data: &mut [u8]) {
+        let Some(carrier) = self.carriers.get_mut(id) else { return };
+        if carrier.pipe.receive(data).is_err() {
+            self.requests.close(carrier.socket, true);
+            self.on_carrier_gone(id);
+            return;
+        }
+        self.requests.pending(carrier.socket);
+        self.on_carrier_readable(id);
+    }
+
+    fn on_carrier_readable(&mut self, id: CarrierId) {
+        let Some(carrier) = self.carriers.get_mut(id) else { return };
+        let Some(flow_id) = carrier.flow else {
+            // A proxy that speaks or ends before it was asked cannot be used any more.
+            if carrier.pipe.plaintext_len() > 0 || carrier.pipe.session().is_finished() {
+                self.close_carrier(id, false);
+                self.supply();
+            }
+            return;
+        };
+        let Some(flow) = self.flows.get(flow_id) else { return };
+        match (&flow.state, flow.kind) {
+            (State::Asking(_), _) => self.read_answer(id, flow_id),
+            (State::Tunnel { .. }, Kind::Stream) => self.read_stream(id, flow_id),
+            (State::Tunnel { .. }, Kind::Datagram) => self.read_datagrams(id, flow_id),
+            _ => {}
+        }
+    }
+
+    fn read_answer(&mut self, id: CarrierId, flow_id: FlowId) {
+        loop {
+            let (Some(carrier), Some(flow)) = (self.carriers.get_mut(id), self.flows.get(flow_id)) else {
+                return;
+            };
+            let response = match carrier.pipe.read_head() {
+                Ok(Some(head)) => parse_response(head, flow.kind),
+                Ok(None) => {
+                    if carrier.pipe.session().is_finished() {
+                        self.on_carrier_gone(id);
+                    }
+                    return;
+                }
+                Err(error) => Err(error),
+            };
+            carrier.pipe.end_head();
+            let proxy = carrier.proxy;
+            match response {
+                Ok(Response::Interim) => {}
+                Ok(Response::Accepted) => return self.on_accepted(id, flow_id),
+                Ok(Response::Refused { status, proxy_status, retry_after, .. }) => {
+                    let again = retry_after.map(|secs| core::time::Duration::from_secs(u64::from(secs)));
+                    self.close_carrier(id, false);
+                    return self.on_refused(flow_id, proxy, status, proxy_status, again);
+                }
+                Err(error) => {
+                    self.close_carrier(id, true);
+                    let fault = ProxyFault::Protocol(error.to_string());
+                    return self.on_proxy_at_fault(flow_id, proxy, fault, None);
+                }
+            }
+        }
+    }
+
+    fn on_accepted(&mut self, id: CarrierId, flow_id: FlowId) {
+        let Some(flow) = self.flows.get_mut(flow_id) else { return };
+        flow.state = State::Tunnel { carrier: id, since: self.now };
+        flow.lost = 0;
+        self.timers.set(Timer::Carrier(id), None);
+        self.arm_flow(flow_id);
+        self.announce(flow_id, Route::Proxied);
+        self.nudge(flow_id);
+        if let Some(carrier) = self.carriers.get(id) {
+            self.requests.pending(carrier.socket);
+        }
+        self.on_carrier_readable(id);
+        self.supply();
+    }
+
+    fn on_refused(
+        &mut self,
+        flow_id: FlowId,
+        proxy: usize,
+        status: u16,
+        error: Option<ProxyError>,
+        again: Option<core::time::Duration>,
+    ) {
+        let Some(target) = self.config.proxies.get(proxy).cloned() else { return };
+        match status {
+            403 => self.fail(flow_id, FlowError::TargetForbidden { proxy: target }),
+            502 | 504 if error == Some(ProxyError::DestinationIpProhibited) => {
+                self.fail(flow_id, FlowError::TargetForbidden { proxy: target });
+            }
+            502 | 504 => self.fail(flow_id, FlowError::TargetUnreachable { proxy: target, status, error }),
+            _ => self.on_proxy_at_fault(flow_id, proxy, ProxyFault::Refused { status }, again),
+        }
+    }
+
+    /// The proxy will not serve this flow, whatever its target: another one may.
+    fn on_proxy_at_fault(
+        &mut self,
+        flow_id: FlowId,
+        proxy: usize,
+        fault: ProxyFault,
+        again: Option<core::time::Duration>,
+    ) {
+        self.on_proxy_failed(proxy, fault.clone(), again);
+        self.try_another(flow_id, proxy, fault);
+    }
+
+    fn read_stream(&mut self, id: CarrierId, flow_id: FlowId) {
+        let (Some(carrier), Some(flow)) = (self.carriers.get_mut(id), self.flows.get(flow_id)) else {
+            return;
+        };
+        if flow.released {
+            discard(carrier.pipe.session());
+        } else if carrier.pipe.plaintext_len() > self.config.limits.buffer {
+            self.requests.pause(carrier.socket, true);
+        }
+        self.nudge(flow_id);
+        self.settle_stream(flow_id);
+    }
+
+    fn read_datagrams(&mut self, id: CarrierId, flow_id: FlowId) {
+        let (Some(carrier), Some(flow)) = (self.carriers.get_mut(id), self.flows.get_mut(flow_id)) else {
+            return;
+        };
+        let Some(queues) = &mut flow.queues else { return };
+        match carrier.pipe.receive_datagrams(self.now, &mut queues.incoming) {
+            Ok(received) => {
+                flow.received += received.bytes;
+                let ended = carrier.pipe.session().is_finished();
+                if received.datagrams > 0 {
+                    self.nudge(flow_id);
+                }
+                if ended {
+                    self.on_tunnel_ended(flow_id);
+                }
+            }
+            // The relay broke the capsule protocol; another tunnel may do better.
+            Err(_) => self.reopen(flow_id),
+        }
+    }
+
+    /// The relay ended a datagram tunnel cleanly, because nothing moved or the target refused: the next datagram
+    /// opens another.
+    fn on_tunnel_ended(&mut self, flow_id: FlowId) {
+        let Some(flow) = self.flows.get_mut(flow_id) else { return };
+        if let State::Tunnel { carrier, .. } = core::mem::replace(&mut flow.state, State::Resting) {
+            self.close_carrier(carrier, false);
+        }
+        self.arm_flow(flow_id);
+    }
+
+    pub(super) fn on_carrier_finished(&mut self, id: CarrierId) {
+        let Some(carrier) = self.carriers.get_mut(id) else { return };
+        match carrier.pipe.session().receive_end() {
+            Ok(()) => self.on_carrier_readable(id),
+            Err(_) => {
+                self.requests.close(carrier.socket, true);
+                self.on_carrier_gone(id);
+            }
+        }
+    }
+}
+
+/// Reads what nobody wants any more, so that the other side can end.
+pub(super) fn discard(session: &mut dyn crate::carrier::tls::Session) {
+    loop {
+        let amount = session.plaintext().len();
+        if amount == 0 {
+            return;
+        }
+        session.consume(amount);
+    }
+}

@@ -1,0 +1,343 @@
+//! What an embedder can ask of a client.
+
+use super::event::CloseReason;
+use super::flow::{Flow, State};
+use super::tunnel::discard;
+use super::{Client, FlowError, FlowId, FlowStatus, Incoming, Timer, What};
+use crate::auth::Credential;
+use crate::base::{Instant, Kind, Network, Route, Target};
+use crate::carrier::tls::Session;
+use crate::codec::capsule::MAX_PAYLOAD;
+use crate::net::SocketId;
+use crate::route::Proof;
+
+impl Client {
+    /// Opens a flow to `target`. A stream can be written to and read from once [`Self::status`] says that it is open;
+    /// datagrams can be sent at once.
+    ///
+    /// # Errors
+    /// [`FlowError::TooManyFlows`] at the limit, [`FlowError::Closed`] after [`Self::close`].
+    pub fn open(&mut self, now: Instant, kind: Kind, target: Target) -> Result<FlowId, FlowError> {
+        let now = self.at(now);
+        if self.closed {
+            return Err(FlowError::Closed);
+        }
+        if self.flows.len() >= self.config.limits.flows {
+            return Err(FlowError::TooManyFlows);
+        }
+        if self.config.route.mode != crate::config::Mode::Off {
+            self.wanted = Some(now);
+        }
+        let id = self.flows.insert(Flow::new(kind, target, now, &self.config.limits));
+        self.routes.handle_flow(now, kind);
+        self.follow_routes();
+        // A trial that this flow began has placed it already.
+        if self.flows.get(id).is_some_and(|flow| matches!(flow.state, State::Retry(None))) {
+            self.place(id);
+        }
+        Ok(id)
+    }
+
+    /// What a flow is doing.
+    pub fn status(&self, id: FlowId) -> FlowStatus {
+        match self.flows.get(id) {
+            None => FlowStatus::Failed(FlowError::Closed),
+            Some(flow) => match &flow.state {
+                State::DirectStream { .. } | State::DirectDatagrams { .. } => FlowStatus::Open(Route::Direct),
+                State::Tunnel { .. } | State::Resting => FlowStatus::Open(Route::Proxied),
+                State::Failed(error) => FlowStatus::Failed(error.clone()),
+                State::Dialling(_) | State::Retry(_) | State::Waiting(_) | State::Asking(_) => {
+                    FlowStatus::Pending
+                }
+            },
+        }
+    }
+
+    /// Takes bytes for the target of a stream, as many as there is room for; zero means that
+    /// [`Notice::Flow`](super::Notice::Flow) will say when there is room again.
+    ///
+    /// # Errors
+    /// Why the stream takes no more.
+    pub fn write(&mut self, now: Instant, id: FlowId, bytes: &[u8]) -> Result<usize, FlowError> {
+        self.at(now);
+        let mark = self.config.limits.buffer;
+        self.check(id)?;
+        if self.flows.get(id).is_some_and(|flow| flow.finished) {
+            return Err(FlowError::Closed);
+        }
+        let Some((socket, session)) = self.stream(id) else { return Ok(0) };
+        let room = mark.saturating_sub(session.pending_len());
+        let taken = bytes.get(..bytes.len().min(room)).unwrap_or_default();
+        if taken.is_empty() {
+            return Ok(0);
+        }
+        session.send(&[taken]);
+        self.requests.pending(socket);
+        if let Some(flow) = self.flows.get_mut(id) {
+            flow.sent += taken.len() as u64;
+        }
+        Ok(taken.len())
+    }
+
+    /// What there is to read from a stream; say with [`Self::consume`] how much of it was taken.
+    ///
+    /// # Errors
+    /// Why nothing will come any more, behind the last byte that came.
+    pub fn read(&mut self, id: FlowId) -> Result<Incoming<'_>, FlowError> {
+        self.check(id)?;
+        let Some((socket, session)) = self.stream(id) else { return Ok(Incoming::Nothing) };
+        if session.plaintext_len() == 0 {
+            if session.is_finished() {
+                return Ok(Incoming::End);
+            }
+            // The connection broke, and everything that came before has been read.
+            if self.requests.role(socket).is_none() {
+                self.fail(id, FlowError::Reset);
+                return Err(FlowError::Reset);
+            }
+            return Ok(Incoming::Nothing);
+        }
+        // The borrow of the session above cannot be returned from a branch; this finds it again.
+        Ok(self.stream(id).map_or(Incoming::Nothing, |(_, session)| Incoming::Bytes(session.plaintext())))
+    }
+
+    /// The embedder took `amount` bytes of what [`Self::read`] lent.
+    pub fn consume(&mut self, now: Instant, id: FlowId, amount: usize) {
+        self.at(now);
+        let mark = self.config.limits.buffer / 2;
+        let Some((socket, session)) = self.stream(id) else { return };
+        session.consume(amount);
+        if session.plaintext_len() <= mark {
+            self.requests.pause(socket, false);
+        }
+        if let Some(flow @ Flow { state: State::Tunnel { .. }, .. }) = self.flows.get_mut(id) {
+            flow.received += amount as u64;
+        }
+        self.settle_stream(id);
+    }
+
+    /// Ends the application's half of a stream; what was written before is delivered.
+    pub fn finish(&mut self, now: Instant, id: FlowId) {
+        self.at(now);
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        if flow.kind != Kind::Stream || core::mem::replace(&mut flow.finished, true) {
+            return;
+        }
+        if let Some((socket, session)) = self.stream(id) {
+            session.send_end();
+            self.requests.pending(socket);
+            self.requests.finish(socket);
+        }
+        self.settle_stream(id);
+    }
+
+    /// Takes a datagram for the target of a flow. Where the path is slower than the sender, the oldest that wait are
+    /// dropped.
+    ///
+    /// # Errors
+    /// [`FlowError::DatagramTooLarge`] above 65,527 bytes, or why the flow has failed.
+    pub fn send_datagram(&mut self, now: Instant, id: FlowId, payload: &[u8]) -> Result<(), FlowError> {
+        let now = self.at(now);
+        self.check(id)?;
+        if payload.len() > MAX_PAYLOAD {
+            return Err(FlowError::DatagramTooLarge);
+        }
+        let deadline = now + self.config.limits.open_timeout;
+        let Some(flow) = self.flows.get_mut(id) else { return Err(FlowError::Closed) };
+        let Some(queues) = &mut flow.queues else { return Err(FlowError::Closed) };
+        queues.outgoing.push(now, payload);
+        flow.sent += payload.len() as u64;
+        match &flow.state {
+            State::DirectDatagrams { socket, .. } => self.requests.pending(*socket),
+            State::Tunnel { carrier, .. } => {
+                if let Some(carrier) = self.carriers.get(*carrier) {
+                    self.requests.pending(carrier.socket);
+                }
+            }
+            State::Resting => {
+                flow.deadline = deadline;
+                self.wait_again(id);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The oldest datagram that came for a flow; say with [`Self::take_datagram`] that it was taken.
+    ///
+    /// # Errors
+    /// Why the flow has failed.
+    pub fn datagram(&mut self, id: FlowId) -> Result<Option<&[u8]>, FlowError> {
+        self.check(id)?;
+        let now = self.now;
+        let queues = self.flows.get_mut(id).and_then(|flow| flow.queues.as_mut());
+        Ok(queues.and_then(|queues| queues.incoming.front(now)))
+    }
+
+    /// The embedder took what [`Self::datagram`] lent.
+    pub fn take_datagram(&mut self, id: FlowId) {
+        if let Some(queues) = self.flows.get_mut(id).and_then(|flow| flow.queues.as_mut()) {
+            queues.incoming.pop();
+        }
+    }
+
+    /// Gives a flow back. What was written to a stream is still delivered, for as long as the limit `linger` allows;
+    /// what comes for it is thrown away.
+    pub fn release(&mut self, now: Instant, id: FlowId) {
+        let now = self.at(now);
+        let linger = now + self.config.limits.linger;
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        flow.released = true;
+        match &flow.state {
+            State::DirectStream { .. } | State::Tunnel { .. } if flow.kind == Kind::Stream => {
+                flow.deadline = linger;
+                self.finish(now, id);
+                if let Some((socket, session)) = self.stream(id) {
+                    discard(session);
+                    self.requests.pause(socket, false);
+                }
+                self.arm_flow(id);
+                self.settle_stream(id);
+            }
+            _ => self.remove(id, false),
+        }
+    }
+
+    /// Puts a new credential in force for every tunnel that is opened from now on.
+    pub fn renew(&mut self, now: Instant, credential: Credential) {
+        self.at(now);
+        self.credential = Some(credential);
+        self.arm_token();
+    }
+
+    /// The network underneath is another, has other addresses, or went away.
+    pub fn handle_network(&mut self, now: Instant, network: Network) {
+        let now = self.at(now);
+        self.network = network;
+        self.tell(What::NetworkChanged { network });
+        self.proxies.forget();
+        self.drop_ready();
+        // What was proven over the old network has to be proven again, and its sockets have the wrong address.
+        self.routes.handle_network(now, network);
+        self.follow_routes();
+        for id in self.flows_of(None) {
+            let Some(flow) = self.flows.get_mut(id) else { continue };
+            match (&mut flow.state, flow.kind) {
+                (State::Tunnel { since, .. }, Kind::Datagram) => {
+                    *since = Instant::ZERO;
+                    self.reopen(id);
+                }
+                (State::Dialling(dial), _) if !network.up => {
+                    dial.end(&mut self.requests, None);
+                    self.place(id);
+                }
+                (State::Retry(_), _) => self.place(id),
+                _ => {}
+            }
+        }
+        self.supply();
+    }
+
+    /// Asks for a new trial of the direct path, for one kind of flow or for both.
+    pub fn retry_direct(&mut self, now: Instant, kind: Option<Kind>) {
+        let now = self.at(now);
+        self.routes.retry(now, kind);
+        self.follow_routes();
+    }
+
+    /// The embedder knows that the direct path works: a connection of its own stands.
+    pub fn direct_works(&mut self, now: Instant, kind: Kind) {
+        self.at(now);
+        self.prove(kind, Proof::Embedder);
+    }
+
+    /// Ends the client: every flow fails, every socket is closed.
+    pub fn close(&mut self, now: Instant) {
+        self.at(now);
+        self.closed = true;
+        for id in self.flows_of(None) {
+            self.fail(id, FlowError::Closed);
+        }
+        self.drop_ready();
+        for id in self.carriers.keys() {
+            self.close_carrier(id, false);
+        }
+        for index in 0..self.probes.len() {
+            self.stop_probe(index);
+        }
+        for timer in [Timer::Route, Timer::Standby, Timer::Token] {
+            self.timers.set(timer, None);
+        }
+    }
+
+    /// The pipe of a stream that is open.
+    fn stream(&mut self, id: FlowId) -> Option<(SocketId, &mut dyn Session)> {
+        let flow = self.flows.get_mut(id)?;
+        match &mut flow.state {
+            State::DirectStream { socket, session } => Some((*socket, session)),
+            State::Tunnel { carrier, .. } if flow.kind == Kind::Stream => {
+                let carrier = self.carriers.get_mut(*carrier)?;
+                Some((carrier.socket, carrier.pipe.session()))
+            }
+            _ => None,
+        }
+    }
+
+    fn check(&self, id: FlowId) -> Result<(), FlowError> {
+        match self.flows.get(id) {
+            None => Err(FlowError::Closed),
+            Some(Flow { state: State::Failed(error), .. }) => Err(error.clone()),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Bytes left the machine: a writer may go on, and a stream that ended may be complete.
+    pub(super) fn on_room(&mut self, id: FlowId) {
+        let mark = self.config.limits.buffer / 2;
+        if let Some((_, session)) = self.stream(id)
+            && session.pending_len() <= mark
+        {
+            self.nudge(id);
+            self.settle_stream(id);
+        }
+    }
+
+    /// Closes the connection of a stream whose halves have both ended and been delivered.
+    pub(super) fn settle_stream(&mut self, id: FlowId) {
+        let Some(flow) = self.flows.get(id) else { return };
+        let (finished, released) = (flow.finished, flow.released);
+        let Some((socket, session)) = self.stream(id) else { return };
+        if released {
+            discard(session);
+        }
+        if finished && session.pending_len() == 0 && session.is_finished() {
+            self.requests.close(socket, false);
+            if released {
+                self.remove(id, false);
+            }
+        }
+    }
+
+    /// Removes a flow that its application has released.
+    pub(super) fn remove(&mut self, id: FlowId, reset: bool) {
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        let state = core::mem::replace(&mut flow.state, State::Resting);
+        let failed = matches!(state, State::Failed(_));
+        let open = matches!(state, State::Tunnel { .. } | State::DirectStream { .. });
+        self.drop_path(id, state, reset);
+        self.timers.set(Timer::Flow(id), None);
+        if !failed {
+            let stream = self.flows.get(id).is_some_and(|flow| flow.kind == Kind::Stream);
+            let reason = if stream && open && !reset { CloseReason::Finished } else { CloseReason::Closed };
+            self.tell_closed(id, reason);
+        }
+        self.flows.remove(id);
+        self.supply();
+    }
+
+    pub(super) fn tell_closed(&mut self, id: FlowId, reason: CloseReason) {
+        let Some(flow) = self.flows.get(id) else { return };
+        let (kind, target, sent, received) = (flow.kind, flow.target.clone(), flow.sent, flow.received);
+        self.tell(What::FlowClosed { flow: id, kind, target, sent, received, reason });
+    }
+}

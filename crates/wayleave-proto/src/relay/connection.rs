@@ -1,0 +1,90 @@
+//! One connection of a client, from its acceptance to its end.
+
+use core::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::auth::{AccountId, Claims};
+use crate::base::{Instant, Kind, Target};
+use crate::carrier::h1::Pipe;
+use crate::net::{Dial, SocketId};
+use crate::queue::DatagramQueue;
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) socket: SocketId,
+    pub(super) client: SocketAddr,
+    /// The address of the relay that the client reached.
+    pub(super) local: SocketAddr,
+    pub(super) pipe: Pipe,
+    pub(super) state: State,
+    /// Bytes in buffers, as last counted.
+    pub(super) held: usize,
+}
+
+/// What a connection is doing.
+#[derive(Debug)]
+pub(super) enum State {
+    /// TLS, until then.
+    Handshake { deadline: Instant },
+    /// The head of the request, until then.
+    Head { deadline: Instant },
+    /// The way to the target.
+    Dialling(Box<Opening>),
+    /// A tunnel.
+    Tunnel(Box<Tunnel>),
+    /// The last answer is on its way out; what comes in is thrown away, until then.
+    Closing { deadline: Instant },
+}
+
+/// A request that was allowed and whose target is being dialled.
+#[derive(Debug)]
+pub(super) struct Opening {
+    pub(super) grant: Grant,
+    pub(super) dial: Dial,
+    pub(super) asked: Instant,
+}
+
+/// What a client was allowed, and by what.
+#[derive(Clone, Debug)]
+pub(super) struct Grant {
+    pub(super) kind: Kind,
+    pub(super) target: Target,
+    pub(super) claims: Arc<Claims>,
+    pub(super) account: AccountId,
+}
+
+/// A tunnel.
+#[derive(Debug)]
+pub(super) struct Tunnel {
+    pub(super) grant: Grant,
+    pub(super) socket: SocketId,
+    pub(super) opened: Instant,
+    pub(super) moved: Instant,
+    pub(super) sent: u64,
+    pub(super) received: u64,
+    pub(super) payload: Payload,
+}
+
+/// What runs through a tunnel.
+#[derive(Debug)]
+pub(super) enum Payload {
+    /// Datagrams: a short queue each way.
+    Datagrams {
+        /// To the target.
+        outgoing: DatagramQueue,
+        /// To the client.
+        incoming: DatagramQueue,
+        /// Dropped because of a rate.
+        limited: u64,
+    },
+    /// Bytes: they wait in the encrypted connection.
+    Stream {
+        /// The client ended its half, and all of it was written to the target.
+        client_finished: bool,
+        /// The target ended its half.
+        target_finished: bool,
+        /// Reading waits until then, because a rate was exceeded.
+        slowed: Option<Instant>,
+    },
+}

@@ -1,0 +1,168 @@
+//! What a relay tells its operator.
+
+use core::fmt;
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+use std::sync::Arc;
+
+use crate::auth::{AuthorizationError, Claims, TokenError};
+use crate::base::{Instant, Kind, Target, key};
+use crate::carrier::tls::TlsError;
+use crate::codec::h1::HeadError;
+use crate::net::Fault;
+use crate::policy::Denied;
+
+key! {
+    /// One connection of a client.
+    ConnectionId, "c"
+}
+
+/// A fact and its moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// When it happened, on the clock of the machine.
+    pub at: Instant,
+    /// The connection it happened on.
+    pub connection: ConnectionId,
+    /// The client's address.
+    pub client: SocketAddr,
+    /// What happened.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum What {
+    /// A connection ended before it asked for anything that could be answered.
+    ConnectionFailed {
+        /// Why.
+        reason: ConnectionFault,
+    },
+    /// A request was refused.
+    Refused {
+        /// The HTTP status of the answer.
+        status: u16,
+        /// What was asked for, as far as it was understood.
+        target: Option<Target>,
+        /// The whole reason, for the operator only; the client learns no more than the status and its class.
+        reason: RefuseReason,
+    },
+    /// A tunnel has ended.
+    TunnelClosed {
+        /// What it carried.
+        kind: Kind,
+        /// Where it went.
+        target: Target,
+        /// Whose it was.
+        claims: Arc<Claims>,
+        /// Bytes from the client.
+        sent: u64,
+        /// Bytes to the client.
+        received: u64,
+        /// Datagrams dropped because a queue was full, they had grown old, or a rate was exceeded.
+        dropped: u64,
+        /// How long it was open.
+        lasted: Duration,
+        /// Why it ended.
+        reason: CloseReason,
+    },
+    /// A tunnel is open.
+    TunnelOpened {
+        /// What it carries.
+        kind: Kind,
+        /// Where it goes.
+        target: Target,
+        /// The address that was dialled.
+        address: SocketAddr,
+        /// Whose it is.
+        claims: Arc<Claims>,
+        /// Since the request.
+        elapsed: Duration,
+    },
+}
+
+/// Why a connection ended before a request.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectionFault {
+    /// The client went away.
+    #[error("the client closed the connection before it asked for anything")]
+    ClosedEarly,
+    /// TLS failed.
+    #[error("TLS failed: {0}")]
+    Tls(TlsError),
+    /// TLS or the head took too long.
+    #[error("the client was too slow with its {0}")]
+    TooSlow(&'static str),
+    /// There are as many connections as the limits allow.
+    #[error("too many connections {0}")]
+    TooMany(&'static str),
+}
+
+/// Why a request was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RefuseReason {
+    /// The credentials are missing.
+    #[error("no Proxy-Authorization")]
+    NoToken,
+    /// The credentials are not in a form that is understood.
+    #[error("{0}")]
+    Authorization(AuthorizationError),
+    /// The token was judged.
+    #[error("{0}")]
+    Token(TokenError),
+    /// Too many failed attempts from this address.
+    #[error("too many failed authentications from {0}")]
+    TooManyFailures(IpAddr),
+    /// The account has as many tunnels as it may.
+    #[error("the account has {0} tunnels, its limit")]
+    TooManyTunnels(usize),
+    /// The relay is near its memory limit.
+    #[error("{0} bytes in buffers, the relay's limit")]
+    Overload(usize),
+    /// The relay drains.
+    #[error("the relay is draining")]
+    Draining,
+    /// The policy forbids the target.
+    #[error("{0}")]
+    Denied(Denied),
+    /// The target could not be reached.
+    #[error("{0}")]
+    Unreachable(Fault),
+    /// The request is not one.
+    #[error("{0}")]
+    Head(HeadError),
+}
+
+/// Why a tunnel ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The client broke a rule of the capsule protocol.
+    BadCapsule(String),
+    /// The client went away without an end.
+    ClientGone,
+    /// Both sides ended their half, or the client ended its datagrams.
+    Finished,
+    /// Nothing moved for longer than the limits allow.
+    Idle,
+    /// The relay stopped.
+    Stopped,
+    /// The target went away without an end, or refused a datagram.
+    TargetGone(String),
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BadCapsule(detail) => write!(f, "the client broke the capsule protocol: {detail}"),
+            Self::ClientGone => f.write_str("the client went away without an end"),
+            Self::Finished => f.write_str("finished"),
+            Self::Idle => f.write_str("idle for too long"),
+            Self::Stopped => f.write_str("the relay stopped"),
+            Self::TargetGone(detail) => write!(f, "the target went away: {detail}"),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The last answer: what a client may know, and how its connection ends.
+
+use super::connection::State;
+use super::{CloseReason, ConnectionFault, ConnectionId, RefuseReason, Relay, What};
+use crate::auth::challenge;
+use crate::base::Target;
+use crate::codec::h1::{Refusal, refusal};
+use crate::codec::proxy_status::{ProxyError, ProxyStatus};
+use crate::error::IoFailure;
+use crate::net::Fault;
+
+/// What a client learns of a refusal.
+struct Answer {
+    status: u16,
+    error: Option<ProxyError>,
+    retry_after: Option<u32>,
+    body: &'static str,
+}
+
+impl Relay {
+    /// Answers a request with a refusal; nothing behind it on this connection is read (RFC 9931).
+    pub(super) fn refuse(&mut self, id: ConnectionId, target: Option<Target>, reason: RefuseReason) {
+        let answer = answer_to(&reason);
+        let status = answer.status;
+        let challenge = match &reason {
+            RefuseReason::NoToken => Some(challenge(false)),
+            RefuseReason::Authorization(_) | RefuseReason::Token(_) => Some(challenge(true)),
+            _ => None,
+        };
+        let proxy_status = answer.error.map(ProxyStatus::failed);
+        let mut head = Vec::new();
+        refusal(
+            &mut head,
+            &Refusal {
+                status,
+                proxy_status,
+                challenge: challenge,
+                retry_after: answer.retry_after,
+                body: answer.body,
+            },
+        );
+        self.stats.refused += 1;
+        self.tell(id, What::Refused { status, target, reason });
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.pipe.session().send(&[&head]);
+        }
+        self.linger(id);
+    }
+
+    /// A head that began and did not end in time.
+    pub(super) fn refuse_slow(&mut self, id: ConnectionId) {
+        self.tell(id, What::ConnectionFailed { reason: ConnectionFault::TooSlow("request") });
+        let mut head = Vec::new();
+        let body = "The request took too long.\n";
+        refusal(
+            &mut head,
+            &Refusal { status: 408, proxy_status: None, challenge: None, retry_after: None, body },
+        );
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.pipe.session().send(&[&head]);
+        }
+        self.linger(id);
+    }
+
+    /// Ends our half and waits a while for the client to end its own, so that the last answer is not lost to a reset
+    /// (RFC 9112 §9.6).
+    pub(super) fn linger(&mut self, id: ConnectionId) {
+        let deadline = self.now + self.config.limits.linger;
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let socket = connection.socket;
+        connection.pipe.session().send_end();
+        let before = core::mem::replace(&mut connection.state, State::Closing { deadline });
+        self.requests.pending(socket);
+        self.requests.finish(socket);
+        self.requests.pause(socket, false);
+        self.timers.set(id, Some(deadline));
+        if let State::Dialling(mut opening) = before {
+            opening.dial.end(&mut self.requests, None);
+            self.leave(&opening.grant.account);
+        }
+    }
+
+    /// The client's side broke.
+    pub(super) fn on_client_gone(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get(id) else { return };
+        match &connection.state {
+            State::Handshake { .. } => {
+                self.tell(id, What::ConnectionFailed { reason: ConnectionFault::ClosedEarly });
+            }
+            State::Tunnel(_) => self.end_tunnel(id, CloseReason::ClientGone, true),
+            State::Head { .. } | State::Dialling(_) | State::Closing { .. } => {}
+        }
+        self.drop_connection(id, true);
+    }
+}
+
+fn answer_to(reason: &RefuseReason) -> Answer {
+    use ProxyError as E;
+    let answer = |status, error, body| Answer { status, error, retry_after: None, body };
+    match reason {
+        RefuseReason::NoToken => answer(407, None, "Give a token: Proxy-Authorization: Bearer TOKEN.\n"),
+        RefuseReason::Authorization(_) | RefuseReason::Token(_) => {
+            answer(407, None, "The token was not accepted.\n")
+        }
+        RefuseReason::TooManyFailures(_) => {
+            let body = "Too many failed attempts from your address.\n";
+            Answer { retry_after: Some(2), ..answer(429, None, body) }
+        }
+        RefuseReason::TooManyTunnels(_) => {
+            let error = Some(E::ConnectionLimitReached);
+            Answer { retry_after: Some(1), ..answer(429, error, "Too many tunnels for this token.\n") }
+        }
+        RefuseReason::Overload(_) => {
+            let error = Some(E::ConnectionLimitReached);
+            Answer { retry_after: Some(1), ..answer(503, error, "The relay is overloaded.\n") }
+        }
+        RefuseReason::Draining => {
+            let error = Some(E::DestinationUnavailable);
+            Answer { retry_after: Some(1), ..answer(503, error, "The relay is stopping.\n") }
+        }
+        RefuseReason::Denied(denied) if denied.is_address() => {
+            answer(403, Some(E::DestinationIpProhibited), "The relay does not forward to this address.\n")
+        }
+        RefuseReason::Denied(_) => {
+            answer(403, Some(E::HttpRequestDenied), "The relay does not forward to this port.\n")
+        }
+        RefuseReason::Unreachable(fault) => {
+            let (status, error) = unreachable(fault);
+            answer(status, Some(error), "The target could not be reached.\n")
+        }
+        RefuseReason::Head(error) => {
+            answer(error.status, Some(E::HttpRequestError), "The request is not understood.\n")
+        }
+    }
+}
+
+fn unreachable(fault: &Fault) -> (u16, ProxyError) {
+    let Fault::Io(failed) = fault else { return (502, ProxyError::ProxyInternalError) };
+    match failed.failure {
+        IoFailure::ConnectionRefused => (502, ProxyError::ConnectionRefused),
+        IoFailure::ConnectionReset => (502, ProxyError::ConnectionTerminated),
+        IoFailure::Exhausted => (503, ProxyError::ConnectionLimitReached),
+        IoFailure::NameUnknown => (502, ProxyError::DnsError),
+        IoFailure::NameUnanswered => (504, ProxyError::DnsTimeout),
+        IoFailure::TimedOut => (504, ProxyError::ConnectionTimeout),
+        IoFailure::Unreachable | IoFailure::PermissionDenied => (502, ProxyError::DestinationIpUnroutable),
+        IoFailure::Other => (502, ProxyError::DestinationUnavailable),
+    }
+}

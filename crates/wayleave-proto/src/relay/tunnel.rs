@@ -1,0 +1,412 @@
+//! A tunnel: bytes or datagrams, both ways, paced and counted.
+
+use core::net::SocketAddr;
+
+use super::connection::{Connection, Grant, Payload, State, Tunnel};
+use super::{CloseReason, ConnectionFault, ConnectionId, Relay, What};
+use crate::base::{Instant, Kind};
+use crate::codec::h1::{connect_ok, connect_udp_ok};
+use crate::error::IoFailed;
+use crate::net::{Fault, SocketId};
+use crate::queue::DatagramQueue;
+
+impl Relay {
+    /// The target answered: so does the relay, and the tunnel begins.
+    pub(super) fn open_tunnel(
+        &mut self,
+        id: ConnectionId,
+        socket: SocketId,
+        address: SocketAddr,
+        grant: Grant,
+        asked: Instant,
+    ) {
+        let datagrams = self.config.limits.datagrams;
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let mut head = Vec::new();
+        let payload = match grant.kind {
+            Kind::Stream => {
+                connect_ok(&mut head);
+                Payload::Stream { client_finished: false, target_finished: false, slowed: None }
+            }
+            Kind::Datagram => {
+                connect_udp_ok(&mut head);
+                Payload::Datagrams {
+                    outgoing: DatagramQueue::new(datagrams),
+                    incoming: DatagramQueue::new(datagrams),
+                    limited: 0,
+                }
+            }
+        };
+        connection.pipe.session().send(&[&head]);
+        self.requests.pending(connection.socket);
+        let (kind, target, claims) = (grant.kind, grant.target.clone(), grant.claims.clone());
+        let now = self.now;
+        let tunnel = Tunnel { grant, socket, opened: now, moved: now, sent: 0, received: 0, payload };
+        connection.state = State::Tunnel(Box::new(tunnel));
+        self.stats.tunnels += 1;
+        self.stats.opened += 1;
+        let elapsed = now.since(asked);
+        self.tell(id, What::TunnelOpened { kind, target, address, claims, elapsed });
+        self.arm_idle(id);
+        self.on_client_payload(id);
+    }
+
+    /// Something of the client's is decrypted and waits.
+    pub(super) fn on_client_payload(&mut self, id: ConnectionId) {
+        let now = self.now;
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let State::Tunnel(tunnel) = &mut connection.state else { return };
+        match &mut tunnel.payload {
+            Payload::Stream { .. } => {
+                if connection.pipe.plaintext_len() > 0 {
+                    self.requests.pending(tunnel.socket);
+                }
+                self.pace_client(id);
+                self.settle_stream(id);
+            }
+            Payload::Datagrams { outgoing, .. } => match connection.pipe.receive_datagrams(now, outgoing) {
+                Ok(received) => {
+                    if received.datagrams > 0 {
+                        tunnel.sent += received.bytes;
+                        tunnel.moved = now;
+                        self.requests.pending(tunnel.socket);
+                    }
+                    if connection.pipe.session().is_finished() {
+                        self.on_datagrams_finished(id);
+                    }
+                }
+                Err(error) => {
+                    self.end_tunnel(id, CloseReason::BadCapsule(error.to_string()), false);
+                    self.linger(id);
+                }
+            },
+        }
+    }
+
+    /// Stops reading from a client whose bytes the target does not take.
+    pub(super) fn pace_client(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get(id)
+            && connection.pipe.plaintext_len() > self.config.limits.buffer
+        {
+            self.requests.pause(connection.socket, true);
+        }
+    }
+
+    pub(super) fn on_target_received(&mut self, id: ConnectionId, data: &[u8]) {
+        let now = self.now;
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let State::Tunnel(tunnel) = &mut connection.state else { return };
+        tunnel.received += data.len() as u64;
+        tunnel.moved = now;
+        self.requests.pending(connection.socket);
+        match &mut tunnel.payload {
+            Payload::Datagrams { incoming, .. } => incoming.push(now, data),
+            Payload::Stream { .. } => {
+                let socket = tunnel.socket;
+                connection.pipe.session().send(&[data]);
+                if connection.pipe.pending_len() > self.config.limits.buffer {
+                    self.requests.pause(socket, true);
+                }
+                self.charge_stream(id, data.len());
+            }
+        }
+    }
+
+    pub(super) fn on_target_finished(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let State::Tunnel(tunnel) = &mut connection.state else { return };
+        let Payload::Stream { target_finished, .. } = &mut tunnel.payload else { return };
+        *target_finished = true;
+        connection.pipe.session().send_end();
+        self.requests.pending(connection.socket);
+        self.requests.finish(connection.socket);
+        self.settle_stream(id);
+    }
+
+    pub(super) fn on_target_failed(&mut self, id: ConnectionId, socket: SocketId, error: IoFailed) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            self.requests.forget(socket);
+            return;
+        };
+        match &mut connection.state {
+            State::Dialling(opening) => {
+                self.requests.forget(socket);
+                opening.dial.handle_failed(self.now, socket, Fault::Io(error));
+                self.advance_dial(id);
+            }
+            State::Tunnel(tunnel) => {
+                // RFC 9298 §3.1: an error of the UDP socket ends the stream.
+                let is_stream = tunnel.grant.kind == Kind::Stream;
+                if is_stream {
+                    self.requests.forget(socket);
+                }
+                self.end_tunnel(id, CloseReason::TargetGone(error.to_string()), false);
+                if is_stream { self.drop_connection(id, true) } else { self.linger(id) }
+            }
+            State::Handshake { .. } | State::Head { .. } | State::Closing { .. } => {
+                self.requests.forget(socket)
+            }
+        }
+    }
+
+    pub(super) fn on_client_finished(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let clean = connection.pipe.session().receive_end().is_ok();
+        match &mut connection.state {
+            State::Handshake { .. } => {
+                self.tell(id, What::ConnectionFailed { reason: ConnectionFault::ClosedEarly });
+                self.drop_connection(id, false);
+            }
+            State::Dialling(_) if clean => {}
+            State::Head { .. } | State::Dialling(_) | State::Closing { .. } => {
+                self.drop_connection(id, false)
+            }
+            State::Tunnel(tunnel) => match &mut tunnel.payload {
+                // Many clients end TLS without a close_notify; what they sent is delivered all the same, and whether
+                // it was whole is for the protocol inside to say.
+                Payload::Stream { client_finished, .. } => {
+                    *client_finished = true;
+                    self.settle_stream(id);
+                }
+                Payload::Datagrams { .. } => self.on_datagrams_finished(id),
+            },
+        }
+    }
+
+    /// The client ended a tunnel of datagrams; it must not have stopped in the middle of a capsule (RFC 9297 §3.3).
+    fn on_datagrams_finished(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get(id) else { return };
+        let reason = match connection.pipe.finish_datagrams() {
+            Ok(()) => CloseReason::Finished,
+            Err(error) => CloseReason::BadCapsule(error.to_string()),
+        };
+        self.end_tunnel(id, reason, false);
+        self.linger(id);
+    }
+
+    pub(super) fn pending_of_client(&mut self, id: ConnectionId, socket: SocketId) -> Option<&[u8]> {
+        let now = self.now;
+        let connection = self.connections.get_mut(id)?;
+        if let State::Tunnel(tunnel) = &mut connection.state
+            && let Payload::Datagrams { incoming, limited, .. } = &mut tunnel.payload
+            && !incoming.is_empty()
+        {
+            let account = self.accounts.get_mut(&tunnel.grant.account);
+            let limits = &self.config.limits;
+            if account.as_ref().is_some_and(|account| account.is_over(now, limits)) {
+                *limited += drop_all(incoming);
+            }
+            let moved = connection.pipe.send_datagrams(now, incoming);
+            if let Some(account) = account {
+                account.charge(now, limits, moved.datagrams, moved.bytes);
+            }
+        }
+        let pending = connection.pipe.pending();
+        if pending.is_none() {
+            self.requests.settle(socket);
+        }
+        pending
+    }
+
+    pub(super) fn pending_of_target(&mut self, id: ConnectionId, socket: SocketId) -> Option<&[u8]> {
+        let now = self.now;
+        let Connection { state: State::Tunnel(tunnel), pipe, .. } = self.connections.get_mut(id)? else {
+            return None;
+        };
+        let pending = match &mut tunnel.payload {
+            Payload::Stream { .. } => Some(pipe.session().plaintext()).filter(|bytes| !bytes.is_empty()),
+            Payload::Datagrams { outgoing, limited, .. } => {
+                let account = self.accounts.get(&tunnel.grant.account);
+                if account.is_some_and(|account| account.is_over(now, &self.config.limits)) {
+                    *limited += drop_all(outgoing);
+                }
+                outgoing.front(now)
+            }
+        };
+        if pending.is_none() {
+            self.requests.settle(socket);
+        }
+        pending
+    }
+
+    pub(super) fn on_client_written(&mut self, id: ConnectionId, written: usize) {
+        let mark = self.config.limits.buffer / 2;
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        connection.pipe.session().written(written);
+        if let State::Tunnel(tunnel) = &connection.state
+            && let Payload::Stream { slowed, .. } = &tunnel.payload
+            && connection.pipe.pending_len() <= mark
+        {
+            if slowed.is_none() {
+                self.requests.pause(tunnel.socket, false);
+            }
+            self.settle_stream(id);
+        }
+    }
+
+    pub(super) fn on_target_written(&mut self, id: ConnectionId, written: usize) {
+        let (now, mark) = (self.now, self.config.limits.buffer / 2);
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let State::Tunnel(tunnel) = &mut connection.state else { return };
+        tunnel.moved = now;
+        match &mut tunnel.payload {
+            Payload::Stream { slowed, .. } => {
+                let slowed = slowed.is_some();
+                tunnel.sent += written as u64;
+                connection.pipe.session().consume(written);
+                if connection.pipe.plaintext_len() <= mark && !slowed {
+                    self.requests.pause(connection.socket, false);
+                }
+                self.charge_stream(id, written);
+                self.settle_stream(id);
+            }
+            Payload::Datagrams { outgoing, .. } => {
+                let bytes = outgoing.front(now).map_or(0, <[u8]>::len) as u64;
+                outgoing.pop();
+                if let Some(account) = self.accounts.get_mut(&tunnel.grant.account) {
+                    account.charge(now, &self.config.limits, 1, bytes);
+                }
+            }
+        }
+    }
+
+    /// Ends the target's half when the client ended its own, and the whole when both did.
+    fn settle_stream(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let State::Tunnel(tunnel) = &mut connection.state else { return };
+        let Payload::Stream { client_finished, target_finished, .. } = &mut tunnel.payload else { return };
+        *client_finished |= connection.pipe.session().is_finished();
+        if !*client_finished || connection.pipe.plaintext_len() > 0 {
+            return;
+        }
+        self.requests.finish(tunnel.socket);
+        if *target_finished && connection.pipe.pending_len() == 0 {
+            self.end_tunnel(id, CloseReason::Finished, false);
+            self.drop_connection(id, false);
+        }
+    }
+
+    /// Counts bytes of a stream against the rate of its account, and stops reading for as long as it is exceeded.
+    fn charge_stream(&mut self, id: ConnectionId, bytes: usize) {
+        let now = self.now;
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let State::Tunnel(tunnel) = &mut connection.state else { return };
+        let Payload::Stream { slowed, .. } = &mut tunnel.payload else { return };
+        let Some(account) = self.accounts.get_mut(&tunnel.grant.account) else { return };
+        let Some(limit) = &self.config.limits.bytes else { return };
+        if let Some(until) = account.bytes.charge(now, limit, bytes as u64) {
+            *slowed = Some(until);
+            self.requests.pause(connection.socket, true);
+            self.requests.pause(tunnel.socket, true);
+            self.timers.set(id, Some(until));
+        }
+    }
+
+    pub(super) fn on_tunnel_timeout(&mut self, id: ConnectionId) {
+        let now = self.now;
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let State::Tunnel(tunnel) = &mut connection.state else { return };
+        if let Payload::Stream { slowed, .. } = &mut tunnel.payload
+            && slowed.take_if(|until| *until <= now).is_some()
+        {
+            let mark = self.config.limits.buffer;
+            if connection.pipe.plaintext_len() <= mark {
+                self.requests.pause(connection.socket, false);
+            }
+            if connection.pipe.pending_len() <= mark {
+                self.requests.pause(tunnel.socket, false);
+            }
+        }
+        let is_stream = tunnel.grant.kind == Kind::Stream;
+        if now >= tunnel.moved + self.idle_limit(is_stream) {
+            self.end_tunnel(id, CloseReason::Idle, is_stream);
+            if is_stream {
+                self.drop_connection(id, true)
+            } else {
+                self.linger(id)
+            }
+            return;
+        }
+        self.arm_idle(id);
+    }
+
+    fn arm_idle(&mut self, id: ConnectionId) {
+        let Some(Connection { state: State::Tunnel(tunnel), .. }) = self.connections.get(id) else { return };
+        let idle = tunnel.moved + self.idle_limit(tunnel.grant.kind == Kind::Stream);
+        let slowed = match &tunnel.payload {
+            Payload::Stream { slowed, .. } => *slowed,
+            Payload::Datagrams { .. } => None,
+        };
+        self.timers.set(id, slowed.into_iter().chain([idle]).min());
+    }
+
+    fn idle_limit(&self, is_stream: bool) -> core::time::Duration {
+        let limits = &self.config.limits;
+        if is_stream { limits.stream_idle } else { limits.datagram_idle }
+    }
+
+    /// Takes a tunnel down; the connection that carried it is the caller's to end.
+    pub(super) fn end_tunnel(&mut self, id: ConnectionId, reason: CloseReason, reset: bool) {
+        let deadline = self.now + self.config.limits.linger;
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        if !matches!(connection.state, State::Tunnel(_)) {
+            return;
+        }
+        let State::Tunnel(tunnel) = core::mem::replace(&mut connection.state, State::Closing { deadline })
+        else {
+            return;
+        };
+        let dropped = match &tunnel.payload {
+            Payload::Datagrams { outgoing, incoming, limited } => {
+                outgoing.dropped() + incoming.dropped() + limited
+            }
+            Payload::Stream { .. } => 0,
+        };
+        self.requests.close(tunnel.socket, reset);
+        self.stats.tunnels = self.stats.tunnels.saturating_sub(1);
+        self.leave(&tunnel.grant.account);
+        let Grant { kind, target, claims, .. } = tunnel.grant;
+        let lasted = self.now.since(tunnel.opened);
+        let (sent, received) = (tunnel.sent, tunnel.received);
+        self.tell(id, What::TunnelClosed { kind, target, claims, sent, received, dropped, lasted, reason });
+    }
+}
+
+impl super::Account {
+    /// Whether a rate is exceeded, so that datagrams are dropped.
+    fn is_over(&self, now: Instant, limits: &crate::config::RelayLimits) -> bool {
+        limits.bytes.as_ref().is_some_and(|limit| self.bytes.is_over(now, limit))
+            || limits.packets.as_ref().is_some_and(|limit| self.packets.is_over(now, limit))
+    }
+
+    /// Counts what was forwarded.
+    fn charge(&mut self, now: Instant, limits: &crate::config::RelayLimits, packets: u64, bytes: u64) {
+        if let Some(limit) = &limits.bytes {
+            self.bytes.charge(now, limit, bytes);
+        }
+        if let Some(limit) = &limits.packets {
+            self.packets.charge(now, limit, packets);
+        }
+    }
+}
+
+impl Connection {
+    /// Memory in the queues of the tunnel, in bytes.
+    pub(super) fn state_held(&self) -> usize {
+        match &self.state {
+            State::Tunnel(tunnel) => match &tunnel.payload {
+                Payload::Datagrams { outgoing, incoming, .. } => outgoing.held() + incoming.held(),
+                Payload::Stream { .. } => 0,
+            },
+            State::Handshake { .. } | State::Head { .. } | State::Dialling(_) | State::Closing { .. } => 0,
+        }
+    }
+}
+
+fn drop_all(queue: &mut DatagramQueue) -> u64 {
+    let count = queue.len() as u64;
+    while !queue.is_empty() {
+        queue.pop();
+    }
+    count
+}

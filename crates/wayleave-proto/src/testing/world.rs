@@ -1,0 +1,399 @@
+//! The world itself.
+
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::base::Instant;
+use crate::client::{Client, Event as ClientEvent, Notice};
+use crate::error::{IoFailed, IoFailure};
+use crate::net::{Machine, Output, SocketId};
+use crate::relay::{Event as RelayEvent, Relay};
+
+/// What the direct path from the client does with everything but proxies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direct {
+    /// It swallows everything.
+    BlackHole,
+    /// It works.
+    Open,
+    /// It refuses connections at once, and swallows datagrams.
+    Refusing,
+}
+
+/// Who is at one end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum End {
+    /// The client.
+    Client(SocketId),
+    /// The relay of that number.
+    Relay(usize, SocketId),
+    /// The echoing target, by connection.
+    Target(u64),
+}
+
+#[derive(Debug)]
+enum Happening {
+    Answer(End, Result<Vec<IpAddr>, IoFailed>),
+    Opened(End, SocketAddr),
+    Failed(End, IoFailure),
+    Bytes(End, Vec<u8>),
+    Finished(End),
+    Connect { from: End, to: SocketAddr },
+}
+
+/// One client, some relays, and targets that send back whatever they get and end when their peer does.
+#[derive(Debug)]
+pub struct World {
+    /// The present.
+    pub now: Instant,
+    /// The client.
+    pub client: Client,
+    /// The relays and their addresses; `None` has been stopped and refuses connections.
+    pub relays: Vec<(SocketAddr, Option<Relay>)>,
+    /// What the direct path does.
+    pub direct: Direct,
+    /// Addresses of names; others are unknown.
+    pub names: BTreeMap<String, IpAddr>,
+    /// Targets that refuse connections.
+    pub refusing: BTreeSet<SocketAddr>,
+    /// How many bytes one write takes at most.
+    pub chunk: usize,
+    /// What the client said.
+    pub events: Vec<ClientEvent>,
+    /// What the relays said.
+    pub relay_events: Vec<RelayEvent>,
+    /// Everything that the client sent to, and every name that it looked up.
+    pub reached: BTreeSet<String>,
+    latency: Duration,
+    peers: BTreeMap<End, End>,
+    datagram: BTreeSet<End>,
+    pending: BTreeSet<End>,
+    finishing: BTreeSet<End>,
+    targets: u64,
+    queue: BTreeMap<(Instant, u64), Happening>,
+    sequence: u64,
+}
+
+impl World {
+    /// A world around `client` and `relays`, with one millisecond from end to end.
+    pub fn new(client: Client, relays: Vec<(SocketAddr, Relay)>) -> Self {
+        Self {
+            now: Instant::ZERO,
+            client,
+            relays: relays.into_iter().map(|(address, relay)| (address, Some(relay))).collect(),
+            direct: Direct::Open,
+            names: BTreeMap::new(),
+            refusing: BTreeSet::new(),
+            chunk: usize::MAX,
+            events: Vec::new(),
+            relay_events: Vec::new(),
+            reached: BTreeSet::new(),
+            latency: Duration::from_millis(1),
+            peers: BTreeMap::new(),
+            datagram: BTreeSet::new(),
+            pending: BTreeSet::new(),
+            finishing: BTreeSet::new(),
+            targets: 0,
+            queue: BTreeMap::new(),
+            sequence: 0,
+        }
+    }
+
+    /// Lets time pass until `done` or until `limit` has passed; says whether `done` came true.
+    pub fn run_until(&mut self, limit: Duration, mut done: impl FnMut(&mut Self) -> bool) -> bool {
+        let end = self.now + limit;
+        loop {
+            self.settle();
+            if done(self) {
+                return true;
+            }
+            let machines = self.relays.iter().filter_map(|(_, relay)| relay.as_ref()?.poll_timeout());
+            let due = machines.chain(self.client.poll_timeout());
+            let next = due.chain(self.queue.keys().next().map(|(at, _)| *at)).min();
+            let Some(next) = next.filter(|next| *next <= end) else {
+                self.now = end;
+                self.settle();
+                return done(self);
+            };
+            self.now = self.now.max(next);
+            while let Some(entry) = self.queue.first_entry() {
+                if entry.key().0 > self.now {
+                    break;
+                }
+                let happening = entry.remove();
+                self.happen(happening);
+                self.settle();
+            }
+            self.client.handle_timeout(self.now);
+            for (_, relay) in &mut self.relays {
+                if let Some(relay) = relay {
+                    relay.handle_timeout(self.now);
+                }
+            }
+        }
+    }
+
+    /// Lets `span` pass.
+    pub fn run(&mut self, span: Duration) {
+        self.run_until(span, |_| false);
+    }
+
+    /// Stops a relay as a crash does: its connections break, new ones are refused.
+    pub fn crash(&mut self, index: usize) {
+        if let Some((_, relay)) = self.relays.get_mut(index) {
+            *relay = None;
+        }
+        let broken: Vec<_> = self
+            .peers
+            .iter()
+            .filter(|(end, _)| matches!(end, End::Relay(i, _) if *i == index))
+            .map(|(end, peer)| (*end, *peer))
+            .collect();
+        for (end, peer) in broken {
+            self.peers.remove(&end);
+            self.peers.remove(&peer);
+            self.later(Happening::Failed(peer, IoFailure::ConnectionReset));
+        }
+    }
+
+    /// Does what the machines ask for until they ask for nothing more.
+    pub fn settle(&mut self) {
+        loop {
+            let mut quiet = true;
+            while let Some(output) = self.client.poll_output() {
+                quiet = false;
+                if let Some(Notice::Event(event)) = self.output(output, End::Client) {
+                    self.events.push(event);
+                }
+            }
+            for index in 0..self.relays.len() {
+                while let Some(output) =
+                    self.relays.get_mut(index).and_then(|(_, relay)| relay.as_mut()?.poll_output())
+                {
+                    quiet = false;
+                    if let Some(event) = self.output(output, |id| End::Relay(index, id)) {
+                        self.relay_events.push(event);
+                    }
+                }
+            }
+            for end in core::mem::take(&mut self.pending) {
+                quiet = false;
+                self.write(end);
+            }
+            if quiet {
+                return;
+            }
+        }
+    }
+
+    fn output<E>(&mut self, output: Output<E>, end: impl Fn(SocketId) -> End) -> Option<E> {
+        match output {
+            Output::Resolve { id, name } => {
+                let from = end(id);
+                if matches!(from, End::Client(_)) {
+                    self.reached.insert(name.to_string());
+                }
+                let answer = self.names.get(name.as_str()).map(|address| vec![*address]);
+                let closed =
+                    matches!(from, End::Client(_)) && self.direct == Direct::BlackHole && answer.is_none();
+                if !closed {
+                    let answer = answer.ok_or(IoFailed::new(IoFailure::NameUnknown));
+                    self.later(Happening::Answer(from, answer));
+                }
+            }
+            Output::Dial { id, address } => self.connect(end(id), address),
+            Output::Bind { id, address } => {
+                let from = end(id);
+                self.datagram.insert(from);
+                self.targets += 1;
+                let target = End::Target(self.targets);
+                self.datagram.insert(target);
+                if self.leads_on(from, address) {
+                    self.peers.insert(from, target);
+                    self.peers.insert(target, from);
+                }
+                self.later(Happening::Opened(from, address));
+            }
+            Output::Pending(id) => {
+                self.pending.insert(end(id));
+            }
+            Output::Finish(id) => {
+                self.finishing.insert(end(id));
+                self.pending.insert(end(id));
+            }
+            Output::Close { id, reset } => {
+                let from = end(id);
+                if let Some(peer) = self.peers.remove(&from) {
+                    self.peers.remove(&peer);
+                    let happening = if reset {
+                        Happening::Failed(peer, IoFailure::ConnectionReset)
+                    } else {
+                        Happening::Finished(peer)
+                    };
+                    self.later(happening);
+                }
+            }
+            Output::ReadPause(_) | Output::ReadResume(_) => {}
+            Output::Event(event) => return Some(event),
+        }
+        None
+    }
+
+    fn leads_on(&mut self, from: End, to: SocketAddr) -> bool {
+        let is_client = matches!(from, End::Client(_));
+        if is_client {
+            self.reached.insert(to.to_string());
+        }
+        !is_client || self.direct == Direct::Open || self.relays.iter().any(|(address, _)| *address == to)
+    }
+
+    fn connect(&mut self, from: End, to: SocketAddr) {
+        if self.leads_on(from, to) {
+            self.later(Happening::Connect { from, to });
+        } else if self.direct == Direct::Refusing {
+            self.later(Happening::Failed(from, IoFailure::ConnectionRefused));
+        }
+    }
+
+    fn write(&mut self, end: End) {
+        let (now, chunk) = (self.now, self.chunk);
+        let is_datagram = self.datagram.contains(&end);
+        let mut sent = Vec::new();
+        self.on(end, |machine, id| {
+            while let Some(bytes) = machine.pending(now, id) {
+                let count = if is_datagram { bytes.len() } else { bytes.len().min(chunk) };
+                sent.push(bytes.get(..count).unwrap_or_default().to_vec());
+                machine.handle_written(now, id, count);
+            }
+        });
+        if let Some(peer) = self.peers.get(&end).copied() {
+            for bytes in sent {
+                self.later(Happening::Bytes(peer, bytes));
+            }
+            if self.finishing.remove(&end) {
+                self.later(Happening::Finished(peer));
+            }
+        }
+    }
+
+    fn later(&mut self, happening: Happening) {
+        self.sequence += 1;
+        self.queue.insert((self.now + self.latency, self.sequence), happening);
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        let now = self.now;
+        match happening {
+            Happening::Answer(end, answer) => {
+                self.on(end, |machine, id| {
+                    machine.handle_resolved(now, id, answer.as_deref().map_err(Clone::clone))
+                });
+            }
+            Happening::Opened(end, local) => {
+                self.on(end, |machine, id| machine.handle_opened(now, id, local))
+            }
+            Happening::Failed(end, failure) => {
+                self.peers.remove(&end);
+                self.on(end, |machine, id| machine.handle_failed(now, id, IoFailed::new(failure)));
+            }
+            Happening::Bytes(End::Target(id), bytes) => {
+                if let Some(peer) = self.peers.get(&End::Target(id)).copied() {
+                    self.later(Happening::Bytes(peer, bytes));
+                }
+            }
+            Happening::Bytes(end, mut bytes) => {
+                self.on(end, |machine, id| machine.handle_received(now, id, &mut bytes))
+            }
+            Happening::Finished(End::Target(id)) => {
+                if let Some(peer) = self.peers.get(&End::Target(id)).copied() {
+                    self.later(Happening::Finished(peer));
+                }
+            }
+            Happening::Finished(end) => {
+                if !self.datagram.contains(&end) {
+                    self.on(end, |machine, id| machine.handle_finished(now, id));
+                }
+            }
+            Happening::Connect { from, to } => self.accept(from, to),
+        }
+    }
+
+    fn accept(&mut self, from: End, to: SocketAddr) {
+        let now = self.now;
+        let client = SocketAddr::from(([192, 0, 2, 1], 40_000));
+        let relay = self.relays.iter_mut().enumerate().find(|(_, (address, _))| *address == to);
+        let end = match relay {
+            Some((index, (_, relay))) => {
+                let accepted = relay.as_mut().and_then(|relay| relay.handle_accepted(now, client, to));
+                accepted.map(|id| End::Relay(index, id))
+            }
+            None if self.refusing.contains(&to) => None,
+            None => {
+                self.targets += 1;
+                Some(End::Target(self.targets))
+            }
+        };
+        match end {
+            Some(end) => {
+                self.peers.insert(from, end);
+                self.peers.insert(end, from);
+                self.later(Happening::Opened(from, client));
+            }
+            None => self.later(Happening::Failed(from, IoFailure::ConnectionRefused)),
+        }
+    }
+
+    fn on(&mut self, end: End, act: impl FnOnce(&mut dyn Driven, SocketId)) {
+        match end {
+            End::Client(id) => act(&mut self.client, id),
+            End::Relay(index, id) => {
+                if let Some((_, Some(relay))) = self.relays.get_mut(index) {
+                    act(relay, id);
+                }
+            }
+            End::Target(_) => {}
+        }
+    }
+}
+
+/// The inputs of a machine, whatever it tells its embedder.
+trait Driven {
+    fn handle_resolved(&mut self, now: Instant, id: SocketId, answer: Result<&[IpAddr], IoFailed>);
+    fn handle_opened(&mut self, now: Instant, id: SocketId, local: SocketAddr);
+    fn handle_failed(&mut self, now: Instant, id: SocketId, error: IoFailed);
+    fn handle_received(&mut self, now: Instant, id: SocketId, data: &mut [u8]);
+    fn handle_finished(&mut self, now: Instant, id: SocketId);
+    fn pending(&mut self, now: Instant, id: SocketId) -> Option<&[u8]>;
+    fn handle_written(&mut self, now: Instant, id: SocketId, written: usize);
+}
+
+impl<M: Machine> Driven for M {
+    fn handle_resolved(&mut self, now: Instant, id: SocketId, answer: Result<&[IpAddr], IoFailed>) {
+        Machine::handle_resolved(self, now, id, answer);
+    }
+
+    fn handle_opened(&mut self, now: Instant, id: SocketId, local: SocketAddr) {
+        Machine::handle_opened(self, now, id, local);
+    }
+
+    fn handle_failed(&mut self, now: Instant, id: SocketId, error: IoFailed) {
+        Machine::handle_failed(self, now, id, error);
+    }
+
+    fn handle_received(&mut self, now: Instant, id: SocketId, data: &mut [u8]) {
+        Machine::handle_received(self, now, id, data);
+    }
+
+    fn handle_finished(&mut self, now: Instant, id: SocketId) {
+        Machine::handle_finished(self, now, id);
+    }
+
+    fn pending(&mut self, now: Instant, id: SocketId) -> Option<&[u8]> {
+        Machine::pending(self, now, id)
+    }
+
+    fn handle_written(&mut self, now: Instant, id: SocketId, written: usize) {
+        Machine::handle_written(self, now, id, written);
+    }
+}
