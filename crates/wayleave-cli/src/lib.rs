@@ -1,0 +1,35 @@
+//! The `wayleave` command as a library, so that tests can call what the command calls.
+
+mod failure;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use failure::Failure;
+
+/// Real-time traffic through networks that block it.
+#[derive(Debug, Parser)]
+#[command(name = "wayleave", version, about, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {}
+
+/// Runs the command with the arguments of this process.
+///
+/// The exit status is 0 when all went well, 2 for a wrong argument or configuration, 1 for a failure at run time.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result: Result<(), Failure> = match cli.command {};
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("wayleave: {failure}");
+            failure.exit_code()
+        }
+    }
+}

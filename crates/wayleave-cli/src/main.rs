@@ -1,0 +1,7 @@
+//! The `wayleave` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    wayleave_cli::main()
+}
