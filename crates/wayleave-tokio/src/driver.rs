@@ -290,6 +290,7 @@ impl<M: Machine> Driver<M> {
 
     /// Reads once; what was read is passed on before more is.
     fn read(&mut self, id: SocketId, cx: &mut Context<'_>) {
+        let now = self.now();
         let Some(socket) = self.sockets.get_mut(&id) else { return };
         let Io::Stream(stream) = &mut socket.io else { return };
         if socket.paused || socket.ended {
@@ -298,7 +299,6 @@ impl<M: Machine> Driver<M> {
         let mut buffer = ReadBuf::new(&mut self.buffer);
         let Poll::Ready(result) = Pin::new(stream).poll_read(cx, &mut buffer) else { return };
         let count = buffer.filled().len();
-        let now = self.now();
         match result {
             Err(error) => self.failed(id, &error),
             Ok(()) if count == 0 => {

@@ -15,10 +15,10 @@ pub trait Key: Copy + Ord + fmt::Debug {
 
 /// Declares newtype keys of [`Slots`].
 macro_rules! key {
-    ($(#[$doc:meta])* $name:ident, $letter:literal) => {
+    ($(#[$doc:meta])* $vis:vis $name:ident, $letter:literal) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name { index: u32, generation: u32 }
+        $vis struct $name { index: u32, generation: u32 }
 
         impl $crate::base::Key for $name {
             fn from_parts(index: u32, generation: u32) -> Self { Self { index, generation } }
@@ -29,10 +29,10 @@ macro_rules! key {
         #[allow(dead_code, reason = "a key that stays inside its machine needs no number")]
         impl $name {
             /// One number that is never given out twice in the life of a machine.
-            pub const fn as_u64(self) -> u64 { (self.generation as u64) << 32 | self.index as u64 }
+            $vis const fn as_u64(self) -> u64 { (self.generation as u64) << 32 | self.index as u64 }
 
             /// Takes back what [`Self::as_u64`] gave.
-            pub const fn from_u64(value: u64) -> Self {
+            $vis const fn from_u64(value: u64) -> Self {
                 Self { index: value as u32, generation: (value >> 32) as u32 }
             }
         }

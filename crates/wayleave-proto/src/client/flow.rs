@@ -10,7 +10,7 @@ use crate::queue::DatagramQueue;
 
 key! {
     /// One flow, never given out twice in the life of a client.
-    FlowId, "f"
+    pub FlowId, "f"
 }
 
 /// What a flow is doing, as its embedder sees it.

@@ -18,12 +18,12 @@ use crate::net::{Anywhere, Dial, DialConfig, Fault, SocketId};
 
 key! {
     /// One connection to a proxy.
-    CarrierId, "c"
+    pub CarrierId, "c"
 }
 
 key! {
     /// One search for a proxy.
-    DialId, "d"
+    pub(super) DialId, "d"
 }
 
 /// One connection to a proxy: made, and either ready or in use by one flow.

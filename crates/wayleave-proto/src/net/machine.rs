@@ -7,7 +7,7 @@ use crate::error::IoFailed;
 
 key! {
     /// One socket or one look-up of the outside world, chosen by the machine and never given out twice.
-    SocketId, "s"
+    pub SocketId, "s"
 }
 
 /// A request of a machine to its adapter, or something that the embedder should know.

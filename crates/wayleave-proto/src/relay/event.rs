@@ -14,7 +14,7 @@ use crate::policy::Denied;
 
 key! {
     /// One connection of a client.
-    ConnectionId, "c"
+    pub ConnectionId, "c"
 }
 
 /// A fact and its moment.

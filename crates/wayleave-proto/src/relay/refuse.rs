@@ -31,13 +31,7 @@ impl Relay {
         let mut head = Vec::new();
         refusal(
             &mut head,
-            &Refusal {
-                status,
-                proxy_status,
-                challenge: challenge,
-                retry_after: answer.retry_after,
-                body: answer.body,
-            },
+            &Refusal { status, proxy_status, challenge, retry_after: answer.retry_after, body: answer.body },
         );
         self.stats.refused += 1;
         self.tell(id, What::Refused { status, target, reason });
