@@ -1,5 +1,6 @@
 //! The `wayleave` command as a library, so that tests can call what the command calls.
 
+mod demo;
 mod failure;
 
 use std::process::ExitCode;
@@ -17,14 +18,19 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// Show all of it on this machine: two relays, a client behind a black hole, a stop-watch.
+    Demo,
+}
 
 /// Runs the command with the arguments of this process.
 ///
 /// The exit status is 0 when all went well, 2 for a wrong argument or configuration, 1 for a failure at run time.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let result: Result<(), Failure> = match cli.command {};
+    let result = match cli.command {
+        Command::Demo => run(demo::run()),
+    };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -32,4 +38,10 @@ pub fn main() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+/// Runs a command on a runtime of its own.
+fn run(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| Failure::run(format!("cannot start: {error}")))?.block_on(command)
 }
