@@ -45,7 +45,7 @@ impl Lab {
 
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(Failure::run)?;
-        let key = SigningKey::generate(Algorithm::EdDsa, "demo", &random);
+        let key = SigningKey::generate(Algorithm::EdDsa, "demo", &random).map_err(Failure::run)?;
         let claims = Claims {
             app_id: "1001".parse().ok(),
             subject: Some("demo".into()),

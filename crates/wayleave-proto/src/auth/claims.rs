@@ -2,127 +2,36 @@
 
 use core::fmt;
 use core::str::FromStr;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{AccountId, TokenError};
+use super::TokenError;
 use crate::base::UnixTime;
 
-/// The claims of a token ([RFC 7519 §4](https://www.rfc-editor.org/rfc/rfc7519#section-4)) that matter here; others are
-/// ignored.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Claims {
-    /// `app_id`: the application.
-    pub app_id: Option<AppId>,
-    /// `sub`: the user.
-    pub subject: Option<String>,
-    /// `iat`: when it was minted.
-    pub issued: Option<UnixTime>,
-    /// `nbf`: from when it is valid.
-    pub not_before: Option<UnixTime>,
-    /// `exp`: until when it is valid.
-    pub expires: Option<UnixTime>,
-    /// `aud`: whom it is meant for.
-    pub audience: Vec<String>,
-    /// `jti`: its own id.
-    pub token_id: Option<String>,
-}
-
-impl Claims {
-    /// Whose limits count for the holder of this token.
-    pub fn account(&self) -> AccountId {
-        AccountId::new(self.app_id.as_ref(), self.subject.as_deref())
-    }
-
-    pub(super) fn from_json(json: &Map<String, Value>) -> Result<Self, TokenError> {
-        Ok(Self {
-            app_id: json.get("app_id").map(AppId::from_json).transpose()?,
-            subject: text(json, "sub")?,
-            issued: time(json, "iat")?,
-            not_before: time(json, "nbf")?,
-            expires: time(json, "exp")?,
-            audience: match json.get("aud") {
-                None => Vec::new(),
-                Some(Value::String(one)) => vec![one.clone()],
-                Some(Value::Array(many)) => many
-                    .iter()
-                    .map(|one| one.as_str().map(String::from).ok_or(TokenError::Malformed("aud")))
-                    .collect::<Result<_, _>>()?,
-                Some(_) => return Err(TokenError::Malformed("aud")),
-            },
-            token_id: text(json, "jti")?,
-        })
-    }
-
-    pub(super) fn to_json(&self) -> Value {
-        let mut json = Map::new();
-        let mut put = |name: &str, value: Option<Value>| {
-            if let Some(value) = value {
-                json.insert(name.into(), value);
-            }
-        };
-        put("app_id", self.app_id.as_ref().map(AppId::to_json));
-        put("sub", self.subject.clone().map(Value::from));
-        put("iat", self.issued.map(|at| at.as_secs().into()));
-        put("nbf", self.not_before.map(|at| at.as_secs().into()));
-        put("exp", self.expires.map(|at| at.as_secs().into()));
-        put(
-            "aud",
-            match self.audience.as_slice() {
-                [] => None,
-                [one] => Some(one.clone().into()),
-                many => Some(many.to_vec().into()),
-            },
-        );
-        put("jti", self.token_id.clone().map(Value::from));
-        Value::Object(json)
-    }
-}
-
-fn text(json: &Map<String, Value>, name: &'static str) -> Result<Option<String>, TokenError> {
-    match json.get(name) {
-        None => Ok(None),
-        Some(Value::String(text)) if text.len() <= MOST_TEXT => Ok(Some(text.clone())),
-        Some(_) => Err(TokenError::Malformed(name)),
-    }
-}
-
-/// A NumericDate: seconds, which may have a fraction.
-fn time(json: &Map<String, Value>, name: &'static str) -> Result<Option<UnixTime>, TokenError> {
-    let Some(value) = json.get(name) else { return Ok(None) };
-    if let Some(secs) = value.as_u64() {
-        return Ok(Some(UnixTime::from_secs(secs)));
-    }
-    match value.as_f64() {
-        Some(secs) if (0.0..1e15).contains(&secs) => Ok(Some(UnixTime::from_millis((secs * 1_000.0) as u64))),
-        _ => Err(TokenError::Malformed(name)),
-    }
-}
-
-/// The id of an application: 1 to 64 letters, digits, `-`, `_` or `.`. A number and its text are the same id.
+/// The name of an application: 1 to 64 printable ASCII characters without spaces, in most cases a number.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AppId(String);
+pub struct AppId(Arc<str>);
 
 impl AppId {
-    /// The id as text.
+    /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    fn from_json(value: &Value) -> Result<Self, TokenError> {
-        let text = match value {
-            Value::String(text) => text.clone(),
-            Value::Number(number) => number.as_u64().ok_or(TokenError::Malformed("app_id"))?.to_string(),
-            _ => return Err(TokenError::Malformed("app_id")),
-        };
-        text.parse().map_err(|_| TokenError::Malformed("app_id"))
-    }
-
-    /// A number where the id is one, as other libraries mint it.
+    /// As a JSON number where the name is one of 32 bits in its plain form, else as a string.
     fn to_json(&self) -> Value {
         match self.0.parse::<u32>() {
-            Ok(number) if number.to_string() == self.0 => number.into(),
-            _ => self.0.clone().into(),
+            Ok(number) if number.to_string() == *self.0 => number.into(),
+            _ => self.as_str().into(),
+        }
+    }
+
+    fn from_json(value: &Value) -> Option<Self> {
+        match value {
+            Value::String(text) => text.parse().ok(),
+            Value::Number(number) => Some(Self(number.as_u64()?.to_string().into())),
+            _ => None,
         }
     }
 }
@@ -131,12 +40,14 @@ impl FromStr for AppId {
     type Err = AppIdError;
 
     fn from_str(text: &str) -> Result<Self, AppIdError> {
-        let is_legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-        if (1..=64).contains(&text.len()) && text.bytes().all(is_legal) {
-            Ok(Self(text.into()))
-        } else {
-            Err(AppIdError)
-        }
+        let valid = (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        if valid { Ok(Self(text.into())) } else { Err(AppIdError) }
+    }
+}
+
+impl From<u32> for AppId {
+    fn from(number: u32) -> Self {
+        Self(number.to_string().into())
     }
 }
 
@@ -152,9 +63,104 @@ impl fmt::Display for AppId {
     }
 }
 
-/// A text is not the id of an application.
+/// A text that is no application id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an application id has 1 to 64 letters, digits, '-', '_' or '.'")]
+#[error("an application id is a number, or a name of 1 to 64 printable characters without spaces")]
 pub struct AppIdError;
 
-const MOST_TEXT: usize = 512;
+/// What a token says of its bearer ([RFC 7519 §4.1](https://www.rfc-editor.org/rfc/rfc7519#section-4.1)).
+///
+/// Claims that are not listed here are ignored. Strings are as long as the token allows, and hold whatever the issuer
+/// wrote: escape them before they reach a log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claims {
+    /// `app_id`: the application, as a number or a string.
+    pub app_id: Option<AppId>,
+    /// `aud`: whom the token is meant for; empty where it does not say.
+    pub audience: Vec<String>,
+    /// `exp`: the moment from which the token is no longer good.
+    pub expires: Option<UnixTime>,
+    /// `iat`: when the token was made.
+    pub issued: Option<UnixTime>,
+    /// `nbf`: the moment before which the token is not yet good.
+    pub not_before: Option<UnixTime>,
+    /// `sub`: the user.
+    pub subject: Option<String>,
+    /// `jti`: the name of this one token.
+    pub token_id: Option<String>,
+}
+
+impl Claims {
+    pub(super) fn from_json(members: &Map<String, Value>) -> Result<Self, TokenError> {
+        let app_id =
+            optional(members, "app_id", "app_id is neither a number nor a short name", AppId::from_json)?;
+        let audience = optional(members, "aud", "aud is neither a string nor a list of strings", strings)?;
+        Ok(Self {
+            app_id,
+            audience: audience.unwrap_or_default(),
+            expires: optional(members, "exp", "exp is not a number of seconds", seconds)?,
+            issued: optional(members, "iat", "iat is not a number of seconds", seconds)?,
+            not_before: optional(members, "nbf", "nbf is not a number of seconds", seconds)?,
+            subject: optional(members, "sub", "sub is not a string", string)?,
+            token_id: optional(members, "jti", "jti is not a string", string)?,
+        })
+    }
+
+    /// As JSON text; times in whole seconds.
+    pub(super) fn to_json(&self) -> String {
+        let time = |time: &UnixTime| Value::from(time.as_secs());
+        let text = |text: &String| Value::from(text.as_str());
+        let audience = match self.audience.as_slice() {
+            [] => None,
+            [one] => Some(text(one)),
+            several => Some(several.into()),
+        };
+        let members: Map<String, Value> = [
+            ("app_id", self.app_id.as_ref().map(AppId::to_json)),
+            ("aud", audience),
+            ("exp", self.expires.as_ref().map(time)),
+            ("iat", self.issued.as_ref().map(time)),
+            ("nbf", self.not_before.as_ref().map(time)),
+            ("sub", self.subject.as_ref().map(text)),
+            ("jti", self.token_id.as_ref().map(text)),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect();
+        Value::Object(members).to_string()
+    }
+}
+
+fn optional<T>(
+    members: &Map<String, Value>,
+    name: &str,
+    fault: &'static str,
+    read: impl Fn(&Value) -> Option<T>,
+) -> Result<Option<T>, TokenError> {
+    match members.get(name) {
+        None => Ok(None),
+        Some(value) => read(value).map(Some).ok_or(TokenError::Malformed { fault }),
+    }
+}
+
+fn string(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned)
+}
+
+fn strings(value: &Value) -> Option<Vec<String>> {
+    match value {
+        Value::String(one) => Some(vec![one.clone()]),
+        Value::Array(several) => several.iter().map(string).collect(),
+        _ => None,
+    }
+}
+
+/// Seconds since the epoch, with a fraction or without ([RFC 7519 §2](https://www.rfc-editor.org/rfc/rfc7519#section-2)).
+fn seconds(value: &Value) -> Option<UnixTime> {
+    if let Some(whole) = value.as_u64() {
+        return Some(UnixTime::from_secs(whole));
+    }
+    let secs = value.as_f64().filter(|secs| *secs >= 0.0)?;
+    // The cast saturates.
+    Some(UnixTime::from_millis((secs * 1_000.0) as u64))
+}

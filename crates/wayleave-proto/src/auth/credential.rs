@@ -3,35 +3,29 @@
 use super::Token;
 use crate::base::{Secret, UnixTime};
 
-/// How a client proves who it is.
+/// What a client shows to a relay.
 ///
-/// A token is the one way yet; the other, an application's own signing key
-/// ([RFC 9729](https://www.rfc-editor.org/rfc/rfc9729)), has its place here.
+/// A token is one way. The app sign will be the other: an application id and the application's own signing key, proven
+/// on each TLS connection by [RFC 9729 §3](https://www.rfc-editor.org/rfc/rfc9729#section-3), with which the token may be empty.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Credential {
-    /// A token that the application's server has minted.
+    /// A token that the application's server minted.
     Token(Token),
 }
 
 impl Credential {
-    /// When it expires, where it says so.
-    pub fn expires(&self) -> Option<UnixTime> {
-        match self {
-            Self::Token(token) => token.expires(),
-        }
-    }
-
-    /// The value of `Proxy-Authorization`.
+    /// The value of `Proxy-Authorization` ([RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)).
     pub fn authorization_value(&self) -> Secret<String> {
         match self {
             Self::Token(token) => Secret::new(format!("Bearer {}", token.expose())),
         }
     }
-}
 
-impl From<Token> for Credential {
-    fn from(token: Token) -> Self {
-        Self::Token(token)
+    /// When it expires by its own word, if it says so.
+    pub fn expires(&self) -> Option<UnixTime> {
+        match self {
+            Self::Token(token) => token.expires(),
+        }
     }
 }

@@ -1,109 +1,152 @@
-//! The compact form of a signed token: [RFC 7515 §3.1](https://www.rfc-editor.org/rfc/rfc7515#section-3.1).
-
-use core::fmt;
+//! The compact form of a signed token ([RFC 7515 §7.1](https://www.rfc-editor.org/rfc/rfc7515#section-7.1)), read strictly.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserializer as _;
-use serde::de::{self, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::token::MOST_TOKEN;
-use super::{Claims, TokenError};
+use super::token::MAX_TOKEN_LENGTH;
+use super::{Claims, json};
 
-/// What the header of a token says.
+/// What a token says of its own signature; nobody has to believe it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// `alg`: the algorithm that its maker claims to have used. A verifier goes by its key instead.
+    /// `alg`: the algorithm.
     pub algorithm: String,
-    /// `kid`: the key.
-    pub key_id: Option<String>,
+    /// `kid`: the name of the key.
+    pub kid: Option<String>,
 }
 
-/// Reads a token without checking its signature, for showing it.
+/// Reads a token without verifying it, for people to look at.
 ///
 /// # Errors
-/// [`TokenError::Malformed`].
+/// [`TokenError::Malformed`] and [`TokenError::TooLong`].
 pub fn inspect(token: &str) -> Result<(Header, Claims), TokenError> {
-    let parts = split(token)?;
-    Ok((header(parts.header)?, claims(parts.claims)?))
+    let jws = Jws::read(token)?;
+    let claims = jws.claims()?;
+    Ok((jws.header, claims))
 }
 
-/// The parts of a token.
-pub(super) struct Parts<'a> {
-    pub(super) header: &'a str,
-    pub(super) claims: &'a str,
-    /// What is signed: the first two parts with the dot between them.
+/// Why a token is not good.
+///
+/// For the relay's own log: whatever it is, the client hears one and the same answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// The signature does not fit.
+    #[error("the signature of the token does not fit")]
+    BadSignature,
+    /// It was good once.
+    #[error("the token has expired")]
+    Expired,
+    /// It is not a signed token in the compact form, or what it says cannot be read.
+    #[error("the token is malformed: {fault}")]
+    Malformed {
+        /// What is wrong.
+        fault: &'static str,
+    },
+    /// It does not say when it expires.
+    #[error("the token does not say when it expires (exp)")]
+    NoExpiry,
+    /// It does not name its key, and there are several.
+    #[error("the token names no key (kid), and there are several")]
+    NoKeyId,
+    /// It will be good later.
+    #[error("the token is not valid yet")]
+    NotYetValid,
+    /// It has more than 4,096 characters.
+    #[error("the token has more than 4096 characters")]
+    TooLong,
+    /// Nobody gave the key that it names.
+    #[error("the token names a key (kid) that is not known")]
+    UnknownKey,
+    /// It names another algorithm than its key has, or none.
+    #[error("the algorithm of the token (alg) is not that of its key")]
+    WrongAlgorithm,
+    /// Its key belongs to another application.
+    #[error("the key of the token belongs to another application")]
+    WrongApp,
+    /// It is meant for somebody else.
+    #[error("the audience of the token (aud) is another")]
+    WrongAudience,
+}
+
+/// A token taken apart; its claims stay unread until the signature is known to fit.
+pub(super) struct Jws<'a> {
+    pub(super) header: Header,
+    /// What the signature covers.
     pub(super) signed: &'a str,
     pub(super) signature: Vec<u8>,
+    claims: &'a str,
 }
 
-pub(super) fn split(token: &str) -> Result<Parts<'_>, TokenError> {
-    if token.len() > MOST_TOKEN {
-        return Err(TokenError::Malformed("longer than 4,096 characters"));
+impl<'a> Jws<'a> {
+    pub(super) fn read(token: &'a str) -> Result<Self, TokenError> {
+        if token.len() > MAX_TOKEN_LENGTH {
+            return Err(TokenError::TooLong);
+        }
+        let parts = TokenError::Malformed { fault: "it is not made of three parts" };
+        let (signed, signature) = token.rsplit_once('.').ok_or(parts.clone())?;
+        let (header, claims) = signed.split_once('.').ok_or(parts.clone())?;
+        if claims.contains('.') {
+            return Err(parts);
+        }
+        let header = decode(header, "its header is not base64url")?;
+        let header = object(&header, "its header is not a JSON object with each name once")?;
+        let signature = decode(signature, "its signature is not base64url")?;
+        Ok(Self { header: Header::from_json(&header)?, signed, signature, claims })
     }
-    let parts = TokenError::Malformed("three parts are needed");
-    let (signed, signature) = token.rsplit_once('.').ok_or(parts.clone())?;
-    let (header, claims) = signed.split_once('.').ok_or(parts.clone())?;
-    if claims.contains('.') {
-        return Err(parts);
+
+    pub(super) fn claims(&self) -> Result<Claims, TokenError> {
+        let claims = decode(self.claims, "its claims are not base64url")?;
+        Claims::from_json(&object(&claims, "its claims are not a JSON object with each name once")?)
     }
-    Ok(Parts { header, claims, signed, signature: decode(signature)? })
 }
 
-pub(super) fn header(part: &str) -> Result<Header, TokenError> {
-    let json = object(&decode(part)?)?;
-    // RFC 7515 §4.1.11: what a critical extension demands has to be understood, and none is.
-    if json.contains_key("crit") {
-        return Err(TokenError::Malformed("critical extensions are not understood"));
+impl Header {
+    fn from_json(members: &Map<String, Value>) -> Result<Self, TokenError> {
+        // RFC 7515 §4.1.11: whoever does not understand each listed extension must refuse; we know none.
+        if members.contains_key("crit") {
+            return Err(TokenError::Malformed { fault: "its header has critical extensions (crit)" });
+        }
+        let text = |name, fault| match members.get(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(_) => Err(TokenError::Malformed { fault }),
+        };
+        let algorithm = text("alg", "alg is not a string")?;
+        let kind = text("typ", "typ is not a string")?;
+        // RFC 8725 §3.11: a signed thing of another type must not pass for a token.
+        if !kind.is_none_or(|kind| TYPES.iter().any(|known| known.eq_ignore_ascii_case(&kind))) {
+            return Err(TokenError::Malformed { fault: "its type (typ) is not JWT" });
+        }
+        Ok(Self {
+            algorithm: algorithm.ok_or(TokenError::Malformed { fault: "its header has no alg" })?,
+            kid: text("kid", "kid is not a string")?,
+        })
     }
-    let text = |name| match json.get(name) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(TokenError::Malformed("a field of the header is no text")),
-    };
-    let algorithm = text("alg")?.ok_or(TokenError::Malformed("the header names no algorithm"))?;
-    Ok(Header { algorithm, key_id: text("kid")? })
+
+    pub(super) fn to_json(&self) -> String {
+        let mut members = Map::new();
+        members.insert("alg".to_owned(), self.algorithm.as_str().into());
+        if let Some(kid) = &self.kid {
+            members.insert("kid".to_owned(), kid.as_str().into());
+        }
+        members.insert("typ".to_owned(), "JWT".into());
+        Value::Object(members).to_string()
+    }
 }
 
-pub(super) fn claims(part: &str) -> Result<Claims, TokenError> {
-    Claims::from_json(&object(&decode(part)?)?)
-}
-
-pub(super) fn encode(bytes: &[u8]) -> String {
+pub(super) fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Decodes what has no padding and no stray bits, so that one token has one text.
-fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
-    URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Malformed("base64url"))
+/// Takes the one canonical form: no padding, no bits behind the last byte.
+fn decode(text: &str, fault: &'static str) -> Result<Vec<u8>, TokenError> {
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| TokenError::Malformed { fault })
 }
 
-/// Reads a JSON object in which no name stands twice: two readers must not see two tokens.
-fn object(bytes: &[u8]) -> Result<Map<String, Value>, TokenError> {
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let malformed = |_| TokenError::Malformed("a JSON object without repeated names is needed");
-    let map = reader.deserialize_map(UniqueNames).map_err(malformed)?;
-    reader.end().map_err(malformed)?;
-    Ok(map)
+fn object(bytes: &[u8], fault: &'static str) -> Result<Map<String, Value>, TokenError> {
+    json::object(bytes).ok_or(TokenError::Malformed { fault })
 }
 
-struct UniqueNames;
-
-impl<'de> Visitor<'de> for UniqueNames {
-    type Value = Map<String, Value>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
-        let mut map = Map::new();
-        while let Some((name, value)) = access.next_entry::<String, Value>()? {
-            if map.insert(name, value).is_some() {
-                return Err(de::Error::custom("a name stands twice"));
-            }
-        }
-        Ok(map)
-    }
-}
+const TYPES: [&str; 4] = ["JWT", "application/jwt", "at+jwt", "application/at+jwt"];

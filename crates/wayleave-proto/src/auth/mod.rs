@@ -1,21 +1,25 @@
 //! Who a client is: tokens, keys and the words in which they travel.
 
 mod account;
-mod authorization;
 mod claims;
 mod credential;
+mod field;
+mod json;
 mod jws;
+mod key;
 mod keys;
-#[cfg(test)]
-mod tests;
 mod token;
 mod verdicts;
 
+#[cfg(test)]
+mod tests;
+
 pub use account::AccountId;
-pub use authorization::{AuthorizationError, authorization, challenge};
 pub use claims::{AppId, AppIdError, Claims};
 pub use credential::Credential;
-pub use jws::{Header, inspect};
-pub use keys::{Algorithm, KeyError, Keys, Rules, SigningKey, VerifyingKey};
-pub use token::{Token, TokenError, TokenTextError};
+pub use field::{AuthorizationError, Challenge, authorization};
+pub use jws::{Header, TokenError, inspect};
+pub use key::{Algorithm, KeyError, MintError, SigningKey, VerifyingKey};
+pub use keys::{Keys, KeysError, Rules, Verdict};
+pub use token::{Token, TokenTextError};
 pub use verdicts::Verdicts;

@@ -1,25 +1,48 @@
-//! A token as text, and why one is refused.
+//! The text of a token, whatever its kind.
 
-use core::fmt;
 use core::str::FromStr;
 
-use super::jws;
+use super::inspect;
 use crate::base::{Secret, UnixTime};
 
-/// A bearer token: the characters of [RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1), at most 4,096
-/// of them. It never shows itself.
-#[derive(Clone)]
+/// A token as it travels: at most 4,096 characters of [RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1).
+///
+/// It never shows itself in `Debug` and is cleared from memory when dropped.
+#[derive(Clone, Debug)]
 pub struct Token(Secret<String>);
 
 impl Token {
-    /// The text.
+    /// Takes `text` as a token.
+    ///
+    /// # Errors
+    /// [`TokenTextError`], which never shows the text.
+    pub fn new(text: &str) -> Result<Self, TokenTextError> {
+        if text.is_empty() {
+            return Err(TokenTextError::Empty);
+        }
+        if text.len() > MAX_TOKEN_LENGTH {
+            return Err(TokenTextError::TooLong { length: text.len() });
+        }
+        let body = text.trim_end_matches('=').bytes();
+        let length = body.len();
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b);
+        match body.enumerate().find(|(_, byte)| !allowed(*byte)) {
+            Some((position, _)) => Err(TokenTextError::Character { position }),
+            None if length == 0 => Err(TokenTextError::Character { position: 0 }),
+            None => Ok(Self(Secret::new(text.to_owned()))),
+        }
+    }
+
+    /// The text itself.
     pub fn expose(&self) -> &str {
         self.0.expose()
     }
 
-    /// When the token says that it expires; `None` where it is not a JWT or does not say.
+    /// When the token expires by its own word: the `exp` of a JWT, not verified; `None` for any other token.
+    ///
+    /// Good for a warning, never for a decision.
     pub fn expires(&self) -> Option<UnixTime> {
-        jws::inspect(self.expose()).ok()?.1.expires
+        inspect(self.expose()).ok().and_then(|(_, claims)| claims.expires)
     }
 }
 
@@ -27,80 +50,31 @@ impl FromStr for Token {
     type Err = TokenTextError;
 
     fn from_str(text: &str) -> Result<Self, TokenTextError> {
-        if text.is_empty() {
-            return Err(TokenTextError::Empty);
-        }
-        if text.len() > MOST_TOKEN {
-            return Err(TokenTextError::TooLong);
-        }
-        let body = text.trim_end_matches('=');
-        let is_legal =
-            |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
-        if body.is_empty() || !body.bytes().all(is_legal) {
-            return Err(TokenTextError::Character);
-        }
-        Ok(Self(Secret::new(text.into())))
+        Self::new(text)
     }
 }
 
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token([secret])")
-    }
-}
-
-/// Why a text is not a token.
+/// Why a text cannot be a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TokenTextError {
-    /// It has a character that a token cannot have.
-    #[error("the token contains a character that a token cannot have; is it cut, quoted, or several lines?")]
-    Character,
-    /// It is empty.
-    #[error("the token is empty; give one that your application's server has minted")]
-    Empty,
-    /// It is too long.
-    #[error("the token is longer than 4,096 characters")]
-    TooLong,
-}
-
-/// Why a token is not accepted. For the relay's log; the client gets one and the same answer for all of them.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum TokenError {
-    /// The signature does not belong to the token.
-    #[error("token: wrong signature")]
-    BadSignature,
-    /// Its time is over.
-    #[error("token: expired {} s ago", .since.as_secs())]
-    Expired {
-        /// For how long.
-        since: core::time::Duration,
+pub enum TokenTextError {
+    /// A character that no token has; white space and line ends are such.
+    #[error(
+        "the token has a character that no token can have, at byte {position}; a token has no spaces or line ends"
+    )]
+    Character {
+        /// Where it stands, in bytes from zero.
+        position: usize,
     },
-    /// It is not a compact JWS with a JSON header and JSON claims.
-    #[error("token: malformed, {0}")]
-    Malformed(&'static str),
-    /// It does not say when it expires.
-    #[error("token: no expiry")]
-    NoExpiry,
-    /// Its time has not come.
-    #[error("token: not valid for another {} s", .wait.as_secs())]
-    NotYetValid {
-        /// For how long.
-        wait: core::time::Duration,
+    /// There is no token.
+    #[error("the token is empty")]
+    Empty,
+    /// It has more than 4,096 characters.
+    #[error("the token has {length} characters, and at most 4096 are allowed")]
+    TooLong {
+        /// How many it has.
+        length: usize,
     },
-    /// No key has the id that it names, or it names none and there are several keys.
-    #[error("token: unknown key")]
-    UnknownKey,
-    /// Its header names another algorithm than its key has.
-    #[error("token: the algorithm is not the key's")]
-    WrongAlgorithm,
-    /// Its key belongs to another application.
-    #[error("token: the key belongs to another application")]
-    WrongApp,
-    /// It is meant for somebody else.
-    #[error("token: wrong audience")]
-    WrongAudience,
 }
 
-/// The longest token.
-pub(super) const MOST_TOKEN: usize = 4_096;
+pub(super) const MAX_TOKEN_LENGTH: usize = 4_096;

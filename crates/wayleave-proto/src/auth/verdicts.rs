@@ -1,87 +1,111 @@
-//! Verdicts that were reached before.
+//! Verdicts remembered, because a signature costs a hundred times what a look into a table does.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ring::digest::{SHA256, digest};
-
-use super::{Claims, Keys, Rules, TokenError};
+use super::key::sha256;
+use super::keys::later;
+use super::{Keys, Rules, TokenError, Verdict};
 use crate::base::UnixTime;
 
-/// A bounded memory of tokens that were found good, by their SHA-256: an Ed25519 signature costs fifty times as much.
+/// A bounded memory of tokens that were found good.
 ///
-/// Only the signature is remembered; the times are checked anew. Refusals are not remembered, so that a flood of bad
-/// tokens drives no good one out.
-#[derive(Debug, Default)]
+/// A token is known by its SHA-256, until it expires or for five minutes. Other keys than the last time empty the
+/// memory. Times and audience are judged anew each time. Refusals are not remembered: they cost an attacker nothing to
+/// vary.
+#[derive(Debug)]
 pub struct Verdicts {
-    known: BTreeMap<[u8; 32], Known>,
+    capacity: usize,
+    keys: [u8; 32],
+    entries: BTreeMap<[u8; 32], Entry>,
+    /// The same entries, the soonest to end first.
+    order: BTreeSet<(UnixTime, [u8; 32])>,
 }
 
 #[derive(Debug)]
-struct Known {
-    claims: Arc<Claims>,
+struct Entry {
     until: UnixTime,
+    verdict: Arc<Verdict>,
 }
 
 impl Verdicts {
-    /// Checks a token, from memory where it is known.
+    /// An empty memory of at most `capacity` tokens.
+    pub const fn new(capacity: usize) -> Self {
+        Self { capacity, keys: [0; 32], entries: BTreeMap::new(), order: BTreeSet::new() }
+    }
+
+    /// Says what `token` is worth at `now`, as [`Keys::verify`] does.
     ///
     /// # Errors
-    /// As [`Keys::verify`].
+    /// [`TokenError`] with the reason, which is for the log and not for the client.
     pub fn verify(
         &mut self,
         keys: &Keys,
         token: &str,
         now: UnixTime,
         rules: &Rules,
-    ) -> Result<Arc<Claims>, TokenError> {
-        let mut name = [0; 32];
-        for (to, from) in name.iter_mut().zip(digest(&SHA256, token.as_bytes()).as_ref()) {
-            *to = *from;
+    ) -> Result<Arc<Verdict>, TokenError> {
+        if self.keys != *keys.fingerprint() {
+            self.clear();
+            self.keys = *keys.fingerprint();
         }
-        if let Some(known) = self.known.get(&name)
-            && now < known.until
-        {
-            rules.check(&known.claims, now)?;
-            return Ok(Arc::clone(&known.claims));
+        let name = sha256(|digest| digest.update(token.as_bytes()));
+        if let Some(entry) = self.entries.get(&name).filter(|entry| now < entry.until) {
+            rules.judge(&entry.verdict.claims, now)?;
+            return Ok(Arc::clone(&entry.verdict));
         }
-        let claims = Arc::new(keys.verify(token, now, rules)?);
-        self.make_room(now);
-        let until = UnixTime::from_millis(now.as_millis().saturating_add(KEPT_MILLIS));
-        self.known.insert(name, Known { claims: Arc::clone(&claims), until });
-        Ok(claims)
+        let verdict = Arc::new(keys.verify(token, now, rules)?);
+        self.remember(name, Arc::clone(&verdict), now, rules);
+        Ok(verdict)
     }
 
-    /// Forgets everything, because the keys are others.
+    /// Whether `token` is remembered as good under these keys; its times may be over all the same.
+    pub fn knows(&self, keys: &Keys, token: &str) -> bool {
+        self.keys == *keys.fingerprint()
+            && self.entries.contains_key(&sha256(|digest| digest.update(token.as_bytes())))
+    }
+
+    /// Forgets everything.
     pub fn clear(&mut self) {
-        self.known.clear();
+        self.entries.clear();
+        self.order.clear();
     }
 
-    /// How many tokens are known.
+    /// How many tokens are remembered.
     pub fn len(&self) -> usize {
-        self.known.len()
+        self.entries.len()
     }
 
-    /// Whether no token is known.
+    /// Whether no token is remembered.
     pub fn is_empty(&self) -> bool {
-        self.known.is_empty()
+        self.entries.is_empty()
     }
 
-    fn make_room(&mut self, now: UnixTime) {
-        if self.known.len() < MOST_VERDICTS {
+    fn remember(&mut self, name: [u8; 32], verdict: Arc<Verdict>, now: UnixTime, rules: &Rules) {
+        if let Some(old) = self.entries.remove(&name) {
+            self.order.remove(&(old.until, name));
+        }
+        if self.capacity == 0 {
             return;
         }
-        self.known.retain(|_, known| now < known.until);
-        if self.known.len() >= MOST_VERDICTS {
-            // All are fresh. Which half goes is as good as random, since the names are hashes.
-            let half = self.known.keys().nth(MOST_VERDICTS / 2).copied();
-            if let Some(half) = half {
-                self.known = self.known.split_off(&half);
-            }
+        if self.entries.len() >= self.capacity
+            && let Some((_, soonest)) = self.order.pop_first()
+        {
+            self.entries.remove(&soonest);
         }
+        let expires = later(verdict.claims.expires.unwrap_or(now), rules.leeway);
+        let until = expires.min(later(now, LONGEST));
+        self.order.insert((until, name));
+        self.entries.insert(name, Entry { until, verdict });
     }
 }
 
-const MOST_VERDICTS: usize = 4_096;
-const KEPT_MILLIS: u64 = Duration::from_secs(300).as_secs() * 1_000;
+impl Default for Verdicts {
+    /// A memory of 4,096 tokens.
+    fn default() -> Self {
+        Self::new(4_096)
+    }
+}
+
+const LONGEST: Duration = Duration::from_secs(300);

@@ -3,14 +3,15 @@
 mod address;
 mod cidr;
 mod rate;
-mod source;
+mod sources;
 mod target;
+
 #[cfg(test)]
 mod tests;
 
 pub use address::{AddressPolicy, Forbidden};
 pub use cidr::{Cidr, CidrError};
 pub use rate::{Bucket, RateLimit};
-pub use source::SourceLimits;
-pub(crate) use source::source_of;
+pub use sources::SourceLimits;
+pub(crate) use sources::group;
 pub use target::{Denied, TargetPolicy};

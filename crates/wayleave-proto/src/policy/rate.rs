@@ -1,57 +1,114 @@
-//! Rates: so much in a second, and so much at once.
+//! Rates: so much at once, and then so much a second.
 
-use core::time::Duration;
+use core::fmt;
 
 use crate::base::Instant;
 
-/// A rate and the burst that it allows.
+/// A rate: `burst` units at once, and `per_second` units a second after that.
+///
+/// A unit is whatever the caller counts: tunnels, packets, bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
-    /// Units per second; at least one.
+    /// Units a second in the long run; zero lets nothing pass.
     pub per_second: u64,
-    /// Units at once; at least one.
+    /// Units at once after a rest; zero lets nothing pass.
     pub burst: u64,
 }
 
 impl RateLimit {
-    /// A rate that allows the units of one second at once.
-    pub const fn per_second(units: u64) -> Self {
-        Self { per_second: units, burst: units }
-    }
-
-    fn span(&self, units: u64) -> Duration {
-        let nanos = u128::from(units) * 1_000_000_000 / u128::from(self.per_second.max(1));
-        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    /// How long `amount` units take, in ticks; at least one where `amount` is not zero, and `None` at rate zero.
+    fn ticks(&self, amount: u64) -> Option<u128> {
+        if amount == 0 {
+            return Some(0);
+        }
+        // 64 bits of amount, 30 of the second and 32 of the tick: the product fits.
+        let dividend = (u128::from(amount).saturating_mul(NANOS_PER_SECOND)) << TICK_BITS;
+        dividend.checked_div(self.per_second.into()).map(|ticks| ticks.max(1))
     }
 }
 
-/// How much of a [`RateLimit`] is used, after the generic cell rate algorithm: one moment is all it remembers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What one source has used of a [`RateLimit`], by the generic cell rate algorithm: one number and no timer.
+///
+/// The limit is an argument, so that it can change while the bucket lives.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bucket {
-    /// When everything used so far would have been used at the plain rate.
-    empty: Instant,
+    /// When all that was taken will be paid for, in ticks.
+    paid_at: u128,
 }
 
 impl Bucket {
-    /// Uses `units`, always, and says until when nothing more should be used if that was more than allowed.
-    pub fn charge(&mut self, now: Instant, limit: &RateLimit, units: u64) -> Option<Instant> {
-        self.empty = self.empty.max(now) + limit.span(units);
-        self.blocked(now, limit)
+    /// A bucket from which nothing was taken.
+    pub const fn new() -> Self {
+        Self { paid_at: 0 }
     }
 
-    /// Whether more was used than allowed.
-    pub fn is_over(&self, now: Instant, limit: &RateLimit) -> bool {
-        self.blocked(now, limit).is_some()
+    /// Takes `amount` units at `now`.
+    ///
+    /// # Errors
+    /// The moment from which `amount` units can be taken, if nobody takes any before, and then nothing was taken now.
+    /// It is the end of time where `amount` is more than the burst.
+    pub fn take(&mut self, now: Instant, limit: &RateLimit, amount: u64) -> Result<(), Instant> {
+        let Some(after) = self.after(now, limit, amount) else { return Err(NEVER) };
+        match after.checked_sub(limit.ticks(limit.burst).unwrap_or(0)) {
+            Some(from) if from > ticks(now) => Err(instant(from)),
+            _ => {
+                self.paid_at = after;
+                Ok(())
+            }
+        }
     }
 
-    /// Until when nothing more should be used, if more was used than allowed.
-    pub fn blocked(&self, now: Instant, limit: &RateLimit) -> Option<Instant> {
-        let until = self.empty - limit.span(limit.burst);
-        (until > now).then_some(until)
+    /// The moment from which `amount` units can be taken; `None` where that is now.
+    pub fn ready_at(&self, now: Instant, limit: &RateLimit, amount: u64) -> Option<Instant> {
+        let mut copy = *self;
+        copy.take(now, limit, amount).err()
     }
 
-    /// Whether nothing is remembered that matters any more.
-    pub fn is_at_rest(&self, now: Instant, _limit: &RateLimit) -> bool {
-        self.empty <= now
+    /// Takes `amount` units whatever the limit, for what has already happened, and says until when nothing more should
+    /// be taken where that was more than the limit lets pass.
+    pub fn charge(&mut self, now: Instant, limit: &RateLimit, amount: u64) -> Option<Instant> {
+        let ticks_taken = limit.ticks(amount).unwrap_or(u128::MAX);
+        self.paid_at = self.paid_at.max(ticks(now)).saturating_add(ticks_taken);
+        self.over_until(now, limit)
+    }
+
+    /// Until when nothing more should be taken; `None` where no more was taken than the limit lets pass.
+    pub fn over_until(&self, now: Instant, limit: &RateLimit) -> Option<Instant> {
+        let until = self.paid_at.saturating_sub(limit.ticks(limit.burst).unwrap_or(0));
+        (until > ticks(now)).then(|| instant(until))
+    }
+
+    /// Whether the bucket is as good as new.
+    pub const fn is_at_rest(&self, now: Instant) -> bool {
+        self.paid_at <= ticks(now)
+    }
+
+    /// When all would be paid for with `amount` units more; `None` where the limit never lets so many pass.
+    fn after(&self, now: Instant, limit: &RateLimit, amount: u64) -> Option<u128> {
+        if amount > limit.burst {
+            return None;
+        }
+        Some(self.paid_at.max(ticks(now)).saturating_add(limit.ticks(amount)?))
     }
 }
+
+impl fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Bucket(paid at {})", instant(self.paid_at))
+    }
+}
+
+const fn ticks(at: Instant) -> u128 {
+    (at.as_nanos() as u128) << TICK_BITS
+}
+
+/// The first nanosecond that is not before `ticks`.
+fn instant(ticks: u128) -> Instant {
+    let nanos = ticks.saturating_add((1 << TICK_BITS) - 1) >> TICK_BITS;
+    Instant::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+/// A tick is 2^-32 ns, because one bit of a fast line takes less than a nanosecond.
+const TICK_BITS: u32 = 32;
+const NANOS_PER_SECOND: u128 = 1_000_000_000;
+const NEVER: Instant = Instant::from_nanos(u64::MAX);

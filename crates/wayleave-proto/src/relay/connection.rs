@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::auth::{AccountId, Claims};
+use crate::auth::Verdict;
 use crate::base::{Instant, Kind, Target};
 use crate::carrier::h1::Pipe;
 use crate::net::{Dial, SocketId};
@@ -50,8 +50,7 @@ pub(super) struct Opening {
 pub(super) struct Grant {
     pub(super) kind: Kind,
     pub(super) target: Target,
-    pub(super) claims: Arc<Claims>,
-    pub(super) account: AccountId,
+    pub(super) verdict: Arc<Verdict>,
 }
 
 /// A tunnel.

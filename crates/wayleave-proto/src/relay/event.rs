@@ -5,7 +5,7 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::sync::Arc;
 
-use crate::auth::{AuthorizationError, Claims, TokenError};
+use crate::auth::{AuthorizationError, TokenError, Verdict};
 use crate::base::{Instant, Kind, Target, key};
 use crate::carrier::tls::TlsError;
 use crate::codec::h1::HeadError;
@@ -55,7 +55,7 @@ pub enum What {
         /// Where it went.
         target: Target,
         /// Whose it was.
-        claims: Arc<Claims>,
+        verdict: Arc<Verdict>,
         /// Bytes from the client.
         sent: u64,
         /// Bytes to the client.
@@ -76,7 +76,7 @@ pub enum What {
         /// The address that was dialled.
         address: SocketAddr,
         /// Whose it is.
-        claims: Arc<Claims>,
+        verdict: Arc<Verdict>,
         /// Since the request.
         elapsed: Duration,
     },

@@ -18,7 +18,7 @@ use crate::carrier::h1::Pipe;
 use crate::config::{RelayConfig, Valid};
 use crate::error::IoFailed;
 use crate::net::{Machine, Output, Requests, SocketId};
-use crate::policy::{Bucket, SourceLimits, source_of};
+use crate::policy::{Bucket, SourceLimits, group};
 
 pub use event::{CloseReason, ConnectionFault, ConnectionId, Event, RefuseReason, What};
 
@@ -86,7 +86,7 @@ impl Relay {
             clock,
             now,
             verdicts: Verdicts::default(),
-            failures: SourceLimits::new(config.limits.failures),
+            failures: SourceLimits::new(config.limits.failures, SOURCES),
             requests: Requests::new(),
             connections: Slots::new(),
             sources: BTreeMap::new(),
@@ -110,7 +110,7 @@ impl Relay {
     ) -> Option<SocketId> {
         let now = self.at(now);
         let limits = &self.config.limits;
-        let source = source_of(client.ip());
+        let source = group(client.ip());
         let from_source = self.sources.get(&source).copied().unwrap_or_default();
         if self.draining
             || self.connections.len() >= limits.connections
@@ -199,9 +199,9 @@ impl Relay {
         self.requests.close(connection.socket, reset);
         if let State::Dialling(mut opening) = connection.state {
             opening.dial.end(&mut self.requests, None);
-            self.leave(&opening.grant.account);
+            self.leave(&opening.grant.verdict.account);
         }
-        let source = source_of(connection.client.ip());
+        let source = group(connection.client.ip());
         if let Some(count) = self.sources.get_mut(&source) {
             *count = count.saturating_sub(1);
             if *count == 0 {
@@ -213,11 +213,9 @@ impl Relay {
     /// An account has one tunnel less. It is kept while its rates are not at rest, so that reconnecting gains nothing.
     fn leave(&mut self, account: &AccountId) {
         let now = self.now;
-        let limits = &self.config.limits;
         if let Some(state) = self.accounts.get_mut(account) {
             state.tunnels = state.tunnels.saturating_sub(1);
-            let at_rest = limits.bytes.as_ref().is_none_or(|limit| state.bytes.is_at_rest(now, limit))
-                && limits.packets.as_ref().is_none_or(|limit| state.packets.is_at_rest(now, limit));
+            let at_rest = state.bytes.is_at_rest(now) && state.packets.is_at_rest(now);
             if state.tunnels == 0 && at_rest {
                 self.accounts.remove(account);
             }
@@ -345,3 +343,6 @@ impl Machine for Relay {
         }
     }
 }
+
+/// Source addresses whose failures are remembered.
+const SOURCES: usize = 65_536;

@@ -2,7 +2,7 @@
 
 use super::connection::State;
 use super::{CloseReason, ConnectionFault, ConnectionId, RefuseReason, Relay, What};
-use crate::auth::challenge;
+use crate::auth::Challenge;
 use crate::base::Target;
 use crate::codec::h1::{Refusal, refusal};
 use crate::codec::proxy_status::{ProxyError, ProxyStatus};
@@ -23,15 +23,22 @@ impl Relay {
         let answer = answer_to(&reason);
         let status = answer.status;
         let challenge = match &reason {
-            RefuseReason::NoToken => Some(challenge(false)),
-            RefuseReason::Authorization(_) | RefuseReason::Token(_) => Some(challenge(true)),
+            RefuseReason::NoToken => Some(Challenge::Missing),
+            RefuseReason::Authorization(_) | RefuseReason::Token(_) => Some(Challenge::Invalid),
             _ => None,
         };
+        let challenges = challenge.map(|challenge| challenge.field_values(Challenge::REALM));
         let proxy_status = answer.error.map(ProxyStatus::failed);
         let mut head = Vec::new();
         refusal(
             &mut head,
-            &Refusal { status, proxy_status, challenge, retry_after: answer.retry_after, body: answer.body },
+            &Refusal {
+                status,
+                proxy_status,
+                challenges: challenges.as_ref().map_or(&[], |both| both.as_slice()),
+                retry_after: answer.retry_after,
+                body: answer.body,
+            },
         );
         self.stats.refused += 1;
         self.tell(id, What::Refused { status, target, reason });
@@ -46,10 +53,7 @@ impl Relay {
         self.tell(id, What::ConnectionFailed { reason: ConnectionFault::TooSlow("request") });
         let mut head = Vec::new();
         let body = "The request took too long.\n";
-        refusal(
-            &mut head,
-            &Refusal { status: 408, proxy_status: None, challenge: None, retry_after: None, body },
-        );
+        refusal(&mut head, &Refusal { status: 408, body, ..Refusal::default() });
         if let Some(connection) = self.connections.get_mut(id) {
             connection.pipe.session().send(&[&head]);
         }
@@ -70,7 +74,7 @@ impl Relay {
         self.timers.set(id, Some(deadline));
         if let State::Dialling(mut opening) = before {
             opening.dial.end(&mut self.requests, None);
-            self.leave(&opening.grant.account);
+            self.leave(&opening.grant.verdict.account);
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::connection::{Grant, Opening, State};
 use super::{ConnectionFault, ConnectionId, RefuseReason, Relay, Role, What};
-use crate::auth::{Claims, authorization};
+use crate::auth::{Verdict, authorization};
 use crate::base::Name;
 use crate::codec::h1::{Request, parse_request};
 use crate::config::RelayConfig;
@@ -65,16 +65,16 @@ impl Relay {
     fn on_request(&mut self, id: ConnectionId, request: Request) {
         let Request { kind, target, authorization, .. } = request;
         let admitted = self.admit(id, authorization.as_ref().map(|value| value.expose().as_str()));
-        let claims = match admitted {
-            Ok(claims) => claims,
+        let verdict = match admitted {
+            Ok(verdict) => verdict,
             Err(reason) => return self.refuse(id, Some(target), reason),
         };
         if let Err(denied) = self.config.targets.judge_port(target.port.get()) {
             return self.refuse(id, Some(target), RefuseReason::Denied(denied));
         }
-        let account = claims.account();
+        let account = verdict.account;
         let most = self.config.limits.tunnels_per_account;
-        let state = self.accounts.entry(account.clone()).or_default();
+        let state = self.accounts.entry(account).or_default();
         if state.tunnels >= most {
             return self.refuse(id, Some(target), RefuseReason::TooManyTunnels(most));
         }
@@ -82,7 +82,7 @@ impl Relay {
         let limits = &self.config.limits;
         let config = DialConfig { stagger: limits.stagger, timeout: limits.dial_timeout };
         let dial = Dial::new(kind, [target.clone()], config, self.now);
-        let grant = Grant { kind, target, claims, account };
+        let grant = Grant { kind, target, verdict };
         let asked = self.now;
         if let Some(connection) = self.connections.get_mut(id) {
             connection.state = State::Dialling(Box::new(Opening { grant, dial, asked }));
@@ -91,32 +91,32 @@ impl Relay {
     }
 
     /// Judges the credentials of a request; nothing is looked up or dialled before.
-    fn admit(&mut self, id: ConnectionId, value: Option<&str>) -> Result<Arc<Claims>, RefuseReason> {
+    fn admit(&mut self, id: ConnectionId, value: Option<&str>) -> Result<Arc<Verdict>, RefuseReason> {
         let Some(source) = self.connections.get(id).map(|connection| connection.client.ip()) else {
             return Err(RefuseReason::NoToken);
         };
         if self.draining {
             return Err(RefuseReason::Draining);
         }
-        if self.failures.blocked(self.now, source).is_some() {
-            return Err(RefuseReason::TooManyFailures(source));
-        }
         // Asking without credentials is how clients learn what is wanted; it is no attempt at guessing them.
         let Some(value) = value else { return Err(RefuseReason::NoToken) };
+        let token = authorization(value).map_err(RefuseReason::Authorization);
+        // Many users can share one address: who guesses there must not keep those out whose tokens are known.
+        let is_known = token.as_ref().is_ok_and(|token| self.verdicts.knows(&self.keys, token.expose()));
+        if !is_known && self.failures.blocked_until(self.now, source).is_some() {
+            return Err(RefuseReason::TooManyFailures(source));
+        }
         let unix = self.clock.unix(self.now);
-        let judged = match authorization(value) {
-            Ok(token) => self
-                .verdicts
-                .verify(&self.keys, token.expose(), unix, &self.config.rules)
-                .map_err(RefuseReason::Token),
-            Err(error) => Err(RefuseReason::Authorization(error)),
-        };
-        if judged.is_err() {
-            self.failures.fail(self.now, source);
+        let verdict = token.and_then(|token| {
+            let verdict = self.verdicts.verify(&self.keys, token.expose(), unix, &self.config.rules);
+            verdict.map_err(RefuseReason::Token)
+        });
+        if verdict.is_err() {
+            self.failures.record_failure(self.now, source);
         } else if self.held >= self.config.limits.memory {
             return Err(RefuseReason::Overload(self.held));
         }
-        judged
+        verdict
     }
 
     pub(super) fn advance_dial(&mut self, id: ConnectionId) {
@@ -174,7 +174,7 @@ impl Judge for RelayJudge<'_> {
     }
 
     fn judge(&mut self, address: SocketAddr) -> Result<(), Fault> {
-        self.config.targets.judge(address, &[self.local])?;
+        self.config.targets.judge(address, Some(self.local))?;
         Ok(())
     }
 }

@@ -39,14 +39,14 @@ impl Relay {
         };
         connection.pipe.session().send(&[&head]);
         self.requests.pending(connection.socket);
-        let (kind, target, claims) = (grant.kind, grant.target.clone(), grant.claims.clone());
+        let (kind, target, verdict) = (grant.kind, grant.target.clone(), grant.verdict.clone());
         let now = self.now;
         let tunnel = Tunnel { grant, socket, opened: now, moved: now, sent: 0, received: 0, payload };
         connection.state = State::Tunnel(Box::new(tunnel));
         self.stats.tunnels += 1;
         self.stats.opened += 1;
         let elapsed = now.since(asked);
-        self.tell(id, What::TunnelOpened { kind, target, address, claims, elapsed });
+        self.tell(id, What::TunnelOpened { kind, target, address, verdict, elapsed });
         self.arm_idle(id);
         self.on_client_payload(id);
     }
@@ -191,7 +191,7 @@ impl Relay {
             && let Payload::Datagrams { incoming, limited, .. } = &mut tunnel.payload
             && !incoming.is_empty()
         {
-            let account = self.accounts.get_mut(&tunnel.grant.account);
+            let account = self.accounts.get_mut(&tunnel.grant.verdict.account);
             let limits = &self.config.limits;
             if account.as_ref().is_some_and(|account| account.is_over(now, limits)) {
                 *limited += drop_all(incoming);
@@ -216,7 +216,7 @@ impl Relay {
         let pending = match &mut tunnel.payload {
             Payload::Stream { .. } => Some(pipe.session().plaintext()).filter(|bytes| !bytes.is_empty()),
             Payload::Datagrams { outgoing, limited, .. } => {
-                let account = self.accounts.get(&tunnel.grant.account);
+                let account = self.accounts.get(&tunnel.grant.verdict.account);
                 if account.is_some_and(|account| account.is_over(now, &self.config.limits)) {
                     *limited += drop_all(outgoing);
                 }
@@ -263,7 +263,7 @@ impl Relay {
             Payload::Datagrams { outgoing, .. } => {
                 let bytes = outgoing.front(now).map_or(0, <[u8]>::len) as u64;
                 outgoing.pop();
-                if let Some(account) = self.accounts.get_mut(&tunnel.grant.account) {
+                if let Some(account) = self.accounts.get_mut(&tunnel.grant.verdict.account) {
                     account.charge(now, &self.config.limits, 1, bytes);
                 }
             }
@@ -292,7 +292,7 @@ impl Relay {
         let Some(connection) = self.connections.get_mut(id) else { return };
         let State::Tunnel(tunnel) = &mut connection.state else { return };
         let Payload::Stream { slowed, .. } = &mut tunnel.payload else { return };
-        let Some(account) = self.accounts.get_mut(&tunnel.grant.account) else { return };
+        let Some(account) = self.accounts.get_mut(&tunnel.grant.verdict.account) else { return };
         let Some(limit) = &self.config.limits.bytes else { return };
         if let Some(until) = account.bytes.charge(now, limit, bytes as u64) {
             *slowed = Some(until);
@@ -364,19 +364,19 @@ impl Relay {
         };
         self.requests.close(tunnel.socket, reset);
         self.stats.tunnels = self.stats.tunnels.saturating_sub(1);
-        self.leave(&tunnel.grant.account);
-        let Grant { kind, target, claims, .. } = tunnel.grant;
+        self.leave(&tunnel.grant.verdict.account);
+        let Grant { kind, target, verdict } = tunnel.grant;
         let lasted = self.now.since(tunnel.opened);
         let (sent, received) = (tunnel.sent, tunnel.received);
-        self.tell(id, What::TunnelClosed { kind, target, claims, sent, received, dropped, lasted, reason });
+        self.tell(id, What::TunnelClosed { kind, target, verdict, sent, received, dropped, lasted, reason });
     }
 }
 
 impl super::Account {
     /// Whether a rate is exceeded, so that datagrams are dropped.
     fn is_over(&self, now: Instant, limits: &crate::config::RelayLimits) -> bool {
-        limits.bytes.as_ref().is_some_and(|limit| self.bytes.is_over(now, limit))
-            || limits.packets.as_ref().is_some_and(|limit| self.packets.is_over(now, limit))
+        limits.bytes.as_ref().is_some_and(|limit| self.bytes.over_until(now, limit).is_some())
+            || limits.packets.as_ref().is_some_and(|limit| self.packets.over_until(now, limit).is_some())
     }
 
     /// Counts what was forwarded.

@@ -37,7 +37,7 @@ impl Lab {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let pair = KeyPair::generate().unwrap();
         let ca_pem = params.self_signed(&pair).unwrap().pem();
-        let key = SigningKey::generate(Algorithm::EdDsa, "lab", &[3; 32]);
+        let key = SigningKey::generate(Algorithm::EdDsa, "lab", &[3; 32]).unwrap();
         Self { ca: Issuer::new(params, pair), ca_pem, key }
     }
 

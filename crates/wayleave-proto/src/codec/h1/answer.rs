@@ -12,8 +12,8 @@ pub struct Refusal<'a> {
     pub status: u16,
     /// What went wrong, for programs.
     pub proxy_status: Option<ProxyStatus>,
-    /// The value of Proxy-Authenticate.
-    pub challenge: Option<&'a str>,
+    /// The values of Proxy-Authenticate, a line for each.
+    pub challenges: &'a [String],
     /// After how many seconds another attempt makes sense.
     pub retry_after: Option<u32>,
     /// What went wrong, one line for a human.
@@ -59,7 +59,7 @@ pub fn refusal(out: &mut Vec<u8>, refusal: &Refusal<'_>) {
     if let Some(status) = &refusal.proxy_status {
         push_field(out, "Proxy-Status", &status.to_string());
     }
-    if let Some(challenge) = refusal.challenge {
+    for challenge in refusal.challenges {
         push_field(out, "Proxy-Authenticate", challenge);
     }
     if let Some(secs) = refusal.retry_after {

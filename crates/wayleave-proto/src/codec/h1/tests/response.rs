@@ -44,7 +44,7 @@ fn a_refusal_is_written_and_read() {
     let status = ProxyStatus::failed(ProxyError::ConnectionLimitReached).with_details("too many\u{1b}");
     let body = "come back later";
     let said =
-        Refusal { status: 503, proxy_status: Some(status), challenge: None, retry_after: Some(30), body };
+        Refusal { status: 503, proxy_status: Some(status), challenges: &[], retry_after: Some(30), body };
     refusal(&mut out, &said);
     let (head, behind) = out.split_at(out.len() - body.len() - 1);
     let expected = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\
@@ -72,8 +72,9 @@ fn a_refusal_carries_what_its_status_demands() {
         (426, None, "Connection: close, Upgrade\r\nUpgrade: connect-udp\r\n"),
         (299, None, "HTTP/1.1 299 \r\nConnection: close\r\n"),
     ] {
+        let challenges: Vec<String> = challenge.into_iter().map(String::from).collect();
         let mut out = Vec::new();
-        refusal(&mut out, &Refusal { status, challenge, ..Refusal::default() });
+        refusal(&mut out, &Refusal { status, challenges: &challenges, ..Refusal::default() });
         assert!(String::from_utf8_lossy(&out).contains(field), "{status}");
         assert!(out.ends_with(b"Content-Length: 1\r\n\r\n\n"));
     }

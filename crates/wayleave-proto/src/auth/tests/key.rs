@@ -1,0 +1,62 @@
+use super::{claims, signing};
+use crate::auth::{Algorithm, AppId, Claims, KeyError, MintError, SigningKey, TokenTextError, VerifyingKey};
+
+#[test]
+fn keys_come_back_from_their_parts() {
+    for algorithm in [Algorithm::EdDsa, Algorithm::Hs256] {
+        let made = signing(algorithm, "k");
+        let read = SigningKey::from_parts("k", algorithm, made.secret().expose()).unwrap();
+        assert_eq!((read.kid(), read.algorithm()), ("k", algorithm));
+        assert_eq!(read.mint(&claims()).unwrap().expose(), made.mint(&claims()).unwrap().expose());
+        assert_eq!(algorithm.to_string().parse(), Ok(algorithm));
+        let verifying = made.verifying();
+        assert_eq!(verifying.public_key().is_some(), algorithm == Algorithm::EdDsa);
+        assert_eq!(verifying.secret().is_some(), algorithm == Algorithm::Hs256);
+    }
+}
+
+#[test]
+fn bad_keys_are_refused() {
+    use Algorithm::{EdDsa, Hs256};
+    for (kid, algorithm, secret, error) in [
+        ("", EdDsa, 32, KeyError::Kid),
+        ("a b", EdDsa, 32, KeyError::Kid),
+        ("ü", Hs256, 32, KeyError::Kid),
+        (&"k".repeat(257), EdDsa, 32, KeyError::Kid),
+        ("k", EdDsa, 31, KeyError::Seed { length: 31 }),
+        ("k", EdDsa, 33, KeyError::Seed { length: 33 }),
+        ("k", Hs256, 31, KeyError::Secret { length: 31 }),
+        ("k", Hs256, 1_025, KeyError::Secret { length: 1_025 }),
+    ] {
+        assert_eq!(SigningKey::from_parts(kid, algorithm, &vec![7; secret]).err(), Some(error));
+    }
+    assert_eq!(VerifyingKey::hs256("k", &[7; 31]).err(), Some(KeyError::Secret { length: 31 }));
+    for name in ["none", "eddsa", "RS256", ""] {
+        assert_eq!(name.parse::<Algorithm>(), Err(KeyError::Algorithm));
+    }
+}
+
+#[test]
+fn no_key_shows_its_secret() {
+    let key = SigningKey::from_parts("k", Algorithm::Hs256, b"hunter2hunter2hunter2hunter2hunter2").unwrap();
+    let shown = format!("{key:?} {:?} {:?}", key.verifying(), signing(Algorithm::EdDsa, "k"));
+    assert!(!shown.contains("hunter2") && !shown.contains("104, 117") && !shown.contains("7, 7"), "{shown}");
+}
+
+#[test]
+fn only_tokens_that_a_relay_would_take_are_minted() {
+    let key = signing(Algorithm::EdDsa, "k");
+    assert_eq!(key.mint(&Claims { expires: None, ..claims() }).err(), Some(MintError::NoExpiry));
+    let long = Claims { subject: Some("x".repeat(4_000)), ..claims() };
+    assert!(matches!(key.mint(&long), Err(MintError::Text(TokenTextError::TooLong { .. }))));
+}
+
+#[test]
+fn application_ids_are_short_names() {
+    for text in ["1001", "my-app", "01001"] {
+        assert_eq!(text.parse::<AppId>().unwrap().to_string(), text);
+    }
+    for text in ["", "a b", "ü", &"9".repeat(65)] {
+        assert!(text.parse::<AppId>().is_err(), "{text}");
+    }
+}
