@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Instant as StdInstant, SystemTime};
 
+use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 use wayleave_proto::auth::Credential;
 use wayleave_proto::base::{Clock, Instant, Kind, Network, Route, Seed, Target, UnixTime};
@@ -22,13 +23,15 @@ use crate::stream::Stream;
 /// A handle that can be cloned; the client ends when the last handle and the last flow are dropped. It must be made
 /// inside a tokio runtime with its time and I/O drivers enabled.
 #[derive(Clone)]
-pub struct Client(Arc<Handle>);
+pub struct Client(Arc<Owner>);
 
 /// Dropped by the last of those who use a client.
-struct Handle(Arc<Shared>);
+struct Owner(Arc<Shared>);
 
 pub(crate) struct Shared {
     state: Mutex<State>,
+    /// Sockets are opened on this runtime, whichever thread asks for them.
+    runtime: Handle,
 }
 
 struct State {
@@ -66,11 +69,12 @@ impl Client {
         let (events, first) = broadcast::channel(EVENTS);
         let driver = Driver::new(machine, epoch);
         let state = State { driver, wakers: HashMap::new(), events, first: Some(first), abandoned: false };
-        let shared = Arc::new(Shared { state: Mutex::new(state) });
+        let runtime = Handle::current();
+        let shared = Arc::new(Shared { state: Mutex::new(state), runtime: runtime.clone() });
         let driven = Arc::clone(&shared);
         // The driver limits its own work; tokio's budget would make it yield in the middle of a batch.
-        tokio::spawn(tokio::task::unconstrained(poll_fn(move |cx| driven.drive(cx))));
-        Self(Arc::new(Handle(shared)))
+        runtime.spawn(tokio::task::unconstrained(poll_fn(move |cx| driven.drive(cx))));
+        Self(Arc::new(Owner(shared)))
     }
 
     /// Opens a stream to `target`, directly or through a relay. Cancel safe: a stream that nobody waits for is closed.
@@ -80,8 +84,7 @@ impl Client {
     pub async fn connect(&self, target: impl IntoTarget) -> Result<Stream, FlowError> {
         let flow = self.open(Kind::Stream, target)?;
         poll_fn(|cx| {
-            flow.client.0.0.with(|state, now| {
-                let _ = now;
+            flow.client.0.0.with(|state, _| {
                 match state.driver.machine.status(flow.id) {
                     FlowStatus::Pending => state.wait(flow.id, Side::Reader, cx),
                     FlowStatus::Open(_) => Poll::Ready(Ok(())),
@@ -149,7 +152,7 @@ impl fmt::Debug for Client {
     }
 }
 
-impl Drop for Handle {
+impl Drop for Owner {
     fn drop(&mut self) {
         self.0.with(|state, _| state.abandoned = true);
         self.0.lock().driver.ready().wake();
@@ -273,6 +276,7 @@ impl Shared {
 
     /// Runs `act` and whatever the machine asks for after it.
     fn with<T>(&self, act: impl FnOnce(&mut State, Instant) -> T) -> T {
+        let _context = self.runtime.enter();
         let mut state = self.lock();
         let now = state.driver.now();
         let answer = act(&mut state, now);
@@ -353,6 +357,6 @@ pub(crate) fn seed() -> Seed {
 }
 
 /// Events that a slow reader may fall behind.
-const EVENTS: usize = 1_024;
+const EVENTS: usize = 4_096;
 /// Sockets served within an application's own call, before the rest is left to the task.
 const INLINE: usize = 4;

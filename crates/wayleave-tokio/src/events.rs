@@ -4,7 +4,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use wayleave_proto::client::Event;
 
-/// What a client tells its embedder. A reader that falls 1,024 events behind loses the oldest.
+/// What a client tells its embedder. A reader that falls 4,096 events behind loses the oldest.
 #[derive(Debug)]
 pub struct Events(pub(crate) Receiver<Event>);
 
