@@ -1,19 +1,25 @@
 //! Wayleave on tokio: a [`Client`] to embed and a [`Relay`] to run.
 //!
-//! This crate moves bytes between the machines of [`wayleave_proto`] and tokio's sockets, looks up names and keeps time.
-//! Everything else is decided in the core.
+//! This crate lends tokio's sockets, its timer and its threads for look-ups to [`wayleave_proto::drive`]. Everything else
+//! is decided in the core.
 
 mod client;
-mod driver;
-mod events;
 mod relay;
-mod socket;
+mod runtime;
 mod stream;
 mod tls;
 
-pub use client::{Client, DatagramFlow, IntoTarget};
-pub use events::Events;
+pub use client::Client;
 pub use relay::{Relay, RelayHandle};
+pub use runtime::Tokio;
 pub use stream::Stream;
 pub use tls::{connector_with_ca, platform_connector};
 pub use wayleave_proto as proto;
+pub use wayleave_proto::drive::{Events, IntoTarget};
+
+/// Datagrams to and from one target.
+pub type DatagramFlow = wayleave_proto::drive::DatagramFlow<Tokio>;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

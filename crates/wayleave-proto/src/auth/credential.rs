@@ -29,3 +29,9 @@ impl Credential {
         }
     }
 }
+
+impl From<Token> for Credential {
+    fn from(token: Token) -> Self {
+        Self::Token(token)
+    }
+}

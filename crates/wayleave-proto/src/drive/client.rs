@@ -1,0 +1,273 @@
+//! The client that an application embeds.
+
+use core::fmt;
+use core::future::poll_fn;
+use core::task::{Context, Poll, Waker};
+use std::collections::BTreeMap;
+use std::sync::{Arc, MutexGuard, PoisonError};
+
+use super::events::Listeners;
+use super::flow::Flow;
+use super::{DatagramFlow, Driver, Events, Mutex, Runtime, Stream};
+use crate::auth::Credential;
+use crate::base::{Instant, Kind, Network, Route, Target};
+use crate::client::{Client as Machine, FlowError, FlowId, FlowStatus, Notice};
+use crate::config::{ClientConfig, Valid};
+
+/// The embedded side of the proxy: it opens flows and decides which way they go.
+///
+/// A handle that can be cloned; the client ends when the last handle and the last flow are dropped.
+pub struct Client<R: Runtime>(Arc<Owner<R>>);
+
+/// Dropped by the last of those who use a client.
+struct Owner<R: Runtime>(Arc<Shared<R>>);
+
+struct Shared<R: Runtime>(Mutex<State<R>>);
+
+struct State<R: Runtime> {
+    driver: Driver<Machine, R>,
+    wakers: BTreeMap<FlowId, Wakers>,
+    listeners: Listeners,
+    /// No handle is left: the client ends when what was written is delivered.
+    abandoned: bool,
+}
+
+#[derive(Default)]
+struct Wakers {
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+}
+
+/// What a task waits for.
+#[derive(Clone, Copy)]
+pub(super) enum Side {
+    Reader,
+    Writer,
+}
+
+impl<R: Runtime> Client<R> {
+    /// Makes a client that follows `config`, and starts the task that drives it.
+    pub fn new(config: Valid<ClientConfig>, runtime: R) -> Self {
+        let machine = Machine::new(config, &runtime.seed(), runtime.clock(), runtime.now());
+        let driver = Driver::new(machine, runtime);
+        let state = State { driver, wakers: BTreeMap::new(), listeners: Listeners::new(), abandoned: false };
+        let shared = Arc::new(Shared(Mutex::new(state)));
+        let driven = Arc::clone(&shared);
+        let task = Box::pin(poll_fn(move |cx| driven.drive(cx)));
+        shared.lock().driver.runtime.spawn(task);
+        Self(Arc::new(Owner(shared)))
+    }
+
+    /// Opens a stream to `target`, directly or through a relay. Cancel safe: a stream that nobody waits for is closed.
+    ///
+    /// # Errors
+    /// Why no path led there.
+    pub async fn connect(&self, target: impl IntoTarget) -> Result<Stream<R>, FlowError> {
+        let mut opening = Some(self.begin(Kind::Stream, target)?);
+        poll_fn(|cx| match &opening {
+            Some(flow) => flow.poll_open(cx).map_ok(|()| opening.take()),
+            None => Poll::Pending,
+        })
+        .await?
+        .map(Stream::new)
+        .ok_or(FlowError::Closed)
+    }
+
+    /// Opens a datagram flow to `target`. Datagrams can be sent at once; they wait a moment while the way is sought.
+    ///
+    /// # Errors
+    /// The target is not one, or the client is at its limit.
+    pub fn datagrams(&self, target: impl IntoTarget) -> Result<DatagramFlow<R>, FlowError> {
+        Ok(DatagramFlow::new(self.begin(Kind::Datagram, target)?))
+    }
+
+    /// What happens from now on; the first caller also gets what happened before.
+    pub fn events(&self) -> Events {
+        self.with(|state, _| state.listeners.subscribe())
+    }
+
+    /// Says that the network underneath is another, has other addresses, or went away.
+    pub fn network_changed(&self, network: Network) {
+        self.tell(|machine, now| machine.handle_network(now, network));
+    }
+
+    /// Puts a new credential in force for every tunnel that is opened from now on.
+    pub fn renew(&self, credential: impl Into<Credential>) {
+        let credential = credential.into();
+        self.tell(|machine, now| machine.renew(now, credential));
+    }
+
+    /// Asks for a new trial of the direct path, for one kind of flow or for both.
+    pub fn retry_direct(&self, kind: Option<Kind>) {
+        self.tell(|machine, now| machine.retry_direct(now, kind));
+    }
+
+    /// Says that the direct path works: a connection of the embedder's own stands.
+    pub fn direct_works(&self, kind: Kind) {
+        self.tell(|machine, now| machine.direct_works(now, kind));
+    }
+
+    /// Where new flows of this kind go now.
+    pub fn route(&self, kind: Kind) -> Route {
+        self.tell(|machine, _| machine.route(kind))
+    }
+
+    /// Ends the client at once: every flow fails.
+    pub fn close(&self) {
+        self.tell(|machine, now| machine.close(now));
+    }
+
+    fn begin(&self, kind: Kind, target: impl IntoTarget) -> Result<Flow<R>, FlowError> {
+        let target = target.into_target()?;
+        let id = self.tell(|machine, now| machine.open(now, kind, target))?;
+        Ok(Flow::new(self.clone(), id))
+    }
+
+    /// Tells the machine something, and does what it asks for then.
+    pub(super) fn tell<T>(&self, tell: impl FnOnce(&mut Machine, Instant) -> T) -> T {
+        self.with(|state, now| tell(&mut state.driver.machine, now))
+    }
+
+    /// Asks the machine something about a flow; `None` means that the task has to wait.
+    pub(super) fn poll_flow<T>(
+        &self,
+        id: FlowId,
+        side: Side,
+        cx: &mut Context<'_>,
+        ask: impl FnOnce(&mut Machine, Instant) -> Result<Option<T>, FlowError>,
+    ) -> Poll<Result<T, FlowError>> {
+        self.with(|state, now| match ask(&mut state.driver.machine, now) {
+            Ok(Some(answer)) => Poll::Ready(Ok(answer)),
+            Ok(None) => state.wait(id, side, cx),
+            Err(error) => Poll::Ready(Err(error)),
+        })
+    }
+
+    /// Gives a flow back.
+    pub(super) fn release(&self, id: FlowId) {
+        self.with(|state, now| {
+            state.wakers.remove(&id);
+            state.driver.machine.release(now, id);
+        });
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut State<R>, Instant) -> T) -> T {
+        let mut state = self.0.0.lock();
+        let now = state.driver.runtime.now();
+        let answer = act(&mut state, now);
+        state.driver.run(INLINE);
+        let wakers = state.deliver();
+        state.driver.wake_if_rearmed();
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+        answer
+    }
+}
+
+impl<R: Runtime> Clone for Client<R> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<R: Runtime> fmt::Debug for Client<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
+}
+
+impl<R: Runtime> Drop for Owner<R> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.abandoned = true;
+        state.driver.ready.wake();
+    }
+}
+
+/// What can be named as a target: a [`Target`], or a text such as `"media.example:5004"`.
+pub trait IntoTarget {
+    /// The target.
+    ///
+    /// # Errors
+    /// The text is not a target.
+    fn into_target(self) -> Result<Target, FlowError>;
+}
+
+impl IntoTarget for Target {
+    fn into_target(self) -> Result<Target, FlowError> {
+        Ok(self)
+    }
+}
+
+impl IntoTarget for &str {
+    fn into_target(self) -> Result<Target, FlowError> {
+        self.parse().map_err(FlowError::Target)
+    }
+}
+
+impl<R: Runtime> Shared<R> {
+    fn lock(&self) -> MutexGuard<'_, State<R>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn drive(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        state.driver.poll(cx);
+        let mut wakers = state.deliver();
+        let is_over = state.abandoned && state.driver.machine.flow_count() == 0;
+        if is_over {
+            let now = state.driver.runtime.now();
+            state.driver.machine.close(now);
+            state.driver.run(usize::MAX);
+            wakers.append(&mut state.deliver());
+            state.listeners.close(&mut wakers);
+        }
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+        if is_over { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl<R: Runtime> State<R> {
+    fn wait<T>(&mut self, flow: FlowId, side: Side, cx: &Context<'_>) -> Poll<T> {
+        let wakers = self.wakers.entry(flow).or_default();
+        let slot = match side {
+            Side::Reader => &mut wakers.reader,
+            Side::Writer => &mut wakers.writer,
+        };
+        match slot {
+            Some(known) if known.will_wake(cx.waker()) => {}
+            slot => *slot = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    /// Hands events on and returns whom to wake, once the lock is given back.
+    fn deliver(&mut self) -> Vec<Waker> {
+        let mut wakers = Vec::new();
+        while let Some(notice) = self.driver.events.pop_front() {
+            match notice {
+                Notice::Event(event) => self.listeners.tell(&event, &mut wakers),
+                Notice::Flow(flow) => {
+                    if let Some(waiting) = self.wakers.get_mut(&flow) {
+                        wakers.extend(waiting.reader.take());
+                        wakers.extend(waiting.writer.take());
+                    }
+                }
+            }
+        }
+        wakers
+    }
+}
+
+/// Which way a flow goes, or why it cannot.
+pub(super) fn opened(status: FlowStatus) -> Result<Option<Route>, FlowError> {
+    match status {
+        FlowStatus::Pending => Ok(None),
+        FlowStatus::Open(route) => Ok(Some(route)),
+        FlowStatus::Failed(error) => Err(error),
+    }
+}
+
+/// Sockets served within an application's own call, before the rest is left to the task.
+const INLINE: usize = 4;

@@ -1,0 +1,157 @@
+//! The relay that an operator runs.
+
+use core::fmt;
+use core::future::poll_fn;
+use core::net::SocketAddr;
+use core::task::{Context, Poll};
+use core::time::Duration;
+use std::io;
+use std::sync::{Arc, MutexGuard, PoisonError};
+
+use super::{Driver, Mutex, Runtime};
+use crate::auth::Keys;
+use crate::base::Instant;
+use crate::config::{RelayConfig, Valid};
+use crate::relay::{Event, Relay as Machine, Stats};
+
+/// A relay that listens, and serves while [`Self::serve`] runs.
+pub struct Relay<R: Runtime> {
+    shared: Arc<Shared<R>>,
+    listener: Option<R::Listener>,
+    address: SocketAddr,
+}
+
+/// A way to speak to a relay while it serves.
+pub struct RelayHandle<R: Runtime>(Arc<Shared<R>>);
+
+struct Shared<R: Runtime>(Mutex<State<R>>);
+
+struct State<R: Runtime> {
+    driver: Driver<Machine, R>,
+    stopping: bool,
+}
+
+impl<R: Runtime> Relay<R> {
+    /// Listens on `address`.
+    ///
+    /// # Errors
+    /// The address cannot be listened on.
+    pub fn bind(config: Valid<RelayConfig>, address: SocketAddr, runtime: R) -> io::Result<Self> {
+        let (listener, address) = runtime.listen(address)?;
+        let machine = Machine::new(config, runtime.clock(), runtime.now());
+        let state = State { driver: Driver::new(machine, runtime), stopping: false };
+        Ok(Self { shared: Arc::new(Shared(Mutex::new(state))), listener: Some(listener), address })
+    }
+
+    /// The address that it listens on.
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A handle to drain, stop and ask it while it serves.
+    pub fn handle(&self) -> RelayHandle<R> {
+        RelayHandle(Arc::clone(&self.shared))
+    }
+
+    /// Serves until the relay was drained or closed through its handle and nothing is left; `on_event` is told what
+    /// happens.
+    pub async fn serve(mut self, mut on_event: impl FnMut(Event)) {
+        poll_fn(|cx| self.poll(cx, &mut on_event)).await;
+    }
+
+    /// [`Self::serve`] for those who poll.
+    pub fn poll(&mut self, cx: &mut Context<'_>, on_event: &mut impl FnMut(Event)) -> Poll<()> {
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.lock();
+        if state.stopping {
+            self.listener = None;
+        }
+        self.accept(cx, &mut state.driver);
+        state.driver.poll(cx);
+        let is_over = state.stopping && state.driver.machine.is_idle();
+        let events = core::mem::take(&mut state.driver.events);
+        drop(state);
+        events.into_iter().for_each(on_event);
+        if is_over { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn accept(&mut self, cx: &mut Context<'_>, driver: &mut Driver<Machine, R>) {
+        let Some(listener) = self.listener.as_mut().filter(|_| driver.alarm.is_none()) else { return };
+        for _ in 0..ACCEPTED {
+            match driver.runtime.poll_accept(listener, cx) {
+                Poll::Pending => return,
+                Poll::Ready(Ok((stream, client, local))) => {
+                    let now = driver.runtime.now();
+                    if let Some(id) = driver.machine.handle_accepted(now, client, local) {
+                        driver.accept(id, stream);
+                    }
+                }
+                // Out of descriptors, most likely: those that are open go on, and free some.
+                Poll::Ready(Err(_)) => {
+                    driver.alarm = Some(driver.runtime.now() + ACCEPT_AGAIN);
+                    return;
+                }
+            }
+        }
+        cx.waker().wake_by_ref();
+    }
+}
+
+impl<R: Runtime> fmt::Debug for Relay<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Relay").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl<R: Runtime> RelayHandle<R> {
+    /// Stops listening and lets what is open finish.
+    pub fn drain(&self) {
+        self.stop(Machine::drain);
+    }
+
+    /// Ends everything at once.
+    pub fn close(&self) {
+        self.stop(Machine::close);
+    }
+
+    /// Takes other keys into force for every request from now on.
+    pub fn renew_keys(&self, keys: Keys) {
+        self.0.lock().driver.machine.renew_keys(keys);
+    }
+
+    /// What the relay has counted, and what it has open.
+    pub fn stats(&self) -> Stats {
+        self.0.lock().driver.machine.stats()
+    }
+
+    fn stop(&self, stop: impl FnOnce(&mut Machine, Instant)) {
+        let mut state = self.0.lock();
+        state.stopping = true;
+        let now = state.driver.runtime.now();
+        stop(&mut state.driver.machine, now);
+        state.driver.ready.wake();
+    }
+}
+
+impl<R: Runtime> Clone for RelayHandle<R> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<R: Runtime> fmt::Debug for RelayHandle<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RelayHandle").finish_non_exhaustive()
+    }
+}
+
+impl<R: Runtime> Shared<R> {
+    fn lock(&self) -> MutexGuard<'_, State<R>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Connections accepted before those that are open have their turn.
+const ACCEPTED: usize = 64;
+/// How soon a listener that failed is asked again.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);

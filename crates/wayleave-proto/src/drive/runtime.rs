@@ -1,0 +1,109 @@
+//! What an adapter brings.
+
+use core::net::{IpAddr, SocketAddr};
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use std::io;
+
+use crate::base::{Clock, Instant, Seed};
+
+/// A look-up under way.
+pub type Lookup = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
+
+/// The sockets, the timer and the look-ups of a runtime, for one machine.
+///
+/// Every `poll_` method either does what it says or sees to it that the waker of `cx` is woken when it can. All sockets are
+/// non-blocking. Methods are called from the task that drives the machine and from those that use it, never two at a time.
+pub trait Runtime: Send + 'static {
+    /// A TCP connection.
+    type Stream: Send;
+    /// A connected UDP socket.
+    type Datagrams: Send;
+    /// A TCP listener.
+    type Listener: Send;
+
+    /// The present, from a zero that does not change.
+    fn now(&self) -> Instant;
+
+    /// Where the present stands on the civil clock.
+    fn clock(&self) -> Clock;
+
+    /// Thirty-two bytes that nobody can guess.
+    fn seed(&self) -> Seed;
+
+    /// Looks up the addresses of `name` with the system's resolver.
+    fn lookup(&self, name: &str) -> Lookup;
+
+    /// Begins a connection.
+    ///
+    /// # Errors
+    /// It cannot even begin.
+    fn dial(&self, address: SocketAddr) -> io::Result<Self::Stream>;
+
+    /// Waits until a connection stands, and returns its own address.
+    fn poll_connected(&self, stream: &mut Self::Stream, cx: &mut Context<'_>)
+    -> Poll<io::Result<SocketAddr>>;
+
+    /// Opens a UDP socket that speaks with `address` only, and returns its own address.
+    ///
+    /// # Errors
+    /// There is no way to that address.
+    fn bind(&self, address: SocketAddr) -> io::Result<(Self::Datagrams, SocketAddr)>;
+
+    /// Listens on `address`, and returns the address with its real port.
+    ///
+    /// # Errors
+    /// The address is in use, or not this machine's.
+    fn listen(&self, address: SocketAddr) -> io::Result<(Self::Listener, SocketAddr)>;
+
+    /// Accepts a connection; with it come the client's address and that which it reached.
+    fn poll_accept(
+        &self,
+        listener: &mut Self::Listener,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<(Self::Stream, SocketAddr, SocketAddr)>>;
+
+    /// Reads; zero is the end.
+    fn poll_read(
+        &self,
+        stream: &mut Self::Stream,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>>;
+
+    /// Writes what the socket takes.
+    fn poll_write(
+        &self,
+        stream: &mut Self::Stream,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>>;
+
+    /// Ends the sending half. Where that fails the connection is gone, and its reading half finds it out.
+    fn finish(&self, stream: &mut Self::Stream);
+
+    /// Makes the drop of a connection a reset.
+    fn reset(&self, stream: &mut Self::Stream);
+
+    /// Receives one datagram.
+    fn poll_receive(
+        &self,
+        socket: &mut Self::Datagrams,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>>;
+
+    /// Sends one datagram.
+    fn poll_send(
+        &self,
+        socket: &mut Self::Datagrams,
+        cx: &mut Context<'_>,
+        payload: &[u8],
+    ) -> Poll<io::Result<usize>>;
+
+    /// Waits until `deadline`. Only the last deadline asked for has to be waited for.
+    fn poll_timer(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()>;
+
+    /// Starts a task that runs for as long as it needs, whatever becomes of the caller.
+    fn spawn(&self, task: Pin<Box<dyn Future<Output = ()> + Send>>);
+}

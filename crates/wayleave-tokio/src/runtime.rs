@@ -1,0 +1,175 @@
+//! tokio's sockets, timer and threads, as the core wants them.
+
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Instant as StdInstant, SystemTime};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::runtime::Handle;
+use tokio::time::{Sleep, sleep_until};
+use wayleave_proto::base::{Clock, Instant, Seed, UnixTime};
+use wayleave_proto::drive::{Lookup, Runtime};
+
+/// The tokio runtime in which a client or a relay was made. It needs its time and I/O drivers.
+pub struct Tokio {
+    handle: Handle,
+    epoch: StdInstant,
+    timer: Option<(Instant, Pin<Box<Sleep>>)>,
+}
+
+impl Tokio {
+    /// The runtime that the caller runs on.
+    ///
+    /// # Panics
+    /// When called outside a tokio runtime.
+    pub fn current() -> Self {
+        Self { handle: Handle::current(), epoch: StdInstant::now(), timer: None }
+    }
+}
+
+impl Runtime for Tokio {
+    type Stream = TcpStream;
+    type Datagrams = UdpSocket;
+    type Listener = TcpListener;
+
+    fn now(&self) -> Instant {
+        Instant::from_nanos(u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    fn clock(&self) -> Clock {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Clock::new(self.now(), UnixTime::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    fn seed(&self) -> Seed {
+        let mut bytes = [0; 32];
+        // Nothing could be kept secret where the operating system has no randomness to give.
+        getrandom::fill(&mut bytes).expect("the operating system gives no random bytes");
+        Seed::new(bytes)
+    }
+
+    fn lookup(&self, name: &str) -> Lookup {
+        let name = name.to_owned();
+        let task = self.handle.spawn_blocking(move || {
+            Ok((name.as_str(), 0).to_socket_addrs()?.map(|address| address.ip()).collect::<Vec<IpAddr>>())
+        });
+        Box::pin(async { task.await? })
+    }
+
+    fn dial(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        let _context = self.handle.enter();
+        TcpStream::from_std(wayleave_sockets::dial(address)?)
+    }
+
+    fn poll_connected(&self, stream: &mut TcpStream, cx: &mut Context<'_>) -> Poll<io::Result<SocketAddr>> {
+        ready!(stream.poll_write_ready(cx))?;
+        Poll::Ready(wayleave_sockets::connected(stream))
+    }
+
+    fn bind(&self, address: SocketAddr) -> io::Result<(UdpSocket, SocketAddr)> {
+        let _context = self.handle.enter();
+        let socket = UdpSocket::from_std(wayleave_sockets::bind(address)?)?;
+        let local = socket.local_addr()?;
+        Ok((socket, local))
+    }
+
+    fn listen(&self, address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+        let _context = self.handle.enter();
+        let listener = TcpListener::from_std(wayleave_sockets::listen(address)?)?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    }
+
+    fn poll_accept(
+        &self,
+        listener: &mut TcpListener,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<(TcpStream, SocketAddr, SocketAddr)>> {
+        let (stream, client) = ready!(listener.poll_accept(cx))?;
+        wayleave_sockets::prepare(&stream)?;
+        let local = stream.local_addr()?;
+        Poll::Ready(Ok((stream, client, local)))
+    }
+
+    fn poll_read(
+        &self,
+        stream: &mut TcpStream,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(buffer);
+        ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
+        Poll::Ready(Ok(buffer.filled().len()))
+    }
+
+    fn poll_write(
+        &self,
+        stream: &mut TcpStream,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(stream).poll_write(cx, bytes)
+    }
+
+    fn finish(&self, stream: &mut TcpStream) {
+        let _ = wayleave_sockets::finish(stream);
+    }
+
+    fn reset(&self, stream: &mut TcpStream) {
+        let _ = wayleave_sockets::reset(stream);
+    }
+
+    fn poll_receive(
+        &self,
+        socket: &mut UdpSocket,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(buffer);
+        ready!(socket.poll_recv(cx, &mut buffer))?;
+        Poll::Ready(Ok(buffer.filled().len()))
+    }
+
+    fn poll_send(
+        &self,
+        socket: &mut UdpSocket,
+        cx: &mut Context<'_>,
+        payload: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        socket.poll_send(cx, payload)
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        // tokio's timer has a resolution of a millisecond and rounds up.
+        let at = || (self.epoch + deadline.since(Instant::ZERO)).into();
+        let timer = match &mut self.timer {
+            Some((armed, timer)) => {
+                if *armed != deadline {
+                    *armed = deadline;
+                    timer.as_mut().reset(at());
+                }
+                timer
+            }
+            none => {
+                let _context = self.handle.enter();
+                &mut none.insert((deadline, Box::pin(sleep_until(at())))).1
+            }
+        };
+        timer.as_mut().poll(cx)
+    }
+
+    fn spawn(&self, task: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        // The driver limits its own work; tokio's budget would make it yield in the middle of a batch.
+        self.handle.spawn(tokio::task::unconstrained(task));
+    }
+}
+
+impl std::fmt::Debug for Tokio {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tokio").finish_non_exhaustive()
+    }
+}
