@@ -11,12 +11,22 @@ use crate::carrier::tls::Session;
 use crate::config::{BackoffConfig, Mode};
 use crate::error::{IoFailed, IoFailure};
 use crate::net::{Anywhere, Dial, Fault, SocketId};
-use crate::route::Proof;
+use crate::route::{Phase, Proof};
 
 impl Client {
-    /// Sends a flow that has no path yet on its way.
+    /// Sends a flow that has no path yet on its way. Where no trial has begun it begins one (rule 1).
     pub(super) fn place(&mut self, id: FlowId) {
-        let Some(kind) = self.flows.get(id).map(|flow| flow.kind) else { return };
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        let kind = flow.kind;
+        if self.routes.phase(kind) == Phase::Idle {
+            flow.state = State::Retry(None);
+            self.routes.handle_flow(self.now, kind);
+            self.follow_routes();
+            // The trial has placed it already, with everything else that looks for its way.
+            if !self.is_unplaced(id) {
+                return;
+            }
+        }
         let config = self.dial_config(kind);
         let Some(flow) = self.flows.get_mut(id) else { return };
         match self.routes.route(kind) {
@@ -37,7 +47,25 @@ impl Client {
         }
     }
 
-    /// The trial begins anew: what looks for its way directly, looks again; what never got an answer, too.
+    /// Whether nothing has been done for a flow yet.
+    pub(super) fn is_unplaced(&self, id: FlowId) -> bool {
+        self.flows.get(id).is_some_and(|flow| matches!(flow.state, State::Retry(None)))
+    }
+
+    /// What looks for its way directly, or could still be answered, begins the trial of a decision that has started
+    /// again (rule 1). Call it before [`Self::follow_routes`].
+    pub(super) fn begin_trials(&mut self) {
+        for kind in [Kind::Datagram, Kind::Stream] {
+            let is_open = |state: &State| {
+                matches!(state, State::Dialling(_) | State::Retry(_) | State::DirectDatagrams { .. })
+            };
+            if self.flows.iter().any(|(_, flow)| flow.kind == kind && is_open(&flow.state)) {
+                self.routes.handle_flow(self.now, kind);
+            }
+        }
+    }
+
+    /// A trial begins: what looks for its way directly, looks again; datagram flows have to be answered anew.
     pub(super) fn restart_direct(&mut self, kind: Option<Kind>) {
         self.stop_probes_of(kind);
         for id in self.flows_of(kind) {
@@ -45,11 +73,24 @@ impl Client {
             match &mut flow.state {
                 State::Dialling(dial) => dial.end(&mut self.requests, None),
                 State::Retry(_) => {}
-                State::DirectDatagrams { socket, .. } => self.requests.close(*socket, false),
+                State::DirectDatagrams { answered, .. } => {
+                    *answered = false;
+                    continue;
+                }
                 _ => continue,
             }
             self.place(id);
         }
+    }
+
+    /// The network underneath is another: the socket of a direct datagram flow has the wrong address.
+    pub(super) fn rebind(&mut self, id: FlowId) {
+        let deadline = self.now + self.config.limits.open_timeout;
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        let State::DirectDatagrams { socket, .. } = flow.state else { return };
+        self.requests.close(socket, false);
+        flow.deadline = deadline;
+        self.place(id);
     }
 
     /// The route became proxied: flows that are still looking for their way, and datagram flows that nothing ever
@@ -84,6 +125,7 @@ impl Client {
     /// The deadline has passed on a link that stays direct: what has not connected by now is tried again, each by its
     /// own schedule.
     pub(super) fn hold(&mut self, kind: Option<Kind>) {
+        self.hold_probes(kind);
         for id in self.flows_of(kind) {
             let Some(flow) = self.flows.get_mut(id) else { continue };
             flow.backoff.reset();

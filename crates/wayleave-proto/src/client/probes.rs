@@ -7,7 +7,7 @@ use super::direct::QUICK_RETRY;
 use super::{Client, Role, Timer, What};
 use crate::base::{Instant, Kind, Rng};
 use crate::config::Probe;
-use crate::error::IoFailed;
+use crate::error::{IoFailed, IoFailure};
 use crate::net::{Anywhere, Backoff, Dial, DialConfig, Fault, SocketId};
 use crate::route::{Probed, Proof};
 
@@ -89,6 +89,21 @@ impl Client {
             let concerned = |probing: &Probing| kind.is_none_or(|kind| kind == probing.probe.kind);
             if self.probes.get(index).is_some_and(concerned) {
                 self.stop_probe(index);
+            }
+        }
+    }
+
+    /// The probes of a decision that is held: they begin the slower schedule at its beginning.
+    pub(super) fn hold_probes(&mut self, kind: Option<Kind>) {
+        for index in 0..self.probes.len() {
+            let Some(probing) = self.probes.get_mut(index) else { return };
+            if kind.is_some_and(|kind| kind != probing.probe.kind) {
+                continue;
+            }
+            probing.backoff.reset();
+            if let Stage::Dialling(dial) = &mut probing.stage {
+                dial.end(&mut self.requests, None);
+                self.retry_probe(index, Some(IoFailed::new(IoFailure::TimedOut).into()));
             }
         }
     }

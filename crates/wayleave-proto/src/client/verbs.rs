@@ -32,7 +32,7 @@ impl Client {
         self.routes.handle_flow(now, kind);
         self.follow_routes();
         // A trial that this flow began has placed it already.
-        if self.flows.get(id).is_some_and(|flow| matches!(flow.state, State::Retry(None))) {
+        if self.is_unplaced(id) {
             self.place(id);
         }
         Ok(id)
@@ -219,6 +219,7 @@ impl Client {
         self.drop_ready();
         // What was proven over the old network has to be proven again, and its sockets have the wrong address.
         self.routes.handle_network(now, network);
+        self.begin_trials();
         self.follow_routes();
         for id in self.flows_of(None) {
             let Some(flow) = self.flows.get_mut(id) else { continue };
@@ -232,6 +233,7 @@ impl Client {
                     self.place(id);
                 }
                 (State::Retry(_), _) => self.place(id),
+                (State::DirectDatagrams { .. }, _) if network.up => self.rebind(id),
                 _ => {}
             }
         }
@@ -242,6 +244,7 @@ impl Client {
     pub fn retry_direct(&mut self, now: Instant, kind: Option<Kind>) {
         let now = self.at(now);
         self.routes.retry(now, kind);
+        self.begin_trials();
         self.follow_routes();
     }
 
