@@ -139,8 +139,8 @@ impl Client {
     /// Datagram flows on the direct route count as open once the decision has been made.
     pub(super) fn announce_datagrams(&mut self) {
         for id in self.flows_of(Some(Kind::Datagram)) {
-            let is_direct = |flow: &Flow| matches!(flow.state, State::DirectDatagrams { .. });
-            if !self.routes.is_trial(Kind::Datagram) && self.flows.get(id).is_some_and(is_direct) {
+            let is_new = |flow: &Flow| !flow.announced && matches!(flow.state, State::DirectDatagrams { .. });
+            if !self.routes.is_trial(Kind::Datagram) && self.flows.get(id).is_some_and(is_new) {
                 self.announce(id, Route::Direct);
             }
         }
@@ -236,10 +236,11 @@ impl Client {
             }
             Kind::Datagram => {
                 flow.state = State::DirectDatagrams { socket, answered: false };
+                let has_moved = flow.announced;
                 self.arm_flow(id);
                 self.requests.pending(socket);
                 self.nudge(id);
-                if !self.routes.is_trial(Kind::Datagram) {
+                if has_moved || !self.routes.is_trial(Kind::Datagram) {
                     self.announce(id, Route::Direct);
                 }
             }
