@@ -96,7 +96,7 @@ impl Client {
             now,
             rng: seed.stream("client"),
             network: config.network,
-            routes: Routes::new(route, seed, now, config.network, probed),
+            routes: Routes::new(route, now, config.network, probed),
             proxies: Proxies::new(config.proxies.len(), seed, config.route.retry),
             requests: Requests::new(),
             flows: Slots::new(),

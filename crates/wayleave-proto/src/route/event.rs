@@ -65,10 +65,10 @@ pub enum RouteEvent {
         kind: Option<Kind>,
         /// The proof.
         proof: Proof,
-        /// The time since the last trial began; zero where none had begun.
+        /// The time since the trial began; zero where none had begun since the route last started again.
         elapsed: Duration,
     },
-    /// A trial ended with nothing proven on a link that stays direct; another begins after a while.
+    /// A trial ended with nothing proven on a link that stays direct: keep trying, a proof still counts.
     Held {
         /// What is held.
         kind: Option<Kind>,

@@ -4,9 +4,8 @@ use core::time::Duration;
 
 use super::Phase;
 use super::event::{Events, Proof, RouteEvent, RouteReason};
-use crate::base::{Instant, Kind, Network, Rng, Route, Seed};
+use crate::base::{Instant, Kind, Network, Route};
 use crate::config::{AtDeadline, RouteConfig};
-use crate::net::Backoff;
 
 /// What a judge sees of the world when something happens.
 #[derive(Debug)]
@@ -22,26 +21,27 @@ pub(super) struct Moment<'a> {
 pub(super) struct Judge {
     kind: Option<Kind>,
     phase: Phase,
-    backoff: Backoff,
-    /// Boxed, because it is several times the size of all the rest and rarely touched.
-    rng: Box<Rng>,
+    /// There are probes, so that a trial needs no flow to begin.
+    probed: bool,
 }
 
 impl Judge {
-    pub(super) fn new(kind: Option<Kind>, seed: &Seed) -> Self {
-        let label = match kind {
-            Some(Kind::Datagram) => "route/datagram",
-            Some(Kind::Stream) => "route/stream",
-            None => "route/session",
-        };
-        Self { kind, phase: Phase::Idle, backoff: Backoff::new(), rng: Box::new(seed.stream(label)) }
+    pub(super) const fn new(kind: Option<Kind>, probed: bool) -> Self {
+        Self { kind, phase: Phase::Idle, probed }
     }
 
     pub(super) const fn phase(&self) -> Phase {
         self.phase
     }
 
-    /// The first flow begins the first trial, and so do probes at the start (rule 1).
+    /// Probes begin the first trial at the start (rule 1).
+    pub(super) fn start(&mut self, moment: &mut Moment<'_>) {
+        if self.probed {
+            self.begin(moment);
+        }
+    }
+
+    /// The first flow begins the trial of what has no probes (rule 1).
     pub(super) fn handle_flow(&mut self, moment: &mut Moment<'_>) {
         if self.phase == Phase::Idle {
             self.begin(moment);
@@ -51,21 +51,21 @@ impl Judge {
     /// A proof counts on a network that is up, unless the route has become proxied (rules 2 and 6).
     pub(super) fn handle_proven(&mut self, moment: &mut Moment<'_>, proof: Proof) {
         let elapsed = match self.phase {
-            Phase::Held { started, .. } | Phase::Trial { started, .. } => moment.now.since(started),
+            Phase::Held { started } | Phase::Trial { started, .. } => moment.now.since(started),
             Phase::Idle if moment.network.up => Duration::ZERO,
             Phase::Direct | Phase::Fixed(_) | Phase::Idle | Phase::Proxied | Phase::Waiting => return,
         };
-        self.backoff.reset();
         self.phase = Phase::Direct;
         moment.events.push(RouteEvent::DirectProven { kind: self.kind, proof, elapsed });
     }
 
-    /// A direct route starts again, a proxied one stays (rules 4 and 5).
+    /// A direct route starts again, one that waits for the network begins, a proxied one stays (rules 4 and 5).
     pub(super) fn handle_network(&mut self, moment: &mut Moment<'_>) {
         match self.phase {
-            Phase::Direct | Phase::Held { .. } | Phase::Trial { .. } | Phase::Waiting => {
+            Phase::Direct | Phase::Held { .. } | Phase::Trial { .. } => {
                 self.restart(moment, RouteReason::NetworkChanged);
             }
+            Phase::Waiting => self.begin(moment),
             // While the network is down a relay is as far away as anything else: there is no reason to leave it yet.
             Phase::Proxied if moment.config.return_to_direct && moment.network.up => {
                 self.restart(moment, RouteReason::NetworkChanged);
@@ -74,18 +74,21 @@ impl Judge {
         }
     }
 
-    /// The embedder asks for a new trial (rule 7); one that has never begun still waits for its first flow.
+    /// The embedder asks for a new trial (rule 7); one that has not begun still waits for its flow or its network.
     pub(super) fn retry(&mut self, moment: &mut Moment<'_>) {
-        if self.phase != Phase::Idle {
-            self.restart(moment, RouteReason::NewTrialAsked);
+        match self.phase {
+            Phase::Direct | Phase::Held { .. } | Phase::Proxied | Phase::Trial { .. } => {
+                self.restart(moment, RouteReason::NewTrialAsked);
+            }
+            Phase::Fixed(_) | Phase::Idle | Phase::Waiting => {}
         }
     }
 
     pub(super) fn handle_timeout(&mut self, moment: &mut Moment<'_>) {
-        match self.phase {
-            Phase::Trial { started, deadline, .. } if moment.now > deadline => self.end(moment, started),
-            Phase::Held { retry, .. } if moment.now >= retry => self.begin(moment),
-            _ => {}
+        if let Phase::Trial { started, deadline, .. } = self.phase
+            && moment.now > deadline
+        {
+            self.end(moment, started);
         }
     }
 
@@ -93,18 +96,17 @@ impl Judge {
         match self.phase {
             // A proof at the deadline itself counts, so the trial ends only after it.
             Phase::Trial { deadline, .. } => Some(deadline + Duration::from_nanos(1)),
-            Phase::Held { retry, .. } => Some(retry),
             _ => None,
         }
     }
 
-    /// Starts again at rule 1, with the schedule of retries at its beginning.
+    /// Starts again at rule 1: what has no probes waits for the next flow, because until then nothing is tried.
     fn restart(&mut self, moment: &mut Moment<'_>, reason: RouteReason) {
         if self.phase == Phase::Proxied {
             self.tell_change(moment, Route::Proxied, Route::Direct, reason);
         }
-        self.backoff.reset();
-        self.begin(moment);
+        self.phase = Phase::Idle;
+        self.start(moment);
     }
 
     /// Begins a trial, or waits for the network to come up.
@@ -129,8 +131,7 @@ impl Judge {
                 self.tell_change(moment, Route::Direct, Route::Proxied, reason);
             }
             AtDeadline::StayDirect => {
-                let wait = self.backoff.next(&moment.config.retry, &mut self.rng);
-                self.phase = Phase::Held { started, retry: moment.now + wait };
+                self.phase = Phase::Held { started };
                 moment.events.push(RouteEvent::Held { kind: self.kind, link });
             }
         }

@@ -4,33 +4,36 @@
 //! kind of flow, or the whole session, is judged by a machine of its own:
 //!
 //! ```text
-//!                    first flow, or probes            proven at or before the deadline
-//!        ┌────────┐ at the start  ┌─────────────────┐                  ┌────────────────┐
-//!  ────► │  idle  ├──────────────►│      trial      ├─────────────────►│     direct     │
-//!        │(direct)│               │ (direct, 1 s)   │◄─────────────────┤   (proven)     │
-//!        └───┬────┘               └┬──▲─┬──▲────┬─▲─┘ network changed, └──┬─────────▲───┘
-//!            │                     │  │ │  │    │ │   new trial asked     │         │
-//!            │                     │  │ │  │    │ └──────────────┐        │         │
-//!            │        network down │  │ │  │    │ deadline,      │        │         │
-//!            │  ┌──────────────────┘  │ │  │    │ other links    │ new    │         │
-//!            │  │  ┌──────────────────┘ │  │    ▼                │ trial  │         │
-//!            │  │  │ network up         │  │  ┌───────────────┐  │ asked  │         │
-//!            ▼  ▼  │                    │  │  │    proxied    ├──┘        │         │
-//!        ┌─────────┴┐  network down     │  │  └───────────────┘           │         │
-//!        │ waiting  │◄──────────────────┼──┼──────────────────────────────┘         │
-//!        │ (direct, │                   │  │ backoff ended, network changed,        │
-//!        │ no dial) │         deadline, │  │ new trial asked                        │
-//!        └────▲─────┘         cellular  ▼  │                                        │
-//!             │                   ┌────────┴────────┐   proven                      │
-//!             └───────────────────┤      held       ├───────────────────────────────┘
-//!               network down      │ (direct, tried  │
-//!                                 │ again later)    │
-//!                                 └─────────────────┘
+//!                 first flow                 proven at or before the deadline
+//!     ┌──────────┐          ┌───────────────┐                   ┌──────────┐
+//! ┌──►│   idle   ├─────────►│     trial     ├──────────────────►│  direct  │
+//! │   │ (direct) │       ┌─►│ (direct, 1 s) │                   │ (proven) │
+//! │   └────┬─────┘       │  └─▲────┬─────┬──┘                   └─▲─────┬──┘
+//! │        │ first flow, │    │    │     │ deadline,              │     │
+//! │        │ network     │    │    │     │ cellular  ┌──────────┐ │     │
+//! │        │ down        │    │    │     └──────────►│   held   ├─┘     │
+//! │   ┌────▼─────┐       │    │    │                 │ (direct) │ proven│
+//! │   │ waiting  │network│    │    │ deadline,       └────┬─────┘       │
+//! │   │ (direct, ├───────┘    │    │ other links          │             │
+//! │   │ no dial) │  up        │    │    ┌─────────┐       │             │
+//! │   └────▲─────┘            │    └───►│ proxied │       │             │
+//! │        │                  │         └────┬────┘       │ network     │ network
+//! │        │ probes,          │              │ new trial  │ changed,    │ changed,
+//! │        │ network down     │ probes       │ asked      │ new trial   │ new trial
+//! │        │                  │              ▼            ▼             ▼
+//! └────────┴──────────────────┴───────────────── start again ────────────
+//!  no probes
 //! ```
 //!
-//! [`EDGES`] lists every arrow, also the rare ones that the picture leaves out. A proxied route stays proxied when
-//! the network changes, unless the embedder opted in to
-//! [`return_to_direct`](crate::config::RouteConfig::return_to_direct).
+//! To **start again** is to be at rule 1 once more: what has probes begins a trial at once, and everything else with
+//! the first flow after that, so that nobody is sent to a relay for a second in which nothing was tried. A trial
+//! starts again too when the network changes or a new trial is asked for. A proxied route stays proxied when the
+//! network changes, unless the embedder opted in to
+//! [`return_to_direct`](crate::config::RouteConfig::return_to_direct). [`EDGES`] lists every arrow, also the rare
+//! ones that the picture leaves out.
+//!
+//! While a route is **held** direct, flows and probes try again, each by its own schedule; the machine of the route
+//! only waits for a proof.
 //!
 //! **The deadline.** A proof at the very moment of the deadline still counts, whichever call comes first at that
 //! moment: a trial ends only when time is *past* its deadline, so [`Routes::poll_timeout`] asks to be called one

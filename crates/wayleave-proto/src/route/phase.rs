@@ -11,14 +11,13 @@ pub enum Phase {
     Direct,
     /// Mode off or mode normal: nothing is judged.
     Fixed(Route),
-    /// A trial ended with nothing proven on a link that stays direct; the next one begins at `retry`.
+    /// A trial ended with nothing proven on a link that stays direct: flows and probes try again, each by its own
+    /// schedule, and a proof still counts.
     Held {
         /// When that trial began.
         started: Instant,
-        /// When the next one begins.
-        retry: Instant,
     },
-    /// No trial yet: it begins with the first flow.
+    /// No trial yet, or none since the route started again: it begins with the next flow.
     Idle,
     /// A trial ended with nothing proven: flows go through a relay.
     Proxied,
@@ -31,7 +30,7 @@ pub enum Phase {
         /// The link that is tried.
         link: Link,
     },
-    /// A trial begins when the network comes up.
+    /// A flow or a probe wants a trial: it begins when the network comes up.
     Waiting,
 }
 
@@ -78,23 +77,27 @@ pub struct Edge {
     pub cause: &'static str,
 }
 
-/// Every legal move between phases; there is no other. A trial that starts again is a move too.
+/// Every legal move between phases; there is no other. A trial that starts again with probes is a move too.
 pub const EDGES: &[Edge] = &[
-    edge("direct", "trial", "network changed, or new trial asked"),
-    edge("direct", "waiting", "network down"),
+    edge("direct", "idle", "network changed, or new trial asked, without probes"),
+    edge("direct", "trial", "network changed, or new trial asked, with probes"),
+    edge("direct", "waiting", "network down, with probes"),
     edge("held", "direct", "proven"),
-    edge("held", "trial", "backoff ended, network changed, or new trial asked"),
-    edge("held", "waiting", "network down"),
+    edge("held", "idle", "network changed, or new trial asked, without probes"),
+    edge("held", "trial", "network changed, or new trial asked, with probes"),
+    edge("held", "waiting", "network down, with probes"),
     edge("idle", "direct", "proven before the first flow"),
     edge("idle", "trial", "first flow, or probes at the start"),
     edge("idle", "waiting", "the same while the network is down"),
-    edge("proxied", "trial", "new trial asked, or network changed with return_to_direct"),
-    edge("proxied", "waiting", "new trial asked while the network is down"),
+    edge("proxied", "idle", "new trial asked, or network changed with return_to_direct, without probes"),
+    edge("proxied", "trial", "new trial asked, or network changed with return_to_direct, with probes"),
+    edge("proxied", "waiting", "new trial asked while the network is down, with probes"),
     edge("trial", "direct", "proven at or before the deadline"),
     edge("trial", "held", "deadline, the link stays direct"),
+    edge("trial", "idle", "network changed, or new trial asked, without probes"),
     edge("trial", "proxied", "deadline, any other link"),
-    edge("trial", "trial", "network changed, or new trial asked"),
-    edge("trial", "waiting", "network down"),
+    edge("trial", "trial", "network changed, or new trial asked, with probes"),
+    edge("trial", "waiting", "network down, with probes"),
     edge("waiting", "trial", "network up"),
 ];
 

@@ -5,10 +5,10 @@ use core::slice;
 use super::event::{Events, Proof, RouteEvent};
 use super::judge::{Judge, Moment};
 use super::phase::Phase;
-use crate::base::{Instant, Kind, Network, Route, Seed};
+use crate::base::{Instant, Kind, Network, Route};
 use crate::config::{Mode, RouteConfig, Scope};
 
-/// Which kinds of flow have probes, so that their trial begins at the start.
+/// Which kinds of flow have probes, so that their trials need no flow to begin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Probed {
     /// There are datagram probes.
@@ -46,25 +46,25 @@ impl Routes {
     /// The routes of a client that starts at `now` on `network`.
     ///
     /// The trial of what is `probed` begins here (rule 1), or when the network comes up.
-    pub fn new(config: RouteConfig, seed: &Seed, now: Instant, network: Network, probed: Probed) -> Self {
+    pub fn new(config: RouteConfig, now: Instant, network: Network, probed: Probed) -> Self {
         let judged = match (config.mode, config.scope) {
             (Mode::Normal, _) => Judged::Fixed(Route::Proxied),
             (Mode::Off, _) => Judged::Fixed(Route::Direct),
-            (Mode::Smart, Scope::Kind) => {
-                Judged::Kinds([Kind::Datagram, Kind::Stream].map(|kind| Judge::new(Some(kind), seed)))
+            (Mode::Smart, Scope::Kind) => Judged::Kinds([
+                Judge::new(Some(Kind::Datagram), probed.datagram),
+                Judge::new(Some(Kind::Stream), probed.stream),
+            ]),
+            (Mode::Smart, Scope::Session) => {
+                Judged::Session(Judge::new(None, probed.datagram || probed.stream))
             }
-            (Mode::Smart, Scope::Session) => Judged::Session(Judge::new(None, seed)),
         };
         let mut routes = Self { config, network, now, judged, events: Events::default() };
-        for (kind, probed) in [(Kind::Datagram, probed.datagram), (Kind::Stream, probed.stream)] {
-            if probed {
-                routes.each(Some(kind), Judge::handle_flow);
-            }
-        }
+        routes.each(None, Judge::start);
         routes
     }
 
-    /// A flow was opened: the first one begins the trial of what has no probes.
+    /// A flow looks for its way: the first one, and the first after what starts again, begins the trial of what has
+    /// no probes. Further calls do nothing.
     pub fn handle_flow(&mut self, now: Instant, kind: Kind) {
         self.handle_timeout(now);
         self.each(Some(kind), Judge::handle_flow);
@@ -81,8 +81,10 @@ impl Routes {
 
     /// The network changed: other link, other address, up or down. Call it only when something did.
     ///
-    /// What is direct starts again, or waits while the network is down (rule 4); what is proxied stays so (rule 5),
-    /// unless the configuration says to return to direct.
+    /// What is direct starts again (rule 4); what is proxied stays so (rule 5), unless the configuration says to
+    /// return to direct. To start again is to begin a trial at once where there are probes, or when the network is
+    /// up; without probes it begins with the next [`handle_flow`](Self::handle_flow), so call that for every flow that
+    /// still looks for its way.
     pub fn handle_network(&mut self, now: Instant, network: Network) {
         self.handle_timeout(now);
         self.network = network;
@@ -91,8 +93,8 @@ impl Routes {
 
     /// Starts a new trial of `kind`, or of both with `None`, because the embedder asks for it (rule 7).
     ///
-    /// In session scope the one decision starts again whatever the kind. A kind of flow whose first trial has not
-    /// begun still waits for its first flow.
+    /// In session scope the one decision starts again whatever the kind. What has no probes waits for the next
+    /// [`handle_flow`](Self::handle_flow), as after [`handle_network`](Self::handle_network).
     pub fn retry(&mut self, now: Instant, kind: Option<Kind>) {
         self.handle_timeout(now);
         self.each(kind, Judge::retry);

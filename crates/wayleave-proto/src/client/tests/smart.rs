@@ -9,6 +9,32 @@ fn changed(world: &World) -> Option<Instant> {
     when(world, |what| matches!(what, What::RouteChanged { to: Route::Proxied, .. }))
 }
 
+fn trials(world: &World) -> usize {
+    world.events.iter().filter(|event| matches!(event.what, What::TrialStarted { .. })).count()
+}
+
+fn moves(world: &World) -> usize {
+    world.events.iter().filter(|event| matches!(event.what, What::FlowMoved { .. })).count()
+}
+
+/// Sends one datagram and says whether it comes back within a second.
+fn is_echoed(world: &mut World, flow: FlowId, payload: &[u8]) -> bool {
+    world.client.send_datagram(world.now, flow, payload).unwrap();
+    world.run_until(SECOND, |world| datagrams(world, flow) == [payload])
+}
+
+/// A client on an open wifi with a datagram flow that was answered directly a minute ago.
+fn answered() -> (World, FlowId) {
+    let mut world = world(config(Mode::Smart, Link::Wifi));
+    let flow = open(&mut world, Kind::Datagram, ECHO);
+    assert!(is_echoed(&mut world, flow, b"first"));
+    world.run(60 * SECOND);
+    assert_eq!(world.client.status(flow), FlowStatus::Open(Route::Direct));
+    assert_eq!((trials(&world), moves(&world)), (1, 0), "{}", story(&world.events));
+    world.reached.clear();
+    (world, flow)
+}
+
 #[test]
 fn rule_2_an_open_network_settles_direct_at_once() {
     let mut world = world(config(Mode::Smart, Link::Wifi));
@@ -53,6 +79,77 @@ fn rule_3_cellular_stays_direct_and_tries_again() {
         assert!(world.run_until(20 * SECOND, |world| is_open(world, flow)), "{}", story(&world.events));
         assert_eq!(world.client.status(flow), FlowStatus::Open(Route::Direct));
     }
+}
+
+#[test]
+fn rule_3_probes_on_cellular_try_again_soon_after_the_deadline() {
+    for direct in [Direct::BlackHole, Direct::Refusing] {
+        let mut config = config(Mode::Smart, Link::Cellular);
+        config.probes = vec![Probe { kind: Kind::Stream, target: "10.0.0.1:3478".parse().unwrap() }];
+        let mut world = world(config);
+        world.direct = direct;
+        world.run(Duration::from_millis(1_200));
+        world.direct = Direct::Open;
+        let proven =
+            |world: &mut World| when(world, |what| matches!(what, What::DirectConnected { .. })).is_some();
+        assert!(world.run_until(2 * SECOND, proven), "{}", story(&world.events));
+        assert_eq!(trials(&world), 1);
+    }
+}
+
+#[test]
+fn rule_4_an_answered_datagram_flow_stays_direct_on_an_open_network() {
+    let (mut world, flow) = answered();
+    world.client.handle_network(world.now, Network::up(Link::Ethernet));
+    assert!(is_echoed(&mut world, flow, b"over the new link"), "{}", story(&world.events));
+    world.run(3 * SECOND);
+    assert_eq!(world.client.status(flow), FlowStatus::Open(Route::Direct));
+    assert_eq!((trials(&world), changed(&world)), (2, None), "{}", story(&world.events));
+    assert!(world.reached.contains(ECHO), "the old socket has the wrong address");
+}
+
+#[test]
+fn rule_4_an_answered_datagram_flow_leaves_a_black_hole_after_one_second() {
+    for link in [Link::Wifi, Link::Ethernet] {
+        let (mut world, flow) = answered();
+        world.direct = Direct::BlackHole;
+        let at = world.now;
+        world.client.handle_network(at, Network::up(link));
+        world.client.send_datagram(at, flow, b"lost").unwrap();
+        world.run(2 * SECOND);
+        assert_eq!(changed(&world).map(|changed| changed.since(at).as_millis()), Some(1_000));
+        assert_eq!(world.client.status(flow), FlowStatus::Open(Route::Proxied));
+        assert!(is_echoed(&mut world, flow, b"through the relay"), "{}", story(&world.events));
+    }
+}
+
+#[test]
+fn rule_4_a_datagram_flow_outlives_a_time_without_network() {
+    let (mut world, flow) = answered();
+    world.client.handle_network(world.now, Network::down(Link::Wifi));
+    world.run(60 * SECOND);
+    assert_eq!((trials(&world), world.client.status(flow)), (1, FlowStatus::Open(Route::Direct)));
+    world.client.handle_network(world.now, Network::up(Link::Wifi));
+    assert_eq!(world.client.route(Kind::Datagram), Route::Direct);
+    assert!(is_echoed(&mut world, flow, b"back"), "{}", story(&world.events));
+    world.run(3 * SECOND);
+    assert_eq!((trials(&world), changed(&world)), (2, None));
+}
+
+#[test]
+fn rule_4_a_new_network_with_nothing_that_looks_for_its_way_is_tried_with_the_next_flow() {
+    let (mut world, flow) = answered();
+    world.client.release(world.now, flow);
+    let stream = connect(&mut world, ECHO);
+    world.direct = Direct::BlackHole;
+    world.client.handle_network(world.now, Network::up(Link::Ethernet));
+    world.run(5 * SECOND);
+    assert_eq!((trials(&world), changed(&world)), (2, None), "one for each kind\n{}", story(&world.events));
+    let at = world.now;
+    connect(&mut world, ECHO);
+    assert_eq!(changed(&world).map(|changed| changed.since(at).as_millis()), Some(1_000));
+    assert_eq!((trials(&world), world.client.route(Kind::Datagram)), (3, Route::Direct));
+    assert_eq!(exchange(&mut world, stream, b"direct to the end"), b"direct to the end");
 }
 
 #[test]
@@ -109,12 +206,72 @@ fn rule_7_a_new_trial_on_request_can_return_to_direct() {
 }
 
 #[test]
+fn rule_7_a_new_trial_on_the_same_network_keeps_the_sockets_of_datagram_flows() {
+    let (mut world, flow) = answered();
+    // Nothing new gets out; only the socket that was there before still leads somewhere.
+    world.direct = Direct::BlackHole;
+    world.client.retry_direct(world.now, None);
+    assert!(is_echoed(&mut world, flow, b"same socket"), "{}", story(&world.events));
+    world.run(3 * SECOND);
+    assert_eq!((trials(&world), changed(&world), moves(&world)), (2, None, 0), "{}", story(&world.events));
+    assert!(!world.reached.contains(ECHO), "{:?}", world.reached);
+    assert!(is_echoed(&mut world, flow, b"still the same"));
+}
+
+#[test]
+fn rule_7_a_datagram_flow_that_is_not_answered_anew_goes_to_the_relay() {
+    let (mut world, flow) = answered();
+    let at = world.now;
+    world.client.retry_direct(at, Some(Kind::Datagram));
+    world.run(2 * SECOND);
+    assert_eq!(changed(&world).map(|changed| changed.since(at).as_millis()), Some(1_000));
+    assert_eq!(world.client.status(flow), FlowStatus::Open(Route::Proxied));
+    assert!(is_echoed(&mut world, flow, b"through the relay"));
+}
+
+#[test]
+fn rule_7_a_flow_that_waits_for_a_relay_begins_the_new_trial() {
+    let mut world = world(config(Mode::Smart, Link::Wifi));
+    world.direct = Direct::Refusing;
+    connect(&mut world, ECHO);
+    world.client.handle_network(world.now, Network::up(Link::Wifi));
+    let flow = open(&mut world, Kind::Stream, ECHO);
+    let at = world.now;
+    world.client.retry_direct(at, None);
+    assert_eq!(
+        (world.client.route(Kind::Stream), world.client.status(flow)),
+        (Route::Direct, FlowStatus::Pending)
+    );
+    world.run(2 * SECOND);
+    assert_eq!(world.client.status(flow), FlowStatus::Open(Route::Proxied), "{}", story(&world.events));
+    assert_eq!(trials(&world), 2);
+}
+
+#[test]
+fn rule_7_a_flow_that_loses_its_tunnel_begins_the_new_trial() {
+    let mut world = world(config(Mode::Smart, Link::Wifi));
+    world.direct = Direct::BlackHole;
+    let flow = open(&mut world, Kind::Datagram, ECHO);
+    world.run(5 * SECOND);
+    world.direct = Direct::Open;
+    world.client.retry_direct(world.now, None);
+    world.run(5 * SECOND);
+    assert_eq!(world.client.status(flow), FlowStatus::Open(Route::Proxied), "the tunnel lives");
+    world.crash(0);
+    world.run(Duration::from_millis(100));
+    assert!(is_echoed(&mut world, flow, b"directly now"), "{}", story(&world.events));
+    world.run(2 * SECOND);
+    assert_eq!(world.client.status(flow), FlowStatus::Open(Route::Direct));
+    assert_eq!(trials(&world), 2);
+}
+
+#[test]
 fn rule_8_an_open_stream_is_not_cut_by_a_route_change() {
     let mut world = world(config(Mode::Smart, Link::Wifi));
     let flow = connect(&mut world, ECHO);
     world.direct = Direct::BlackHole;
     world.client.retry_direct(world.now, Some(Kind::Stream));
-    world.run(2 * SECOND);
+    connect(&mut world, ECHO);
     assert_eq!(world.client.route(Kind::Stream), Route::Proxied);
     assert_eq!(exchange(&mut world, flow, b"direct to the end"), b"direct to the end");
 }

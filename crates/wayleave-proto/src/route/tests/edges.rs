@@ -33,7 +33,7 @@ fn walk(seed: &Seed, taken: &mut Moves) {
     };
     let probed = Probed { datagram: rng.below(4) == 0, stream: rng.below(4) == 0 };
     let mut now = Instant::from_millis(rng.below(10_000));
-    let mut routes = Routes::new(config, seed, now, network(&mut rng), probed);
+    let mut routes = Routes::new(config, now, network(&mut rng), probed);
     for kind in KINDS {
         note(taken, "idle", routes.phase(kind).name(), false);
     }

@@ -8,7 +8,7 @@ mod words;
 use core::time::Duration;
 
 use super::{Probed, RouteEvent, Routes};
-use crate::base::{Instant, Kind, Link, Network, Seed};
+use crate::base::{Instant, Kind, Link, Network};
 use crate::config::RouteConfig;
 
 const NO_PROBES: Probed = Probed { datagram: false, stream: false };
@@ -30,7 +30,7 @@ fn past(millis: u64) -> Instant {
 }
 
 fn routes(config: RouteConfig, network: Network, probed: Probed) -> Routes {
-    Routes::new(config, &Seed::new([7; 32]), Instant::ZERO, network, probed)
+    Routes::new(config, Instant::ZERO, network, probed)
 }
 
 fn smart(network: Network, probed: Probed) -> Routes {

@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use super::super::{Phase, Proof, RouteEvent, RouteReason, Routes};
 use super::{ALL_PROBES, CELLULAR, KINDS, NO_PROBES, STREAM_PROBES, WIFI, at, events, past, routes, smart};
-use crate::base::{Instant, Kind, Link, Network, Route, Seed};
-use crate::config::{AtDeadline, BackoffConfig, Mode, RouteConfig, Scope};
+use crate::base::{Kind, Link, Network, Route};
+use crate::config::{AtDeadline, Mode, RouteConfig, Scope};
 
 const STREAM: Option<Kind> = Some(Kind::Stream);
 const DATAGRAM: Option<Kind> = Some(Kind::Datagram);
@@ -45,6 +45,15 @@ fn direct() -> Routes {
     let mut routes = smart(WIFI, STREAM_PROBES);
     routes.handle_proven(at(100), Kind::Stream, Proof::Probe);
     assert_eq!(routes.phase(Kind::Stream), Phase::Direct);
+    events(&mut routes);
+    routes
+}
+
+/// Routes without probes whose stream route the first flow proved direct at 100 ms on wifi, with the events taken.
+fn direct_without_probes() -> Routes {
+    let mut routes = smart(WIFI, NO_PROBES);
+    routes.handle_flow(at(0), Kind::Stream);
+    routes.handle_proven(at(100), Kind::Stream, Proof::Stream);
     events(&mut routes);
     routes
 }
@@ -217,49 +226,31 @@ fn rule_3_ethernet_and_unknown_become_proxied_at_the_deadline() {
 }
 
 #[test]
-fn rule_3_cellular_stays_direct_and_keeps_retrying_with_a_bounded_backoff() {
-    let retry = BackoffConfig { jitter: 0, most: Duration::from_secs(4), ..BackoffConfig::default() };
-    let mut routes = routes(RouteConfig { retry, ..RouteConfig::default() }, CELLULAR, STREAM_PROBES);
-    let mut now = Instant::ZERO;
-    let mut waits = Vec::new();
-    for _ in 0..6 {
-        assert_eq!(events(&mut routes).len(), 1);
-        assert!(routes.is_trial(Kind::Stream));
-        now = routes.poll_timeout().unwrap();
-        routes.handle_timeout(now);
-        assert_eq!(events(&mut routes), [RouteEvent::Held { kind: STREAM, link: Link::Cellular }]);
-        assert_eq!((routes.route(Kind::Stream), routes.can_dial_direct(Kind::Stream)), (Route::Direct, true));
-        let next = routes.poll_timeout().unwrap();
-        waits.push(next.since(now).as_millis());
-        routes.handle_timeout(next);
-        now = next;
-    }
-    assert_eq!(waits, [500, 1_000, 2_000, 4_000, 4_000, 4_000]);
-    routes.handle_proven(now + Duration::from_millis(7), Kind::Stream, Proof::Probe);
-    assert_eq!(events(&mut routes).last(), Some(&proven(STREAM, Proof::Probe, 7)));
-}
-
-#[test]
-fn rule_3_the_retries_of_two_seeds_spread() {
-    let first_wait = |byte| {
-        let seed = Seed::new([byte; 32]);
-        let mut routes = Routes::new(RouteConfig::default(), &seed, at(0), CELLULAR, STREAM_PROBES);
-        routes.handle_timeout(past(1_000));
-        routes.poll_timeout().unwrap().since(past(1_000))
-    };
-    let waits: Vec<_> = (0..20).map(first_wait).collect();
-    assert!(waits.iter().all(|wait| (250..=500).contains(&wait.as_millis())), "{waits:?}");
-    assert!(waits.iter().any(|wait| *wait != waits[0]));
-}
-
-#[test]
-fn rule_3_a_proof_between_two_retries_counts() {
+fn rule_3_cellular_stays_direct_and_leaves_the_retries_to_flows_and_probes() {
     let mut routes = smart(CELLULAR, STREAM_PROBES);
     routes.handle_timeout(past(1_000));
-    events(&mut routes);
-    routes.handle_proven(at(1_100), Kind::Stream, Proof::Stream);
-    assert_eq!(events(&mut routes), [proven(STREAM, Proof::Stream, 1_100)]);
-    assert_eq!((routes.phase(Kind::Stream), routes.poll_timeout()), (Phase::Direct, None));
+    let expected =
+        [started(STREAM, Link::Cellular, 1_000), RouteEvent::Held { kind: STREAM, link: Link::Cellular }];
+    assert_eq!(events(&mut routes), expected);
+    assert_eq!(routes.phase(Kind::Stream), Phase::Held { started: at(0) });
+    assert_eq!((routes.route(Kind::Stream), routes.can_dial_direct(Kind::Stream)), (Route::Direct, true));
+    for seconds in [2, 60, 3_600] {
+        routes.handle_flow(at(seconds * 1_000), Kind::Stream);
+        assert_eq!((routes.poll_event(), routes.poll_timeout()), (None, None), "no trial repeats by itself");
+    }
+    assert!(!routes.is_trial(Kind::Stream));
+}
+
+#[test]
+fn rule_3_a_proof_after_the_deadline_counts_on_a_link_that_stays_direct() {
+    for millis in [1_001, 90_000] {
+        let mut routes = smart(CELLULAR, STREAM_PROBES);
+        routes.handle_timeout(past(1_000));
+        events(&mut routes);
+        routes.handle_proven(at(millis), Kind::Stream, Proof::Stream);
+        assert_eq!(events(&mut routes), [proven(STREAM, Proof::Stream, millis)]);
+        assert_eq!((routes.phase(Kind::Stream), routes.poll_timeout()), (Phase::Direct, None));
+    }
 }
 
 #[test]
@@ -311,15 +302,37 @@ fn rule_4_the_new_link_has_its_own_treatment() {
 }
 
 #[test]
-fn rule_4_a_new_network_starts_the_backoff_over() {
-    let retry = BackoffConfig { jitter: 0, ..BackoffConfig::default() };
-    let mut routes = routes(RouteConfig { retry, ..RouteConfig::default() }, CELLULAR, STREAM_PROBES);
-    for _ in 0..6 {
-        routes.handle_timeout(routes.poll_timeout().unwrap());
+fn rule_4_without_probes_a_changed_network_is_tried_with_the_next_flow() {
+    let mut in_trial = smart(WIFI, NO_PROBES);
+    in_trial.handle_flow(at(4_500), Kind::Stream);
+    let mut held = smart(CELLULAR, NO_PROBES);
+    held.handle_flow(at(0), Kind::Stream);
+    held.handle_timeout(past(1_000));
+    for mut routes in [direct_without_probes(), in_trial, held] {
+        events(&mut routes);
+        routes.handle_network(at(5_000), Network::up(Link::Ethernet));
+        assert_eq!((routes.phase(Kind::Stream), routes.route(Kind::Stream)), (Phase::Idle, Route::Direct));
+        routes.handle_timeout(at(60_000));
+        assert_eq!((routes.poll_event(), routes.poll_timeout()), (None, None), "nothing was tried");
+        routes.handle_flow(at(60_000), Kind::Stream);
+        routes.handle_timeout(past(61_000));
+        let expected = [started(STREAM, Link::Ethernet, 61_000), became_proxied(STREAM, Link::Ethernet)];
+        assert_eq!(events(&mut routes), expected);
     }
-    routes.handle_network(at(60_000), CELLULAR);
-    routes.handle_timeout(past(61_000));
-    assert_eq!(routes.poll_timeout(), Some(past(61_500)));
+}
+
+#[test]
+fn rule_4_without_probes_a_flow_that_comes_while_the_network_is_down_waits_for_it() {
+    let mut routes = direct_without_probes();
+    routes.handle_network(at(5_000), Network::down(Link::Wifi));
+    assert_eq!(routes.phase(Kind::Stream), Phase::Idle);
+    routes.handle_flow(at(6_000), Kind::Stream);
+    assert_eq!(routes.phase(Kind::Stream), Phase::Waiting);
+    routes.handle_network(at(6_500), Network::down(Link::Ethernet));
+    routes.retry(at(6_600), None);
+    assert_eq!((routes.phase(Kind::Stream), routes.poll_event()), (Phase::Waiting, None));
+    routes.handle_network(at(7_000), CELLULAR);
+    assert_eq!(events(&mut routes), [started(STREAM, Link::Cellular, 8_000)]);
 }
 
 #[test]
@@ -389,6 +402,20 @@ fn rule_5_return_to_direct_starts_again_once_the_network_is_up() {
 }
 
 #[test]
+fn rule_5_return_to_direct_without_probes_tries_with_the_next_flow() {
+    let config = RouteConfig { return_to_direct: true, ..RouteConfig::default() };
+    let mut routes = routes(config, WIFI, NO_PROBES);
+    routes.handle_flow(at(0), Kind::Stream);
+    routes.handle_timeout(past(1_000));
+    events(&mut routes);
+    routes.handle_network(at(6_000), CELLULAR);
+    assert_eq!(events(&mut routes), [became_direct(STREAM, RouteReason::NetworkChanged, Link::Cellular)]);
+    assert_eq!((routes.phase(Kind::Stream), routes.route(Kind::Stream)), (Phase::Idle, Route::Direct));
+    routes.handle_flow(at(7_000), Kind::Stream);
+    assert_eq!(events(&mut routes), [started(STREAM, Link::Cellular, 8_000)]);
+}
+
+#[test]
 fn rule_6_a_late_success_changes_nothing() {
     for proof in [Proof::Datagram, Proof::Embedder, Proof::Probe, Proof::Stream] {
         let mut routes = proxied(RouteConfig::default());
@@ -428,6 +455,22 @@ fn rule_7_a_new_trial_can_be_asked_for_when_direct_in_trial_or_held() {
         let told = events(&mut routes);
         assert!(matches!(told[..], [RouteEvent::TrialStarted { kind: STREAM, .. }]), "{told:?}");
         assert_eq!(routes.phase(Kind::Datagram), Phase::Idle, "the first flow has not come yet");
+    }
+}
+
+#[test]
+fn rule_7_without_probes_the_new_trial_begins_with_the_next_flow() {
+    let mut proxied = smart(WIFI, NO_PROBES);
+    proxied.handle_flow(at(0), Kind::Stream);
+    proxied.handle_timeout(past(1_000));
+    events(&mut proxied);
+    let back = became_direct(STREAM, RouteReason::NewTrialAsked, Link::Wifi);
+    for (mut routes, told) in [(direct_without_probes(), vec![]), (proxied, vec![back])] {
+        routes.retry(at(5_000), None);
+        assert_eq!(events(&mut routes), told);
+        assert_eq!((routes.phase(Kind::Stream), routes.poll_timeout()), (Phase::Idle, None));
+        routes.handle_flow(at(9_000), Kind::Stream);
+        assert_eq!(events(&mut routes), [started(STREAM, Link::Wifi, 10_000)]);
     }
 }
 
@@ -492,7 +535,16 @@ fn scope_session_is_one_decision_for_both() {
     assert_eq!(events(&mut unproven), [started(None, Link::Wifi, 1_010), became_proxied(None, Link::Wifi)]);
     assert!(KINDS.iter().all(|kind| unproven.route(*kind) == Route::Proxied));
     unproven.retry(at(2_000), DATAGRAM);
+    assert!(KINDS.iter().all(|kind| unproven.phase(*kind) == Phase::Idle));
+    unproven.handle_flow(at(2_100), Kind::Stream);
     assert!(KINDS.iter().all(|kind| unproven.is_trial(*kind)));
+
+    proven_by_a_stream.retry(at(9_000), DATAGRAM);
+    assert_eq!(
+        events(&mut proven_by_a_stream),
+        [started(None, Link::Wifi, 10_000)],
+        "any probe counts for both"
+    );
 }
 
 #[test]
