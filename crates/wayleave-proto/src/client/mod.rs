@@ -88,7 +88,7 @@ enum Timer {
 impl Client {
     /// A client that follows `config`. `clock` ties the machine's time to the civil clock, for the token's expiry.
     pub fn new(config: Valid<ClientConfig>, seed: &Seed, clock: Clock, now: Instant) -> Self {
-        let route = config.route.clone();
+        let route = config.route;
         let probed = probes::probed(&config.probes);
         let mut client = Self {
             credential: config.credential.clone(),
