@@ -83,12 +83,12 @@ fn rule_3_cellular_stays_direct_and_tries_again() {
 
 #[test]
 fn rule_3_probes_on_cellular_try_again_soon_after_the_deadline() {
-    for direct in [Direct::BlackHole, Direct::Refusing] {
+    for (direct, millis) in [(Direct::BlackHole, 1_200), (Direct::Refusing, 2_000)] {
         let mut config = config(Mode::Smart, Link::Cellular);
         config.probes = vec![Probe { kind: Kind::Stream, target: "10.0.0.1:3478".parse().unwrap() }];
         let mut world = world(config);
         world.direct = direct;
-        world.run(Duration::from_millis(1_200));
+        world.run(Duration::from_millis(millis));
         world.direct = Direct::Open;
         let proven =
             |world: &mut World| when(world, |what| matches!(what, What::DirectConnected { .. })).is_some();
@@ -150,6 +150,18 @@ fn rule_4_a_new_network_with_nothing_that_looks_for_its_way_is_tried_with_the_ne
     assert_eq!(changed(&world).map(|changed| changed.since(at).as_millis()), Some(1_000));
     assert_eq!((trials(&world), world.client.route(Kind::Datagram)), (3, Route::Direct));
     assert_eq!(exchange(&mut world, stream, b"direct to the end"), b"direct to the end");
+}
+
+#[test]
+fn rule_4_a_new_network_during_the_trial_gives_a_flow_a_whole_new_second() {
+    let mut world = world(config(Mode::Smart, Link::Wifi));
+    world.direct = Direct::BlackHole;
+    let flow = open(&mut world, Kind::Stream, ECHO);
+    world.run(SECOND / 2);
+    world.client.handle_network(world.now, Network::up(Link::Ethernet));
+    world.run(2 * SECOND);
+    assert_eq!(changed(&world).map(Instant::as_millis), Some(1_500), "{}", story(&world.events));
+    assert_eq!(world.client.status(flow), FlowStatus::Open(Route::Proxied));
 }
 
 #[test]
