@@ -22,7 +22,7 @@ pub(super) struct Probing {
 #[derive(Debug)]
 enum Stage {
     Resting,
-    Dialling(Dial),
+    Dialling(Box<Dial>),
     /// A datagram probe that has asked, or is about to where `due`, and asks again then.
     Asking {
         socket: SocketId,
@@ -113,7 +113,7 @@ impl Client {
         let config = self.dial_config(kind);
         let Some(probing) = self.probes.get_mut(index) else { return };
         let dial = Dial::new(probing.probe.kind, [probing.probe.target.clone()], config, self.now);
-        probing.stage = Stage::Dialling(dial);
+        probing.stage = Stage::Dialling(Box::new(dial));
         self.advance_probe(index);
     }
 
