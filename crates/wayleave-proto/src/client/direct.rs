@@ -37,7 +37,8 @@ impl Client {
                 self.supply();
             }
             Route::Direct if self.routes.can_dial_direct(flow.kind) => {
-                flow.state = State::Dialling(Dial::new(flow.kind, [flow.target.clone()], config, self.now));
+                flow.state =
+                    State::Dialling(Box::new(Dial::new(flow.kind, [flow.target.clone()], config, self.now)));
                 self.advance_flow(id);
             }
             Route::Direct => {

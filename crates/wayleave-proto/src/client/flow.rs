@@ -67,7 +67,7 @@ pub(super) struct Queues {
 #[derive(Debug)]
 pub(super) enum State {
     /// Direct: being looked up and dialled.
-    Dialling(Dial),
+    Dialling(Box<Dial>),
     /// Direct: failed, and tried again then; never when `None`, until something else changes.
     Retry(Option<Instant>),
     /// Proxied: waits for a connection to a proxy; tried again then when it lost one.

@@ -18,21 +18,21 @@ use wayleave_proto::relay::Event;
 use wayleave_tokio::{Client, Relay, RelayHandle, connector_with_ca};
 
 /// An authority, a key for tokens, and what is made with them.
-pub struct Lab {
+pub(crate) struct Lab {
     ca: Issuer<'static, KeyPair>,
     ca_pem: String,
     key: SigningKey,
 }
 
 /// A relay that serves in the background.
-pub struct Served {
-    pub address: SocketAddr,
-    pub handle: RelayHandle,
-    pub events: Arc<Mutex<Vec<Event>>>,
+pub(crate) struct Served {
+    pub(crate) address: SocketAddr,
+    pub(crate) handle: RelayHandle,
+    pub(crate) events: Arc<Mutex<Vec<Event>>>,
 }
 
 impl Lab {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let pair = KeyPair::generate().unwrap();
@@ -41,7 +41,7 @@ impl Lab {
         Self { ca: Issuer::new(params, pair), ca_pem, key }
     }
 
-    pub fn token(&self, ttl: Duration) -> Token {
+    pub(crate) fn token(&self, ttl: Duration) -> Token {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap() + ttl;
         let claims = Claims {
             app_id: "1001".parse().ok(),
@@ -53,7 +53,7 @@ impl Lab {
     }
 
     /// Starts a relay that reaches `localhost` at 127.0.0.2, where the targets are.
-    pub async fn relay(&self) -> Served {
+    pub(crate) async fn relay(&self) -> Served {
         let pair = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec!["localhost".into()]).unwrap();
         let chain = params.signed_by(&pair, &self.ca).unwrap().pem();
@@ -76,7 +76,7 @@ impl Lab {
     }
 
     /// The configuration of a client of these relays.
-    pub fn config(&self, mode: Mode, link: Link, relays: &[&Served]) -> ClientConfig {
+    pub(crate) fn config(&self, mode: Mode, link: Link, relays: &[&Served]) -> ClientConfig {
         let proxies = relays.iter().map(|relay| target("localhost", relay.address.port())).collect();
         let connector = connector_with_ca(self.ca_pem.as_bytes()).unwrap();
         let credential = Credential::Token(self.token(Duration::from_secs(3_600)));
@@ -86,17 +86,17 @@ impl Lab {
         config
     }
 
-    pub fn client(&self, mode: Mode, link: Link, relays: &[&Served]) -> Client {
+    pub(crate) fn client(&self, mode: Mode, link: Link, relays: &[&Served]) -> Client {
         Client::new(self.config(mode, link, relays).build().unwrap())
     }
 }
 
-pub fn target(host: &str, port: u16) -> Target {
+pub(crate) fn target(host: &str, port: u16) -> Target {
     format!("{host}:{port}").parse().unwrap()
 }
 
 /// A TCP target that sends back what it gets, half by half.
-pub async fn echo_stream() -> u16 {
+pub(crate) async fn echo_stream() -> u16 {
     let listener = TcpListener::bind((TARGETS, 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -112,7 +112,7 @@ pub async fn echo_stream() -> u16 {
 }
 
 /// A UDP target that sends back what it gets.
-pub async fn echo_datagrams() -> u16 {
+pub(crate) async fn echo_datagrams() -> u16 {
     let socket = UdpSocket::bind((TARGETS, 0)).await.unwrap();
     let port = socket.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -125,11 +125,11 @@ pub async fn echo_datagrams() -> u16 {
 }
 
 /// What swallows everything on the addresses that `localhost` has on this machine.
-pub struct BlackHole(#[expect(dead_code, reason = "held open")] Vec<Socket>);
+pub(crate) struct BlackHole(#[expect(dead_code, reason = "held open")] Vec<Socket>);
 
 impl BlackHole {
     /// Swallows connections to `localhost` at `port`: the queues of its listeners are full.
-    pub fn stream(port: u16) -> Self {
+    pub(crate) fn stream(port: u16) -> Self {
         let mut held = Vec::new();
         for address in locals(port) {
             let Ok(listener) = bound(address, Type::STREAM) else { continue };
@@ -146,7 +146,7 @@ impl BlackHole {
     }
 
     /// Swallows datagrams to `localhost` at `port`.
-    pub fn datagrams(port: u16) -> Self {
+    pub(crate) fn datagrams(port: u16) -> Self {
         Self(locals(port).into_iter().filter_map(|address| bound(address, Type::DGRAM).ok()).collect())
     }
 }
@@ -162,7 +162,7 @@ fn bound(address: SocketAddr, kind: Type) -> io::Result<Socket> {
 }
 
 /// Writes `bytes`, ends the stream, and reads to the end of the other half.
-pub async fn exchange(stream: wayleave_tokio::Stream, bytes: Vec<u8>) -> io::Result<Vec<u8>> {
+pub(crate) async fn exchange(stream: wayleave_tokio::Stream, bytes: Vec<u8>) -> io::Result<Vec<u8>> {
     let (mut reader, mut writer) = tokio::io::split(stream);
     let writing = tokio::spawn(async move {
         writer.write_all(&bytes).await?;
@@ -175,4 +175,4 @@ pub async fn exchange(stream: wayleave_tokio::Stream, bytes: Vec<u8>) -> io::Res
 }
 
 /// Where the targets are: an address that `localhost` does not have.
-pub const TARGETS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+pub(crate) const TARGETS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
