@@ -17,3 +17,8 @@ pub use relay::{Relay, RelayHandle};
 pub use stream::Stream;
 pub use tls::{connector_with_ca, platform_connector};
 pub use wayleave_proto as proto;
+
+/// The examples of the README, compiled.
+#[doc = include_str!("../../../README.md")]
+#[cfg(doctest)]
+struct Readme;
