@@ -30,10 +30,15 @@ pub fn require(test: &str, program: &str, package: &str) -> Option<PathBuf> {
 /// Where there is no file to note it in, so that a test that did not run never counts as passed.
 pub fn not_run(test: &str, reason: &str, package: &str) {
     let Some(path) = env::var_os(NOT_RUN) else {
-        panic!("{test} needs {reason} (install {package}); run it by `cargo xtask test`, or install what it needs");
+        panic!(
+            "{test} needs {reason} (install {package}); run it by `cargo xtask test`, or install what it needs"
+        );
     };
     if let Err(error) = note(Path::new(&path), test, reason, package) {
-        panic!("{test} needs {reason} ({package}), and {} cannot be written: {error}", Path::new(&path).display());
+        panic!(
+            "{test} needs {reason} ({package}), and {} cannot be written: {error}",
+            Path::new(&path).display()
+        );
     }
 }
 

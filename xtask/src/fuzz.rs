@@ -39,7 +39,9 @@ pub(crate) fn run(name: &str, seconds: Option<&str>) -> anyhow::Result<()> {
     let seconds: u64 = seconds.unwrap_or("60").parse().context("--time takes a number of seconds")?;
     let has_cargo_fuzz = nightly(&["fuzz", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
     if !has_cargo_fuzz.is_ok_and(|status| status.success()) {
-        bail!("cargo-fuzz on nightly Rust is missing: `rustup toolchain install nightly`, `cargo install cargo-fuzz`");
+        bail!(
+            "cargo-fuzz on nightly Rust is missing: `rustup toolchain install nightly`, `cargo install cargo-fuzz`"
+        );
     }
     let found = target_dir().join("fuzz-corpus").join(name);
     let artifacts = root().join("fuzz/artifacts").join(name);

@@ -109,7 +109,9 @@ mod tests {
         for licence in ["(MIT OR GPL-3.0) AND Unicode-3.0", "Apache-2.0 WITH LLVM-exception OR GPL-2.0"] {
             assert!(is_allowed(licence), "{licence}");
         }
-        for licence in ["", "GPL-3.0", "MIT AND GPL-3.0", "MIT GPL-3.0", "(MIT", "OpenSSL", "GPL-2.0 WITH MIT"] {
+        for licence in
+            ["", "GPL-3.0", "MIT AND GPL-3.0", "MIT GPL-3.0", "(MIT", "OpenSSL", "GPL-2.0 WITH MIT"]
+        {
             assert!(!is_allowed(licence), "{licence}");
         }
     }
@@ -124,7 +126,8 @@ mod tests {
     #[test]
     fn the_list_of_cargo_deny_is_the_same() {
         let deny = include_str!("../../deny.toml");
-        let allow = deny.split_once("\nallow = [").and_then(|(_, rest)| rest.split_once(']')).map(|(list, _)| list);
+        let allow =
+            deny.split_once("\nallow = [").and_then(|(_, rest)| rest.split_once(']')).map(|(list, _)| list);
         let listed: Vec<&str> = allow.unwrap_or_default().split('"').skip(1).step_by(2).collect();
         assert_eq!(listed, ALLOWED);
     }

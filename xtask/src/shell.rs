@@ -40,7 +40,8 @@ pub(crate) fn without_own_environment(command: &mut Command) {
 /// What to type to run the command again.
 pub(crate) fn repeat(command: &Command) -> String {
     let settings = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
-    let settings = settings.map(|(name, value)| format!("{}={}", name.display(), quoted(&value.to_string_lossy())));
+    let settings =
+        settings.map(|(name, value)| format!("{}={}", name.display(), quoted(&value.to_string_lossy())));
     let program = PathBuf::from(command.get_program());
     let program = program.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let arguments = command.get_args().map(|argument| quoted(&argument.to_string_lossy()));

@@ -42,7 +42,9 @@ mod tests {
     fn results_add_up_and_what_did_not_run_is_not_passed() {
         let mut tally = Tally::default();
         tally.add("running 3 tests");
-        tally.add("test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 7 filtered out; finished in 0.1s");
+        tally.add(
+            "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 7 filtered out; finished in 0.1s",
+        );
         tally.add("\u{1b}[32mtest result: FAILED. 5 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out");
         assert_eq!(tally, Tally { passed: 17, failed: 2, ignored: 1 });
         assert_eq!(tally.summary(3), "test: 14 passed, 2 failed, 4 skipped");

@@ -18,7 +18,8 @@ use crate::{licences, purity, tidy};
 pub(crate) fn run(require_all: bool) -> anyhow::Result<()> {
     let started = Instant::now();
     step("format", "cargo fmt --all --check", || check(cargo(&["fmt", "--all", "--check"])))?;
-    let mut clippy = cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]);
+    let mut clippy =
+        cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]);
     clippy.stdin(Stdio::null());
     step("clippy", &repeat(&clippy), || check(clippy))?;
     let mut docs = cargo(&["doc", "--workspace", "--no-deps", "--all-features"]);
@@ -66,7 +67,8 @@ fn count(mut command: Command, tally: &mut Tally) -> anyhow::Result<()> {
     if stdout().is_terminal() {
         command.env("CARGO_TERM_COLOR", "always");
     }
-    let mut child = command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn().context("cannot start cargo")?;
+    let mut child =
+        command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn().context("cannot start cargo")?;
     let output = child.stdout.take().context("cargo has no output")?;
     for line in BufReader::new(output).split(b'\n') {
         let line = line?;
