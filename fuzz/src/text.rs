@@ -38,7 +38,7 @@ fn key() -> SigningKey {
 }
 
 /// Minted by [`key`] for user `alice` of application 1001, valid for a century.
-const SIGNED: &str = "@SIGNED@";
+const SIGNED: &str = "eyJhbGciOiJFZERTQSIsImtpZCI6ImZ1enoiLCJ0eXAiOiJKV1QifQ.eyJhcHBfaWQiOjEwMDEsImV4cCI6NTAwMDAwMDAwMCwic3ViIjoiYWxpY2UifQ.RhPD8Ks-2PRrS3IhAFTKuNCEngr5eyjYrQfuNNdCRdws9TF2gL5yBlRbaY8oDCxqgjYK9nHHrHzDKHiW0JJ4AA";
 
 #[cfg(test)]
 mod tests {
