@@ -84,12 +84,10 @@ impl Client {
     pub async fn connect(&self, target: impl IntoTarget) -> Result<Stream, FlowError> {
         let flow = self.open(Kind::Stream, target)?;
         poll_fn(|cx| {
-            flow.client.0.0.with(|state, _| {
-                match state.driver.machine.status(flow.id) {
-                    FlowStatus::Pending => state.wait(flow.id, Side::Reader, cx),
-                    FlowStatus::Open(_) => Poll::Ready(Ok(())),
-                    FlowStatus::Failed(error) => Poll::Ready(Err(error)),
-                }
+            flow.client.0.0.with(|state, _| match state.driver.machine.status(flow.id) {
+                FlowStatus::Pending => state.wait(flow.id, Side::Reader, cx),
+                FlowStatus::Open(_) => Poll::Ready(Ok(())),
+                FlowStatus::Failed(error) => Poll::Ready(Err(error)),
             })
         })
         .await?;
