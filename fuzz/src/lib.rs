@@ -7,8 +7,11 @@ mod head;
 mod socks;
 mod text;
 
-/// Every target by its name, which is that of its corpus.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+/// A target: its name, which is that of its corpus, and what it does with an input.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: &[Target] = &[
     ("capsules", capsules::run),
     ("request_head", head::request),
     ("response_head", head::response),
