@@ -1,0 +1,54 @@
+//! HTTP heads mean the same however the stream is cut, and reading them never panics.
+
+use wayleave_proto::base::Kind;
+use wayleave_proto::codec::h1::{HeadError, HeadLimits, HeadReader, parse_request, parse_response};
+
+/// Reads a request head whole and byte by byte, and parses it.
+pub(crate) fn request(data: &[u8]) {
+    let limits = HeadLimits::default();
+    if let Some(head) = read(data) {
+        let parsed = parse_request(&head, &limits);
+        if let Ok(request) = parsed {
+            let text = request.target.to_string();
+            assert_eq!(text.parse().as_ref(), Ok(&request.target), "{text}");
+        }
+    }
+    // A caller may hand over anything, a head that no reader has seen too.
+    let _ = parse_request(data, &limits);
+}
+
+/// Reads a response head whole and byte by byte, and parses it.
+pub(crate) fn response(data: &[u8]) {
+    if let Some(head) = read(data) {
+        for kind in KINDS {
+            let _ = parse_response(&head, kind);
+        }
+    }
+    for kind in KINDS {
+        let _ = parse_response(data, kind);
+    }
+}
+
+/// The head at the beginning of `data`, if it is whole and right.
+fn read(data: &[u8]) -> Option<Vec<u8>> {
+    let whole = read_pieces(data, data.len().max(1));
+    assert_eq!(whole, read_pieces(data, 1));
+    whole.ok().flatten().map(|(head, _)| head)
+}
+
+/// The head and how many bytes it took, `None` where more is to come.
+fn read_pieces(data: &[u8], chunk: usize) -> Result<Option<(Vec<u8>, usize)>, HeadError> {
+    let mut reader = HeadReader::new(HeadLimits::default());
+    let mut consumed = 0;
+    for piece in data.chunks(chunk) {
+        let progress = reader.push(piece)?;
+        consumed += progress.consumed;
+        if progress.complete {
+            return Ok(Some((reader.take(), consumed)));
+        }
+        assert_eq!(progress.consumed, piece.len());
+    }
+    Ok(None)
+}
+
+const KINDS: [Kind; 2] = [Kind::Stream, Kind::Datagram];

@@ -1,0 +1,33 @@
+//! The fuzz targets: functions of any bytes that must not panic.
+//!
+//! `tests/replay.rs` runs each over its corpus on stable Rust; `libfuzzer/` lets libFuzzer search on.
+
+mod capsules;
+mod head;
+mod socks;
+mod text;
+
+/// A target: its name, which is that of its corpus, and what it does with an input.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: &[Target] = &[
+    ("capsules", capsules::run),
+    ("request_head", head::request),
+    ("response_head", head::response),
+    ("socks", socks::run),
+    ("target", text::target),
+    ("template", text::template),
+    ("token", text::token),
+];
+
+/// Runs the target `name`.
+///
+/// # Panics
+/// Where the target fails on `data`, and where there is no such target.
+pub fn run(name: &str, data: &[u8]) {
+    match TARGETS.iter().find(|(known, _)| *known == name) {
+        Some((_, target)) => target(data),
+        None => panic!("there is no fuzz target `{name}`"),
+    }
+}

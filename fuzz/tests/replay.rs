@@ -1,0 +1,45 @@
+//! Replays the corpus of every fuzz target.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use wayleave_fuzz::TARGETS;
+
+#[test]
+fn every_target_takes_its_corpus() {
+    for (name, target) in TARGETS {
+        let mut inputs = Vec::new();
+        for entry in fs::read_dir(corpora().join(name)).unwrap_or_else(|_| panic!("{name} has no corpus")) {
+            inputs.push(entry.expect("the corpus can be listed").path());
+        }
+        assert!(!inputs.is_empty(), "the corpus of {name} is empty");
+        inputs.sort();
+        for path in inputs {
+            let input = fs::read(&path).expect("the corpus can be read");
+            // Shown only where the target fails.
+            println!("{}", path.display());
+            target(&input);
+            for end in (0..input.len()).take(MAX_CUTS) {
+                target(&input[..end]);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_corpus_has_its_target() {
+    let known: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let found: BTreeSet<String> = fs::read_dir(corpora())
+        .expect("there are corpora")
+        .map(|entry| entry.expect("the corpora can be listed").file_name().to_string_lossy().into_owned())
+        .collect();
+    assert_eq!(found, known);
+}
+
+fn corpora() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/corpus"))
+}
+
+/// Each input is tried cut short too, at so many places at most.
+const MAX_CUTS: usize = 300;

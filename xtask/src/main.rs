@@ -1,0 +1,59 @@
+//! Every chore of this repository: `cargo xtask help`.
+
+mod fuzz;
+mod licences;
+mod not_run;
+mod purity;
+mod shell;
+mod tally;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&words) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(words: &[&str]) -> anyhow::Result<()> {
+    match words {
+        ["test"] => test::run(false),
+        ["test", "--require-all"] => test::run(true),
+        ["tidy"] => tidy::run(),
+        ["purity"] => purity::run(),
+        ["licences"] => licences::run(),
+        ["fuzz", "list"] => fuzz::list(),
+        ["fuzz", "replay"] => fuzz::replay(),
+        ["fuzz", "run", name] => fuzz::run(name, None),
+        ["fuzz", "run", name, "--time", seconds] => fuzz::run(name, Some(seconds)),
+        ["help" | "--help" | "-h"] | [] => {
+            print!("{HELP}");
+            Ok(())
+        }
+        _ => bail!("`{}` is no command; `cargo xtask help` lists them", words.join(" ")),
+    }
+}
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  test [--require-all]         everything: format, clippy, docs, tidy, purity, licences, every test.
+                               With --require-all it fails if a test could not run here
+  tidy                         the house rules that no other tool knows
+  purity                       the core depends on no runtime
+  licences                     every dependency has a licence that is allowed
+  fuzz list                    the fuzz targets
+  fuzz replay                  every target over its corpus, on stable Rust
+  fuzz run NAME [--time SECS]  search on with cargo-fuzz on nightly Rust; 60 seconds by default
+  help                         this text
+";

@@ -1,0 +1,92 @@
+//! `cargo xtask test`: the one test command.
+
+use std::io::{BufRead as _, BufReader, IsTerminal as _, Write as _, stdout};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+
+use crate::not_run::NotRun;
+use crate::shell::{cargo, check, repeat};
+use crate::tally::Tally;
+use crate::{licences, purity, tidy};
+
+/// Runs every check and every test, up to the first step that fails.
+///
+/// # Errors
+/// The step that failed, with the command that repeats it; with `require_all` a test that could not run too.
+pub(crate) fn run(require_all: bool) -> anyhow::Result<()> {
+    let started = Instant::now();
+    step("format", "cargo fmt --all --check", || check(cargo(&["fmt", "--all", "--check"])))?;
+    let mut clippy =
+        cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]);
+    clippy.stdin(Stdio::null());
+    step("clippy", &repeat(&clippy), || check(clippy))?;
+    let mut docs = cargo(&["doc", "--workspace", "--no-deps", "--all-features"]);
+    docs.env("RUSTDOCFLAGS", "-D warnings");
+    step("docs", &repeat(&docs), || check(docs))?;
+    step("tidy", "cargo xtask tidy", tidy::run)?;
+    step("purity", "cargo xtask purity", purity::run)?;
+    step("licences", "cargo xtask licences", licences::run)?;
+    // The end-to-end tests start the binaries.
+    let build = cargo(&["build", "--workspace", "--bins", "--all-features"]);
+    step("build", &repeat(&build), || check(build))?;
+
+    let not_run = NotRun::empty()?;
+    let mut command = cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]);
+    command.env(NotRun::VARIABLE, not_run.path());
+    let mut tally = Tally::default();
+    let tests = step("tests", &repeat(&command), || count(command, &mut tally));
+    let missing = not_run.read()?;
+    println!("\nwhole run: {}", shown(started.elapsed()));
+    print!("{missing}");
+    if let Err(error) = &tests {
+        println!("{error:#}");
+    }
+    println!("{}", tally.summary(missing.tests()));
+    stdout().flush()?;
+    tests?;
+    if require_all && !missing.is_empty() {
+        bail!("with --require-all every test has to run; install what the list above names");
+    }
+    Ok(())
+}
+
+/// Runs one step and says its name, whether it passed and how long it took.
+fn step(name: &str, again: &str, work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    heading(name);
+    let started = Instant::now();
+    let result = work();
+    let word = if result.is_ok() { "passed" } else { "FAILED" };
+    println!("[{name}] {word} in {}", shown(started.elapsed()));
+    result.with_context(|| format!("step {name} failed; repeat it by `{again}`"))
+}
+
+/// Runs the tests, passes on what they print and counts their results.
+fn count(mut command: Command, tally: &mut Tally) -> anyhow::Result<()> {
+    if stdout().is_terminal() {
+        command.env("CARGO_TERM_COLOR", "always");
+    }
+    let mut child =
+        command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn().context("cannot start cargo")?;
+    let output = child.stdout.take().context("cargo has no output")?;
+    for line in BufReader::new(output).split(b'\n') {
+        let line = line?;
+        let line = String::from_utf8_lossy(&line);
+        tally.add(&line);
+        println!("{line}");
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("a test failed or did not compile ({status})");
+    }
+    Ok(())
+}
+
+fn heading(name: &str) {
+    println!("\n[{name}]");
+}
+
+fn shown(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
