@@ -9,6 +9,9 @@ mod refuse;
 mod request;
 mod tunnel;
 
+#[cfg(test)]
+mod tests;
+
 use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeMap;
 

@@ -1,0 +1,402 @@
+//! The relay, driven by hand: one side plays the client, the other the outside world.
+
+mod auth;
+mod datagrams;
+mod dialling;
+mod endings;
+mod limits;
+mod requests;
+mod streams;
+mod targets;
+
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{CloseReason, Event, RefuseReason, Relay, Stats, What};
+use crate::auth::{Claims, Token};
+use crate::base::{Clock, Host, Instant, UnixTime};
+use crate::carrier::tls::{Connector as _, PlainConnector, Session};
+use crate::config::RelayConfig;
+use crate::error::{IoFailed, IoFailure};
+use crate::net::{Machine as _, Output, SocketId};
+use crate::testing::{relay_config, signing_key, token};
+
+const SECOND: Duration = Duration::from_secs(1);
+const START: UnixTime = UnixTime::from_secs(1_800_000_000);
+const LISTENER: &str = "10.9.9.9:443";
+const CLIENT: &str = "192.0.2.1:40000";
+const TARGET: &str = "10.0.0.1:443";
+
+/// A relay and everything that it asked of its adapter.
+///
+/// Sockets take every byte at once, unless they are in `stalled`. Nothing is answered by itself.
+struct Rig {
+    relay: Relay,
+    now: Instant,
+    /// Look-ups, connections and UDP sockets that were asked for, in order.
+    lookups: Vec<(SocketId, String)>,
+    dials: Vec<(SocketId, SocketAddr)>,
+    binds: Vec<(SocketId, SocketAddr)>,
+    events: Vec<Event>,
+    /// What was written to each socket, one entry for each write.
+    written: BTreeMap<SocketId, Vec<Vec<u8>>>,
+    /// Sockets that have something to write and take nothing.
+    stalled: BTreeSet<SocketId>,
+    waiting: BTreeSet<SocketId>,
+    paused: BTreeSet<SocketId>,
+    finished: BTreeSet<SocketId>,
+    /// Closed sockets, and whether with a reset.
+    closed: BTreeMap<SocketId, bool>,
+}
+
+impl Rig {
+    fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    fn with(change: impl FnOnce(&mut RelayConfig)) -> Self {
+        let mut config = relay_config().unwrap();
+        change(&mut config);
+        let clock = Clock::new(Instant::ZERO, START);
+        Self {
+            relay: Relay::new(config.build().unwrap(), clock, Instant::ZERO),
+            now: Instant::ZERO,
+            lookups: Vec::new(),
+            dials: Vec::new(),
+            binds: Vec::new(),
+            events: Vec::new(),
+            written: BTreeMap::new(),
+            stalled: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+            paused: BTreeSet::new(),
+            finished: BTreeSet::new(),
+            closed: BTreeMap::new(),
+        }
+    }
+
+    /// Does what the relay asks for, in the order of its asking.
+    fn pump(&mut self) {
+        while let Some(output) = self.relay.poll_output() {
+            match output {
+                Output::Resolve { id, name } => self.lookups.push((id, name.to_string())),
+                Output::Dial { id, address } => self.dials.push((id, address)),
+                Output::Bind { id, address } => self.binds.push((id, address)),
+                Output::Pending(id) => {
+                    self.waiting.insert(id);
+                    self.write(id);
+                }
+                Output::ReadPause(id) => assert!(self.paused.insert(id), "paused twice"),
+                Output::ReadResume(id) => assert!(self.paused.remove(&id), "resumed twice"),
+                Output::Finish(id) => assert!(self.finished.insert(id), "finished twice"),
+                Output::Close { id, reset } => {
+                    assert!(self.closed.insert(id, reset).is_none(), "closed twice");
+                    self.waiting.remove(&id);
+                    self.paused.remove(&id);
+                }
+                Output::Event(event) => self.events.push(event),
+            }
+        }
+    }
+
+    fn write(&mut self, id: SocketId) {
+        if self.stalled.contains(&id) || self.closed.contains_key(&id) || !self.waiting.remove(&id) {
+            return;
+        }
+        while let Some(bytes) = self.relay.pending(self.now, id).map(<[u8]>::to_vec) {
+            self.relay.handle_written(self.now, id, bytes.len());
+            self.written.entry(id).or_default().push(bytes);
+        }
+    }
+
+    /// The socket takes bytes again.
+    fn unstall(&mut self, id: SocketId) {
+        self.stalled.remove(&id);
+        self.write(id);
+        self.pump();
+    }
+
+    /// What was written to a socket since the last call.
+    fn sent(&mut self, id: SocketId) -> Vec<Vec<u8>> {
+        self.written.remove(&id).unwrap_or_default()
+    }
+
+    /// Lets time pass as an adapter does: from one timeout to the next.
+    fn pass(&mut self, span: Duration) {
+        let end = self.now + span;
+        while let Some(at) = self.relay.poll_timeout().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            self.relay.handle_timeout(self.now);
+            self.pump();
+        }
+        self.now = end;
+        self.relay.handle_timeout(end);
+        self.pump();
+    }
+
+    fn accept(&mut self) -> Peer {
+        self.accept_from(CLIENT).unwrap()
+    }
+
+    /// A connection whose TLS stands.
+    fn accept_from(&mut self, client: &str) -> Option<Peer> {
+        let mut peer = self.accept_silent(client)?;
+        self.flush(&mut peer);
+        assert!(!peer.session.is_handshaking());
+        Some(peer)
+    }
+
+    /// A connection that has said nothing yet.
+    fn accept_silent(&mut self, client: &str) -> Option<Peer> {
+        let (client, local) = (client.parse().unwrap(), LISTENER.parse().unwrap());
+        let socket = self.relay.handle_accepted(self.now, client, local)?;
+        let host: Host = "relay.example".parse().unwrap();
+        Some(Peer { socket, session: PlainConnector.connect(&host).unwrap(), got: Vec::new() })
+    }
+
+    /// Carries what the client's session has to send, and what the relay wrote.
+    fn flush(&mut self, peer: &mut Peer) {
+        let mut bytes = peer.session.pending().to_vec();
+        peer.session.written(bytes.len());
+        for part in bytes.chunks_mut(16 * 1024) {
+            self.receive(peer.socket, part);
+        }
+        self.hear(peer);
+    }
+
+    fn receive(&mut self, id: SocketId, bytes: &[u8]) {
+        self.relay.handle_received(self.now, id, &mut bytes.to_vec());
+        self.pump();
+    }
+
+    fn say(&mut self, peer: &mut Peer, bytes: impl AsRef<[u8]>) {
+        peer.session.send(&[bytes.as_ref()]);
+        self.flush(peer);
+    }
+
+    /// Reads what the relay wrote to the client; `got` keeps all of it.
+    fn hear(&mut self, peer: &mut Peer) {
+        for mut bytes in self.sent(peer.socket) {
+            peer.session.receive(&mut bytes).unwrap();
+        }
+        loop {
+            let plain = peer.session.plaintext().to_vec();
+            if plain.is_empty() {
+                return;
+            }
+            peer.session.consume(plain.len());
+            peer.got.extend(plain);
+        }
+    }
+
+    /// The client ends its half, with close_notify and FIN.
+    fn end(&mut self, peer: &mut Peer) {
+        peer.session.send_end();
+        self.flush(peer);
+        self.fin(peer.socket);
+        self.hear(peer);
+    }
+
+    fn fin(&mut self, id: SocketId) {
+        self.relay.handle_finished(self.now, id);
+        self.pump();
+    }
+
+    fn fail(&mut self, id: SocketId, failure: IoFailure) {
+        self.relay.handle_failed(self.now, id, IoFailed::new(failure));
+        self.pump();
+    }
+
+    fn opened(&mut self, id: SocketId) {
+        self.relay.handle_opened(self.now, id, "10.9.9.9:50000".parse().unwrap());
+        self.pump();
+    }
+
+    fn resolved(&mut self, id: SocketId, addresses: &[&str]) {
+        let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
+        self.relay.handle_resolved(self.now, id, Ok(&addresses));
+        self.pump();
+    }
+
+    /// A client with an open stream, and the socket of its target.
+    fn stream(&mut self) -> (Peer, SocketId) {
+        let mut peer = self.accept();
+        self.say(&mut peer, connect(TARGET));
+        let (target, _) = *self.dials.last().expect("a dial");
+        self.opened(target);
+        self.hear(&mut peer);
+        assert_eq!(peer.take(), b"HTTP/1.1 200 OK\r\n\r\n");
+        (peer, target)
+    }
+
+    /// A client with an open tunnel for datagrams, and the socket of its target.
+    fn datagrams(&mut self) -> (Peer, SocketId) {
+        let mut peer = self.accept();
+        self.say(&mut peer, connect_udp("10.0.0.1", 443));
+        let (target, _) = *self.binds.last().expect("a bind");
+        self.opened(target);
+        self.hear(&mut peer);
+        assert_eq!(peer.status(), 101);
+        peer.take();
+        (peer, target)
+    }
+
+    /// Whether nothing was looked up or dialled.
+    fn is_untouched(&self) -> bool {
+        self.lookups.is_empty() && self.dials.is_empty() && self.binds.is_empty()
+    }
+
+    /// Sends a whole request and returns the whole answer, after which the relay must have ended its half.
+    fn refused(&mut self, request: impl AsRef<[u8]>) -> Answer {
+        let mut peer = self.accept();
+        self.say(&mut peer, request);
+        self.answer(&mut peer)
+    }
+
+    /// The only answer on a connection that was refused, which then is closed from both sides.
+    fn answer(&mut self, peer: &mut Peer) -> Answer {
+        self.hear(peer);
+        let answer = Answer::of(&peer.take());
+        assert!(self.finished.contains(&peer.socket), "{answer:?} did not end the connection");
+        assert!(peer.session.is_finished(), "no close_notify behind {answer:?}");
+        self.end(peer);
+        assert_eq!(self.closed.get(&peer.socket), Some(&false));
+        assert_eq!(peer.take(), b"", "more than one answer");
+        answer
+    }
+
+    fn last(&self) -> &What {
+        &self.events.last().expect("an event").what
+    }
+
+    fn close_reason(&self) -> &CloseReason {
+        match self.last() {
+            What::TunnelClosed { reason, .. } => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn refuse_reason(&self) -> &RefuseReason {
+        match self.last() {
+            What::Refused { reason, .. } => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Everything is over: nothing may be left of it.
+    fn assert_clean(&self) {
+        let Stats { connections, tunnels, held, .. } = self.relay.stats();
+        assert_eq!((connections, tunnels, held), (0, 0, 0), "connections, tunnels, bytes held");
+        assert!(self.relay.is_idle());
+        assert_eq!(self.relay.poll_timeout(), None);
+        assert!(self.relay.requests.is_empty(), "{:?}", self.relay.requests);
+        assert!(self.relay.sources.is_empty(), "{:?}", self.relay.sources);
+        assert!(self.relay.accounts.is_empty(), "{:?}", self.relay.accounts);
+    }
+}
+
+/// The client's side of one connection.
+struct Peer {
+    socket: SocketId,
+    session: Box<dyn Session>,
+    got: Vec<u8>,
+}
+
+impl Peer {
+    fn take(&mut self) -> Vec<u8> {
+        core::mem::take(&mut self.got)
+    }
+
+    fn status(&self) -> u16 {
+        Answer::of(&self.got).status
+    }
+}
+
+/// An answer that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Answer {
+    status: u16,
+    text: String,
+}
+
+impl Answer {
+    fn of(bytes: &[u8]) -> Self {
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let status = text.get(9..12).unwrap_or_else(|| panic!("no answer: {text:?}")).parse().unwrap();
+        assert_eq!(text.matches("HTTP/1.1 ").count(), 1, "{text}");
+        Self { status, text }
+    }
+
+    /// The error of Proxy-Status.
+    fn error(&self) -> Option<&str> {
+        let line = self.field("Proxy-Status")?;
+        line.split("error=").nth(1)?.split(';').next()
+    }
+
+    fn field(&self, name: &str) -> Option<&str> {
+        let mut lines = self.text.split("\r\n");
+        lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+
+    fn body(&self) -> &str {
+        self.text.split_once("\r\n\r\n").map_or("", |(_, body)| body)
+    }
+}
+
+/// A token of `user` that is good for an hour.
+fn token_of(user: &str) -> Token {
+    let claims = Claims {
+        app_id: Some("1001".parse().unwrap()),
+        subject: Some(user.into()),
+        expires: Some(UnixTime::from_secs(START.as_secs() + 3_600)),
+        ..Claims::default()
+    };
+    signing_key().mint(&claims).unwrap()
+}
+
+fn bearer() -> String {
+    bearer_of(&token(START, 48 * 3_600 * SECOND).unwrap())
+}
+
+fn bearer_of(token: &Token) -> String {
+    format!("Proxy-Authorization: Bearer {}\r\n", token.expose())
+}
+
+fn connect(target: &str) -> String {
+    connect_with(target, &bearer())
+}
+
+fn connect_with(target: &str, fields: &str) -> String {
+    format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{fields}\r\n")
+}
+
+fn connect_udp(host: &str, port: u32) -> String {
+    connect_udp_with(&format!("{host}/{port}"), &bearer())
+}
+
+fn connect_udp_with(target: &str, fields: &str) -> String {
+    format!(
+        "GET /.well-known/masque/udp/{target}/ HTTP/1.1\r\nHost: relay.example\r\nConnection: Upgrade\r\n\
+         Upgrade: connect-udp\r\nCapsule-Protocol: ?1\r\n{fields}\r\n"
+    )
+}
+
+/// A DATAGRAM capsule of context 0.
+fn capsule(payload: &[u8]) -> Vec<u8> {
+    let mut bytes = crate::codec::capsule::datagram_header(payload.len()).as_bytes().to_vec();
+    bytes.extend(payload);
+    bytes
+}
+
+/// The payloads of the DATAGRAM capsules in `bytes`.
+fn payloads(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut decoder = crate::codec::capsule::CapsuleDecoder::new();
+    let (mut rest, mut all) = (bytes, Vec::new());
+    while !rest.is_empty() {
+        let decoded = decoder.decode(rest).unwrap();
+        all.extend(decoded.datagram.map(<[u8]>::to_vec));
+        rest = &rest[decoded.consumed..];
+    }
+    decoder.finish().unwrap();
+    all
+}
