@@ -1,0 +1,228 @@
+//! Datagrams: capsules, queues, ends (rows 21 to 27, 31 and 32 of the abuse cases).
+
+use super::*;
+
+/// An integer of eight bytes, whatever its value.
+fn wide(value: u64) -> Vec<u8> {
+    (value | 3 << 62).to_be_bytes().to_vec()
+}
+
+#[test]
+fn each_capsule_is_one_datagram_and_each_datagram_one_capsule() {
+    let mut rig = Rig::new();
+    let (mut peer, target) = rig.datagrams();
+    rig.say(&mut peer, [capsule(b"one"), capsule(b""), capsule(&[3; 1_400])].concat());
+    assert_eq!(rig.sent(target), [b"one".to_vec(), Vec::new(), vec![3; 1_400]]);
+    for payload in [b"a".as_slice(), b"", &[4; 1_400]] {
+        rig.receive(target, payload);
+    }
+    rig.hear(&mut peer);
+    assert_eq!(payloads(&peer.take()), [b"a".to_vec(), Vec::new(), vec![4; 1_400]]);
+    rig.end(&mut peer);
+    let What::TunnelClosed { sent, received, dropped, reason, .. } = rig.last() else { panic!() };
+    assert_eq!((*sent, *received, *dropped, reason), (1_403, 1_401, 0, &CloseReason::Finished));
+    rig.assert_clean();
+}
+
+#[test]
+fn what_is_unknown_is_skipped_and_the_tunnel_goes_on() {
+    let strange = [
+        [wide(0x1f), wide(3), vec![1, 2, 3]].concat(),
+        [wide(0x1f), wide(0)].concat(),
+        // A datagram of context 2, and of a context of eight bytes.
+        [wide(0), wide(2), vec![2, 9]].concat(),
+        [wide(0), wide(9), wide(77), vec![9]].concat(),
+    ];
+    for strange in strange {
+        let mut rig = Rig::new();
+        let (mut peer, target) = rig.datagrams();
+        let all = [strange.clone(), wide(0), wide(10), wide(0), b"ok".to_vec(), capsule(b"")].concat();
+        for byte in &all {
+            rig.say(&mut peer, [*byte]);
+        }
+        assert_eq!(rig.sent(target), [b"ok".to_vec(), Vec::new()], "{strange:?}");
+        assert_eq!(rig.relay.stats().tunnels, 1);
+    }
+}
+
+#[test]
+fn an_endless_unknown_capsule_is_skipped_without_a_buffer() {
+    let mut rig = Rig::new();
+    let (mut peer, _) = rig.datagrams();
+    rig.say(&mut peer, [wide(0x1f), wide((1 << 62) - 1)].concat());
+    for _ in 0..64 {
+        rig.say(&mut peer, [0; 16 * 1024]);
+        assert!(rig.relay.stats().held < 8 * 1024, "{}", rig.relay.stats().held);
+    }
+    assert_eq!(rig.relay.stats().tunnels, 1);
+    rig.end(&mut peer);
+    assert!(matches!(rig.close_reason(), CloseReason::BadCapsule(_)), "it ended inside the capsule");
+    rig.assert_clean();
+}
+
+#[test]
+fn a_broken_rule_of_the_capsule_protocol_ends_the_tunnel() {
+    let cases = [
+        ("a gigabyte", [wide(0), wide(1 << 30)].concat()),
+        ("65536 bytes", [wide(0), wide(65_536)].concat()),
+        ("a payload of 65528 bytes", [wide(0), wide(65_529), vec![0]].concat()),
+        ("no context", [0, 0].to_vec()),
+        ("half a context", [0, 1, 0x40].to_vec()),
+    ];
+    for (name, bytes) in cases {
+        let mut rig = Rig::new();
+        let (mut peer, target) = rig.datagrams();
+        rig.say(&mut peer, &bytes);
+        assert!(matches!(rig.close_reason(), CloseReason::BadCapsule(_)), "{name}");
+        assert!(rig.closed.contains_key(&target), "{name}");
+        assert!(peer.session.is_finished(), "{name}");
+        rig.say(&mut peer, capsule(b"behind"));
+        assert_eq!(rig.sent(target), Vec::<Vec<u8>>::new());
+        rig.end(&mut peer);
+        rig.assert_clean();
+    }
+}
+
+#[test]
+fn a_capsule_cut_by_the_end_is_malformed() {
+    let whole = [wide(0), wide(9), wide(0), b"x".to_vec()].concat();
+    for cut in 1..whole.len() {
+        let mut rig = Rig::new();
+        let (mut peer, target) = rig.datagrams();
+        rig.say(&mut peer, &whole[..cut]);
+        rig.end(&mut peer);
+        assert!(matches!(rig.close_reason(), CloseReason::BadCapsule(_)), "cut at {cut}");
+        assert!(rig.closed.contains_key(&target));
+        rig.assert_clean();
+    }
+}
+
+#[test]
+fn the_largest_payload_passes_and_half_written_ones_stay_bounded() {
+    let mut rig = Rig::new();
+    let (mut peer, target) = rig.datagrams();
+    rig.say(&mut peer, capsule(&[5; 65_527]));
+    assert_eq!(rig.sent(target).concat().len(), 65_527);
+    rig.end(&mut peer);
+    let mut peers = Vec::new();
+    for _ in 0..30 {
+        let (mut peer, _) = rig.datagrams();
+        let half = capsule(&[5; 65_527]);
+        rig.say(&mut peer, &half[..60_000]);
+        peers.push(peer);
+    }
+    let held = rig.relay.stats().held;
+    assert!(held > 30 * 59_000 && held < 30 * 200 * 1024, "{held}");
+    for mut peer in peers {
+        rig.end(&mut peer);
+    }
+    rig.assert_clean();
+}
+
+#[test]
+fn a_client_that_never_reads_loses_the_oldest() {
+    let mut rig = Rig::new();
+    let (mut peer, target) = rig.datagrams();
+    rig.stalled.insert(peer.socket);
+    for number in 0..1_000_u32 {
+        rig.receive(target, &number.to_be_bytes());
+    }
+    assert!(!rig.paused.contains(&target), "datagrams are dropped, not held back");
+    assert!(rig.relay.stats().held < 600 * 1024);
+    rig.unstall(peer.socket);
+    rig.hear(&mut peer);
+    let got = payloads(&peer.take());
+    assert_eq!(got.len(), 256);
+    assert_eq!(got.last().unwrap(), &999_u32.to_be_bytes());
+    rig.end(&mut peer);
+    let What::TunnelClosed { dropped, .. } = rig.last() else { panic!() };
+    assert_eq!(*dropped, 744);
+    rig.assert_clean();
+}
+
+#[test]
+fn a_target_that_takes_nothing_loses_the_oldest() {
+    let mut rig = Rig::new();
+    let (mut peer, target) = rig.datagrams();
+    rig.stalled.insert(target);
+    for number in 0..1_000_u32 {
+        rig.say(&mut peer, capsule(&number.to_be_bytes()));
+    }
+    assert!(!rig.paused.contains(&peer.socket));
+    rig.unstall(target);
+    let got = rig.sent(target);
+    assert_eq!((got.len(), got.last().unwrap()), (256, &999_u32.to_be_bytes().to_vec()));
+    rig.end(&mut peer);
+    let What::TunnelClosed { dropped, .. } = rig.last() else { panic!() };
+    assert_eq!(*dropped, 744);
+}
+
+#[test]
+fn late_datagrams_are_dropped() {
+    let mut rig = Rig::new();
+    let (mut peer, target) = rig.datagrams();
+    rig.stalled.insert(target);
+    rig.say(&mut peer, capsule(b"late"));
+    rig.pass(Duration::from_millis(501));
+    rig.say(&mut peer, capsule(b"fresh"));
+    rig.unstall(target);
+    assert_eq!(rig.sent(target), [b"fresh"]);
+}
+
+#[test]
+fn a_datagram_that_was_written_costs_no_other_its_place() {
+    let mut rig = Rig::new();
+    let (mut peer, target) = rig.datagrams();
+    rig.stalled.insert(target);
+    rig.say(&mut peer, capsule(b"old"));
+    rig.pass(Duration::from_millis(400));
+    rig.say(&mut peer, capsule(b"new"));
+    rig.pass(Duration::from_millis(100));
+    // It is lent in its last moment, and reported a little later.
+    assert_eq!(rig.relay.pending(rig.now, target), Some(b"old".as_slice()));
+    rig.now = rig.now + Duration::from_millis(1);
+    rig.relay.handle_written(rig.now, target, 3);
+    assert_eq!(rig.relay.pending(rig.now, target), Some(b"new".as_slice()));
+}
+
+#[test]
+fn a_refused_datagram_ends_the_tunnel_and_its_socket() {
+    let mut rig = Rig::new();
+    let (mut peer, target) = rig.datagrams();
+    rig.fail(target, IoFailure::ConnectionRefused);
+    assert!(matches!(rig.close_reason(), CloseReason::TargetGone(_)));
+    assert!(rig.closed.contains_key(&target), "the adapter keeps it until the machine closes it");
+    rig.hear(&mut peer);
+    assert!(peer.session.is_finished());
+    rig.end(&mut peer);
+    rig.assert_clean();
+}
+
+#[test]
+fn a_tunnel_of_datagrams_is_idle_after_five_minutes() {
+    let mut rig = Rig::new();
+    let (mut peer, target) = rig.datagrams();
+    rig.pass(299 * SECOND);
+    rig.say(&mut peer, capsule(b"x"));
+    rig.pass(299 * SECOND);
+    rig.receive(target, b"y");
+    rig.pass(299 * SECOND);
+    assert_eq!(rig.relay.stats().tunnels, 1);
+    rig.pass(SECOND);
+    assert_eq!(rig.close_reason(), &CloseReason::Idle);
+    assert!(rig.closed.contains_key(&target));
+    rig.hear(&mut peer);
+    assert!(peer.session.is_finished());
+    rig.pass(5 * SECOND);
+    rig.assert_clean();
+}
+
+#[test]
+fn a_payload_that_no_capsule_may_carry_is_dropped() {
+    let mut rig = Rig::new();
+    let (mut peer, target) = rig.datagrams();
+    rig.receive(target, &[0; 65_528]);
+    rig.receive(target, b"next");
+    rig.hear(&mut peer);
+    assert_eq!(payloads(&peer.take()), [b"next"]);
+}
