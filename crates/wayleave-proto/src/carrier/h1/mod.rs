@@ -2,4 +2,7 @@
 
 mod pipe;
 
+#[cfg(test)]
+mod tests;
+
 pub use pipe::{Moved, Pipe};

@@ -2,6 +2,9 @@
 
 mod fault;
 
+#[cfg(test)]
+mod tests;
+
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;

@@ -1,0 +1,182 @@
+//! Limits: of connections, tunnels, memory and rates (rows 11, 26 and 28 of the abuse cases).
+
+use super::*;
+use crate::policy::RateLimit;
+
+#[test]
+fn connections_are_limited_in_all_and_for_each_source() {
+    let mut rig = Rig::with(|config| {
+        config.limits.connections = 3;
+        config.limits.connections_per_source = 2;
+    });
+    let first = rig.accept();
+    rig.accept();
+    assert!(rig.accept_from("192.0.2.1:9").is_none());
+    assert!(rig.accept_from("[::ffff:192.0.2.1]:9").is_none(), "the same address in another form");
+    rig.accept_from("192.0.2.2:9").unwrap();
+    assert!(rig.accept_from("192.0.2.3:9").is_none());
+    rig.fin(first.socket);
+    rig.accept();
+}
+
+#[test]
+fn an_account_has_so_many_tunnels_and_others_are_not_touched() {
+    let mut rig = Rig::with(|config| config.limits.tunnels_per_account = 2);
+    let (mut first, target) = rig.stream();
+    let mut dialling = rig.accept();
+    rig.say(&mut dialling, connect(TARGET));
+    assert_eq!(rig.dials.len(), 2);
+    // A dial counts like a tunnel, and a second token of the same user gains nothing.
+    let again = bearer_of(&token_of("alice"));
+    let answer = rig.refused(connect_with(TARGET, &again));
+    assert_eq!((answer.status, answer.error()), (429, Some("connection_limit_reached")));
+    assert_eq!(rig.dials.len(), 2);
+    let mut other = rig.accept();
+    rig.say(&mut other, connect_with(TARGET, &bearer_of(&token_of("bob"))));
+    assert_eq!(rig.dials.len(), 3);
+    // What ended makes room: a tunnel, and a dial that failed.
+    rig.fin(target);
+    rig.end(&mut first);
+    let failing = rig.dials[1].0;
+    rig.fail(failing, IoFailure::ConnectionRefused);
+    for count in 4..6 {
+        let mut peer = rig.accept();
+        rig.say(&mut peer, connect(TARGET));
+        assert_eq!(rig.dials.len(), count);
+    }
+    assert_eq!(rig.refused(connect(TARGET)).status, 429);
+    rig.relay.close(rig.now);
+    rig.pump();
+    rig.assert_clean();
+}
+
+#[test]
+fn near_the_memory_limit_new_tunnels_wait_and_old_ones_go_on() {
+    let mut rig = Rig::with(|config| config.limits.memory = 1 << 20);
+    let mut slow = Vec::new();
+    while rig.relay.stats().held < 1 << 20 {
+        let (peer, target) = rig.stream();
+        rig.stalled.insert(peer.socket);
+        rig.receive(target, &[0; 60 * 1024]);
+        slow.push((peer, target));
+        assert!(slow.len() < 50);
+    }
+    let dials = rig.dials.len();
+    let answer = rig.refused(connect(TARGET));
+    assert_eq!((answer.status, answer.error()), (503, Some("connection_limit_reached")));
+    assert!(answer.field("Retry-After").is_some());
+    assert_eq!(rig.dials.len(), dials);
+    // Who has no token learns nothing of the load.
+    assert_eq!(rig.refused(connect_with(TARGET, "")).status, 407);
+    for (mut peer, target) in slow {
+        rig.unstall(peer.socket);
+        rig.hear(&mut peer);
+        assert_eq!(peer.take().len(), 60 * 1024);
+        rig.fin(target);
+        rig.end(&mut peer);
+    }
+    rig.assert_clean();
+    rig.stream();
+}
+
+#[test]
+fn a_stream_over_its_rate_is_slowed_and_loses_nothing() {
+    let limit = RateLimit { per_second: 10_000, burst: 10_000 };
+    let mut rig = Rig::with(|config| config.limits.bytes = Some(limit));
+    let (mut peer, target) = rig.stream();
+    let (mut got, mut sent) = (0, 0);
+    for _ in 0..100 {
+        if !rig.paused.contains(&target) {
+            rig.receive(target, &[1; 1_000]);
+            sent += 1_000;
+        }
+        rig.pass(Duration::from_millis(50));
+        rig.hear(&mut peer);
+        got += peer.take().len();
+    }
+    assert_eq!(got, sent);
+    // Five seconds at the rate, and the burst; one write beyond is allowed.
+    assert!((58_000..=61_000).contains(&sent), "{sent}");
+    // The other direction counts against the same rate.
+    rig.pass(10 * SECOND);
+    rig.say(&mut peer, [2; 12_000]);
+    assert!(rig.paused.contains(&peer.socket) && rig.paused.contains(&target));
+    assert_eq!(rig.sent(target).concat().len(), 12_000);
+    rig.pass(SECOND);
+    assert!(rig.paused.is_empty());
+    rig.fin(target);
+    rig.end(&mut peer);
+    assert_eq!(rig.relay.stats().tunnels, 0);
+}
+
+#[test]
+fn datagrams_over_their_rate_are_dropped_and_counted() {
+    let limit = RateLimit { per_second: 10, burst: 10 };
+    let mut rig = Rig::with(|config| config.limits.packets = Some(limit));
+    let (mut peer, target) = rig.datagrams();
+    for _ in 0..50 {
+        rig.say(&mut peer, capsule(b"x"));
+    }
+    let through = rig.sent(target).len();
+    assert!((10..=11).contains(&through), "{through}");
+    rig.pass(10 * SECOND);
+    for _ in 0..50 {
+        rig.receive(target, b"y");
+        rig.hear(&mut peer);
+    }
+    let back = payloads(&peer.take()).len();
+    assert!((10..=11).contains(&back), "{back}");
+    rig.end(&mut peer);
+    let What::TunnelClosed { dropped, .. } = rig.last() else { panic!() };
+    assert_eq!(usize::try_from(*dropped).unwrap(), 100 - through - back);
+}
+
+#[test]
+fn a_rate_belongs_to_the_account_and_reconnecting_gains_nothing() {
+    let limit = RateLimit { per_second: 1_000, burst: 1_000 };
+    let mut rig = Rig::with(|config| config.limits.bytes = Some(limit));
+    let (mut peer, target) = rig.stream();
+    rig.receive(target, &[1; 5_000]);
+    rig.fin(target);
+    rig.end(&mut peer);
+    let (_peer, target) = rig.stream();
+    rig.receive(target, b"x");
+    assert!(rig.paused.contains(&target), "the new tunnel begins where the old one ended");
+}
+
+#[test]
+fn accounts_that_are_at_rest_are_forgotten() {
+    let limit = RateLimit { per_second: 1_000, burst: 1_000 };
+    let mut rig = Rig::with(|config| config.limits.bytes = Some(limit));
+    for user in 0..1_000 {
+        let mut peer = rig.accept();
+        rig.say(&mut peer, connect_with(TARGET, &bearer_of(&token_of(&user.to_string()))));
+        let target = rig.dials.last().unwrap().0;
+        rig.opened(target);
+        rig.receive(target, &[0; 100]);
+        rig.fin(target);
+        rig.end(&mut peer);
+        rig.pass(SECOND);
+    }
+    assert!(rig.relay.accounts.len() < 200, "{} accounts", rig.relay.accounts.len());
+}
+
+#[test]
+fn tunnels_opened_and_dropped_give_their_sockets_back_at_once() {
+    let mut rig = Rig::new();
+    for number in 0..200 {
+        let (mut peer, target) = if number % 2 == 0 { rig.stream() } else { rig.datagrams() };
+        match number % 3 {
+            0 => rig.fail(peer.socket, IoFailure::ConnectionReset),
+            1 => rig.end(&mut peer),
+            _ => {
+                rig.fail(target, IoFailure::ConnectionReset);
+                rig.end(&mut peer);
+            }
+        }
+        if !rig.closed.contains_key(&target) {
+            rig.fin(target);
+        }
+        rig.assert_clean();
+    }
+}
