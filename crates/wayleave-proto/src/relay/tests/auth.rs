@@ -44,10 +44,10 @@ fn bad_values() -> Vec<(&'static str, String)> {
 fn whatever_is_wrong_with_a_token_the_answer_is_the_same() {
     let mut answers = Vec::new();
     for (name, value) in bad_values() {
-        for request in [connect_with, connect_udp_with] {
-            let target = if request == connect_with { "a.example:443" } else { "a.example/443" };
+        let field = format!("Proxy-Authorization: {value}\r\n");
+        for request in [connect_with("a.example:443", &field), connect_udp_with("a.example/443", &field)] {
             let mut rig = Rig::new();
-            let answer = rig.refused(request(target, &format!("Proxy-Authorization: {value}\r\n")));
+            let answer = rig.refused(request);
             assert_eq!(answer.status, 407, "{name}");
             assert!(rig.is_untouched(), "{name}");
             let secret = value.rsplit(' ').next().unwrap();
@@ -89,7 +89,8 @@ fn no_token_where_it_belongs_is_no_token() {
 fn a_token_in_the_query_opens_nothing() {
     let token = token(START, 3_600 * SECOND).unwrap();
     let mut rig = Rig::new();
-    let request = connect_udp_with("a.example/443", "").replace("443/ ", &format!("443/?t={} ", token.expose()));
+    let request =
+        connect_udp_with("a.example/443", "").replace("443/ ", &format!("443/?t={} ", token.expose()));
     let answer = rig.refused(request);
     assert!(matches!(answer.status, 404 | 407), "{answer:?}");
     assert!(rig.is_untouched());
@@ -99,7 +100,9 @@ fn a_token_in_the_query_opens_nothing() {
 #[test]
 fn two_credentials_are_refused_whichever_is_good() {
     let bad = "Proxy-Authorization: Bearer x\r\n";
-    for fields in [format!("{}{bad}", bearer()), format!("{bad}{}", bearer()), format!("{}{}", bearer(), bearer())] {
+    for fields in
+        [format!("{}{bad}", bearer()), format!("{bad}{}", bearer()), format!("{}{}", bearer(), bearer())]
+    {
         let mut rig = Rig::new();
         assert_eq!(rig.refused(connect_with(TARGET, &fields)).status, 400);
         assert!(rig.is_untouched());
@@ -111,8 +114,11 @@ fn a_good_token_is_taken_as_bearer_and_as_basic() {
     use base64::Engine as _;
     let token = token(START, 3_600 * SECOND).unwrap();
     let basic = base64::engine::general_purpose::STANDARD.encode(format!("any:{}", token.expose()));
-    for value in [format!("Bearer {}", token.expose()), format!("bearer  {}", token.expose()), format!("Basic {basic}")]
-    {
+    for value in [
+        format!("Bearer {}", token.expose()),
+        format!("bearer  {}", token.expose()),
+        format!("Basic {basic}"),
+    ] {
         let mut rig = Rig::new();
         let mut peer = rig.accept();
         rig.say(&mut peer, connect_with(TARGET, &format!("Proxy-Authorization: {value}\r\n")));
@@ -146,7 +152,8 @@ fn guessing_from_one_address_stops_there_alone() {
     rig.say(&mut other, connect(TARGET));
     assert_eq!(rig.dials.len(), 1);
     // The same /64 is the same source, another is not.
-    for (client, status) in [("[2001:db8::1]:1", 407), ("[2001:db8::2]:1", 429), ("[2001:db8:0:1::1]:1", 407)] {
+    for (client, status) in [("[2001:db8::1]:1", 407), ("[2001:db8::2]:1", 429), ("[2001:db8:0:1::1]:1", 407)]
+    {
         let times = if status == 429 { 1 } else { 21 };
         for _ in 0..times {
             let mut peer = rig.accept_from(client).unwrap();

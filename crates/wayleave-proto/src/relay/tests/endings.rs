@@ -153,9 +153,10 @@ fn closing_ends_everything_at_once() {
     for socket in [peer.socket, target, media.socket, remote] {
         assert_eq!(rig.closed.get(&socket), Some(&true), "{socket}");
     }
-    let closed = rig.events.iter().filter(|event| {
-        matches!(event.what, What::TunnelClosed { reason: CloseReason::Stopped, .. })
-    });
+    let closed = rig
+        .events
+        .iter()
+        .filter(|event| matches!(event.what, What::TunnelClosed { reason: CloseReason::Stopped, .. }));
     assert_eq!(closed.count(), 2);
     rig.relay.close(rig.now);
     rig.pump();

@@ -337,10 +337,6 @@ impl Answer {
         let mut lines = self.text.split("\r\n");
         lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
-
-    fn body(&self) -> &str {
-        self.text.split_once("\r\n\r\n").map_or("", |(_, body)| body)
-    }
 }
 
 /// A token of `user` that is good for an hour.

@@ -96,7 +96,8 @@ fn a_head_without_end_is_refused_within_its_limit() {
 
 #[test]
 fn nothing_behind_a_refused_request_is_processed() {
-    let refused = [connect_with(TARGET, ""), connect("10.0.0.1:25"), connect("127.0.0.1:80"), "?\r\n\r\n".into()];
+    let refused =
+        [connect_with(TARGET, ""), connect("10.0.0.1:25"), connect("127.0.0.1:80"), "?\r\n\r\n".into()];
     for first in refused {
         let mut rig = Rig::new();
         let mut peer = rig.accept();

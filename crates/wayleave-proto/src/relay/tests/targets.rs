@@ -16,11 +16,36 @@ fn a_forbidden_port_is_refused_before_any_look_up() {
 #[test]
 fn a_forbidden_address_is_never_dialled() {
     let addresses = [
-        "127.0.0.1", "127.8.8.8", "0.0.0.0", "0.1.2.3", "169.254.169.254", "172.16.0.1", "192.168.0.1",
-        "100.64.0.1", "192.0.0.1", "198.18.0.1", "192.0.2.1", "198.51.100.1", "203.0.113.1", "240.0.0.1",
-        "224.0.0.1", "255.255.255.255", "::", "::1", "::ffff:127.0.0.1", "::127.0.0.1", "::ffff:0:127.0.0.1",
-        "64:ff9b::7f00:1", "64:ff9b:1::1", "2002:7f00:1::", "2001::1", "fe80::1", "fc00::1", "ff02::1",
-        "2001:db8::1", "100::1",
+        "127.0.0.1",
+        "127.8.8.8",
+        "0.0.0.0",
+        "0.1.2.3",
+        "169.254.169.254",
+        "172.16.0.1",
+        "192.168.0.1",
+        "100.64.0.1",
+        "192.0.0.1",
+        "198.18.0.1",
+        "192.0.2.1",
+        "198.51.100.1",
+        "203.0.113.1",
+        "240.0.0.1",
+        "224.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "::ffff:127.0.0.1",
+        "::127.0.0.1",
+        "::ffff:0:127.0.0.1",
+        "64:ff9b::7f00:1",
+        "64:ff9b:1::1",
+        "2002:7f00:1::",
+        "2001::1",
+        "fe80::1",
+        "fc00::1",
+        "ff02::1",
+        "2001:db8::1",
+        "100::1",
     ];
     for address in addresses {
         let ip: IpAddr = address.parse().unwrap();
@@ -28,7 +53,11 @@ fn a_forbidden_address_is_never_dialled() {
         for request in [connect(&authority), connect_udp(&address.replace(':', "%3A"), 443)] {
             let mut rig = Rig::new();
             let answer = rig.refused(request);
-            assert_eq!((answer.status, answer.error()), (403, Some("destination_ip_prohibited")), "{address}");
+            assert_eq!(
+                (answer.status, answer.error()),
+                (403, Some("destination_ip_prohibited")),
+                "{address}"
+            );
             assert!(rig.is_untouched(), "{address}");
             assert!(!answer.text.contains("loopback"), "the reason is for the operator");
             rig.assert_clean();
