@@ -66,6 +66,8 @@ impl Relay {
             }
             Payload::Datagrams { outgoing, .. } => match connection.pipe.receive_datagrams(now, outgoing) {
                 Ok(received) => {
+                    // It was paused if it sent much before the tunnel was open.
+                    self.requests.pause(connection.socket, false);
                     if received.datagrams > 0 {
                         tunnel.sent += received.bytes;
                         tunnel.moved = now;
