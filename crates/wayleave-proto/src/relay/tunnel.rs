@@ -263,7 +263,8 @@ impl Relay {
                 self.settle_stream(id);
             }
             Payload::Datagrams { outgoing, .. } => {
-                let bytes = outgoing.front(now).map_or(0, <[u8]>::len) as u64;
+                // It was young enough when it was lent; asking its age again could let the next one go in its place.
+                let bytes = outgoing.iter().next().map_or(0, <[u8]>::len) as u64;
                 outgoing.pop();
                 if let Some(account) = self.accounts.get_mut(&tunnel.grant.verdict.account) {
                     account.charge(now, &self.config.limits, 1, bytes);
