@@ -74,7 +74,7 @@ pub(super) enum Payload {
         outgoing: DatagramQueue,
         /// To the client.
         incoming: DatagramQueue,
-        /// Dropped because of a rate.
+        /// Dropped because of a rate, or because no capsule may carry it.
         limited: u64,
     },
     /// Bytes: they wait in the encrypted connection.

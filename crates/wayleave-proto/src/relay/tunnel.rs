@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 use super::connection::{Connection, Grant, Payload, State, Tunnel};
 use super::{CloseReason, ConnectionFault, ConnectionId, Relay, What};
 use crate::base::{Instant, Kind};
+use crate::codec::capsule::MAX_PAYLOAD;
 use crate::codec::h1::{connect_ok, connect_udp_ok};
 use crate::error::IoFailed;
 use crate::net::{Fault, SocketId};
@@ -102,7 +103,8 @@ impl Relay {
         tunnel.moved = now;
         self.requests.pending(connection.socket);
         match &mut tunnel.payload {
-            Payload::Datagrams { incoming, .. } => incoming.push(now, data),
+            Payload::Datagrams { incoming, .. } if data.len() <= MAX_PAYLOAD => incoming.push(now, data),
+            Payload::Datagrams { limited, .. } => *limited += 1,
             Payload::Stream { .. } => {
                 let socket = tunnel.socket;
                 connection.pipe.session().send(&[data]);
