@@ -18,6 +18,8 @@ pub(super) struct Connection {
     pub(super) local: SocketAddr,
     pub(super) pipe: Pipe,
     pub(super) state: State,
+    /// The client ended its half of TCP.
+    pub(super) ended: bool,
     /// Bytes in buffers, as last counted.
     pub(super) held: usize,
 }

@@ -1,6 +1,6 @@
 //! The last answer: what a client may know, and how its connection ends.
 
-use super::connection::State;
+use super::connection::{Connection, State};
 use super::{CloseReason, ConnectionFault, ConnectionId, RefuseReason, Relay, What};
 use crate::auth::Challenge;
 use crate::base::Target;
@@ -75,6 +75,18 @@ impl Relay {
         if let State::Dialling(mut opening) = before {
             opening.dial.end(&mut self.requests, None);
             self.leave(&opening.grant.verdict.account);
+        }
+        self.settle_closing(id);
+    }
+
+    /// Closes a connection whose halves have both ended, once the last answer is written.
+    pub(super) fn settle_closing(&mut self, id: ConnectionId) {
+        let is_over = |connection: &Connection| {
+            let is_closing = matches!(connection.state, State::Closing { .. });
+            is_closing && connection.ended && connection.pipe.pending_len() == 0
+        };
+        if self.connections.get(id).is_some_and(is_over) {
+            self.drop_connection(id, false);
         }
     }
 

@@ -156,15 +156,15 @@ impl Relay {
     pub(super) fn on_client_finished(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         let clean = connection.pipe.session().receive_end().is_ok();
+        connection.ended = true;
         match &mut connection.state {
             State::Handshake { .. } => {
                 self.tell(id, What::ConnectionFailed { reason: ConnectionFault::ClosedEarly });
                 self.drop_connection(id, false);
             }
             State::Dialling(_) if clean => {}
-            State::Head { .. } | State::Dialling(_) | State::Closing { .. } => {
-                self.drop_connection(id, false)
-            }
+            State::Head { .. } | State::Dialling(_) => self.drop_connection(id, false),
+            State::Closing { .. } => self.settle_closing(id),
             State::Tunnel(tunnel) => match &mut tunnel.payload {
                 // Many clients end TLS without a close_notify; what they sent is delivered all the same, and whether
                 // it was whole is for the protocol inside to say.
@@ -237,6 +237,10 @@ impl Relay {
         let mark = self.config.limits.buffer / 2;
         let Some(connection) = self.connections.get_mut(id) else { return };
         connection.pipe.session().written(written);
+        if connection.ended {
+            self.settle_closing(id);
+        }
+        let Some(connection) = self.connections.get_mut(id) else { return };
         if let State::Tunnel(tunnel) = &connection.state
             && let Payload::Stream { slowed, .. } = &tunnel.payload
             && connection.pipe.pending_len() <= mark
