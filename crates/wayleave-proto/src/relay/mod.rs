@@ -3,6 +3,7 @@
 //! [`Relay`] is a [`Machine`] for its adapter. Each accepted connection carries one tunnel: TLS, a request, a judgement,
 //! a dial, then payload. Nothing is looked up or dialled for a client that has not shown a valid token.
 
+mod account;
 mod connection;
 mod event;
 mod refuse;
@@ -21,10 +22,11 @@ use crate::carrier::h1::Pipe;
 use crate::config::{RelayConfig, Valid};
 use crate::error::IoFailed;
 use crate::net::{Machine, Output, Requests, SocketId};
-use crate::policy::{Bucket, SourceLimits, group};
+use crate::policy::{SourceLimits, group};
 
 pub use event::{CloseReason, ConnectionFault, ConnectionId, Event, RefuseReason, What};
 
+use account::Account;
 use connection::{Connection, State};
 
 /// The relay machine.
@@ -40,6 +42,8 @@ pub struct Relay {
     connections: Slots<ConnectionId, Connection>,
     sources: BTreeMap<IpAddr, usize>,
     accounts: BTreeMap<AccountId, Account>,
+    /// How many accounts there have to be before those at rest are looked for.
+    accounts_mark: usize,
     timers: Timers<ConnectionId>,
     /// Bytes in all buffers, as last counted for each connection.
     held: usize,
@@ -64,14 +68,6 @@ pub struct Stats {
     pub held: usize,
 }
 
-/// What one user of one application has open.
-#[derive(Debug, Default)]
-struct Account {
-    tunnels: usize,
-    bytes: Bucket,
-    packets: Bucket,
-}
-
 /// What a socket is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
@@ -94,6 +90,7 @@ impl Relay {
             connections: Slots::new(),
             sources: BTreeMap::new(),
             accounts: BTreeMap::new(),
+            accounts_mark: account::LEAST_MARK,
             timers: Timers::new(),
             held: 0,
             draining: false,
@@ -209,18 +206,6 @@ impl Relay {
             *count = count.saturating_sub(1);
             if *count == 0 {
                 self.sources.remove(&source);
-            }
-        }
-    }
-
-    /// An account has one tunnel less. It is kept while its rates are not at rest, so that reconnecting gains nothing.
-    fn leave(&mut self, account: &AccountId) {
-        let now = self.now;
-        if let Some(state) = self.accounts.get_mut(account) {
-            state.tunnels = state.tunnels.saturating_sub(1);
-            let at_rest = state.bytes.is_at_rest(now) && state.packets.is_at_rest(now);
-            if state.tunnels == 0 && at_rest {
-                self.accounts.remove(account);
             }
         }
     }

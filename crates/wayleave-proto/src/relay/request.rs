@@ -73,12 +73,10 @@ impl Relay {
             return self.refuse(id, Some(target), RefuseReason::Denied(denied));
         }
         let account = verdict.account;
-        let most = self.config.limits.tunnels_per_account;
-        let state = self.accounts.entry(account).or_default();
-        if state.tunnels >= most {
+        if !self.join(&account) {
+            let most = self.config.limits.tunnels_per_account;
             return self.refuse(id, Some(target), RefuseReason::TooManyTunnels(most));
         }
-        state.tunnels += 1;
         let limits = &self.config.limits;
         let config = DialConfig { stagger: limits.stagger, timeout: limits.dial_timeout };
         let dial = Dial::new(kind, [target.clone()], config, self.now);

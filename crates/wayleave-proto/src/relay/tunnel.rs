@@ -381,24 +381,6 @@ impl Relay {
     }
 }
 
-impl super::Account {
-    /// Whether a rate is exceeded, so that datagrams are dropped.
-    fn is_over(&self, now: Instant, limits: &crate::config::RelayLimits) -> bool {
-        limits.bytes.as_ref().is_some_and(|limit| self.bytes.over_until(now, limit).is_some())
-            || limits.packets.as_ref().is_some_and(|limit| self.packets.over_until(now, limit).is_some())
-    }
-
-    /// Counts what was forwarded.
-    fn charge(&mut self, now: Instant, limits: &crate::config::RelayLimits, packets: u64, bytes: u64) {
-        if let Some(limit) = &limits.bytes {
-            self.bytes.charge(now, limit, bytes);
-        }
-        if let Some(limit) = &limits.packets {
-            self.packets.charge(now, limit, packets);
-        }
-    }
-}
-
 impl Connection {
     /// Memory in the queues of the tunnel, in bytes.
     pub(super) fn state_held(&self) -> usize {
