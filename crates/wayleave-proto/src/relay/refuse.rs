@@ -76,6 +76,7 @@ impl Relay {
             opening.dial.end(&mut self.requests, None);
             self.leave(&opening.grant.verdict.account);
         }
+        self.count(id);
         self.settle_closing(id);
     }
 

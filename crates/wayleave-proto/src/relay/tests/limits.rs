@@ -180,3 +180,17 @@ fn tunnels_opened_and_dropped_give_their_sockets_back_at_once() {
         rig.assert_clean();
     }
 }
+
+#[test]
+fn memory_that_a_tunnel_gave_back_no_longer_counts() {
+    let mut rig = Rig::new();
+    let (mut peer, target) = rig.datagrams();
+    rig.stalled.insert(target);
+    rig.stalled.insert(peer.socket);
+    for _ in 0..100 {
+        rig.say(&mut peer, capsule(&[0; 1_000]));
+    }
+    assert!(rig.relay.stats().held > 100_000);
+    rig.fin(peer.socket);
+    assert!(rig.relay.stats().held < 1_000, "{}", rig.relay.stats().held);
+}
