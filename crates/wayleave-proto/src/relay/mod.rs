@@ -126,7 +126,8 @@ impl Relay {
         let state = State::Handshake { deadline };
         // The socket and the connection name each other; the socket's role is corrected once the connection has its id.
         let socket = self.requests.accept(Role::Client(ConnectionId::from_u64(u64::MAX)));
-        let id = self.connections.insert(Connection { socket, client, local, pipe, state, ended: false, held: 0 });
+        let id =
+            self.connections.insert(Connection { socket, client, local, pipe, state, ended: false, held: 0 });
         self.requests.reassign(socket, Role::Client(id));
         self.timers.set(id, Some(deadline));
         Some(socket)

@@ -173,7 +173,7 @@ impl Judge for Strict {
     fn judge(&mut self, address: SocketAddr) -> Result<(), Fault> {
         self.0.push(address);
         match address.ip().is_loopback() {
-            true => Err(Denied::Address { address: address.ip(), rule: "loopback" }.into()),
+            true => Err(Denied::Own.into()),
             false => Ok(()),
         }
     }

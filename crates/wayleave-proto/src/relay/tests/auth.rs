@@ -13,9 +13,9 @@ fn bad_values() -> Vec<(&'static str, String)> {
             ..Claims::default()
         };
         change(&mut claims);
-        signing_key().mint(&claims).unwrap().expose().to_owned()
+        signing_key().unwrap().mint(&claims).unwrap().expose().to_owned()
     };
-    let other = SigningKey::generate(Algorithm::EdDsa, "test", &[8; 32]);
+    let other = SigningKey::generate(Algorithm::EdDsa, "test", &[8; 32]).unwrap();
     let forged = other
         .mint(&Claims { expires: Some(UnixTime::from_secs(START.as_secs() + 60)), ..Claims::default() })
         .unwrap();
@@ -29,7 +29,6 @@ fn bad_values() -> Vec<(&'static str, String)> {
         ("expired", claims(|it| it.expires = Some(UnixTime::from_secs(START.as_secs() - 3_600)))),
         ("not yet", claims(|it| it.not_before = Some(UnixTime::from_secs(START.as_secs() + 3_600)))),
         ("another audience", claims(|it| it.audience = vec!["elsewhere".into()])),
-        ("without expiry", claims(|it| it.expires = None)),
     ];
     let mut values: Vec<_> =
         tokens.into_iter().map(|(name, token)| (name, format!("Bearer {token}"))).collect();
@@ -143,7 +142,7 @@ fn guessing_from_one_address_stops_there_alone() {
     let allowed = statuses.iter().filter(|status| **status == 407).count();
     assert!((20..=21).contains(&allowed), "{statuses:?}");
     assert!(statuses[allowed..].iter().all(|status| *status == 429));
-    // Also a good token waits, so that a guess that hits learns nothing.
+    // Also a good token that is not known yet waits, so that a guess that hits learns nothing.
     let answer = rig.refused(connect(TARGET));
     assert_eq!((answer.status, answer.field("Retry-After").is_some()), (429, true));
     assert!(rig.is_untouched());
@@ -154,7 +153,7 @@ fn guessing_from_one_address_stops_there_alone() {
     // The same /64 is the same source, another is not.
     for (client, status) in [("[2001:db8::1]:1", 407), ("[2001:db8::2]:1", 429), ("[2001:db8:0:1::1]:1", 407)]
     {
-        let times = if status == 429 { 1 } else { 21 };
+        let times = if status == 429 { 1 } else { 20 };
         for _ in 0..times {
             let mut peer = rig.accept_from(client).unwrap();
             rig.say(&mut peer, &bad);
@@ -182,7 +181,7 @@ fn asking_without_a_token_is_no_guess() {
 fn other_keys_hold_from_the_next_request_on() {
     let mut rig = Rig::new();
     let (mut peer, target) = rig.stream();
-    let key = SigningKey::generate(Algorithm::EdDsa, "new", &[9; 32]);
+    let key = SigningKey::generate(Algorithm::EdDsa, "new", &[9; 32]).unwrap();
     rig.relay.renew_keys(Keys::new(vec![key.verifying()]).unwrap());
     assert_eq!(rig.refused(connect(TARGET)).status, 407);
     rig.say(&mut peer, b"still");
@@ -205,7 +204,11 @@ fn secrets_do_not_show_themselves() {
     let token = token(START, 3_600 * SECOND).unwrap();
     let credential = crate::auth::Credential::Token(token.clone());
     let key = SigningKey::generate(Algorithm::Hs256, "k", &[0x5a; 32]);
-    let shown = format!("{token:?} {credential:?} {key:?} {:?} {:?}", key.verifying(), Claims::default());
+    let shown = format!(
+        "{token:?} {credential:?} {key:?} {:?} {:?}",
+        key.as_ref().map(SigningKey::verifying),
+        Claims::default()
+    );
     assert!(!shown.contains(token.expose()));
     assert!(!shown.contains("5a, 5a") && !shown.contains("90, 90") && !shown.contains("ZZZ"), "{shown}");
 }

@@ -347,7 +347,7 @@ fn token_of(user: &str) -> Token {
         expires: Some(UnixTime::from_secs(START.as_secs() + 3_600)),
         ..Claims::default()
     };
-    signing_key().mint(&claims).unwrap()
+    signing_key().unwrap().mint(&claims).unwrap()
 }
 
 fn bearer() -> String {
