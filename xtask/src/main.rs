@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match run(&words) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("xtask: {error:#}");
             ExitCode::FAILURE
@@ -25,10 +25,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(words: &[&str]) -> anyhow::Result<()> {
+fn run(words: &[&str]) -> anyhow::Result<ExitCode> {
     match words {
-        ["test"] => test::run(false),
-        ["test", "--require-all"] => test::run(true),
+        ["test"] => return test::run(false),
+        ["test", "--require-all"] => return test::run(true),
         ["tidy"] => tidy::run(),
         ["purity"] => purity::run(),
         ["licences"] => licences::run(),
@@ -42,6 +42,7 @@ fn run(words: &[&str]) -> anyhow::Result<()> {
         }
         _ => bail!("`{}` is no command; `cargo xtask help` lists them", words.join(" ")),
     }
+    .map(|()| ExitCode::SUCCESS)
 }
 
 const HELP: &str = "\

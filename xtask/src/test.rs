@@ -1,7 +1,7 @@
 //! `cargo xtask test`: the one test command.
 
-use std::io::{BufRead as _, BufReader, IsTerminal as _, Write as _, stdout};
-use std::process::{Command, Stdio};
+use std::io::{BufRead as _, BufReader, IsTerminal as _, stdout};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -11,11 +11,12 @@ use crate::shell::{cargo, check, repeat};
 use crate::tally::Tally;
 use crate::{licences, purity, tidy};
 
-/// Runs every check and every test, up to the first step that fails.
+/// Runs every check and every test, up to the first step that fails. The summary of the tests is the last line. The
+/// status tells whether they passed and, with `require_all`, whether all of them could run.
 ///
 /// # Errors
-/// The step that failed, with the command that repeats it; with `require_all` a test that could not run too.
-pub(crate) fn run(require_all: bool) -> anyhow::Result<()> {
+/// The step before the tests that failed, with the command that repeats it.
+pub(crate) fn run(require_all: bool) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     step("format", "cargo fmt --all --check", || check(cargo(&["fmt", "--all", "--check"])))?;
     let mut clippy =
@@ -40,16 +41,14 @@ pub(crate) fn run(require_all: bool) -> anyhow::Result<()> {
     let missing = not_run.read()?;
     println!("\nwhole run: {}", shown(started.elapsed()));
     print!("{missing}");
+    let is_complete = missing.is_empty() || !require_all;
     if let Err(error) = &tests {
         println!("{error:#}");
+    } else if !is_complete {
+        println!("with --require-all every test has to run; install what the list above names");
     }
     println!("{}", tally.summary(missing.tests()));
-    stdout().flush()?;
-    tests?;
-    if require_all && !missing.is_empty() {
-        bail!("with --require-all every test has to run; install what the list above names");
-    }
-    Ok(())
+    Ok(if tests.is_ok() && is_complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Runs one step and says its name, whether it passed and how long it took.
