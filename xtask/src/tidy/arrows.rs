@@ -67,27 +67,29 @@ fn floor(room: &str) -> Option<usize> {
     FLOORS.iter().position(|rooms| rooms.contains(&room))
 }
 
-/// How high a crate stands: the core, then adapters and the simulator, the command, and what tests them all.
+/// How high a crate stands: the core, the sockets that adapters share, then adapters and the simulator, the command, and what tests them all.
 fn storey(name: &str) -> usize {
     match name {
         "xtask" | "wayleave-proto" => 0,
-        "wayleave-cli" => 2,
-        "fuzz" | "tests" | "wayleave-tests" => 4,
-        "wayleave-fuzz" => 3,
-        _ => 1,
+        "wayleave-sockets" => 1,
+        "wayleave-cli" => 3,
+        "wayleave-fuzz" => 4,
+        "fuzz" | "tests" | "wayleave-tests" => 5,
+        _ => 2,
     }
 }
 
 const CORE: &str = "crates/wayleave-proto/src/";
 
 /// From the ground up.
-const FLOORS: [&[&str]; 6] = [
+const FLOORS: [&[&str]; 7] = [
     &["base"],
     &["codec", "error"],
     &["auth", "policy", "queue"],
     &["carrier", "config", "net"],
     &["local", "route"],
     &["client", "relay"],
+    &["drive"],
 ];
 
 /// From this floor on, rooms of one floor do not know each other.
