@@ -103,7 +103,7 @@ impl Client {
     fn on_accepted(&mut self, id: CarrierId, flow_id: FlowId) {
         let Some(flow) = self.flows.get_mut(flow_id) else { return };
         flow.state = State::Tunnel { carrier: id, since: self.now };
-        flow.lost = 0;
+        flow.forgive();
         self.timers.set(Timer::Carrier(id), None);
         self.arm_flow(flow_id);
         self.announce(flow_id, Route::Proxied);

@@ -62,6 +62,7 @@ fn a_wrong_token_fails_with_what_every_proxy_said() {
     let FlowStatus::Failed(FlowError::NoProxy(said)) = world.client.status(flow) else {
         panic!("{}", story(&world.events))
     };
+    assert_eq!(said.len(), 2, "{said:?}");
     assert!(said.iter().all(|(_, fault)| *fault == ProxyFault::Refused { status: 407 }), "{said:?}");
     assert!(!format!("{:?}", world.events).contains("not.a.token"));
 }
