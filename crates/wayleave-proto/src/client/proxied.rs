@@ -270,7 +270,6 @@ impl Client {
         let carrier = self.carriers.insert(Carrier { socket, pipe, proxy, flow: None });
         self.requests.reassign(socket, Role::Carrier(carrier));
         self.requests.pending(socket);
-        self.proxies.handle_good(proxy);
         self.standby_backoff.reset();
         if let Some(target) = self.config.proxies.get(proxy).cloned() {
             let elapsed = self.now.since(search.began);
