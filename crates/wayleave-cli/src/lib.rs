@@ -1,7 +1,10 @@
 //! The `wayleave` command as a library, so that tests can call what the command calls.
 
+mod agent;
 mod demo;
+mod duration;
 mod failure;
+mod log;
 
 use std::process::ExitCode;
 
@@ -19,6 +22,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Agent(Box<agent::AgentArgs>),
     /// Show all of it on this machine: two relays, a client behind a black hole, a stop-watch.
     Demo,
 }
@@ -29,6 +33,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
+        Command::Agent(args) => run(agent::run(*args)),
         Command::Demo => run(demo::run()),
     };
     match result {

@@ -59,8 +59,11 @@ impl fmt::Display for FlowError {
             Self::Direct(fault) => write!(f, "the target cannot be reached directly: {fault}"),
             Self::NoProxy(said) if said.is_empty() => f.write_str("no proxy could be used"),
             Self::NoProxy(said) => {
-                f.write_str("no proxy could be used:")?;
-                said.iter().try_for_each(|(proxy, fault)| write!(f, " {proxy}: {fault};"))
+                f.write_str("no proxy could be used")?;
+                let mut between = ": ";
+                said.iter().try_for_each(|(proxy, fault)| {
+                    write!(f, "{}{proxy}: {fault}", core::mem::replace(&mut between, "; "))
+                })
             }
             Self::Reset => f.write_str("the connection broke before its end"),
             Self::Target(error) => error.fmt(f),

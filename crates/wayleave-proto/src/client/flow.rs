@@ -1,6 +1,7 @@
 //! One flow of the application.
 
 use super::error::FlowError;
+use super::event::ProxyFault;
 use super::proxied::CarrierId;
 use crate::base::{Instant, Kind, Route, Target, key};
 use crate::carrier::Clear;
@@ -53,6 +54,8 @@ pub(super) struct Flow {
     pub(super) released: bool,
     /// Carriers that died under this flow before they answered.
     pub(super) lost: u8,
+    /// What each proxy said that would not serve it, once for each.
+    pub(super) refusals: Vec<(Target, ProxyFault)>,
     pub(super) backoff: Backoff,
     pub(super) queues: Option<Box<Queues>>,
 }
@@ -106,9 +109,22 @@ impl Flow {
             finished: false,
             released: false,
             lost: 0,
+            refusals: Vec::new(),
             backoff: Backoff::new(),
             queues,
         }
+    }
+
+    /// Notes what `proxy` said; its latest word counts.
+    pub(super) fn refused_by(&mut self, proxy: Target, fault: ProxyFault) {
+        self.refusals.retain(|(other, _)| *other != proxy);
+        self.refusals.push((proxy, fault));
+    }
+
+    /// The flow is served: what was said before no longer matters.
+    pub(super) fn forgive(&mut self) {
+        self.lost = 0;
+        self.refusals = Vec::new();
     }
 
     /// Whether the flow still looks for its way.

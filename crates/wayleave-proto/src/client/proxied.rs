@@ -165,6 +165,10 @@ impl Client {
             self.waiting.retain(|waiting| *waiting != id);
             self.wait_again(id);
         } else {
+            for (proxy, fault) in said {
+                flow.refused_by(proxy, fault);
+            }
+            let said = core::mem::take(&mut flow.refusals);
             self.fail(id, FlowError::NoProxy(said));
         }
     }
@@ -266,7 +270,6 @@ impl Client {
         let carrier = self.carriers.insert(Carrier { socket, pipe, proxy, flow: None });
         self.requests.reassign(socket, Role::Carrier(carrier));
         self.requests.pending(socket);
-        self.proxies.handle_good(proxy);
         self.standby_backoff.reset();
         if let Some(target) = self.config.proxies.get(proxy).cloned() {
             let elapsed = self.now.since(search.began);
@@ -345,11 +348,12 @@ impl Client {
     pub(super) fn try_another(&mut self, id: FlowId, proxy: usize, fault: ProxyFault) {
         let Some(flow) = self.flows.get_mut(id) else { return };
         flow.lost = flow.lost.saturating_add(1);
+        if let Some(proxy) = self.config.proxies.get(proxy).cloned() {
+            flow.refused_by(proxy, fault);
+        }
         if usize::from(flow.lost) > self.config.proxies.len() {
-            let said =
-                self.config.proxies.get(proxy).cloned().map(|proxy| (proxy, fault)).into_iter().collect();
             flow.state = State::Waiting(None);
-            self.on_no_proxy(id, said);
+            self.on_no_proxy(id, Vec::new());
             return;
         }
         self.place(id);
@@ -362,7 +366,7 @@ impl Client {
         let Some(flow) = self.flows.get_mut(id) else { return };
         let State::Tunnel { carrier, since } = flow.state else { return };
         flow.deadline = deadline;
-        flow.lost = 0;
+        flow.forgive();
         let lived = now.since(since) >= SETTLED;
         flow.state = State::Waiting(None);
         self.close_carrier(carrier, true);

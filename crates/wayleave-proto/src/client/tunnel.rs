@@ -103,7 +103,10 @@ impl Client {
     fn on_accepted(&mut self, id: CarrierId, flow_id: FlowId) {
         let Some(flow) = self.flows.get_mut(flow_id) else { return };
         flow.state = State::Tunnel { carrier: id, since: self.now };
-        flow.lost = 0;
+        flow.forgive();
+        if let Some(carrier) = self.carriers.get(id) {
+            self.proxies.handle_good(carrier.proxy);
+        }
         self.timers.set(Timer::Carrier(id), None);
         self.arm_flow(flow_id);
         self.announce(flow_id, Route::Proxied);
@@ -124,6 +127,9 @@ impl Client {
         again: Option<core::time::Duration>,
     ) {
         let Some(target) = self.config.proxies.get(proxy).cloned() else { return };
+        if matches!(status, 403 | 502 | 504) {
+            self.proxies.handle_good(proxy);
+        }
         match status {
             403 => self.fail(flow_id, FlowError::TargetForbidden { proxy: target }),
             502 | 504 if error == Some(ProxyError::DestinationIpProhibited) => {
@@ -142,8 +148,14 @@ impl Client {
         fault: ProxyFault,
         again: Option<core::time::Duration>,
     ) {
+        let was_held = self.proxies.is_held(self.now, proxy);
         self.on_proxy_failed(proxy, fault.clone(), again);
+        if !was_held {
+            // What is ready or under way leads to this proxy, most likely, and would use up the patience of the flows.
+            self.drop_ready();
+        }
         self.try_another(flow_id, proxy, fault);
+        self.supply();
     }
 
     fn read_stream(&mut self, id: CarrierId, flow_id: FlowId) {

@@ -203,6 +203,13 @@ impl Client {
         }
     }
 
+    /// Breaks a flow off and gives it back: the target learns that its end is no regular one, and what was written and
+    /// not delivered is thrown away.
+    pub fn reset(&mut self, now: Instant, id: FlowId) {
+        self.at(now);
+        self.remove(id, true);
+    }
+
     /// Puts a new credential in force for every tunnel that is opened from now on.
     pub fn renew(&mut self, now: Instant, credential: Credential) {
         self.at(now);

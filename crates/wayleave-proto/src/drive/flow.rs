@@ -89,6 +89,12 @@ impl<R: Runtime> Stream<R> {
     pub fn finish(&self) {
         self.0.client.tell(|machine, now| machine.finish(now, self.0.id));
     }
+
+    /// Breaks the stream off: the target learns that its end is no regular one, and what was written and not delivered
+    /// is thrown away. Afterwards there is nothing to read or write.
+    pub fn reset(&self) {
+        self.0.client.tell(|machine, now| machine.reset(now, self.0.id));
+    }
 }
 
 impl<R: Runtime> fmt::Debug for Stream<R> {

@@ -2,9 +2,12 @@
 
 mod lab;
 
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use lab::{BlackHole, Lab, TARGETS, echo_datagrams, echo_stream, exchange, target};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use wayleave_proto::base::{Kind, Link, Route};
 use wayleave_proto::client::{FlowError, What};
 use wayleave_proto::config::Mode;
@@ -86,6 +89,26 @@ async fn behind_a_black_hole_the_first_byte_comes_a_second_later() {
     }
     changed.sort();
     assert_eq!(changed, [(Some(Kind::Datagram), Route::Proxied), (Some(Kind::Stream), Route::Proxied)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_broken_off_does_not_look_finished_to_its_target() {
+    let lab = Lab::new();
+    let relay = lab.relay().await;
+    for mode in [Mode::Normal, Mode::Off] {
+        let listener = TcpListener::bind((TARGETS, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let client = lab.client(mode, Link::Wifi, &[&relay]);
+        let mut stream = client.connect(target(&TARGETS.to_string(), port)).await.unwrap();
+        let (mut accepted, _) = listener.accept().await.unwrap();
+        stream.write_all(b"part").await.unwrap();
+        let mut part = [0; 4];
+        accepted.read_exact(&mut part).await.unwrap();
+        stream.reset();
+        let error = accepted.read(&mut part).await.expect_err("no end");
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset, "mode {mode}");
+        assert!(stream.read(&mut part).await.is_err());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

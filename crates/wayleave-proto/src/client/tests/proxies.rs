@@ -1,7 +1,7 @@
 //! Proxies: which one, what when it fails, and what is kept ready.
 
 use super::*;
-use crate::auth::Token;
+use crate::auth::{Algorithm, Keys, SigningKey, Token};
 use crate::base::Route;
 use crate::client::{FlowError, ProxyFault};
 
@@ -62,6 +62,7 @@ fn a_wrong_token_fails_with_what_every_proxy_said() {
     let FlowStatus::Failed(FlowError::NoProxy(said)) = world.client.status(flow) else {
         panic!("{}", story(&world.events))
     };
+    assert_eq!(said.len(), 2, "{said:?}");
     assert!(said.iter().all(|(_, fault)| *fault == ProxyFault::Refused { status: 407 }), "{said:?}");
     assert!(!format!("{:?}", world.events).contains("not.a.token"));
 }
@@ -128,4 +129,20 @@ fn a_thousand_flows_at_once_all_open() {
     let open: usize =
         world.relays.iter().filter_map(|(_, relay)| Some(relay.as_ref()?.stats().tunnels)).sum();
     assert_eq!(open, 0);
+}
+
+#[test]
+fn many_flows_at_once_leave_a_proxy_that_refuses_them() {
+    let mut world = world(config(Mode::Normal, Link::Wifi));
+    world.run(SECOND);
+    let foreign = SigningKey::generate(Algorithm::EdDsa, "other", &[9; 32]).unwrap().verifying();
+    world.relays[0].1.as_mut().unwrap().renew_keys(Keys::new(vec![foreign]).unwrap());
+    let flows: Vec<_> = (0..100).map(|_| open(&mut world, Kind::Stream, ECHO)).collect();
+    world.run(20 * SECOND);
+    let failed: Vec<_> = flows
+        .iter()
+        .map(|flow| world.client.status(*flow))
+        .filter(|status| *status != FlowStatus::Open(Route::Proxied))
+        .collect();
+    assert!(failed.is_empty(), "{} failed, {:?}", failed.len(), failed.first());
 }

@@ -72,7 +72,8 @@ impl Proxies {
         self.proxies.fill_with(Proxy::default);
     }
 
-    fn is_held(&self, now: Instant, index: usize) -> bool {
+    /// Whether proxy `index` is within the backoff of a failure at `now`.
+    pub fn is_held(&self, now: Instant, index: usize) -> bool {
         self.proxies.get(index).is_some_and(|proxy| now < proxy.free)
     }
 }

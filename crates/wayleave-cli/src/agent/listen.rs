@@ -1,0 +1,93 @@
+//! Local ports, and the tasks behind them.
+
+use std::future::Future;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tracing::warn;
+use wayleave_proto::base::Target;
+
+use crate::Failure;
+
+/// Listens for connections at `address`.
+pub(super) async fn tcp(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| failed(address, &error))
+}
+
+/// Receives datagrams at `address`.
+pub(super) async fn udp(address: SocketAddr) -> Result<UdpSocket, Failure> {
+    UdpSocket::bind(address).await.map_err(|error| failed(address, &error))
+}
+
+/// Says where the agent listens, and for what, in a line that programs can wait for.
+pub(super) fn announce(
+    local: io::Result<SocketAddr>,
+    purpose: Option<(&str, &Target)>,
+) -> Result<(), Failure> {
+    let local =
+        local.map_err(|error| Failure::run(format!("the local address cannot be found out: {error}")))?;
+    let purpose = purpose.map(|(kind, target)| format!(" for {kind} {target}")).unwrap_or_default();
+    // A closed standard error is no reason to stop.
+    let _ = writeln!(io::stderr(), "listening on {local}{purpose}");
+    Ok(())
+}
+
+/// Accepts connections for ever and serves each in a task of its own; all of them end with this future.
+pub(super) async fn accept<F>(
+    listener: TcpListener,
+    places: Arc<Semaphore>,
+    serve: impl Fn(TcpStream, SocketAddr) -> F,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let mut tasks = JoinSet::new();
+    loop {
+        // The semaphore is never closed, so that there is always a place in the end.
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let accepted = loop {
+            tokio::select! {
+                accepted = listener.accept() => break accepted,
+                Some(_) = tasks.join_next() => {}
+            }
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                // Without this option the stream works too, a little slower.
+                let _ = stream.set_nodelay(true);
+                let served = serve(stream, peer);
+                tasks.spawn(async move {
+                    served.await;
+                    drop(place);
+                });
+            }
+            // Out of descriptors, most likely: those that are open go on, and free some.
+            Err(error) => {
+                warn!(
+                    "a local connection cannot be accepted ({error}); raise the limit of open files if this goes on"
+                );
+                sleep(AGAIN).await;
+            }
+        }
+    }
+}
+
+fn failed(address: SocketAddr, error: &io::Error) -> Failure {
+    let remedy = match error.kind() {
+        io::ErrorKind::AddrInUse => "stop the program that listens there, or choose another port",
+        io::ErrorKind::AddrNotAvailable => "choose an address that this machine has",
+        io::ErrorKind::PermissionDenied => {
+            "choose a port from 1024, or run with the right to listen on this one"
+        }
+        _ => "choose another address or port",
+    };
+    Failure::run(format!("cannot listen on {address} ({error}); {remedy}"))
+}
+
+/// How soon a listener that failed is asked again.
+const AGAIN: Duration = Duration::from_secs(1);

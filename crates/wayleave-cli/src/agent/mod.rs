@@ -1,0 +1,126 @@
+//! `wayleave agent`: the client as a process of its own, for programs that embed nothing.
+
+mod association;
+mod datagrams;
+mod door;
+mod events;
+mod forward;
+mod link;
+mod listen;
+mod network;
+mod options;
+mod refusal;
+mod settings;
+mod signals;
+mod splice;
+mod token;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use wayleave_proto::base::{Kind, Target};
+use wayleave_proto::local::FrontConfig;
+use wayleave_tokio::Client;
+
+use crate::{Failure, log};
+
+use events::Journal;
+use settings::Settings;
+use signals::Signals;
+
+pub(crate) use options::AgentArgs;
+
+/// Runs the agent until a signal ends it.
+///
+/// # Errors
+/// What is wrong with the arguments or the configuration, or why it cannot start.
+pub(crate) async fn run(args: AgentArgs) -> Result<(), Failure> {
+    let environment = std::env::var("WAYLEAVE_TOKEN").ok().filter(|token| !token.is_empty());
+    let args = args.complete(environment)?;
+    log::start(args.log.as_deref())?;
+    serve(Settings::new(args, token::unix_now())?).await
+}
+
+async fn serve(settings: Settings) -> Result<(), Failure> {
+    let doors = Doors::open(&settings).await?;
+    let journal = match &settings.events {
+        Some(destination) => Some(Journal::open(destination).await?),
+        None => None,
+    };
+    let mut signals = Signals::new()?;
+    let client = Client::new(settings.client);
+    let told = tokio::spawn(events::tell(client.events(), journal));
+    let mut tasks = JoinSet::new();
+    if let Some(seen) = settings.watched {
+        tasks.spawn(network::watch(seen, client.clone()));
+    }
+    if let Some(file) = settings.token_file {
+        tasks.spawn(token::watch(file, client.clone()));
+    }
+    doors.serve(&settings.front, &client, &mut tasks)?;
+    signals.wait().await;
+    // Every task lets go of its flows; the client ends when what was written is delivered, and the events after it.
+    tasks.shutdown().await;
+    drop(client);
+    let _ = timeout(LAST_WORDS, told).await;
+    Ok(())
+}
+
+/// The local ports, open but not served yet.
+struct Doors {
+    fronts: Vec<TcpListener>,
+    streams: Vec<(TcpListener, Target)>,
+    datagrams: Vec<(UdpSocket, Target)>,
+}
+
+impl Doors {
+    async fn open(settings: &Settings) -> Result<Self, Failure> {
+        let mut doors = Self { fronts: Vec::new(), streams: Vec::new(), datagrams: Vec::new() };
+        for address in &settings.listen {
+            doors.fronts.push(listen::tcp(*address).await?);
+        }
+        for forward in &settings.forwards {
+            let target = forward.target.clone();
+            match forward.kind {
+                Kind::Datagram => doors.datagrams.push((listen::udp(forward.listen).await?, target)),
+                Kind::Stream => doors.streams.push((listen::tcp(forward.listen).await?, target)),
+            }
+        }
+        Ok(doors)
+    }
+
+    fn serve(self, front: &FrontConfig, client: &Client, tasks: &mut JoinSet<()>) -> Result<(), Failure> {
+        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        for listener in self.fronts {
+            listen::announce(listener.local_addr(), None)?;
+            let (client, front) = (client.clone(), front.clone());
+            tasks.spawn(listen::accept(listener, Arc::clone(&places), move |stream, peer| {
+                door::serve(stream, peer, front.clone(), client.clone())
+            }));
+        }
+        for (listener, target) in self.streams {
+            listen::announce(listener.local_addr(), Some(("tcp", &target)))?;
+            let client = client.clone();
+            tasks.spawn(listen::accept(listener, Arc::clone(&places), move |stream, peer| {
+                forward::stream(stream, peer, target.clone(), client.clone())
+            }));
+        }
+        for (socket, target) in self.datagrams {
+            listen::announce(socket.local_addr(), Some(("udp", &target)))?;
+            tasks.spawn(forward::datagrams(socket, target, client.clone()));
+        }
+        Ok(())
+    }
+}
+
+/// Local connections at once, over all ports; more wait until one ends.
+const CONNECTIONS: usize = 16_384;
+/// How long the last bytes and events may take at the end.
+const LAST_WORDS: Duration = Duration::from_secs(2);

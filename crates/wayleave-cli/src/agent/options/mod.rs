@@ -1,0 +1,236 @@
+//! What a user can say to the agent, on the command line and in a file alike.
+
+mod file;
+mod word;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, value_parser};
+use serde::Deserialize;
+use wayleave_proto::base::{Link, Secret, Target};
+use wayleave_proto::config::{Mode, Probe, Scope};
+use wayleave_proto::local::Forward;
+
+use crate::Failure;
+
+use file::{many, one};
+use word::read;
+
+/// Put programs that embed nothing behind the proxy.
+///
+/// The agent opens local ports: one kind speaks SOCKS5 and HTTP CONNECT (--listen), the other always leads to one target
+/// (--forward). What comes in there goes to its target directly or through a relay, as the mode says.
+#[derive(Clone, Debug, Default, Args, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct AgentArgs {
+    /// Read everything that stands here from a TOML file, under the same names
+    ///
+    /// What is given on the command line wins. Paths in the file are relative to the file. What can be given several
+    /// times is a list there: proxy = ["relay1.example:443", "relay2.example:443"].
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub(super) config: Option<PathBuf>,
+
+    /// Serve SOCKS5 (CONNECT and UDP ASSOCIATE) and HTTP CONNECT on this address; can be given several times
+    ///
+    /// Both are told apart by what the client sends. Port 0 takes any free port. An address that other machines can
+    /// reach needs --local-user.
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = read::<SocketAddr>)]
+    #[serde(deserialize_with = "many")]
+    pub(super) listen: Vec<SocketAddr>,
+
+    /// Lead a local port to one target: tcp:ADDRESS:PORT=HOST:PORT or udp:ADDRESS:PORT=HOST:PORT; can be given several
+    /// times
+    #[arg(long, value_name = "KIND:LISTEN=TARGET", value_parser = read::<Forward>)]
+    #[serde(deserialize_with = "many")]
+    pub(super) forward: Vec<Forward>,
+
+    /// Let forwards listen on addresses that other machines can reach
+    ///
+    /// A forward cannot ask for a password: whoever reaches it uses your token for its target.
+    #[arg(long)]
+    pub(super) open_forwards: bool,
+
+    /// A relay; can be given several times, the first is preferred until it fails
+    #[arg(long, value_name = "HOST:PORT", value_parser = read::<Target>)]
+    #[serde(deserialize_with = "many")]
+    pub(super) proxy: Vec<Target>,
+
+    /// Trust the relays whose certificates the authorities in this PEM file have signed, and no other
+    ///
+    /// Without it the certificates that this system trusts are trusted. A relay that was started with --self-signed DIR
+    /// has DIR/ca.pem.
+    #[arg(long, value_name = "FILE")]
+    #[serde(deserialize_with = "one")]
+    pub(super) ca: Option<PathBuf>,
+
+    /// The token; other users of this machine can see it on the command line, so prefer --token-file
+    ///
+    /// The environment variable WAYLEAVE_TOKEN does the same; both options for the token win over it, and it wins over
+    /// the file of --config.
+    #[arg(long, value_name = "TOKEN", value_parser = read::<Secret<String>>, conflicts_with = "token_file")]
+    #[serde(deserialize_with = "one")]
+    pub(super) token: Option<Secret<String>>,
+
+    /// Read the token from this file, and again whenever it changes: that renews the token
+    #[arg(long, value_name = "FILE")]
+    #[serde(deserialize_with = "one")]
+    pub(super) token_file: Option<PathBuf>,
+
+    /// Which way flows go [default: smart]
+    ///
+    /// smart: directly, and through a relay where nothing gets through directly within the trial; normal: always through
+    /// a relay, and nothing leaves directly whatever fails; off: always directly.
+    #[arg(long, value_name = "normal|smart|off", value_parser = read::<Mode>)]
+    #[serde(deserialize_with = "one")]
+    pub(super) mode: Option<Mode>,
+
+    /// The kind of network underneath [default: auto]
+    ///
+    /// On cellular the agent stays direct even where a trial proved nothing. auto looks at the interface of the default
+    /// route, where the system tells, and notices when it changes.
+    #[arg(long, value_name = "auto|cellular|ethernet|unknown|wifi", value_parser = read::<LinkChoice>)]
+    #[serde(deserialize_with = "one")]
+    pub(super) link: Option<LinkChoice>,
+
+    /// How long smart mode tries the direct path [default: 1s]
+    #[arg(long, value_name = "TIME", value_parser = read::<Duration>)]
+    #[serde(deserialize_with = "one")]
+    pub(super) trial: Option<Duration>,
+
+    /// What smart mode decides together: streams and datagrams apart (kind), or both as one (session) [default: kind]
+    #[arg(long, value_name = "kind|session", value_parser = read::<Scope>)]
+    #[serde(deserialize_with = "one")]
+    pub(super) scope: Option<Scope>,
+
+    /// Something that answers when the direct path works; can be given several times
+    ///
+    /// HOST:PORT or tcp:HOST:PORT is a TCP connection, udp:HOST:PORT a STUN server. With probes the trial begins at the
+    /// start, else with the first flow.
+    #[arg(long, value_name = "[KIND:]HOST:PORT", value_parser = read::<Probe>)]
+    #[serde(deserialize_with = "many")]
+    pub(super) probe: Vec<Probe>,
+
+    /// Write what happens to this file, one JSON object a line; - is standard output
+    #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
+    #[serde(deserialize_with = "one")]
+    pub(super) events: Option<PathBuf>,
+
+    /// Ask the clients of --listen for this user name and password
+    #[arg(long, value_name = "NAME:PASSWORD", value_parser = read::<Secret<String>>)]
+    #[serde(deserialize_with = "one")]
+    pub(super) local_user: Option<Secret<String>>,
+
+    /// How much to say on standard error: error, warn, info, debug or trace [default: info]
+    #[arg(long, value_name = "LEVEL", value_parser = value_parser!(String))]
+    #[serde(deserialize_with = "one")]
+    pub(super) log: Option<String>,
+}
+
+/// Where the kind of link comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LinkChoice {
+    /// From the platform.
+    Auto,
+    /// From the user.
+    Fixed(Link),
+}
+
+impl AgentArgs {
+    /// What was said here and, where nothing was said, in the file that `config` names.
+    ///
+    /// # Errors
+    /// The file cannot be read, or what is wrong in it, with the line.
+    pub(super) fn complete(self, environment: Option<String>) -> Result<Self, Failure> {
+        let Some(path) = self.config.clone() else { return Ok(self.with_token(environment)) };
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            let path = path.display();
+            Failure::usage(format!(
+                "the configuration {path} cannot be read ({error}); check the path of --config"
+            ))
+        })?;
+        let mut file = file::parse(&path, &text)?;
+        file.locate(path.parent().unwrap_or(Path::new("")));
+        Ok(self.with_token(environment).or(file))
+    }
+
+    /// The token from the environment, where neither option for it was given.
+    fn with_token(mut self, environment: Option<String>) -> Self {
+        if self.token.is_none() && self.token_file.is_none() {
+            self.token = environment.map(Secret::new);
+        }
+        self
+    }
+
+    fn or(self, file: Self) -> Self {
+        let token_is_given = self.token.is_some() || self.token_file.is_some();
+        let (token, token_file) =
+            if token_is_given { (self.token, self.token_file) } else { (file.token, file.token_file) };
+        Self {
+            config: self.config,
+            listen: either(self.listen, file.listen),
+            forward: either(self.forward, file.forward),
+            open_forwards: self.open_forwards || file.open_forwards,
+            proxy: either(self.proxy, file.proxy),
+            ca: self.ca.or(file.ca),
+            token,
+            token_file,
+            mode: self.mode.or(file.mode),
+            link: self.link.or(file.link),
+            trial: self.trial.or(file.trial),
+            scope: self.scope.or(file.scope),
+            probe: either(self.probe, file.probe),
+            events: self.events.or(file.events),
+            local_user: self.local_user.or(file.local_user),
+            log: self.log.or(file.log),
+        }
+    }
+
+    /// Takes the paths of a file in `folder` as relative to it.
+    fn locate(&mut self, folder: &Path) {
+        for path in [&mut self.ca, &mut self.token_file, &mut self.events].into_iter().flatten() {
+            if path.as_os_str() != STANDARD_OUTPUT {
+                *path = folder.join(&*path);
+            }
+        }
+    }
+}
+
+fn either<T>(given: Vec<T>, otherwise: Vec<T>) -> Vec<T> {
+    if given.is_empty() { otherwise } else { given }
+}
+
+/// The name of standard output among the files.
+pub(super) const STANDARD_OUTPUT: &str = "-";
+
+const EXAMPLES: &str = "\
+Examples:
+  Behind a firewall, a browser or curl through a relay where nothing else gets out:
+    wayleave agent --listen 127.0.0.1:1080 --proxy relay.example:443 --token-file token.txt
+    curl --proxy socks5h://127.0.0.1:1080 https://www.example/
+    curl --proxy http://127.0.0.1:1080 https://www.example/
+
+  A media tool that knows no proxy; send to 127.0.0.1:5004 what is meant for media.example:5004:
+    wayleave agent --proxy relay.example:443 --token-file token.txt \\
+                   --forward udp:127.0.0.1:5004=media.example:5004
+
+  Everything through two relays of your own, and a record of what happened:
+    wayleave agent --listen 127.0.0.1:1080 --mode normal --proxy localhost:8443 --proxy localhost:8444 \\
+                   --ca DIR/ca.pem --token-file token.txt --events events.jsonl
+
+  The same from a file:
+    wayleave agent --config agent.toml
+      listen = \"127.0.0.1:1080\"
+      mode = \"normal\"
+      proxy = [\"localhost:8443\", \"localhost:8444\"]
+      ca = \"DIR/ca.pem\"
+      token-file = \"token.txt\"
+      events = \"events.jsonl\"
+
+Exit status: 0 after SIGTERM or SIGINT, 2 for a wrong argument or configuration, 1 for a failure at run time.";

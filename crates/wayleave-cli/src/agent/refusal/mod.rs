@@ -1,0 +1,87 @@
+//! Why a flow failed, in the words that a local client understands.
+
+#[cfg(test)]
+mod tests;
+
+use wayleave_proto::client::{FlowError, ProxyFault};
+use wayleave_proto::codec::proxy_status::ProxyError;
+use wayleave_proto::error::IoFailure;
+use wayleave_proto::local::Refusal;
+use wayleave_proto::net::Fault;
+
+/// What a local client is told of `error`.
+pub(super) fn refusal(error: &FlowError) -> Refusal {
+    match error {
+        FlowError::Closed | FlowError::DatagramTooLarge => Refusal::GeneralFailure,
+        FlowError::Direct(fault) => direct(fault),
+        FlowError::NoProxy(said) => no_proxy(said.iter().map(|(_, fault)| fault)),
+        FlowError::Reset => Refusal::ConnectionTerminated,
+        FlowError::Target(_) => Refusal::HostUnreachable,
+        FlowError::TargetForbidden { .. } => Refusal::NotAllowed,
+        FlowError::TargetUnreachable { status, error, .. } => error.map_or_else(
+            || if *status == 504 { Refusal::TimedOut } else { Refusal::HostUnreachable },
+            relayed,
+        ),
+        FlowError::TimedOut => Refusal::TimedOut,
+        FlowError::TooManyFlows => Refusal::Overloaded,
+        // What a later version of the core adds.
+        _ => Refusal::GeneralFailure,
+    }
+}
+
+fn direct(fault: &Fault) -> Refusal {
+    match fault {
+        Fault::Denied(_) => Refusal::AddressForbidden,
+        Fault::Io(failed) => match failed.failure {
+            IoFailure::ConnectionRefused => Refusal::ConnectionRefused,
+            IoFailure::ConnectionReset => Refusal::ConnectionTerminated,
+            IoFailure::Exhausted => Refusal::Overloaded,
+            IoFailure::NameUnknown => Refusal::NameUnknown,
+            IoFailure::NameUnanswered => Refusal::NameTimedOut,
+            IoFailure::PermissionDenied => Refusal::NotAllowed,
+            IoFailure::TimedOut => Refusal::TimedOut,
+            IoFailure::Unreachable => Refusal::NetworkUnreachable,
+            IoFailure::Other => Refusal::GeneralFailure,
+            // What a later version of the core adds.
+            _ => Refusal::GeneralFailure,
+        },
+        Fault::Tls(_) => Refusal::GeneralFailure,
+        // What a later version of the core adds.
+        _ => Refusal::GeneralFailure,
+    }
+}
+
+/// A refused token is what its owner can mend, and overload passes by itself; else no relay was reached.
+fn no_proxy<'a>(faults: impl Iterator<Item = &'a ProxyFault> + Clone) -> Refusal {
+    let refused = |statuses: &[u16]| {
+        let mut faults = faults.clone();
+        faults.any(|fault| matches!(fault, ProxyFault::Refused { status } if statuses.contains(status)))
+    };
+    match () {
+        () if refused(&[407]) => Refusal::TokenRefused,
+        () if refused(&[429, 503]) => Refusal::Overloaded,
+        () => Refusal::RelayUnavailable,
+    }
+}
+
+/// What the relay said of its attempt to reach the target.
+fn relayed(error: ProxyError) -> Refusal {
+    use ProxyError as E;
+    match error {
+        E::DnsTimeout => Refusal::NameTimedOut,
+        E::DnsError => Refusal::NameUnknown,
+        E::DestinationNotFound | E::DestinationUnavailable => Refusal::HostUnreachable,
+        E::DestinationIpProhibited => Refusal::AddressForbidden,
+        E::DestinationIpUnroutable => Refusal::NetworkUnreachable,
+        E::ConnectionRefused => Refusal::ConnectionRefused,
+        E::ConnectionTerminated => Refusal::ConnectionTerminated,
+        E::ConnectionTimeout
+        | E::ConnectionReadTimeout
+        | E::ConnectionWriteTimeout
+        | E::HttpResponseTimeout => Refusal::TimedOut,
+        E::ConnectionLimitReached => Refusal::Overloaded,
+        E::HttpRequestDenied => Refusal::NotAllowed,
+        // The rest speaks of what a relay does not do for a tunnel.
+        _ => Refusal::GeneralFailure,
+    }
+}

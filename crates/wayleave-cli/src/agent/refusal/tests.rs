@@ -1,0 +1,35 @@
+use wayleave_proto::base::Target;
+use wayleave_proto::error::IoFailed;
+
+use super::*;
+
+#[test]
+fn each_failure_has_its_refusal() {
+    let proxy = || "relay.example:443".parse::<Target>().expect("a target");
+    let io = |failure| FlowError::Direct(Fault::Io(IoFailed::new(failure)));
+    let relayed = |status, error| FlowError::TargetUnreachable { proxy: proxy(), status, error };
+    let said = |faults: Vec<ProxyFault>| {
+        FlowError::NoProxy(faults.into_iter().map(|fault| (proxy(), fault)).collect())
+    };
+    let cases = [
+        (io(IoFailure::ConnectionRefused), Refusal::ConnectionRefused),
+        (io(IoFailure::NameUnknown), Refusal::NameUnknown),
+        (io(IoFailure::TimedOut), Refusal::TimedOut),
+        (io(IoFailure::Exhausted), Refusal::Overloaded),
+        (relayed(504, None), Refusal::TimedOut),
+        (relayed(502, None), Refusal::HostUnreachable),
+        (relayed(502, Some(ProxyError::ConnectionRefused)), Refusal::ConnectionRefused),
+        (relayed(502, Some(ProxyError::DnsError)), Refusal::NameUnknown),
+        (FlowError::TargetForbidden { proxy: proxy() }, Refusal::NotAllowed),
+        (said(vec![]), Refusal::RelayUnavailable),
+        (said(vec![ProxyFault::NoAnswer]), Refusal::RelayUnavailable),
+        (said(vec![ProxyFault::NoAnswer, ProxyFault::Refused { status: 407 }]), Refusal::TokenRefused),
+        (said(vec![ProxyFault::Refused { status: 503 }]), Refusal::Overloaded),
+        (FlowError::TimedOut, Refusal::TimedOut),
+        (FlowError::TooManyFlows, Refusal::Overloaded),
+        (FlowError::Closed, Refusal::GeneralFailure),
+    ];
+    for (error, expected) in cases {
+        assert_eq!(refusal(&error), expected, "{error}");
+    }
+}

@@ -1,0 +1,178 @@
+//! What the agent runs with: the options, checked and completed.
+
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use wayleave_proto::auth::Credential;
+use wayleave_proto::base::{Host, Network, Secret, UnixTime};
+use wayleave_proto::carrier::tls::{Connector, Session, TlsError};
+use wayleave_proto::config::{ClientConfig, ClientLimits, Mode, RouteConfig, Valid};
+use wayleave_proto::local::{Forward, FrontConfig};
+use wayleave_tokio::{connector_with_ca, platform_connector};
+
+use super::link::Underlay;
+use super::options::{AgentArgs, LinkChoice, STANDARD_OUTPUT};
+use super::token::{self, TokenFile};
+use crate::Failure;
+
+/// A configuration that the agent can start with.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) client: Valid<ClientConfig>,
+    pub(super) listen: Vec<SocketAddr>,
+    pub(super) forwards: Vec<Forward>,
+    pub(super) front: FrontConfig,
+    pub(super) events: Option<Destination>,
+    /// The network at the start, where its changes are to be noticed.
+    pub(super) watched: Option<Underlay>,
+    /// The file to renew the token from.
+    pub(super) token_file: Option<TokenFile>,
+}
+
+/// Where events are written to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Destination {
+    File(PathBuf),
+    StandardOutput,
+}
+
+impl Settings {
+    /// Checks complete options at the moment `now`.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, and how to mend it.
+    pub(super) fn new(args: AgentArgs, now: UnixTime) -> Result<Self, Failure> {
+        if args.listen.is_empty() && args.forward.is_empty() {
+            return Err(Failure::usage(
+                "nothing to listen on; give --listen 127.0.0.1:1080, or --forward tcp:127.0.0.1:8080=HOST:PORT",
+            ));
+        }
+        check_forwards(&args)?;
+        let front = front(&args)?;
+        let mode = args.mode.unwrap_or_default();
+        if mode != Mode::Off && args.proxy.is_empty() {
+            return Err(Failure::usage(format!(
+                "mode {mode} needs a relay, and no proxy is given; give --proxy HOST:PORT, or choose --mode off"
+            )));
+        }
+        let (credential, token_file) =
+            if mode == Mode::Off { (None, None) } else { credential(&args, mode, now)? };
+        let watched = match args.link.unwrap_or(LinkChoice::Auto) {
+            LinkChoice::Auto => Ok(Underlay::look(Path::new("/"))),
+            LinkChoice::Fixed(link) => Err(Network::up(link)),
+        };
+        let network = watched.as_ref().map_or_else(|fixed| *fixed, Underlay::network);
+        let defaults = RouteConfig::default();
+        let route = RouteConfig {
+            mode,
+            scope: args.scope.unwrap_or(defaults.scope),
+            trial: args.trial.unwrap_or(defaults.trial),
+            ..defaults
+        };
+        let client = ClientConfig {
+            proxies: args.proxy,
+            credential,
+            connector: connector(args.ca.as_deref(), mode)?,
+            route,
+            probes: args.probe,
+            network,
+            limits: ClientLimits::default(),
+        };
+        Ok(Self {
+            client: client.build().map_err(Failure::usage)?,
+            listen: args.listen,
+            forwards: args.forward,
+            front,
+            events: args.events.map(|path| match path {
+                path if path.as_os_str() == STANDARD_OUTPUT => Destination::StandardOutput,
+                path => Destination::File(path),
+            }),
+            watched: watched.ok(),
+            token_file,
+        })
+    }
+}
+
+/// The credential, and the file to renew it from.
+fn credential(
+    args: &AgentArgs,
+    mode: Mode,
+    now: UnixTime,
+) -> Result<(Option<Credential>, Option<TokenFile>), Failure> {
+    match (&args.token, &args.token_file) {
+        (Some(token), _) => Ok((Some(token::given(token, now)?), None)),
+        (None, Some(path)) => {
+            let file = TokenFile::open(path.clone());
+            Ok((Some(file.credential(now).map_err(Failure::usage)?), Some(file)))
+        }
+        (None, None) => Err(Failure::usage(format!(
+            "mode {mode} needs a token; give --token-file FILE or WAYLEAVE_TOKEN, or choose --mode off"
+        ))),
+    }
+}
+
+fn check_forwards(args: &AgentArgs) -> Result<(), Failure> {
+    let is_open = |forward: &&Forward| !forward.listen.ip().to_canonical().is_loopback();
+    match args.forward.iter().find(is_open) {
+        Some(forward) if !args.open_forwards => Err(Failure::usage(format!(
+            "the forward {forward} can be reached from other machines, and a forward cannot ask for a password; \
+             listen on 127.0.0.1 or [::1], or say --open-forwards"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn front(args: &AgentArgs) -> Result<FrontConfig, Failure> {
+    let password = match &args.local_user {
+        None => None,
+        Some(pair) => {
+            let (name, password) = pair.expose().split_once(':').ok_or_else(|| {
+                Failure::usage(
+                    "--local-user takes a name and a password with a colon between them: NAME:PASSWORD",
+                )
+            })?;
+            Some((name.to_owned(), Secret::new(password.to_owned())))
+        }
+    };
+    let front = FrontConfig { password, ..FrontConfig::default() };
+    for listen in &args.listen {
+        front
+            .check(*listen)
+            .map_err(|error| Failure::usage(format!("{error} (--local-user NAME:PASSWORD)")))?;
+    }
+    Ok(front)
+}
+
+fn connector(ca: Option<&Path>, mode: Mode) -> Result<Arc<dyn Connector>, Failure> {
+    match ca {
+        // Nobody is asked for a certificate, so a system without roots is no obstacle.
+        _ if mode == Mode::Off => Ok(Arc::new(NoRelay)),
+        Some(path) => {
+            let shown = path.display();
+            let pem = fs::read(path).map_err(|error| {
+                Failure::usage(format!("the CA file {shown} cannot be read ({error}); check the path of --ca"))
+            })?;
+            connector_with_ca(&pem).map_err(|error| Failure::usage(format!("the CA file {shown}: {error}")))
+        }
+        None => platform_connector().map_err(|error| {
+            Failure::usage(format!(
+                "the certificates that this system trusts cannot be used ({error}); give the CA of the relay with --ca FILE"
+            ))
+        }),
+    }
+}
+
+/// The connector of a client that never asks a relay.
+#[derive(Debug)]
+struct NoRelay;
+
+impl Connector for NoRelay {
+    fn connect(&self, host: &Host) -> Result<Box<dyn Session>, TlsError> {
+        Err(TlsError::InvalidName { name: host.to_string() })
+    }
+}

@@ -1,0 +1,78 @@
+use wayleave_proto::base::{Link, Target};
+
+use super::*;
+
+fn args() -> AgentArgs {
+    AgentArgs {
+        listen: vec!["127.0.0.1:0".parse().expect("an address")],
+        mode: Some(Mode::Off),
+        link: Some(LinkChoice::Fixed(Link::Wifi)),
+        ..AgentArgs::default()
+    }
+}
+
+fn relayed() -> AgentArgs {
+    let proxy: Target = "localhost:8443".parse().expect("a target");
+    AgentArgs { mode: None, proxy: vec![proxy], token: Some(Secret::new("opaque".into())), ..args() }
+}
+
+fn refused(args: AgentArgs) -> String {
+    match Settings::new(args, UnixTime::from_secs(2_000_000_000)) {
+        Ok(_) => "accepted".into(),
+        Err(Failure::Usage(sentence)) => sentence,
+        Err(Failure::Run(sentence)) => format!("at run time: {sentence}"),
+    }
+}
+
+#[test]
+fn the_smallest_agents_are_accepted() {
+    let settings = Settings::new(args(), UnixTime::default()).expect("settings");
+    assert_eq!(settings.client.route.mode, Mode::Off);
+    assert_eq!(settings.client.network, Network::up(Link::Wifi));
+    assert!(settings.watched.is_none() && settings.events.is_none() && settings.token_file.is_none());
+}
+
+#[test]
+fn what_is_missing_or_wrong_is_named_with_a_remedy() {
+    let missing = |name: &str| Some(std::env::temp_dir().join("wayleave-nowhere").join(name));
+    let secret = |text: &str| Some(Secret::new(text.into()));
+    let open: Vec<SocketAddr> = vec!["0.0.0.0:1080".parse().expect("an address")];
+    let forward = |text: &str| vec![text.parse::<Forward>().expect("a forward")];
+    // {"alg":"none"}.{"exp":1000000000}.x
+    let expired = "eyJhbGciOiJub25lIn0.eyJleHAiOjEwMDAwMDAwMDB9.eA";
+    let cases = [
+        (AgentArgs { listen: vec![], ..args() }, "nothing to listen on; give --listen"),
+        (AgentArgs { proxy: vec![], ..relayed() }, "no proxy is given; give --proxy HOST:PORT"),
+        (AgentArgs { token: None, ..relayed() }, "mode smart needs a token; give --token-file"),
+        (AgentArgs { token: secret(" "), ..relayed() }, "the token is empty"),
+        (AgentArgs { token: secret("a b"), ..relayed() }, "the token cannot be used"),
+        (AgentArgs { token: secret(expired), ..relayed() }, "the token has expired at 2001-09-09T01:46:40Z"),
+        (AgentArgs { token: None, token_file: missing("token"), ..relayed() }, "cannot be read"),
+        (AgentArgs { ca: missing("ca.pem"), ..relayed() }, "cannot be read"),
+        (AgentArgs { trial: Some(std::time::Duration::ZERO), ..relayed() }, "trial"),
+        (AgentArgs { listen: open.clone(), ..args() }, "can be reached from other machines"),
+        (AgentArgs { local_user: secret("hidden"), ..args() }, "NAME:PASSWORD"),
+        (AgentArgs { local_user: secret(":hidden"), ..args() }, "user name"),
+        (AgentArgs { forward: forward("tcp:0.0.0.0:1=a:1"), ..args() }, "cannot ask for a password"),
+    ];
+    for (args, expected) in cases {
+        let said = refused(args);
+        assert!(said.contains(expected) && !said.contains("hidden"), "{expected}: {said}");
+    }
+    let opened = [
+        AgentArgs { listen: open, local_user: secret("alice:wonder"), ..args() },
+        AgentArgs { forward: forward("udp:0.0.0.0:1=a:1"), open_forwards: true, ..args() },
+    ];
+    for args in opened {
+        assert_eq!(refused(args), "accepted");
+    }
+}
+
+#[test]
+fn a_ca_file_without_a_certificate_is_refused() {
+    let path = std::env::temp_dir().join(format!("wayleave-ca-{}.pem", std::process::id()));
+    fs::write(&path, "not a certificate\n").expect("a file");
+    let said = refused(AgentArgs { ca: Some(path.clone()), ..relayed() });
+    let _ = fs::remove_file(path);
+    assert!(said.contains("no certificate found"), "{said}");
+}

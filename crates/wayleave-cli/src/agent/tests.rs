@@ -1,0 +1,167 @@
+//! The agent's ports over real sockets, in mode off.
+
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
+use wayleave_proto::base::{Link, UnixTime};
+use wayleave_proto::client::{CloseReason, What};
+use wayleave_proto::config::Mode;
+use wayleave_proto::local::Forward;
+use wayleave_tokio::Events;
+
+use super::options::LinkChoice;
+use super::*;
+
+/// An agent with one port of each kind.
+struct Agent {
+    front: SocketAddr,
+    stream: SocketAddr,
+    datagrams: SocketAddr,
+    events: Events,
+    _tasks: JoinSet<()>,
+}
+
+impl Agent {
+    /// Both forwards lead to the port `target` of this machine.
+    async fn start(target: u16) -> Self {
+        let forward =
+            |kind| format!("{kind}:127.0.0.1:0=127.0.0.1:{target}").parse::<Forward>().expect("a forward");
+        let args = AgentArgs {
+            listen: vec![local(0)],
+            forward: vec![forward("tcp"), forward("udp")],
+            mode: Some(Mode::Off),
+            link: Some(LinkChoice::Fixed(Link::Wifi)),
+            ..AgentArgs::default()
+        };
+        let settings = Settings::new(args, UnixTime::default()).expect("settings");
+        let doors = Doors::open(&settings).await.expect("free ports");
+        let front = doors.fronts[0].local_addr().expect("an address");
+        let stream = doors.streams[0].0.local_addr().expect("an address");
+        let datagrams = doors.datagrams[0].0.local_addr().expect("an address");
+        let client = Client::new(settings.client);
+        let events = client.events();
+        let mut tasks = JoinSet::new();
+        doors.serve(&settings.front, &client, &mut tasks).expect("served");
+        Self { front, stream, datagrams, events, _tasks: tasks }
+    }
+
+    /// Asks for a stream to `port` of this machine, with `early` behind the request.
+    async fn connect(&self, port: u16, early: &[u8]) -> TcpStream {
+        let mut client = TcpStream::connect(self.front).await.expect("a connection");
+        let request = format!("CONNECT 127.0.0.1:{port} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n");
+        client.write_all(&[request.as_bytes(), early].concat()).await.expect("the request is sent");
+        client
+    }
+}
+
+fn local(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+async fn listener() -> (TcpListener, u16) {
+    let listener = TcpListener::bind(local(0)).await.expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    (listener, port)
+}
+
+#[tokio::test]
+async fn what_stands_behind_the_request_is_not_lost_and_each_half_ends_by_itself() {
+    let (listener, port) = listener().await;
+    let agent = Agent::start(port).await;
+    let early = vec![b'x'; 200_000];
+    let mut client = agent.connect(port, &early).await;
+    client.shutdown().await.expect("the half ends");
+    let (mut target, _) = listener.accept().await.expect("a stream");
+    let mut received = Vec::new();
+    target.read_to_end(&mut received).await.expect("the end of the half");
+    assert!(received == early, "{} bytes", received.len());
+    target.write_all(b"answer").await.expect("the other half is open");
+    drop(target);
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.expect("the end of the other half");
+    assert_eq!(answer, "HTTP/1.1 200 Connection established\r\n\r\nanswer");
+}
+
+#[tokio::test]
+async fn a_reset_on_one_side_is_one_on_the_other() {
+    let (listener, port) = listener().await;
+    let agent = Agent::start(port).await;
+    for from_target in [true, false] {
+        let mut client = TcpStream::connect(agent.stream).await.expect("a connection");
+        client.write_all(b"a").await.expect("a byte");
+        let (mut target, _) = listener.accept().await.expect("a stream");
+        target.read_u8().await.expect("the byte");
+        let (broken, other) = if from_target { (target, &mut client) } else { (client, &mut target) };
+        broken.set_zero_linger().expect("a socket");
+        drop(broken);
+        let error = other.read_u8().await.expect_err("no end");
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset, "from the target: {from_target}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_takes_its_pending_flow_along() {
+    // The queue of this listener is full, so that nothing answers and nothing refuses.
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(local(0)).expect("a free port");
+    let listener = socket.listen(1).expect("a listener");
+    let port = listener.local_addr().expect("an address").port();
+    let mut held = Vec::new();
+    while let Ok(filler) = timeout(Duration::from_millis(200), TcpStream::connect(local(port))).await {
+        held.push(filler);
+    }
+    let mut agent = Agent::start(port).await;
+    let client = agent.connect(port, b"").await;
+    tokio::task::yield_now().await;
+    drop(client);
+    let closed = async {
+        loop {
+            if let What::FlowClosed { reason, .. } = agent.events.recv().await.expect("an event").what {
+                return reason;
+            }
+        }
+    };
+    assert_eq!(timeout(Duration::from_secs(5), closed).await, Ok(CloseReason::Closed));
+}
+
+#[tokio::test]
+async fn datagrams_come_back_through_a_forward_and_an_association() {
+    let echo = UdpSocket::bind(local(0)).await.expect("a free port");
+    let port = echo.local_addr().expect("an address").port();
+    tokio::spawn(async move {
+        let mut datagram = [0; 2_048];
+        while let Ok((count, from)) = echo.recv_from(&mut datagram).await {
+            let _ = echo.send_to(&datagram[..count], from).await;
+        }
+    });
+    let agent = Agent::start(port).await;
+    let client = UdpSocket::bind(local(0)).await.expect("a free port");
+    let mut datagram = [0; 2_048];
+    client.send_to(b"forward", agent.datagrams).await.expect("sent");
+    let (count, from) = client.recv_from(&mut datagram).await.expect("an answer");
+    assert_eq!((&datagram[..count], from), (&b"forward"[..], agent.datagrams));
+
+    let mut control = TcpStream::connect(agent.front).await.expect("a connection");
+    control.write_all(&[5, 1, 0, 5, 3, 0, 1, 0, 0, 0, 0, 0, 0]).await.expect("the request is sent");
+    let mut answer = [0; 12];
+    control.read_exact(&mut answer).await.expect("the answers");
+    assert_eq!(answer[..10], [5, 0, 5, 0, 0, 1, 127, 0, 0, 1]);
+    let relay = local(u16::from_be_bytes([answer[10], answer[11]]));
+    let named = [&[0, 0, 0, 1, 127, 0, 0, 1], &port.to_be_bytes()[..], b"association"].concat();
+    client.send_to(&named, relay).await.expect("sent");
+    let (count, from) = client.recv_from(&mut datagram).await.expect("an answer");
+    assert_eq!((&datagram[..count], from), (&named[..], relay));
+
+    drop(control);
+    let ended = async {
+        // Its socket is closed, so that another can have its port.
+        while UdpSocket::bind(relay).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(5), ended).await.expect("the association ends with its connection");
+}

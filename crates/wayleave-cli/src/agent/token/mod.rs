@@ -1,0 +1,124 @@
+//! The token: where it comes from, and its renewal.
+
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{info, warn};
+use wayleave_proto::auth::{Credential, Token};
+use wayleave_proto::base::{Secret, UnixTime};
+use wayleave_tokio::Client;
+
+use crate::Failure;
+
+/// Reads `token` as the credential that it is at `now`.
+///
+/// # Errors
+/// What is wrong with it, and how to mend that.
+pub(super) fn given(token: &Secret<String>, now: UnixTime) -> Result<Credential, Failure> {
+    credential(token, now).map_err(|what| Failure::usage(format!("the token {what}")))
+}
+
+/// A file with a token, and what stood in it when it was last looked at.
+#[derive(Debug)]
+pub(super) struct TokenFile {
+    path: PathBuf,
+    seen: Result<Secret<String>, String>,
+}
+
+impl TokenFile {
+    /// Looks at the file at `path`.
+    pub(super) fn open(path: PathBuf) -> Self {
+        let seen = read(&path);
+        Self { path, seen }
+    }
+
+    /// What stands in it, as the credential that it is at `now`.
+    ///
+    /// # Errors
+    /// What is wrong with it, and how to mend that.
+    pub(super) fn credential(&self, now: UnixTime) -> Result<Credential, String> {
+        let token = self.seen.as_ref().map_err(Clone::clone);
+        token
+            .and_then(|token| credential(token, now))
+            .map_err(|what| format!("the token file {} {what}", self.path.display()))
+    }
+
+    /// Looks at the file again; `None` where nothing changed.
+    fn look(&mut self, now: UnixTime) -> Option<Result<Credential, String>> {
+        let found = read(&self.path);
+        let same = match (&found, &self.seen) {
+            (Ok(found), Ok(seen)) => found.expose() == seen.expose(),
+            (Err(found), Err(seen)) => found == seen,
+            _ => false,
+        };
+        self.seen = found;
+        (!same).then(|| self.credential(now))
+    }
+}
+
+/// Looks at the token file again and again, and puts a new token into force. One that is bad is reported, and the one
+/// before it stays.
+pub(super) async fn watch(mut file: TokenFile, client: Client) {
+    let mut ticks = interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match file.look(unix_now()) {
+            None => {}
+            Some(Ok(credential)) => {
+                client.renew(credential);
+                info!("the token was renewed from {}", file.path.display());
+            }
+            Some(Err(what)) => warn!("{what}; until then the token before it stays in force"),
+        }
+    }
+}
+
+/// The present moment on the civil clock.
+pub(super) fn unix_now() -> UnixTime {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    UnixTime::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn read(path: &Path) -> Result<Secret<String>, String> {
+    let failed =
+        |error| format!("cannot be read ({error}); check the path of --token-file and its permissions");
+    let mut text = String::new();
+    File::open(path).and_then(|file| file.take(LONGEST).read_to_string(&mut text)).map_err(failed)?;
+    Ok(Secret::new(text.trim().into()))
+}
+
+/// The credential of `token`. The error continues a sentence that began with where the token is from.
+fn credential(token: &Secret<String>, now: UnixTime) -> Result<Credential, String> {
+    let token = token.expose().trim();
+    if token.is_empty() {
+        return Err("is empty; make one with `wayleave token mint`".into());
+    }
+    let token: Token = token.parse().map_err(|error| format!("cannot be used: {error}"))?;
+    match token.expires() {
+        Some(end) if end <= now => {
+            Err(format!("has expired at {}; mint a new one with `wayleave token mint`", moment(end)))
+        }
+        _ => Ok(Credential::Token(token)),
+    }
+}
+
+fn moment(time: UnixTime) -> String {
+    i64::try_from(time.as_secs())
+        .ok()
+        .and_then(|secs| OffsetDateTime::from_unix_timestamp(secs).ok()?.format(&Rfc3339).ok())
+        .unwrap_or_else(|| format!("second {}", time.as_secs()))
+}
+
+/// How often the token file is looked at.
+const EVERY: Duration = Duration::from_secs(1);
+/// More than any token has.
+const LONGEST: u64 = 64 * 1024;
