@@ -4,7 +4,14 @@ mod agent;
 mod demo;
 mod duration;
 mod failure;
+mod files;
+mod keys;
 mod log;
+mod options;
+mod relay;
+#[cfg(test)]
+mod testing;
+mod token;
 
 use std::process::ExitCode;
 
@@ -25,6 +32,8 @@ enum Command {
     Agent(Box<agent::AgentArgs>),
     /// Show all of it on this machine: two relays, a client behind a black hole, a stop-watch.
     Demo,
+    Relay(Box<relay::RelayArgs>),
+    Token(token::TokenArgs),
 }
 
 /// Runs the command with the arguments of this process.
@@ -35,6 +44,8 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Agent(args) => run(agent::run(*args)),
         Command::Demo => run(demo::run()),
+        Command::Relay(args) => run(relay::run(*args)),
+        Command::Token(args) => token::main(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -29,7 +29,8 @@ use wayleave_proto::base::{Kind, Target};
 use wayleave_proto::local::FrontConfig;
 use wayleave_tokio::Client;
 
-use crate::{Failure, log};
+use crate::Failure;
+use crate::log::{self, Format};
 
 use events::Journal;
 use settings::Settings;
@@ -44,7 +45,7 @@ pub(crate) use options::AgentArgs;
 pub(crate) async fn run(args: AgentArgs) -> Result<(), Failure> {
     let environment = std::env::var("WAYLEAVE_TOKEN").ok().filter(|token| !token.is_empty());
     let args = args.complete(environment)?;
-    log::start(args.log.as_deref())?;
+    log::start(args.log.as_deref(), Format::Text)?;
     serve(Settings::new(args, token::unix_now())?).await
 }
 

@@ -1,0 +1,120 @@
+//! TOML files, and where in them a mistake is.
+
+use std::fmt;
+use std::fs;
+use std::io::ErrorKind;
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::path::Path;
+
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, SeqAccess, Visitor};
+
+use super::Word;
+use crate::Failure;
+
+/// The text of the file at `path`.
+///
+/// # Errors
+/// The file cannot be read, or is no text.
+pub(crate) fn text_of(path: &Path) -> Result<String, Failure> {
+    let shown = path.display();
+    let bytes = fs::read(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => Failure::usage(format!("{shown}: there is no such file")),
+        ErrorKind::PermissionDenied => {
+            Failure::usage(format!("{shown}: this user may not read it; change its owner or its mode"))
+        }
+        _ => Failure::usage(format!("{shown} cannot be read: {error}")),
+    })?;
+    String::from_utf8(bytes).map_err(|_| Failure::usage(format!("{shown}: this is not a text file")))
+}
+
+/// Reads `text`, which came from `path`. Nothing of it but names of keys is shown: a line may hold a secret.
+///
+/// # Errors
+/// What is wrong, with its line.
+pub(crate) fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, Failure> {
+    toml::from_str(text).map_err(|error| {
+        let message =
+            error.message().replace("unknown field", "unknown key").replace("missing field", "missing key");
+        Failure::usage(format!("{}: {message}", place(path, text, error.span())))
+    })
+}
+
+/// Names the file, and the line where `span` begins.
+pub(crate) fn place(path: &Path, text: &str, span: Option<Range<usize>>) -> String {
+    let shown = path.display();
+    let Some(span) = span else { return shown.to_string() };
+    let line = 1 + text.bytes().take(span.start).filter(|byte| *byte == b'\n').count();
+    format!("{shown}, line {line}")
+}
+
+/// An option that is given once.
+pub(crate) fn one<'de, D: Deserializer<'de>, T: Word>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Given::deserialize(deserializer).map(|given| Some(given.0))
+}
+
+/// An option that can be given several times: one value, or a list of them.
+pub(crate) fn many<'de, D: Deserializer<'de>, T: Word>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    deserializer.deserialize_any(OneOrMany(PhantomData))
+}
+
+/// One word.
+struct Given<T>(T);
+
+impl<'de, T: Word> Deserialize<'de> for Given<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneWord(PhantomData)).map(Self)
+    }
+}
+
+struct OneWord<T>(PhantomData<T>);
+
+impl<T: Word> Visitor<'_> for OneWord<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string or a number")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        T::read(text).map_err(E::custom)
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<T, E> {
+        T::read(&number.to_string()).map_err(E::custom)
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<T, E> {
+        T::read(&number.to_string()).map_err(E::custom)
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<T, E> {
+        T::read(&number.to_string()).map_err(E::custom)
+    }
+}
+
+struct OneOrMany<T>(PhantomData<T>);
+
+impl<'de, T: Word> Visitor<'de> for OneOrMany<T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string, a number, or a list of them")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Vec<T>, E> {
+        OneWord(PhantomData).visit_str(text).map(|value| vec![value])
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Vec<T>, E> {
+        OneWord(PhantomData).visit_i64(number).map(|value| vec![value])
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+        let mut values = Vec::new();
+        while let Some(Given(value)) = list.next_element()? {
+            values.push(value);
+        }
+        Ok(values)
+    }
+}

@@ -1,0 +1,10 @@
+//! What a user writes, on the command line and in TOML files alike.
+
+mod file;
+mod word;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use file::{many, one, parse, place, text_of};
+pub(crate) use word::{Bytes, Rate, Resolve, Word, read};

@@ -1,0 +1,131 @@
+//! One option as a word, and what to say where it is none.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use wayleave_proto::base::{Host, Name};
+use wayleave_proto::policy::{Cidr, RateLimit};
+
+use crate::duration::parse_duration;
+
+/// What can be read from one word, on the command line and in a file.
+pub(crate) trait Word: Sized {
+    /// Reads it; an error says what is wrong and what to write instead.
+    fn read(text: &str) -> Result<Self, String>;
+}
+
+/// [`Word::read`] as the command line wants it.
+pub(crate) fn read<T: Word>(text: &str) -> Result<T, String> {
+    T::read(text)
+}
+
+/// A name and the address that it stands for: `NAME=ADDRESS`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Resolve {
+    pub(crate) name: Name,
+    pub(crate) address: IpAddr,
+}
+
+impl Word for Resolve {
+    fn read(text: &str) -> Result<Self, String> {
+        let wrong = || "write NAME=ADDRESS, like media.example=192.0.2.1".to_owned();
+        let (name, address) = text.split_once('=').ok_or_else(wrong)?;
+        let address = address.parse().map_err(|_| wrong())?;
+        match name.parse() {
+            Ok(Host::Name(name)) => Ok(Self { name, address }),
+            Ok(Host::Address(_)) | Err(_) => Err(wrong()),
+        }
+    }
+}
+
+/// A number of bytes: `65536`, `64KiB`, `10M`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bytes(pub(crate) u64);
+
+impl Word for Bytes {
+    fn read(text: &str) -> Result<Self, String> {
+        let wrong = || "write a number of bytes, like 65536, 64KiB, 10M or 1GiB".to_owned();
+        let unit = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(unit);
+        let factor = match unit {
+            "" => 1,
+            "k" | "K" | "kB" | "KB" => 1_000,
+            "M" | "MB" => 1_000_000,
+            "G" | "GB" => 1_000_000_000,
+            "Ki" | "KiB" => 1 << 10,
+            "Mi" | "MiB" => 1 << 20,
+            "Gi" | "GiB" => 1 << 30,
+            _ => return Err(wrong()),
+        };
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        number.checked_mul(factor).map(Self).ok_or_else(wrong)
+    }
+}
+
+/// So many a second, and so many at once after a rest: `RATE` or `RATE/BURST`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rate(pub(crate) RateLimit);
+
+impl Word for Rate {
+    fn read(text: &str) -> Result<Self, String> {
+        let wrong =
+            || "write RATE or RATE/BURST, units a second and units at once, like 10M or 10M/20M".to_owned();
+        let (rate, burst) = text.split_once('/').unwrap_or((text, text));
+        let units = |text| Bytes::read(text).ok().map(|Bytes(units)| units).filter(|units| *units > 0);
+        let (per_second, burst) = units(rate).zip(units(burst)).ok_or_else(wrong)?;
+        Ok(Self(RateLimit { per_second, burst }))
+    }
+}
+
+impl Word for SocketAddr {
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| "write an IP address and a port, like 127.0.0.1:8443 or [::1]:8443".into())
+    }
+}
+
+impl Word for Cidr {
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(said)
+    }
+}
+
+impl Word for Host {
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| "write a host name or an IP address".into())
+    }
+}
+
+impl Word for u16 {
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().ok().filter(|port| *port > 0).ok_or_else(|| "write a port from 1 to 65535".into())
+    }
+}
+
+impl Word for usize {
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| "write a whole number".into())
+    }
+}
+
+impl Word for Duration {
+    fn read(text: &str) -> Result<Self, String> {
+        parse_duration(text)
+    }
+}
+
+impl Word for PathBuf {
+    fn read(text: &str) -> Result<Self, String> {
+        if text.is_empty() { Err("write the path of a file".into()) } else { Ok(text.into()) }
+    }
+}
+
+impl Word for String {
+    fn read(text: &str) -> Result<Self, String> {
+        Ok(text.into())
+    }
+}
+
+fn said(error: impl std::error::Error) -> String {
+    error.to_string()
+}

@@ -1,0 +1,107 @@
+//! `[limits]` of the configuration file.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use wayleave_proto::config::RelayLimits;
+
+use crate::options::{Bytes, Rate, one};
+
+/// What the file says of limits; what it does not say keeps its default.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct LimitsTable {
+    #[serde(deserialize_with = "one")]
+    connections: Option<usize>,
+    #[serde(deserialize_with = "one")]
+    connections_per_source: Option<usize>,
+    #[serde(deserialize_with = "one")]
+    tunnels_per_account: Option<usize>,
+    #[serde(deserialize_with = "one")]
+    memory: Option<Bytes>,
+    #[serde(deserialize_with = "one")]
+    handshake_timeout: Option<Duration>,
+    #[serde(deserialize_with = "one")]
+    head_timeout: Option<Duration>,
+    #[serde(deserialize_with = "one")]
+    dial_timeout: Option<Duration>,
+    #[serde(deserialize_with = "one")]
+    stagger: Option<Duration>,
+    #[serde(deserialize_with = "one")]
+    datagram_idle: Option<Duration>,
+    #[serde(deserialize_with = "one")]
+    stream_idle: Option<Duration>,
+    #[serde(deserialize_with = "one")]
+    linger: Option<Duration>,
+    #[serde(deserialize_with = "one")]
+    buffer: Option<Bytes>,
+    #[serde(deserialize_with = "one")]
+    bytes: Option<Rate>,
+    #[serde(deserialize_with = "one")]
+    packets: Option<Rate>,
+    #[serde(deserialize_with = "one")]
+    failures: Option<Rate>,
+    head: HeadTable,
+    datagrams: DatagramsTable,
+}
+
+/// `[limits.head]`: the head of a request.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct HeadTable {
+    #[serde(deserialize_with = "one")]
+    bytes: Option<Bytes>,
+    #[serde(deserialize_with = "one")]
+    request_line: Option<Bytes>,
+    #[serde(deserialize_with = "one")]
+    fields: Option<usize>,
+}
+
+/// `[limits.datagrams]`: datagrams that wait.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct DatagramsTable {
+    #[serde(deserialize_with = "one")]
+    count: Option<usize>,
+    #[serde(deserialize_with = "one")]
+    bytes: Option<Bytes>,
+    #[serde(deserialize_with = "one")]
+    age: Option<Duration>,
+}
+
+impl LimitsTable {
+    /// Puts what the file says in place of what is there.
+    pub(super) fn apply(&self, limits: &mut RelayLimits) {
+        set(&mut limits.connections, self.connections);
+        set(&mut limits.connections_per_source, self.connections_per_source);
+        set(&mut limits.tunnels_per_account, self.tunnels_per_account);
+        set(&mut limits.memory, self.memory.map(size));
+        set(&mut limits.handshake_timeout, self.handshake_timeout);
+        set(&mut limits.head_timeout, self.head_timeout);
+        set(&mut limits.dial_timeout, self.dial_timeout);
+        set(&mut limits.stagger, self.stagger);
+        set(&mut limits.datagram_idle, self.datagram_idle);
+        set(&mut limits.stream_idle, self.stream_idle);
+        set(&mut limits.linger, self.linger);
+        set(&mut limits.buffer, self.buffer.map(size));
+        set(&mut limits.bytes, self.bytes.map(|Rate(rate)| Some(rate)));
+        set(&mut limits.packets, self.packets.map(|Rate(rate)| Some(rate)));
+        set(&mut limits.failures, self.failures.map(|Rate(rate)| rate));
+        set(&mut limits.head.bytes, self.head.bytes.map(size));
+        set(&mut limits.head.request_line, self.head.request_line.map(size));
+        set(&mut limits.head.fields, self.head.fields);
+        set(&mut limits.datagrams.count, self.datagrams.count);
+        set(&mut limits.datagrams.bytes, self.datagrams.bytes.map(size));
+        set(&mut limits.datagrams.age, self.datagrams.age);
+    }
+}
+
+fn set<T>(field: &mut T, said: Option<T>) {
+    if let Some(said) = said {
+        *field = said;
+    }
+}
+
+fn size(Bytes(bytes): Bytes) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}

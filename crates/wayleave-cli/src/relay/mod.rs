@@ -1,0 +1,142 @@
+//! `wayleave relay`: a relay as a process.
+
+mod descriptors;
+mod identity;
+mod limits;
+mod options;
+mod report;
+mod settings;
+mod signals;
+
+#[cfg(test)]
+mod tests;
+
+use std::future::pending;
+use std::io::{self, ErrorKind, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+use tracing::{info, warn};
+use wayleave_tokio::{Relay, RelayHandle};
+
+use crate::Failure;
+use crate::log::{self, Format};
+
+use settings::Settings;
+use signals::{Signals, Wish};
+
+pub(crate) use options::RelayArgs;
+
+/// Runs a relay until a signal ends it.
+///
+/// # Errors
+/// What is wrong with the arguments or the configuration, or why it cannot start.
+pub(crate) async fn run(args: RelayArgs) -> Result<(), Failure> {
+    let args = args.complete()?;
+    let format = args.log_format.unwrap_or_default();
+    log::start(args.log.as_deref(), format)?;
+    let Settings { config, listen, token_keys, drain } = Settings::new(args)?;
+    raise_limit(config.limits.connections);
+    let mut signals = Signals::new()?;
+    let relay = Relay::bind(config, listen).await.map_err(|error| unbound(listen, &error))?;
+    let handle = relay.handle();
+    announce(relay.local_addr(), format);
+    let mut serving = tokio::spawn(relay.serve(|event| report::report(&event)));
+    let mut deadline = None;
+    loop {
+        tokio::select! {
+            served = &mut serving => {
+                return served.map_err(|error| Failure::run(format!("the relay broke down: {error}")));
+            }
+            wish = signals.next() => match wish {
+                Wish::Reload => reload(&handle, &token_keys),
+                Wish::Stop if deadline.is_none() && !drain.is_zero() => {
+                    begin_drain(&handle, drain);
+                    deadline = Some(Instant::now() + drain);
+                }
+                Wish::Stop => stop(&handle, "stopping at once"),
+            },
+            () = reached(deadline) => {
+                stop(&handle, "the time to drain is over");
+                deadline = Some(Instant::now() + LAST_WORDS);
+            }
+        }
+    }
+}
+
+/// Takes as many open files as the system gives, and says where they are fewer than the connections allowed.
+fn raise_limit(connections: usize) {
+    // A tunnel has two sockets, and the process a few files of its own.
+    let tunnels = descriptors::raise().map(|files| files.saturating_sub(FILES) / 2);
+    if let Some(tunnels) = tunnels.filter(|most| *most < connections as u64) {
+        info!(
+            tunnels,
+            connections, "the system's limit on open files (ulimit -Hn) is below the limit on connections"
+        );
+    }
+}
+
+/// Says where the relay listens, at any log level, in a line that programs can wait for.
+fn announce(local: SocketAddr, format: Format) {
+    let mut line = format!("listening on {local}");
+    if format == Format::Json {
+        line = serde_json::json!({ "level": "INFO", "message": line }).to_string();
+    }
+    // A closed standard error is no reason to stop.
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+fn begin_drain(handle: &RelayHandle, drain: Duration) {
+    let tunnels = handle.stats().tunnels;
+    info!(
+        tunnels,
+        "draining: no new connections; open tunnels may go on for {drain:?}, a second signal stops at once"
+    );
+    handle.drain();
+}
+
+fn stop(handle: &RelayHandle, why: &str) {
+    info!(tunnels = handle.stats().tunnels, "{why}");
+    handle.close();
+}
+
+fn reload(handle: &RelayHandle, files: &[PathBuf]) {
+    match settings::token_keys(files) {
+        Ok(keys) => {
+            info!(keys = keys.iter().count(), "token keys read again");
+            handle.renew_keys(keys);
+        }
+        Err(failure) => warn!("the old token keys stay: {failure}"),
+    }
+}
+
+async fn reached(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => pending().await,
+    }
+}
+
+fn unbound(listen: SocketAddr, error: &io::Error) -> Failure {
+    let remedy = match error.kind() {
+        ErrorKind::AddrInUse => {
+            "the port is in use; stop what listens there, or choose another one with --listen"
+        }
+        ErrorKind::AddrNotAvailable => {
+            "this machine has no such address; choose one of its own with --listen"
+        }
+        ErrorKind::PermissionDenied => {
+            "this user may not; choose a port from 1024 on, or give the process the right to bind low ports \
+             (CAP_NET_BIND_SERVICE)"
+        }
+        _ => return Failure::run(format!("cannot listen on {listen}: {error}")),
+    };
+    Failure::run(format!("cannot listen on {listen}: {remedy}"))
+}
+
+/// Files that are no sockets of tunnels, about.
+const FILES: u64 = 64;
+/// Between two attempts to end what does not end.
+const LAST_WORDS: Duration = Duration::from_secs(1);

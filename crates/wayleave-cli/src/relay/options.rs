@@ -1,0 +1,244 @@
+//! What a user can say to the relay, on the command line and in a file alike.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use serde::Deserialize;
+use wayleave_proto::base::Host;
+use wayleave_proto::policy::Cidr;
+
+use super::limits::LimitsTable;
+use crate::Failure;
+use crate::log::Format;
+use crate::options::{Rate, Resolve, many, one, parse, read, text_of};
+
+/// Run a relay: it authenticates clients by their tokens and forwards their streams and datagrams.
+///
+/// Clients speak HTTP CONNECT and CONNECT-UDP (RFC 9298) over TLS on one TCP port. Without --allow-target a relay
+/// forwards to public addresses only.
+#[derive(Clone, Debug, Default, Args, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[command(after_long_help = EXAMPLES, after_help = "`wayleave relay --help` shows examples, the file and the signals.")]
+pub(crate) struct RelayArgs {
+    /// Read everything that stands here from a TOML file, under the same names, and the limits
+    ///
+    /// What is given on the command line wins. Paths in the file are relative to the file. What can be given several
+    /// times is a list there: allow-target = ["10.0.0.0/8", "fd00::/8"].
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub(super) config: Option<PathBuf>,
+
+    /// Serve clients on this address [default: 0.0.0.0:8443]
+    ///
+    /// Port 0 takes any free port; the log says which. Ports below 1024 need a privilege on most systems.
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = read::<SocketAddr>)]
+    #[serde(deserialize_with = "one")]
+    pub(super) listen: Option<SocketAddr>,
+
+    /// The certificate that clients are shown, as PEM; the certificates between it and the authority follow it
+    #[arg(long, value_name = "FILE", conflicts_with = "self_signed")]
+    #[serde(deserialize_with = "one")]
+    pub(super) cert: Option<PathBuf>,
+
+    /// The private key of the certificate, as PEM
+    #[arg(long, value_name = "FILE", conflicts_with = "self_signed")]
+    #[serde(deserialize_with = "one")]
+    pub(super) key: Option<PathBuf>,
+
+    /// Make or reuse a certificate and an authority of its own in this directory, for trying out
+    ///
+    /// Clients trust it when they are given DIR/ca.pem. DIR/relay.pem and DIR/relay-key.pem are made again when they no
+    /// longer serve; DIR/ca.pem stays. Keep DIR/ca-key.pem secret: whoever has it can pass for any server to those
+    /// clients.
+    #[arg(long, value_name = "DIR")]
+    #[serde(deserialize_with = "one")]
+    pub(super) self_signed: Option<PathBuf>,
+
+    /// What clients call the relay, for --self-signed; can be given several times [default: localhost]
+    ///
+    /// For localhost the certificate is also for 127.0.0.1 and ::1.
+    #[arg(long, value_name = "HOST", value_parser = read::<Host>)]
+    #[serde(deserialize_with = "many")]
+    pub(super) name: Vec<Host>,
+
+    /// The keys that tokens are checked with, from `wayleave token keygen --public-out`; can be given several times
+    ///
+    /// SIGHUP reads them again.
+    #[arg(long, value_name = "FILE")]
+    #[serde(deserialize_with = "many")]
+    pub(super) token_keys: Vec<PathBuf>,
+
+    /// The name by which tokens know this relay; a token must then be meant for it (aud)
+    ///
+    /// Without a name a token must not say whom it is meant for.
+    #[arg(long, value_name = "NAME")]
+    #[serde(deserialize_with = "one")]
+    pub(super) audience: Option<String>,
+
+    /// How far the clock of whoever mints tokens may be off [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = read::<Duration>)]
+    #[serde(deserialize_with = "one")]
+    pub(super) leeway: Option<Duration>,
+
+    /// Forward to this range of special addresses too; can be given several times
+    ///
+    /// Loopback, private, link-local and other special ranges are closed by default. Multicast and broadcast stay so.
+    #[arg(long, value_name = "ADDRESS/LENGTH", value_parser = read::<Cidr>)]
+    #[serde(deserialize_with = "many")]
+    pub(super) allow_target: Vec<Cidr>,
+
+    /// Never forward to this range; can be given several times and wins over --allow-target
+    #[arg(long, value_name = "ADDRESS/LENGTH", value_parser = read::<Cidr>)]
+    #[serde(deserialize_with = "many")]
+    pub(super) deny_target: Vec<Cidr>,
+
+    /// Never forward to this port, nor to 25 (mail); can be given several times
+    #[arg(long, value_name = "PORT", value_parser = read::<u16>)]
+    #[serde(deserialize_with = "many")]
+    pub(super) deny_port: Vec<u16>,
+
+    /// Answer this name with this address and never look it up; can be given several times
+    ///
+    /// The address is judged like the answer of a look-up.
+    #[arg(long, value_name = "NAME=ADDRESS", value_parser = read::<Resolve>)]
+    #[serde(deserialize_with = "many")]
+    pub(super) resolve: Vec<Resolve>,
+
+    /// How long open tunnels may go on after the first signal [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = read::<Duration>)]
+    #[serde(deserialize_with = "one")]
+    pub(super) drain: Option<Duration>,
+
+    /// Client connections at once [default: 65536]
+    #[arg(long, value_name = "COUNT", value_parser = read::<usize>)]
+    #[serde(skip)]
+    pub(super) max_connections: Option<usize>,
+
+    /// Tunnels at once of one user of one application [default: 16384]
+    #[arg(long, value_name = "COUNT", value_parser = read::<usize>)]
+    #[serde(skip)]
+    pub(super) max_tunnels_per_token: Option<usize>,
+
+    /// Bytes a second of one user, both directions together, like 10M or 10M/20M with 20M at once [default: no limit]
+    #[arg(long, value_name = "RATE[/BURST]", value_parser = read::<Rate>)]
+    #[serde(skip)]
+    pub(super) rate_bytes: Option<Rate>,
+
+    /// Datagrams a second of one user, both directions together [default: no limit]
+    #[arg(long, value_name = "RATE[/BURST]", value_parser = read::<Rate>)]
+    #[serde(skip)]
+    pub(super) rate_packets: Option<Rate>,
+
+    /// How much to log: error, warn, info, debug or trace [default: the variable RUST_LOG, else info]
+    #[arg(long, value_name = "LEVEL")]
+    #[serde(deserialize_with = "one")]
+    pub(super) log: Option<String>,
+
+    /// How to write the log: text or json, one object a line [default: text]
+    #[arg(long, value_name = "text|json", value_parser = read::<Format>)]
+    #[serde(deserialize_with = "one")]
+    pub(super) log_format: Option<Format>,
+
+    /// The limits, in the file only.
+    #[arg(skip)]
+    pub(super) limits: LimitsTable,
+}
+
+impl RelayArgs {
+    /// What was said here and, where nothing was said, in the file that `config` names.
+    ///
+    /// # Errors
+    /// The file cannot be read, or what is wrong in it, with the line.
+    pub(super) fn complete(self) -> Result<Self, Failure> {
+        let Some(path) = &self.config else { return Ok(self) };
+        let mut file: Self = parse(path, &text_of(path)?)?;
+        file.resolve_paths(path.parent().unwrap_or(Path::new("")));
+        Ok(self.over(file))
+    }
+
+    fn resolve_paths(&mut self, base: &Path) {
+        let single = [&mut self.cert, &mut self.key, &mut self.self_signed];
+        for path in single.into_iter().flatten().chain(&mut self.token_keys) {
+            *path = base.join(&*path);
+        }
+    }
+
+    fn over(self, mut file: Self) -> Self {
+        // A certificate comes from files or from a directory: the command line's way puts the file's out of force.
+        if self.self_signed.is_some() {
+            (file.cert, file.key) = (None, None);
+        }
+        if self.cert.is_some() || self.key.is_some() {
+            file.self_signed = None;
+            file.name.clear();
+        }
+        Self {
+            config: self.config,
+            listen: self.listen.or(file.listen),
+            cert: self.cert.or(file.cert),
+            key: self.key.or(file.key),
+            self_signed: self.self_signed.or(file.self_signed),
+            name: first(self.name, file.name),
+            token_keys: first(self.token_keys, file.token_keys),
+            audience: self.audience.or(file.audience),
+            leeway: self.leeway.or(file.leeway),
+            allow_target: first(self.allow_target, file.allow_target),
+            deny_target: first(self.deny_target, file.deny_target),
+            deny_port: first(self.deny_port, file.deny_port),
+            resolve: first(self.resolve, file.resolve),
+            drain: self.drain.or(file.drain),
+            log: self.log.or(file.log),
+            log_format: self.log_format.or(file.log_format),
+            limits: file.limits,
+            ..self
+        }
+    }
+}
+
+fn first<T>(here: Vec<T>, file: Vec<T>) -> Vec<T> {
+    if here.is_empty() { file } else { here }
+}
+
+pub(super) const EXAMPLES: &str = "\
+To try it out on one machine:
+  wayleave token keygen --out keys.toml --public-out relay-keys.toml
+  wayleave relay --listen 127.0.0.1:8443 --self-signed tls --token-keys relay-keys.toml --allow-target 127.0.0.0/8
+  TOKEN=$(wayleave token mint --keys keys.toml --app-id 1001 --user alice --ttl 1h)
+  curl --proxytunnel --proxy https://localhost:8443 --proxy-cacert tls/ca.pem \\
+       --proxy-header \"Proxy-Authorization: Bearer $TOKEN\" http://127.0.0.1:8000/
+
+In production:
+  wayleave relay --listen 0.0.0.0:443 --cert chain.pem --key key.pem --token-keys relay-keys.toml --log-format json
+
+The same as a file, for `wayleave relay --config relay.toml`; every limit is shown with its default:
+  listen = \"0.0.0.0:443\"
+  cert = \"chain.pem\"
+  key = \"key.pem\"
+  token-keys = [\"relay-keys.toml\"]
+  resolve = [\"media.example=192.0.2.1\"]
+  drain = \"10s\"
+  log-format = \"json\"
+
+  [limits]
+  connections = 65536                # client connections at once
+  connections-per-source = 16384     # from one address (IPv6: one /64)
+  tunnels-per-account = 16384        # of one user of one application; more get 429
+  memory = \"1GiB\"                    # in all buffers; new tunnels get 503 beyond
+  # bytes = \"10M/20M\"                # a second/at once, of one user; no limit by default
+  # packets = \"5000/10000\"
+  failures = \"1/20\"                  # failed authentications of one address
+  handshake-timeout = \"10s\"
+  head-timeout = \"30s\"
+  dial-timeout = \"10s\"
+  stagger = \"250ms\"                  # between attempts at the addresses of one name
+  datagram-idle = \"5m\"
+  stream-idle = \"2h\"
+  linger = \"5s\"
+  buffer = \"64KiB\"                   # of each direction of a stream
+  head = { bytes = \"16KiB\", request-line = \"8KiB\", fields = 64 }
+  datagrams = { count = 256, bytes = \"256KiB\", age = \"500ms\" }
+
+Signals: the first SIGTERM or SIGINT stops accepting and lets tunnels finish for --drain, the second stops at once;
+SIGHUP reads the token keys again, and keeps the old ones where a file is not in order.";

@@ -1,0 +1,118 @@
+//! From what the user said to what a relay takes.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use wayleave_proto::auth::Keys;
+use wayleave_proto::base::Host;
+use wayleave_proto::config::{RelayConfig, RelayLimits, Valid};
+
+use super::RelayArgs;
+use super::identity::Identity;
+use crate::options::{Rate, Resolve};
+use crate::{Failure, keys};
+
+/// All that the process needs.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) config: Valid<RelayConfig>,
+    pub(super) listen: SocketAddr,
+    pub(super) token_keys: Vec<PathBuf>,
+    pub(super) drain: Duration,
+}
+
+impl Settings {
+    /// Reads the files that `args` name, and makes those of a self-signed certificate.
+    ///
+    /// # Errors
+    /// What is wrong, and how to mend it.
+    pub(super) fn new(args: RelayArgs) -> Result<Self, Failure> {
+        let names = names(&args);
+        let identity = identity(&args, &names)?;
+        let keys = token_keys(&args.token_keys)?;
+        let limits = limits(&args);
+        let mut config = RelayConfig::new(identity.acceptor()?, keys);
+        config.rules.audience = args.audience;
+        config.rules.leeway = args.leeway.unwrap_or(config.rules.leeway);
+        config.targets.addresses.allow = args.allow_target;
+        config.targets.addresses.deny = args.deny_target;
+        config.targets.denied_ports.extend(args.deny_port);
+        for Resolve { name, address } in args.resolve {
+            config.hosts.entry(name).or_default().push(address);
+        }
+        config.limits = limits;
+        let config = config.build().map_err(|error| {
+            // Users know the fields by the names in the file.
+            Failure::usage(format!("{}: {}", error.field.replace('_', "-"), error.remedy))
+        })?;
+        Ok(Self {
+            config,
+            listen: args.listen.unwrap_or(LISTEN),
+            token_keys: args.token_keys,
+            drain: args.drain.unwrap_or(DRAIN),
+        })
+    }
+}
+
+/// The keys in all of `files`.
+///
+/// # Errors
+/// There is no file, or what is wrong with one, with its line.
+pub(super) fn token_keys(files: &[PathBuf]) -> Result<Keys, Failure> {
+    if files.is_empty() {
+        return Err(Failure::usage(
+            "a relay without token keys would serve nobody; make keys with `wayleave token keygen --out keys.toml \
+             --public-out relay-keys.toml` and give --token-keys relay-keys.toml",
+        ));
+    }
+    let mut all = Vec::new();
+    for file in files {
+        all.extend(keys::for_relay(file)?);
+    }
+    let shown = files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ");
+    Keys::new(all).map_err(|error| Failure::usage(format!("{shown}: {error}")))
+}
+
+fn names(args: &RelayArgs) -> Vec<Host> {
+    let localhost = || "localhost".parse().into_iter().collect();
+    if args.name.is_empty() { localhost() } else { args.name.clone() }
+}
+
+fn identity<'a>(args: &'a RelayArgs, names: &'a [Host]) -> Result<Identity<'a>, Failure> {
+    let (cert, key, directory) = (args.cert.as_deref(), args.key.as_deref(), args.self_signed.as_deref());
+    if directory.is_none() && !args.name.is_empty() {
+        return Err(Failure::usage(
+            "--name is for --self-signed; a certificate given with --cert has its names inside",
+        ));
+    }
+    match (cert, key, directory) {
+        (Some(cert), Some(key), None) => Ok(Identity::Files { cert, key }),
+        (None, None, Some(directory)) => Ok(Identity::SelfSigned { directory, names }),
+        (Some(_), None, None) => {
+            Err(Failure::usage("--cert needs the private key of the certificate; give --key FILE"))
+        }
+        (None, Some(_), None) => {
+            Err(Failure::usage("--key needs the certificate that it belongs to; give --cert FILE"))
+        }
+        (None, None, None) => Err(Failure::usage(
+            "a relay needs a certificate; give --cert FILE and --key FILE, or --self-signed DIR to try it out",
+        )),
+        (_, _, Some(_)) => Err(Failure::usage(
+            "cert and key exclude self-signed; keep the certificate of an authority or the directory",
+        )),
+    }
+}
+
+fn limits(args: &RelayArgs) -> RelayLimits {
+    let mut limits = RelayLimits::default();
+    args.limits.apply(&mut limits);
+    limits.connections = args.max_connections.unwrap_or(limits.connections);
+    limits.tunnels_per_account = args.max_tunnels_per_token.unwrap_or(limits.tunnels_per_account);
+    limits.bytes = args.rate_bytes.map(|Rate(rate)| rate).or(limits.bytes);
+    limits.packets = args.rate_packets.map(|Rate(rate)| rate).or(limits.packets);
+    limits
+}
+
+const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8443);
+const DRAIN: Duration = Duration::from_secs(10);

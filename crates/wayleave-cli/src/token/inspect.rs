@@ -1,0 +1,178 @@
+//! `wayleave token inspect`.
+
+use std::fmt::Write as _;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use wayleave_proto::auth::{Claims, Header, Keys, Rules, Token, TokenError, inspect};
+use wayleave_proto::base::UnixTime;
+
+use super::unix_now;
+use crate::duration::words;
+use crate::{Failure, keys};
+
+/// Show what a token says, whether it is valid, and for how long; the exit status is 0 where it is, and 1 where not
+#[derive(Debug, Args)]
+pub(super) struct InspectArgs {
+    /// The token, or - to read it from standard input
+    #[arg(value_name = "TOKEN")]
+    token: String,
+
+    /// Check the signature with these keys, of a relay or of a server; can be given several times
+    ///
+    /// Without them only the times are judged.
+    #[arg(long, value_name = "FILE")]
+    keys: Vec<PathBuf>,
+
+    /// Whether the token is meant for the relay of this name
+    #[arg(long, value_name = "NAME")]
+    audience: Option<String>,
+}
+
+pub(super) fn run(args: &InspectArgs) -> Result<(), Failure> {
+    let text = if args.token == "-" { from_input()? } else { args.token.clone() };
+    let token = Token::new(text.trim()).map_err(Failure::run)?;
+    let keys = read_keys(&args.keys)?;
+    let report = look(&token, keys.as_ref(), args.audience.as_deref(), unix_now())?;
+    print!("{}", report.text);
+    match report.verdict {
+        Ok(sentence) => {
+            println!("{:<WIDTH$}{sentence}", "valid");
+            Ok(())
+        }
+        Err(sentence) => Err(Failure::run(sentence)),
+    }
+}
+
+/// What there is to say of a token.
+#[derive(Debug)]
+pub(super) struct Report {
+    /// What it says, a line for each claim.
+    pub(super) text: String,
+    /// Whether it is valid, in a sentence.
+    pub(super) verdict: Result<String, String>,
+}
+
+/// Looks into `token` at `now`, with the clock taken at its word.
+///
+/// # Errors
+/// It is no token that can be read.
+pub(super) fn look(
+    token: &Token,
+    keys: Option<&Keys>,
+    audience: Option<&str>,
+    now: UnixTime,
+) -> Result<Report, Failure> {
+    let (header, claims) = inspect(token.expose()).map_err(Failure::run)?;
+    let verdict = match keys {
+        // A token that is meant for somebody is judged as if by him, unless the user names another.
+        Some(keys) => {
+            let audience = audience.or(claims.audience.first().map(String::as_str)).map(str::to_owned);
+            let rules = Rules { audience, leeway: Duration::ZERO };
+            keys.verify(token.expose(), now, &rules)
+                .map(|verdict| format!("yes, signed by key {}", shown(&verdict.kid)))
+        }
+        None => judge(&claims, audience, now)
+            .map(|()| "by its times; the signature was not checked (--keys)".into()),
+    };
+    let verdict =
+        verdict.map_err(|error| format!("the token is not valid: {}", sentence(&error, &claims, now)));
+    Ok(Report { text: describe(&header, &claims, now), verdict })
+}
+
+fn describe(header: &Header, claims: &Claims, now: UnixTime) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "{name:<WIDTH$}{value}");
+        }
+    };
+    let many = |values: &[String]| values.iter().map(|value| shown(value)).collect::<Vec<_>>().join(", ");
+    line("algorithm", Some(shown(&header.algorithm)));
+    line("key (kid)", header.kid.as_deref().map(shown));
+    line("app_id", claims.app_id.as_ref().map(|app_id| shown(app_id.as_str())));
+    line("user (sub)", claims.subject.as_deref().map(shown));
+    line("audience", Some(many(&claims.audience)).filter(|shown| !shown.is_empty()));
+    line("token id", claims.token_id.as_deref().map(shown));
+    line("issued", claims.issued.map(|at| moment(at, now)));
+    line("not before", claims.not_before.map(|at| moment(at, now)));
+    line(
+        "expires",
+        Some(claims.expires.map_or_else(|| "never, so no relay accepts it".into(), |at| moment(at, now))),
+    );
+    text
+}
+
+/// Judges what needs no key.
+fn judge(claims: &Claims, audience: Option<&str>, now: UnixTime) -> Result<(), TokenError> {
+    let expires = claims.expires.ok_or(TokenError::NoExpiry)?;
+    if now >= expires {
+        return Err(TokenError::Expired);
+    }
+    if claims.not_before.is_some_and(|from| now < from) {
+        return Err(TokenError::NotYetValid);
+    }
+    if audience.is_some_and(|audience| !claims.audience.iter().any(|known| known == audience)) {
+        return Err(TokenError::WrongAudience);
+    }
+    Ok(())
+}
+
+fn sentence(error: &TokenError, claims: &Claims, now: UnixTime) -> String {
+    match (error, claims.expires, claims.not_before) {
+        (TokenError::Expired, Some(at), _) => {
+            format!("it expired {} ago; mint a new one", words(now.since(at)))
+        }
+        (TokenError::NotYetValid, _, Some(at)) => format!("it becomes valid in {}", words(at.since(now))),
+        _ => error.to_string(),
+    }
+}
+
+/// A moment, and how far away it is.
+fn moment(at: UnixTime, now: UnixTime) -> String {
+    let date =
+        i64::try_from(at.as_secs()).ok().and_then(|secs| OffsetDateTime::from_unix_timestamp(secs).ok());
+    let date = date
+        .and_then(|date| date.format(&Rfc3339).ok())
+        .unwrap_or_else(|| format!("second {}", at.as_secs()));
+    if at > now {
+        format!("{date} (in {})", words(at.since(now)))
+    } else {
+        format!("{date} ({} ago)", words(now.since(at)))
+    }
+}
+
+/// Text of whoever made the token, fit for a terminal.
+fn shown(text: &str) -> String {
+    text.escape_debug().to_string()
+}
+
+fn read_keys(files: &[PathBuf]) -> Result<Option<Keys>, Failure> {
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let mut all = Vec::new();
+    for file in files {
+        all.extend(keys::for_checking(file)?);
+    }
+    let named = files.iter().map(PathBuf::as_path).map(Path::display).map(|path| path.to_string());
+    let named = named.collect::<Vec<_>>().join(", ");
+    Keys::new(all).map(Some).map_err(|error| Failure::usage(format!("{named}: {error}")))
+}
+
+fn from_input() -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = io::stdin().take(MOST_INPUT).read_to_string(&mut text);
+    read.map_err(|error| Failure::run(format!("standard input cannot be read: {error}")))?;
+    Ok(text)
+}
+
+/// Where the values begin.
+const WIDTH: usize = 12;
+/// More than any token has.
+const MOST_INPUT: u64 = 65_536;

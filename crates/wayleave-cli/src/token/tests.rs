@@ -1,0 +1,169 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use wayleave_proto::auth::{Keys, Token};
+use wayleave_proto::base::UnixTime;
+
+use super::inspect::look;
+use super::keygen::{self, KeygenArgs};
+use super::mint::{MintArgs, mint};
+use crate::keys::for_checking;
+use crate::testing::Directory;
+
+const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
+
+#[derive(Parser)]
+struct Keygen {
+    #[command(flatten)]
+    args: KeygenArgs,
+}
+
+#[derive(Parser)]
+struct Mint {
+    #[command(flatten)]
+    args: MintArgs,
+}
+
+/// A directory with the files of keys.
+struct Lab(Directory);
+
+impl Lab {
+    fn new() -> Self {
+        let lab = Self(Directory::new());
+        lab.keygen("").unwrap();
+        lab
+    }
+
+    fn words(&self, words: &str) -> Vec<String> {
+        let directory = format!("{}/", self.0.path().display());
+        ["x"]
+            .into_iter()
+            .chain(words.split_whitespace())
+            .map(|word| word.replace("DIR/", &directory))
+            .collect()
+    }
+
+    fn keygen(&self, words: &str) -> Result<(), String> {
+        let words = self.words(&format!("--out DIR/keys.toml --public-out DIR/relay-keys.toml {words}"));
+        let args = Keygen::try_parse_from(words).map_err(|error| error.to_string())?.args;
+        keygen::run(&args).map_err(|failure| failure.to_string())
+    }
+
+    fn mint(&self, words: &str) -> Result<Token, String> {
+        let words = self.words(&format!("--keys DIR/keys.toml --app-id 1001 {words}"));
+        let args = Mint::try_parse_from(words).map_err(|error| error.to_string())?.args;
+        mint(&args, NOW).map_err(|failure| failure.to_string())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn keys(&self, name: &str) -> Keys {
+        Keys::new(for_checking(&self.path(name)).unwrap()).unwrap()
+    }
+}
+
+fn at(secs: u64) -> UnixTime {
+    UnixTime::from_millis(NOW.as_millis() + Duration::from_secs(secs).as_millis() as u64)
+}
+
+#[test]
+fn a_token_that_is_minted_is_valid_for_its_time() {
+    for alg in ["EdDSA", "HS256"] {
+        let lab = Lab::new();
+        lab.keygen(&format!("--force --kid k1 --alg {alg}")).unwrap();
+        let token = lab.mint("--user alice --ttl 1h").unwrap();
+        for keys in [Some(lab.keys("relay-keys.toml")), Some(lab.keys("keys.toml")), None] {
+            let look = |secs| look(&token, keys.as_ref(), None, at(secs)).unwrap();
+            let valid = look(3_599);
+            assert!(valid.verdict.is_ok(), "{valid:?}");
+            for part in [alg, "k1", "1001", "alice", "2027-01-15T09:00:00Z (in 1 s)"] {
+                assert!(valid.text.contains(part), "{part}: {}", valid.text);
+            }
+            let expired = look(3_725).verdict.unwrap_err();
+            assert_eq!(expired, "the token is not valid: it expired 2 min 5 s ago; mint a new one");
+        }
+    }
+}
+
+#[test]
+fn a_token_can_begin_later_and_be_meant_for_one_relay() {
+    let lab = Lab::new();
+    let token = lab.mint("--ttl 1h --not-before 10m --audience eu --token-id t1").unwrap();
+    let keys = lab.keys("relay-keys.toml");
+    let early = look(&token, Some(&keys), None, at(0)).unwrap();
+    assert_eq!(early.verdict, Err("the token is not valid: it becomes valid in 10 min".into()));
+    assert!(
+        early.text.contains("audience    eu\n") && early.text.contains("token id    t1\n"),
+        "{}",
+        early.text
+    );
+    assert!(look(&token, Some(&keys), Some("eu"), at(4_199)).unwrap().verdict.is_ok());
+    assert!(look(&token, Some(&keys), Some("us"), at(4_199)).unwrap().verdict.is_err());
+    assert!(look(&token, None, Some("us"), at(4_199)).unwrap().verdict.is_err());
+}
+
+#[test]
+fn a_foreign_token_is_not_valid_and_without_keys_nothing_is_promised() {
+    let (lab, other) = (Lab::new(), Lab::new());
+    let token = other.mint("--ttl 1h").unwrap();
+    let foreign = look(&token, Some(&lab.keys("relay-keys.toml")), None, NOW).unwrap();
+    assert!(foreign.verdict.is_err());
+    let unchecked = look(&token, None, None, NOW).unwrap();
+    assert!(unchecked.verdict.unwrap().contains("signature was not checked"));
+    assert!(look(&"garbage".parse().unwrap(), None, None, NOW).is_err());
+}
+
+#[test]
+fn what_a_token_says_steers_no_terminal() {
+    let lab = Lab::new();
+    let token = lab.mint("--ttl 1h --user e\u{1b}[31mvil").unwrap();
+    let text = look(&token, None, None, NOW).unwrap().text;
+    assert!(text.contains("e\\u{1b}[31mvil") && !text.contains('\u{1b}'), "{text}");
+}
+
+#[test]
+fn keys_are_not_replaced_by_accident() {
+    let lab = Lab::new();
+    let before = lab.0.read("keys.toml");
+    let error = lab.keygen("").unwrap_err();
+    assert!(error.contains("keys.toml is there already") && error.contains("--force"), "{error}");
+    std::fs::remove_file(lab.path("keys.toml")).unwrap();
+    assert!(lab.keygen("").unwrap_err().contains("relay-keys.toml is there already"));
+    assert!(!lab.path("keys.toml").exists(), "nothing is written when one of the two cannot be");
+    lab.keygen("--force").unwrap();
+    assert_ne!(lab.0.read("keys.toml"), before);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_mints_is_for_its_owner_alone() {
+    let lab = Lab::new();
+    assert_eq!(crate::testing::mode(&lab.path("keys.toml")), 0o600);
+    assert_ne!(crate::testing::mode(&lab.path("relay-keys.toml")), 0o600);
+    lab.keygen("--force --alg HS256").unwrap();
+    assert_eq!(crate::testing::mode(&lab.path("keys.toml")), 0o600);
+    assert_eq!(crate::testing::mode(&lab.path("relay-keys.toml")), 0o600);
+}
+
+#[test]
+fn what_cannot_be_minted_is_told() {
+    let lab = Lab::new();
+    let one = lab.0.read("keys.toml");
+    for (words, told) in [
+        ("--ttl 0", "--ttl"),
+        ("--ttl 1x", "write a number and a unit"),
+        ("--ttl 1h --kid other", "there is no key of this kid"),
+    ] {
+        let error = lab.mint(words).unwrap_err();
+        assert!(error.contains(told), "{words}: {error}");
+    }
+    lab.keygen("--force --kid other").unwrap();
+    lab.0.file("keys.toml", &format!("{one}{}", lab.0.read("keys.toml")));
+    assert!(lab.mint("--ttl 1h").unwrap_err().contains("choose one with --kid: "));
+    lab.mint("--ttl 1h --kid other").unwrap();
+    lab.0.file("keys.toml", &lab.0.read("relay-keys.toml"));
+    assert!(lab.mint("--ttl 1h").unwrap_err().contains("this is a public key"));
+}
