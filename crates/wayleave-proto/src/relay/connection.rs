@@ -78,6 +78,8 @@ pub(super) enum Payload {
         incoming: DatagramQueue,
         /// Dropped because of a rate, or because no capsule may carry it.
         limited: u64,
+        /// The client ended the tunnel; what it sent before is still on its way to the target.
+        ending: bool,
     },
     /// Bytes: they wait in the encrypted connection.
     Stream {

@@ -35,6 +35,7 @@ impl Relay {
                     outgoing: DatagramQueue::new(datagrams),
                     incoming: DatagramQueue::new(datagrams),
                     limited: 0,
+                    ending: false,
                 }
             }
         };
@@ -178,7 +179,23 @@ impl Relay {
     }
 
     /// The client ended a tunnel of datagrams; it must not have stopped in the middle of a capsule (RFC 9297 §3.3).
+    ///
+    /// What it sent just before is delivered first, for as long as a datagram may wait at all.
     fn on_datagrams_finished(&mut self, id: ConnectionId) {
+        let patience = self.now + self.config.limits.datagrams.age;
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        if let State::Tunnel(tunnel) = &mut connection.state
+            && let Payload::Datagrams { outgoing, ending, .. } = &mut tunnel.payload
+            && !outgoing.is_empty()
+        {
+            *ending = true;
+            self.timers.set(id, Some(patience));
+            return;
+        }
+        self.finish_datagrams(id);
+    }
+
+    fn finish_datagrams(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get(id) else { return };
         let reason = match connection.pipe.finish_datagrams() {
             Ok(()) => CloseReason::Finished,
@@ -268,12 +285,15 @@ impl Relay {
                 self.charge_stream(id, written);
                 self.settle_stream(id);
             }
-            Payload::Datagrams { outgoing, .. } => {
+            Payload::Datagrams { outgoing, ending, .. } => {
                 // It was young enough when it was lent; asking its age again could let the next one go in its place.
                 let bytes = outgoing.iter().next().map_or(0, <[u8]>::len) as u64;
                 outgoing.pop();
                 if let Some(account) = self.accounts.get_mut(&tunnel.grant.verdict.account) {
                     account.charge(now, &self.config.limits, 1, bytes);
+                }
+                if *ending && outgoing.is_empty() {
+                    self.finish_datagrams(id);
                 }
             }
         }
@@ -315,6 +335,9 @@ impl Relay {
         let now = self.now;
         let Some(connection) = self.connections.get_mut(id) else { return };
         let State::Tunnel(tunnel) = &mut connection.state else { return };
+        if matches!(tunnel.payload, Payload::Datagrams { ending: true, .. }) {
+            return self.finish_datagrams(id);
+        }
         if let Payload::Stream { slowed, .. } = &mut tunnel.payload
             && slowed.take_if(|until| *until <= now).is_some()
         {
@@ -366,7 +389,7 @@ impl Relay {
             return;
         };
         let dropped = match &tunnel.payload {
-            Payload::Datagrams { outgoing, incoming, limited } => {
+            Payload::Datagrams { outgoing, incoming, limited, .. } => {
                 outgoing.dropped() + incoming.dropped() + limited
             }
             Payload::Stream { .. } => 0,

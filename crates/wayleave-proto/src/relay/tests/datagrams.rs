@@ -226,3 +226,14 @@ fn a_payload_that_no_capsule_may_carry_is_dropped() {
     rig.hear(&mut peer);
     assert_eq!(payloads(&peer.take()), [b"next"]);
 }
+
+#[test]
+fn what_was_sent_just_before_the_end_is_delivered() {
+    let mut rig = Rig::new();
+    let (mut peer, target) = rig.datagrams();
+    peer.session.send(&[&[capsule(b"last"), capsule(b"words")].concat()]);
+    rig.end(&mut peer);
+    assert_eq!(rig.sent(target), [b"last".to_vec(), b"words".to_vec()]);
+    assert_eq!(*rig.close_reason(), CloseReason::Finished);
+    rig.assert_clean();
+}

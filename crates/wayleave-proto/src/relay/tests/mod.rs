@@ -1,6 +1,7 @@
 //! The relay, driven by hand: one side plays the client, the other the outside world.
 
 mod auth;
+mod chaos;
 mod datagrams;
 mod dialling;
 mod endings;
