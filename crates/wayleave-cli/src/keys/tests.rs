@@ -78,7 +78,7 @@ fn a_mistake_is_told_with_its_line_and_without_the_key() {
             ", line 1: a key of alg HS256 has a secret",
         ),
         (
-            "[[jwt]]\nkid = \"a\"\nalg = \"EdDSA\"\npublic_key = \"KEYA\"",
+            "[[jwt]]\nkid = \"a\"\nalg = \"EdDSA\"\npublic_key = \"KEY=\"",
             ", line 4: a key is written in base64url",
         ),
         (
