@@ -80,7 +80,7 @@ impl Word for Rate {
 
 impl Word for SocketAddr {
     fn read(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|_| "write an IP address and a port, like 127.0.0.1:8443 or [::1]:8443".into())
+        text.parse().map_err(|_| "write an IP address and a port, like 127.0.0.1:8080 or [::1]:8080".into())
     }
 }
 

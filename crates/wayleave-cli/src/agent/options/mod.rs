@@ -17,9 +17,7 @@ use wayleave_proto::config::{Mode, Probe, Scope};
 use wayleave_proto::local::Forward;
 
 use crate::Failure;
-
-use file::{many, one};
-use word::read;
+use crate::options::{many, one, read};
 
 /// Put programs that embed nothing behind the proxy.
 ///
