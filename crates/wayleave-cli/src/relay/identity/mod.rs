@@ -45,7 +45,7 @@ impl Identity<'_> {
         match self {
             Self::Files { cert, key } => from_files(cert, key),
             Self::SelfSigned { directory, names } => {
-                self_signed::prepare(directory, names, SystemTime::now())?;
+                let _turn = self_signed::prepare(directory, names, SystemTime::now())?;
                 from_files(&directory.join(self_signed::CERT), &directory.join(self_signed::KEY))
             }
         }

@@ -25,26 +25,33 @@ use wayleave_proto::carrier::tls::{Environment, RustlsAcceptor, certificates_fro
 use crate::Failure;
 use crate::files::{self, Readers};
 
+/// The right to a directory.
+#[derive(Debug)]
+pub(super) struct Turn {
+    /// Locked until it is closed.
+    _file: File,
+}
+
 /// Makes what is missing in `directory`, so that its relay certificate is good for every one of `names`.
 ///
-/// Several relays can share a directory, at the same time too.
+/// Several relays can share a directory, at the same time too: what is in it stays as it is until the answer is dropped.
 ///
 /// # Errors
 /// The directory cannot be used, or what is in it does not go together.
-pub(super) fn prepare(directory: &Path, names: &[Host], now: SystemTime) -> Result<(), Failure> {
+pub(super) fn prepare(directory: &Path, names: &[Host], now: SystemTime) -> Result<Turn, Failure> {
     let shown = directory.display();
     let failed = |what: &dyn fmt::Display| Failure::usage(format!("{shown}: {what}"));
     fs::create_dir_all(directory)
         .map_err(|error| failed(&format!("the directory cannot be made: {error}")))?;
-    let _turn =
+    let turn =
         lock(directory).map_err(|error| failed(&format!("the directory cannot be written to: {error}")))?;
     let names = complete(names);
     if is_good(directory, &names, now) {
-        return Ok(());
+        return Ok(turn);
     }
     make(directory, &names, now).map_err(|what| failed(&what))?;
     if is_good(directory, &names, now) {
-        return Ok(());
+        return Ok(turn);
     }
     Err(failed(&format!(
         "{CA} and {CA_KEY} do not go together, or were made elsewhere; remove them to begin with new ones, or give \
@@ -53,10 +60,10 @@ pub(super) fn prepare(directory: &Path, names: &[Host], now: SystemTime) -> Resu
 }
 
 /// Waits for its turn among relays that start at the same time.
-fn lock(directory: &Path) -> io::Result<File> {
+fn lock(directory: &Path) -> io::Result<Turn> {
     let file = File::options().create(true).truncate(false).write(true).open(directory.join(LOCK))?;
     file.lock()?;
-    Ok(file)
+    Ok(Turn { _file: file })
 }
 
 /// A relay on this machine is called by address, too.
