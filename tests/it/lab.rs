@@ -1,0 +1,116 @@
+//! A folder with keys and tokens, and the processes that use them.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::Value;
+
+use crate::process::{Process, wayleave};
+
+/// A folder of its own, gone when dropped.
+pub(crate) struct Lab {
+    folder: PathBuf,
+}
+
+impl Lab {
+    /// A folder with `keys.toml`, `relay-keys.toml` and a good token in `token.txt`.
+    pub(crate) fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("wayleave-it-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let lab = Self { folder: std::env::temp_dir().join(name) };
+        fs::create_dir_all(&lab.folder).unwrap();
+        let (status, _, error) = wayleave(
+            &lab.folder,
+            &["token", "keygen", "--out", "keys.toml", "--public-out", "relay-keys.toml"],
+        );
+        assert_eq!(status, 0, "{error}");
+        let token = lab.mint("1h");
+        lab.write("token.txt", &token);
+        lab
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.folder.join(name).to_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        fs::write(self.folder.join(name), text).unwrap();
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.join(name)).unwrap_or_default()
+    }
+
+    /// A token of alice of application 1001.
+    pub(crate) fn mint(&self, ttl: &str) -> String {
+        let arguments =
+            ["token", "mint", "--keys", "keys.toml", "--app-id", "1001", "--user", "alice", "--ttl", ttl];
+        let (status, token, error) = wayleave(&self.folder, &arguments);
+        assert_eq!(status, 0, "{error}");
+        token.trim().to_owned()
+    }
+
+    /// A relay that finds the targets under the name `localhost`, where its clients find black holes.
+    pub(crate) fn relay(&self, more: &[&str]) -> Process {
+        let mut arguments: Vec<String> = "relay --listen 127.0.0.1:0 --self-signed tls --name localhost \
+             --token-keys relay-keys.toml --allow-target 127.0.0.0/8"
+            .split_whitespace()
+            .map(String::from)
+            .collect();
+        arguments.push("--resolve".into());
+        arguments.push(format!("localhost={TARGETS}"));
+        arguments.extend(more.iter().map(|argument| argument.to_string()));
+        Process::start(&self.folder, &arguments)
+    }
+
+    /// An agent of these relays with a local door and its events in `events.jsonl`.
+    pub(crate) fn agent(&self, relays: &[SocketAddr], more: &[&str]) -> Process {
+        let mut arguments: Vec<String> = "agent --listen 127.0.0.1:0 --ca tls/ca.pem --token-file token.txt \
+             --events events.jsonl"
+            .split_whitespace()
+            .map(String::from)
+            .collect();
+        for relay in relays {
+            arguments.push("--proxy".into());
+            arguments.push(format!("localhost:{}", relay.port()));
+        }
+        arguments.extend(more.iter().map(|argument| argument.to_string()));
+        Process::start(&self.folder, &arguments)
+    }
+
+    /// The events that an agent has written.
+    pub(crate) fn events(&self) -> Vec<Value> {
+        let whole = self.read("events.jsonl");
+        whole
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
+            .collect()
+    }
+
+    /// The first event of this name, waited for.
+    pub(crate) fn event(&self, name: &str, is: impl Fn(&Value) -> bool) -> Value {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        loop {
+            if let Some(event) = self.events().into_iter().find(|event| event["event"] == name && is(event)) {
+                return event;
+            }
+            assert!(std::time::Instant::now() < deadline, "no {name} in:\n{}", self.read("events.jsonl"));
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Where the targets are: a loopback address that `localhost` is not.
+pub(crate) const TARGETS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);

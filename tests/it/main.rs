@@ -1,0 +1,9 @@
+//! End to end: the real command, real sockets, real clients.
+
+mod agent;
+mod lab;
+mod process;
+mod relay;
+mod socks;
+mod targets;
+mod wrong;

@@ -1,0 +1,134 @@
+//! Targets on 127.0.0.2: echoes, a web server with and without TLS; and black holes where `localhost` leads.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::Arc;
+use std::thread;
+
+use rcgen::{CertificateParams, KeyPair};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use socket2::{Domain, Socket, Type};
+
+use crate::lab::TARGETS;
+
+/// Sends back what it gets, half by half.
+pub(crate) fn echo_stream() -> u16 {
+    serve(|stream| {
+        let (mut reader, mut writer) = (stream.try_clone().unwrap(), stream);
+        if std::io::copy(&mut reader, &mut writer).is_ok() {
+            let _ = writer.shutdown(Shutdown::Write);
+        }
+    })
+}
+
+/// Sends back what it gets.
+pub(crate) fn echo_datagrams() -> u16 {
+    let socket = UdpSocket::bind((TARGETS, 0)).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    thread::spawn(move || {
+        let mut buffer = vec![0; 65_536];
+        while let Ok((count, from)) = socket.recv_from(&mut buffer) {
+            let _ = socket.send_to(&buffer[..count], from);
+        }
+    });
+    port
+}
+
+/// Answers every request with a page of `length` bytes.
+pub(crate) fn web(length: usize) -> u16 {
+    serve(move |mut stream| answer(&mut stream, length))
+}
+
+/// The same over TLS, and the certificate to trust for it.
+pub(crate) fn web_over_tls(length: usize) -> (u16, String) {
+    let pair = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec!["localhost".into()]).unwrap().self_signed(&pair).unwrap();
+    let key = PrivateKeyDer::try_from(pair.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    let config = Arc::new(config);
+    let port = serve(move |stream| {
+        let session = ServerConnection::new(Arc::clone(&config)).unwrap();
+        let mut stream = StreamOwned::new(session, stream);
+        answer(&mut stream, length);
+        stream.conn.send_close_notify();
+        let _ = stream.flush();
+    });
+    (port, certificate.pem())
+}
+
+fn serve(handle: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
+    let listener = TcpListener::bind((TARGETS, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let handle = Arc::new(handle);
+    thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let handle = Arc::clone(&handle);
+            thread::spawn(move || handle(stream));
+        }
+    });
+    port
+}
+
+fn answer(stream: &mut (impl Read + Write), length: usize) {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        if !matches!(stream.read(&mut byte), Ok(1)) {
+            return;
+        }
+        head.push(byte[0]);
+    }
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+    let _ = stream.write_all(answer.as_bytes());
+    let _ = stream.write_all(&page(length));
+    let _ = stream.flush();
+}
+
+/// What the web server answers.
+pub(crate) fn page(length: usize) -> Vec<u8> {
+    (0..length).map(|index| b'a' + (index % 23) as u8).collect()
+}
+
+/// Swallows everything that is sent to `localhost` at `port`, until dropped.
+pub(crate) struct BlackHole(#[expect(dead_code, reason = "held open")] Vec<Socket>);
+
+impl BlackHole {
+    /// The queues of its listeners are full, so that the system answers no further connection.
+    pub(crate) fn stream(port: u16) -> Self {
+        let mut held = Vec::new();
+        for address in addresses(port) {
+            let Some(listener) = bound(address, Type::STREAM) else { continue };
+            listener.listen(0).unwrap();
+            for _ in 0..4 {
+                let filler = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
+                filler.set_nonblocking(true).unwrap();
+                let _ = filler.connect(&address.into());
+                held.push(filler);
+            }
+            held.push(listener);
+        }
+        Self(held)
+    }
+
+    /// Its sockets are never read.
+    pub(crate) fn datagrams(port: u16) -> Self {
+        Self(addresses(port).into_iter().filter_map(|address| bound(address, Type::DGRAM)).collect())
+    }
+}
+
+fn addresses(port: u16) -> [SocketAddr; 2] {
+    [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)].map(|ip| SocketAddr::new(ip, port))
+}
+
+fn bound(address: SocketAddr, kind: Type) -> Option<Socket> {
+    let socket = Socket::new(Domain::for_address(address), kind, None).ok()?;
+    socket.bind(&address.into()).ok()?;
+    Some(socket)
+}
