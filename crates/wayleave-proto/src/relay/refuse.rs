@@ -1,5 +1,7 @@
 //! The last answer: what a client may know, and how its connection ends.
 
+use std::borrow::Cow;
+
 use super::connection::{Connection, State};
 use super::{CloseReason, ConnectionFault, ConnectionId, RefuseReason, Relay, What};
 use crate::auth::Challenge;
@@ -14,7 +16,7 @@ struct Answer {
     status: u16,
     error: Option<ProxyError>,
     retry_after: Option<u32>,
-    body: &'static str,
+    body: Cow<'static, str>,
 }
 
 impl Relay {
@@ -37,7 +39,7 @@ impl Relay {
                 proxy_status,
                 challenges: challenges.as_ref().map_or(&[], |both| both.as_slice()),
                 retry_after: answer.retry_after,
-                body: answer.body,
+                body: &answer.body,
             },
         );
         self.stats.refused += 1;
@@ -107,7 +109,8 @@ impl Relay {
 
 fn answer_to(reason: &RefuseReason) -> Answer {
     use ProxyError as E;
-    let answer = |status, error, body| Answer { status, error, retry_after: None, body };
+    let answer =
+        |status, error, body: &'static str| Answer { status, error, retry_after: None, body: body.into() };
     match reason {
         RefuseReason::NoToken => answer(407, None, "Give a token: Proxy-Authorization: Bearer TOKEN.\n"),
         RefuseReason::Authorization(_) | RefuseReason::Token(_) => {
@@ -139,9 +142,12 @@ fn answer_to(reason: &RefuseReason) -> Answer {
             let (status, error) = unreachable(fault);
             answer(status, Some(error), "The target could not be reached.\n")
         }
-        RefuseReason::Head(error) => {
-            answer(error.status, Some(E::HttpRequestError), "The request is not understood.\n")
-        }
+        RefuseReason::Head(error) => Answer {
+            status: error.status,
+            error: Some(E::HttpRequestError),
+            retry_after: None,
+            body: format!("{error}. {HINT}\n").into(),
+        },
     }
 }
 
@@ -158,3 +164,6 @@ fn unreachable(fault: &Fault) -> (u16, ProxyError) {
         IoFailure::Other => (502, ProxyError::DestinationUnavailable),
     }
 }
+
+/// For those who took the relay for a web server, or for a proxy that fetches pages.
+const HINT: &str = "This is a relay for tunnels: ask with CONNECT (curl: --proxytunnel), or with CONNECT-UDP";

@@ -324,7 +324,8 @@ impl Answer {
     fn of(bytes: &[u8]) -> Self {
         let text = String::from_utf8(bytes.to_vec()).unwrap();
         let status = text.get(9..12).unwrap_or_else(|| panic!("no answer: {text:?}")).parse().unwrap();
-        assert_eq!(text.matches("HTTP/1.1 ").count(), 1, "{text}");
+        let heads = text.lines().filter(|line| line.starts_with("HTTP/1.1 ")).count();
+        assert_eq!(heads, 1, "{text}");
         Self { status, text }
     }
 
