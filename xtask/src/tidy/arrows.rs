@@ -71,7 +71,7 @@ fn floor(room: &str) -> Option<usize> {
 fn storey(name: &str) -> usize {
     match name {
         "xtask" | "wayleave-proto" => 0,
-        "wayleave-sockets" => 1,
+        "wayleave-link" | "wayleave-sockets" => 1,
         "wayleave-cli" => 3,
         "wayleave-fuzz" => 4,
         "fuzz" | "tests" | "wayleave-tests" => 5,

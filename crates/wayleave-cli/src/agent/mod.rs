@@ -5,9 +5,7 @@ mod datagrams;
 mod door;
 mod events;
 mod forward;
-mod link;
 mod listen;
-mod network;
 mod options;
 mod refusal;
 mod settings;
@@ -59,9 +57,12 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     let client = Client::new(settings.client);
     let told = tokio::spawn(events::tell(client.events(), journal));
     let mut tasks = JoinSet::new();
-    if let Some(seen) = settings.watched {
-        tasks.spawn(network::watch(seen, client.clone()));
-    }
+    let watching = settings.watched.map(|seen| {
+        let client = client.clone();
+        wayleave_link::watch(seen, move |network| client.network_changed(network))
+    });
+    let watching =
+        watching.transpose().map_err(|error| Failure::run(format!("cannot watch the network: {error}")))?;
     if let Some(file) = settings.token_file {
         tasks.spawn(token::watch(file, client.clone()));
     }
@@ -69,6 +70,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     signals.wait().await;
     // Every task lets go of its flows; the client ends when what was written is delivered, and the events after it.
     tasks.shutdown().await;
+    drop(watching);
     drop(client);
     let _ = timeout(LAST_WORDS, told).await;
     Ok(())

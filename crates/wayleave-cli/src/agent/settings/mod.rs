@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use wayleave_link::Underlay;
 use wayleave_proto::auth::Credential;
 use wayleave_proto::base::{Host, Network, Secret, UnixTime};
 use wayleave_proto::carrier::tls::{Connector, Session, TlsError};
@@ -15,7 +16,6 @@ use wayleave_proto::config::{ClientConfig, ClientLimits, Mode, RouteConfig, Vali
 use wayleave_proto::local::{Forward, FrontConfig};
 use wayleave_tokio::{connector_with_ca, platform_connector};
 
-use super::link::Underlay;
 use super::options::{AgentArgs, LinkChoice, STANDARD_OUTPUT};
 use super::token::{self, TokenFile};
 use crate::Failure;
@@ -63,7 +63,7 @@ impl Settings {
         let (credential, token_file) =
             if mode == Mode::Off { (None, None) } else { credential(&args, mode, now)? };
         let watched = match args.link.unwrap_or(LinkChoice::Auto) {
-            LinkChoice::Auto => Ok(Underlay::look(Path::new("/"))),
+            LinkChoice::Auto => Ok(Underlay::look()),
             LinkChoice::Fixed(link) => Err(Network::up(link)),
         };
         let network = watched.as_ref().map_or_else(|fixed| *fixed, Underlay::network);

@@ -1,6 +1,7 @@
 //! The kind of network underneath, as Linux tells it.
 
 #[cfg(test)]
+#[path = "tests.rs"]
 mod tests;
 
 use std::fs;
@@ -11,7 +12,7 @@ use wayleave_proto::base::{Link, Network};
 
 /// What the system has as its way out: two that are equal are the same network.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Underlay {
+pub struct Underlay {
     /// The interface of the default route, where the system tells.
     interface: Option<String>,
     link: Link,
@@ -20,34 +21,39 @@ pub(super) struct Underlay {
 }
 
 impl Underlay {
-    /// Looks at the present state. `root` is `/` but in tests.
-    pub(super) fn look(root: &Path) -> Self {
+    /// Looks at the present state.
+    pub fn look() -> Self {
+        Self::look_below(Path::new("/"))
+    }
+
+    fn look_below(root: &Path) -> Self {
         let interface = default_interface(root);
         let link = interface.as_deref().map_or(Link::Unknown, |interface| kind_of(root, interface));
         Self { interface, link, source: source() }
     }
 
     /// What a client is told of it at its start. Where no default route is seen the platform may just not show it.
-    pub(super) const fn network(&self) -> Network {
+    pub const fn network(&self) -> Network {
         Network::up(self.link)
     }
 }
 
 /// What was seen of the network before.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub struct Watch {
     seen: Underlay,
     /// There was a default route, and it is gone.
     lost: bool,
 }
 
 impl Watch {
-    pub(super) const fn new(seen: Underlay) -> Self {
+    /// Watches from what was `seen` at the start.
+    pub const fn new(seen: Underlay) -> Self {
         Self { seen, lost: false }
     }
 
     /// What a client is told now that the network is `found`; `None` where nothing changed.
-    pub(super) fn notice(&mut self, found: Underlay) -> Option<Network> {
+    pub fn notice(&mut self, found: Underlay) -> Option<Network> {
         let lost = found.interface.is_none() && (self.lost || self.seen.interface.is_some());
         let changed = found != self.seen;
         let was_lost = std::mem::replace(&mut self.lost, lost);
