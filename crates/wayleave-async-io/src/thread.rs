@@ -1,7 +1,6 @@
 //! The thread that drives the clients whose embedder does not.
 
 use std::future::pending;
-use std::panic::catch_unwind;
 use std::sync::OnceLock;
 use std::thread::Builder;
 
@@ -9,25 +8,20 @@ use async_executor::Executor;
 
 use crate::Task;
 
-/// Has `task` polled by the one thread of this crate, which is started where it is not there yet.
+/// Has `task` polled by the one thread of this crate, which is started where it is not there yet. A task that panics ends
+/// alone; those of the clients beside it go on.
 ///
 /// # Panics
 /// When the thread cannot be started.
 pub(crate) fn spawn(task: Task) {
     STARTED.get_or_init(|| {
+        let run = || async_io::block_on(EXECUTOR.run(pending::<()>()));
         Builder::new()
             .name("wayleave".into())
             .spawn(run)
             .expect("the system gives no thread to drive clients");
     });
     EXECUTOR.spawn(task).detach();
-}
-
-fn run() {
-    loop {
-        // A task that panics ends alone, as it does under other executors; the clients beside it go on.
-        let _ = catch_unwind(|| async_io::block_on(EXECUTOR.run(pending::<()>())));
-    }
 }
 
 static EXECUTOR: Executor<'static> = Executor::new();
