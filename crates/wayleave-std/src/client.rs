@@ -1,0 +1,79 @@
+//! The client that an application embeds.
+
+use std::io;
+use std::ops::Deref;
+use std::pin::pin;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use wayleave_proto::client::FlowError;
+use wayleave_proto::config::{ClientConfig, Valid};
+use wayleave_proto::drive::{self, IntoTarget};
+
+use crate::wait::Waiters;
+use crate::{DatagramFlow, Events, Std, Stream};
+
+/// The embedded side of the proxy: it opens flows and decides which way they go.
+///
+/// A handle that can be cloned; the client ends when the last handle and the last flow are dropped. Beside the methods
+/// here it has all of [`drive::Client`].
+#[derive(Clone, Debug)]
+pub struct Client(drive::Client<Std>);
+
+impl Client {
+    /// Makes a client that follows `config`, and starts the one thread that drives it.
+    ///
+    /// # Errors
+    /// The system has no thread, or no descriptor to wait with.
+    pub fn new(config: Valid<ClientConfig>) -> io::Result<Self> {
+        let std = Std::new()?;
+        let reactor = std.reactor();
+        let (client, task) = drive::Client::with_task(config, std);
+        thread::Builder::new().name("wayleave".into()).spawn(move || reactor.run(task))?;
+        Ok(Self(client))
+    }
+
+    /// Opens a stream to `target`, directly or through a relay, and waits until it is open.
+    ///
+    /// # Errors
+    /// Why no path led there.
+    pub fn connect(&self, target: impl IntoTarget) -> Result<Stream, FlowError> {
+        self.connect_within(target, None)
+    }
+
+    /// [`Self::connect`] that gives up after `timeout`.
+    ///
+    /// # Errors
+    /// Why no path led there; [`FlowError::TimedOut`] when that was not known in time.
+    pub fn connect_timeout(&self, target: impl IntoTarget, timeout: Duration) -> Result<Stream, FlowError> {
+        self.connect_within(target, Some(timeout))
+    }
+
+    /// Opens a datagram flow to `target`. Datagrams can be sent at once; they wait a moment while the way is sought.
+    ///
+    /// # Errors
+    /// The target is not one, or the client is at its limit.
+    pub fn datagrams(&self, target: impl IntoTarget) -> Result<DatagramFlow, FlowError> {
+        self.0.datagrams(target).map(DatagramFlow::new)
+    }
+
+    /// What happens from now on; the first caller also gets what happened before.
+    pub fn events(&self) -> Events {
+        Events::new(self.0.events())
+    }
+
+    fn connect_within(&self, target: impl IntoTarget, limit: Option<Duration>) -> Result<Stream, FlowError> {
+        let mut opening = pin!(self.0.connect(target));
+        let answer = Arc::new(Waiters::default()).wait(limit, |cx| opening.as_mut().poll(cx));
+        answer.unwrap_or(Err(FlowError::TimedOut)).map(Stream::new)
+    }
+}
+
+impl Deref for Client {
+    type Target = drive::Client<Std>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}

@@ -1,0 +1,54 @@
+//! The relay that an operator runs.
+
+use std::io;
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use wayleave_proto::config::{RelayConfig, Valid};
+use wayleave_proto::drive;
+use wayleave_proto::relay::Event;
+
+use crate::Std;
+use crate::reactor::Reactor;
+
+/// A way to speak to a relay while it serves.
+pub type RelayHandle = drive::RelayHandle<Std>;
+
+/// A relay that listens, and serves while [`Self::serve`] runs.
+pub struct Relay {
+    relay: drive::Relay<Std>,
+    reactor: Arc<Reactor>,
+}
+
+impl Relay {
+    /// Listens on `address`.
+    ///
+    /// # Errors
+    /// The address cannot be listened on.
+    pub fn bind(config: Valid<RelayConfig>, address: SocketAddr) -> io::Result<Self> {
+        let std = Std::new()?;
+        let reactor = std.reactor();
+        Ok(Self { relay: drive::Relay::bind(config, address, std)?, reactor })
+    }
+
+    /// Serves on the calling thread until the relay was drained or closed through its handle and nothing is left;
+    /// `on_event` is told what happens. However many clients there are, all are served here.
+    pub fn serve(self, on_event: impl FnMut(Event)) {
+        self.reactor.run(self.relay.serve(on_event));
+    }
+}
+
+impl Deref for Relay {
+    type Target = drive::Relay<Std>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.relay
+    }
+}
+
+impl std::fmt::Debug for Relay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.relay.fmt(f)
+    }
+}

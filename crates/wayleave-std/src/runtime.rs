@@ -1,0 +1,152 @@
+//! The standard library's sockets and threads, as the core wants them.
+
+use std::future::Future;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::thread;
+
+use wayleave_proto::base::{Clock, Instant, Seed};
+use wayleave_proto::drive::{Lookup, Runtime};
+
+use crate::lookups::Lookups;
+use crate::reactor::{Reactor, Side, Socket};
+
+/// One thread and what it waits for: the sockets and the timer of one client or one relay.
+pub struct Std {
+    reactor: Arc<Reactor>,
+    lookups: Arc<Lookups>,
+}
+
+impl Std {
+    /// # Errors
+    /// The system has no descriptor to wait with.
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self { reactor: Reactor::new()?, lookups: Arc::default() })
+    }
+
+    /// What the one thread runs that looks after the sockets.
+    pub(crate) fn reactor(&self) -> Arc<Reactor> {
+        Arc::clone(&self.reactor)
+    }
+}
+
+impl Runtime for Std {
+    type Stream = Socket<TcpStream>;
+    type Datagrams = Socket<UdpSocket>;
+    type Listener = Socket<TcpListener>;
+
+    fn now(&self) -> Instant {
+        self.reactor.now()
+    }
+
+    fn clock(&self) -> Clock {
+        wayleave_sockets::clock_at(self.now())
+    }
+
+    fn seed(&self) -> Seed {
+        wayleave_sockets::seed()
+    }
+
+    fn lookup(&self, name: &str) -> Lookup {
+        self.lookups.begin(name)
+    }
+
+    fn dial(&self, address: SocketAddr) -> io::Result<Self::Stream> {
+        Ok(Socket::new(wayleave_sockets::dial(address)?, &self.reactor))
+    }
+
+    fn poll_connected(
+        &self,
+        stream: &mut Self::Stream,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<SocketAddr>> {
+        ready!(stream.poll_writable(cx))?;
+        Poll::Ready(wayleave_sockets::connected(&stream.socket))
+    }
+
+    fn bind(&self, address: SocketAddr) -> io::Result<(Self::Datagrams, SocketAddr)> {
+        let socket = wayleave_sockets::bind(address)?;
+        let local = socket.local_addr()?;
+        Ok((Socket::new(socket, &self.reactor), local))
+    }
+
+    fn listen(&self, address: SocketAddr) -> io::Result<(Self::Listener, SocketAddr)> {
+        let listener = wayleave_sockets::listen(address)?;
+        let address = listener.local_addr()?;
+        Ok((Socket::new(listener, &self.reactor), address))
+    }
+
+    fn poll_accept(
+        &self,
+        listener: &mut Self::Listener,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<(Self::Stream, SocketAddr, SocketAddr)>> {
+        let (stream, client) = ready!(listener.poll(Side::Reader, cx, TcpListener::accept))?;
+        wayleave_sockets::prepare(&stream)?;
+        let local = stream.local_addr()?;
+        Poll::Ready(Ok((Socket::new(stream, &self.reactor), client, local)))
+    }
+
+    fn poll_read(
+        &self,
+        stream: &mut Self::Stream,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        stream.poll(Side::Reader, cx, |mut stream| stream.read(buffer))
+    }
+
+    fn poll_write(
+        &self,
+        stream: &mut Self::Stream,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        stream.poll(Side::Writer, cx, |mut stream| stream.write(bytes))
+    }
+
+    fn finish(&self, stream: &mut Self::Stream) {
+        let _ = wayleave_sockets::finish(&stream.socket);
+    }
+
+    fn reset(&self, stream: &mut Self::Stream) {
+        let _ = wayleave_sockets::reset(&stream.socket);
+    }
+
+    fn poll_receive(
+        &self,
+        socket: &mut Self::Datagrams,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        socket.poll(Side::Reader, cx, |socket| socket.recv(buffer))
+    }
+
+    fn poll_send(
+        &self,
+        socket: &mut Self::Datagrams,
+        cx: &mut Context<'_>,
+        payload: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        socket.poll(Side::Writer, cx, |socket| socket.send(payload))
+    }
+
+    fn poll_timer(&mut self, _: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        // Only the task of this machine asks, and it is polled whenever the thread wakes up.
+        self.reactor.poll_deadline(deadline)
+    }
+
+    fn spawn(&self, task: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        let reactor = self.reactor();
+        thread::spawn(move || reactor.run(task));
+    }
+}
+
+impl std::fmt::Debug for Std {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Std").finish_non_exhaustive()
+    }
+}

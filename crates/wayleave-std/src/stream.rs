@@ -1,0 +1,145 @@
+//! A stream with the traits and manners of [`std::net::TcpStream`].
+
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use wayleave_proto::drive;
+
+use crate::Std;
+use crate::wait::{Limit, Waiters, took_too_long};
+
+/// A stream to a target, directly or through a relay.
+///
+/// Each half ends by itself: [`Self::shutdown`] ends the application's, a read of zero bytes is the end of the target's.
+/// When the last clone is dropped both end; what was written is still delivered, if the process lives for long enough.
+#[derive(Debug)]
+pub struct Stream(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    stream: drive::Stream<Std>,
+    readers: Arc<Waiters>,
+    writers: Arc<Waiters>,
+    read_limit: Limit,
+    write_limit: Limit,
+    /// The application wants to read no more.
+    deaf: AtomicBool,
+}
+
+impl Stream {
+    pub(crate) fn new(stream: drive::Stream<Std>) -> Self {
+        Self(Arc::new(Shared {
+            stream,
+            readers: Arc::default(),
+            writers: Arc::default(),
+            read_limit: Limit::default(),
+            write_limit: Limit::default(),
+            deaf: AtomicBool::new(false),
+        }))
+    }
+
+    /// Another handle of the same stream; timeouts and the ends of halves are common to both.
+    ///
+    /// # Errors
+    /// None; [`std::net::TcpStream::try_clone`] has some.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self(Arc::clone(&self.0)))
+    }
+
+    /// Sets how long a read waits; `None` is for ever. A read that waits already keeps the old one.
+    ///
+    /// # Errors
+    /// `timeout` is zero.
+    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.0.read_limit.set(timeout)
+    }
+
+    /// Sets how long a write waits; `None` is for ever. A write that waits already keeps the old one.
+    ///
+    /// # Errors
+    /// `timeout` is zero.
+    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.0.write_limit.set(timeout)
+    }
+
+    /// How long a read waits.
+    pub fn read_timeout(&self) -> Option<Duration> {
+        self.0.read_limit.get()
+    }
+
+    /// How long a write waits.
+    pub fn write_timeout(&self) -> Option<Duration> {
+        self.0.write_limit.get()
+    }
+
+    /// Ends one half or both. What was written before the end of the application's half is delivered. The end of the
+    /// target's half is a promise not to read: every read returns zero from now on, also one that waits.
+    ///
+    /// # Errors
+    /// None; [`std::net::TcpStream::shutdown`] has some.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        if matches!(how, Shutdown::Write | Shutdown::Both) {
+            self.0.stream.finish();
+        }
+        if matches!(how, Shutdown::Read | Shutdown::Both) {
+            self.0.deaf.store(true, Ordering::Release);
+            self.0.readers.wake_all();
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Stream {
+    type Target = drive::Stream<Std>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0.stream
+    }
+}
+
+impl Read for &Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        let Shared { stream, readers, read_limit, deaf, .. } = &*self.0;
+        let answer = readers.wait(read_limit.get(), |cx| {
+            if deaf.load(Ordering::Acquire) { Poll::Ready(Ok(0)) } else { stream.poll_read(cx, buffer) }
+        });
+        Ok(answer.ok_or_else(took_too_long)??)
+    }
+}
+
+impl Write for &Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Shared { stream, writers, write_limit, .. } = &*self.0;
+        let answer = writers.wait(write_limit.get(), |cx| stream.poll_write(cx, bytes));
+        Ok(answer.ok_or_else(took_too_long)??)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        // What was taken is sent as fast as the network allows, without being asked.
+        Ok(())
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&*self).read(buffer)
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (&*self).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        (&*self).flush()
+    }
+}
