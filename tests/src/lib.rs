@@ -88,3 +88,8 @@ mod tests {
         assert_eq!(noted.ok().as_deref(), Some("one\tcurl\tcurl\ntwo\tcurl\tcurl\n"));
     }
 }
+
+/// The examples of the README, which see every adapter from here.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

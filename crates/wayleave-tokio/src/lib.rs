@@ -18,7 +18,3 @@ pub use wayleave_sockets::{connector_with_ca, platform_connector};
 
 /// Datagrams to and from one target.
 pub type DatagramFlow = wayleave_proto::drive::DatagramFlow<Tokio>;
-
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
