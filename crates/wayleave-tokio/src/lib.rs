@@ -7,15 +7,14 @@ mod client;
 mod relay;
 mod runtime;
 mod stream;
-mod tls;
 
 pub use client::Client;
 pub use relay::{Relay, RelayHandle};
 pub use runtime::Tokio;
 pub use stream::Stream;
-pub use tls::{connector_with_ca, platform_connector};
 pub use wayleave_proto as proto;
 pub use wayleave_proto::drive::{Events, IntoTarget};
+pub use wayleave_sockets::{connector_with_ca, platform_connector};
 
 /// Datagrams to and from one target.
 pub type DatagramFlow = wayleave_proto::drive::DatagramFlow<Tokio>;

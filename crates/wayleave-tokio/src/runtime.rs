@@ -5,13 +5,13 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::{Instant as StdInstant, SystemTime};
+use std::time::Instant as StdInstant;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep_until};
-use wayleave_proto::base::{Clock, Instant, Seed, UnixTime};
+use wayleave_proto::base::{Clock, Instant, Seed};
 use wayleave_proto::drive::{Lookup, Runtime};
 
 /// The tokio runtime in which a client or a relay was made. It needs its time and I/O drivers.
@@ -41,15 +41,11 @@ impl Runtime for Tokio {
     }
 
     fn clock(&self) -> Clock {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Clock::new(self.now(), UnixTime::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX)))
+        wayleave_sockets::clock_at(self.now())
     }
 
     fn seed(&self) -> Seed {
-        let mut bytes = [0; 32];
-        // Nothing could be kept secret where the operating system has no randomness to give.
-        getrandom::fill(&mut bytes).expect("the operating system gives no random bytes");
-        Seed::new(bytes)
+        wayleave_sockets::seed()
     }
 
     fn lookup(&self, name: &str) -> Lookup {

@@ -48,14 +48,23 @@ pub(super) enum Side {
 impl<R: Runtime> Client<R> {
     /// Makes a client that follows `config`, and starts the task that drives it.
     pub fn new(config: Valid<ClientConfig>, runtime: R) -> Self {
+        let (client, task) = Self::with_task(config, runtime);
+        client.0.0.lock().driver.runtime.spawn(Box::pin(task));
+        client
+    }
+
+    /// Makes a client that follows `config`, and the task that drives it, for whoever has a place of their own for it. The
+    /// client stands still while the task is not polled.
+    pub fn with_task(
+        config: Valid<ClientConfig>,
+        runtime: R,
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let machine = Machine::new(config, &runtime.seed(), runtime.clock(), runtime.now());
         let driver = Driver::new(machine, runtime);
         let state = State { driver, wakers: BTreeMap::new(), listeners: Listeners::new(), abandoned: false };
         let shared = Arc::new(Shared(Mutex::new(state)));
         let driven = Arc::clone(&shared);
-        let task = Box::pin(poll_fn(move |cx| driven.drive(cx)));
-        shared.lock().driver.runtime.spawn(task);
-        Self(Arc::new(Owner(shared)))
+        (Self(Arc::new(Owner(shared))), poll_fn(move |cx| driven.drive(cx)))
     }
 
     /// Opens a stream to `target`, directly or through a relay. Cancel safe: a stream that nobody waits for is closed.

@@ -1,0 +1,29 @@
+//! Wayleave on async-io: a [`Client`] to embed and a [`Relay`] to run, under smol, async-std, a bare
+//! `futures_lite::future::block_on` or any other executor.
+//!
+//! This crate lends the sockets and the timer of `async-io` and the threads of `blocking` to [`wayleave_proto::drive`].
+//! Everything else is decided in the core.
+//!
+//! # Threads
+//! The task of a client has to be polled whether or not the application waits for something. [`Client::new`] leaves that to
+//! a thread of this crate, `wayleave`: there is one in the process however many clients and flows there are, and none before
+//! the first client. [`Client::with_spawn`] gives the task to an executor of the embedder's instead, and starts no thread.
+//! A [`Relay`] runs where [`Relay::serve`] is awaited. Beside it are the thread `async-io`, which that crate starts to wait
+//! for sockets while nobody else does, and those of `blocking` while names are looked up.
+
+mod client;
+mod relay;
+mod runtime;
+mod stream;
+mod thread;
+
+pub use client::{Client, Task};
+pub use relay::{Relay, RelayHandle};
+pub use runtime::AsyncIo;
+pub use stream::Stream;
+pub use wayleave_proto as proto;
+pub use wayleave_proto::drive::{Events, IntoTarget};
+pub use wayleave_sockets::{connector_with_ca, platform_connector};
+
+/// Datagrams to and from one target.
+pub type DatagramFlow = wayleave_proto::drive::DatagramFlow<AsyncIo>;

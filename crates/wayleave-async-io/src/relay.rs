@@ -1,0 +1,46 @@
+//! The relay that an operator runs.
+
+use std::io;
+use std::net::SocketAddr;
+use std::ops::Deref;
+
+use wayleave_proto::config::{RelayConfig, Valid};
+use wayleave_proto::drive;
+use wayleave_proto::relay::Event;
+
+use crate::AsyncIo;
+
+/// A way to speak to a relay while it serves.
+pub type RelayHandle = drive::RelayHandle<AsyncIo>;
+
+/// A relay that listens, and serves while [`Self::serve`] runs.
+#[derive(Debug)]
+pub struct Relay(drive::Relay<AsyncIo>);
+
+impl Relay {
+    /// Listens on `address`.
+    ///
+    /// # Errors
+    /// The address cannot be listened on.
+    #[expect(
+        clippy::unused_async,
+        reason = "the name says where it can be called, and another runtime may have to wait"
+    )]
+    pub async fn bind(config: Valid<RelayConfig>, address: SocketAddr) -> io::Result<Self> {
+        drive::Relay::bind(config, address, AsyncIo::new()).map(Self)
+    }
+
+    /// Serves until the relay was drained or closed through its handle and nothing is left; `on_event` is told what
+    /// happens.
+    pub async fn serve(self, on_event: impl FnMut(Event)) {
+        self.0.serve(on_event).await;
+    }
+}
+
+impl Deref for Relay {
+    type Target = drive::Relay<AsyncIo>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}

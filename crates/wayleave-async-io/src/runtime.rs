@@ -1,0 +1,175 @@
+//! The sockets and the timer of async-io and the threads of blocking, as the core wants them.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::time::Instant as StdInstant;
+
+use async_io::{Async, Timer};
+use futures_lite::io::{AsyncRead, AsyncWrite};
+use wayleave_proto::base::{Clock, Instant, Seed};
+use wayleave_proto::drive::{Lookup, Runtime};
+
+use crate::{Task, thread};
+
+/// What async-io and blocking give to a client or a relay. They work on every thread and under every executor.
+pub struct AsyncIo {
+    epoch: StdInstant,
+    timer: Timer,
+    /// The deadline that the timer waits for.
+    armed: Option<Instant>,
+}
+
+impl AsyncIo {
+    /// Sockets and a timer for one client or one relay.
+    pub fn new() -> Self {
+        Self { epoch: StdInstant::now(), timer: Timer::never(), armed: None }
+    }
+}
+
+impl Default for AsyncIo {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Runtime for AsyncIo {
+    type Stream = Async<TcpStream>;
+    type Datagrams = Async<UdpSocket>;
+    type Listener = Async<TcpListener>;
+
+    fn now(&self) -> Instant {
+        Instant::from_nanos(u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    fn clock(&self) -> Clock {
+        wayleave_sockets::clock_at(self.now())
+    }
+
+    fn seed(&self) -> Seed {
+        wayleave_sockets::seed()
+    }
+
+    fn lookup(&self, name: &str) -> Lookup {
+        let name = name.to_owned();
+        Box::pin(blocking::unblock(move || {
+            Ok((name.as_str(), 0).to_socket_addrs()?.map(|address| address.ip()).collect::<Vec<IpAddr>>())
+        }))
+    }
+
+    fn dial(&self, address: SocketAddr) -> io::Result<Async<TcpStream>> {
+        Async::new_nonblocking(wayleave_sockets::dial(address)?)
+    }
+
+    fn poll_connected(
+        &self,
+        stream: &mut Async<TcpStream>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<SocketAddr>> {
+        ready!(stream.poll_writable(cx))?;
+        Poll::Ready(wayleave_sockets::connected(stream))
+    }
+
+    fn bind(&self, address: SocketAddr) -> io::Result<(Async<UdpSocket>, SocketAddr)> {
+        let socket = Async::new_nonblocking(wayleave_sockets::bind(address)?)?;
+        let local = socket.get_ref().local_addr()?;
+        Ok((socket, local))
+    }
+
+    fn listen(&self, address: SocketAddr) -> io::Result<(Async<TcpListener>, SocketAddr)> {
+        let listener = Async::new_nonblocking(wayleave_sockets::listen(address)?)?;
+        let address = listener.get_ref().local_addr()?;
+        Ok((listener, address))
+    }
+
+    fn poll_accept(
+        &self,
+        listener: &mut Async<TcpListener>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<(Async<TcpStream>, SocketAddr, SocketAddr)>> {
+        let (stream, client) =
+            ready!(poll_until(|| listener.get_ref().accept(), || listener.poll_readable(cx)))?;
+        wayleave_sockets::prepare(&stream)?;
+        let local = stream.local_addr()?;
+        Poll::Ready(Ok((Async::new_nonblocking(stream)?, client, local)))
+    }
+
+    fn poll_read(
+        &self,
+        stream: &mut Async<TcpStream>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        pin!(stream).poll_read(cx, buffer)
+    }
+
+    fn poll_write(
+        &self,
+        stream: &mut Async<TcpStream>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        pin!(stream).poll_write(cx, bytes)
+    }
+
+    fn finish(&self, stream: &mut Async<TcpStream>) {
+        let _ = wayleave_sockets::finish(stream);
+    }
+
+    fn reset(&self, stream: &mut Async<TcpStream>) {
+        let _ = wayleave_sockets::reset(stream);
+    }
+
+    fn poll_receive(
+        &self,
+        socket: &mut Async<UdpSocket>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        poll_until(|| socket.get_ref().recv(buffer), || socket.poll_readable(cx))
+    }
+
+    fn poll_send(
+        &self,
+        socket: &mut Async<UdpSocket>,
+        cx: &mut Context<'_>,
+        payload: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        poll_until(|| socket.get_ref().send(payload), || socket.poll_writable(cx))
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        if self.armed != Some(deadline) {
+            self.armed = Some(deadline);
+            self.timer.set_at(self.epoch + deadline.since(Instant::ZERO));
+        }
+        ready!(Pin::new(&mut self.timer).poll(cx));
+        // A timer that has fired is silent until it is set again.
+        self.armed = None;
+        Poll::Ready(())
+    }
+
+    fn spawn(&self, task: Task) {
+        thread::spawn(task);
+    }
+}
+
+impl std::fmt::Debug for AsyncIo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AsyncIo").finish_non_exhaustive()
+    }
+}
+
+/// Attempts something, and again whenever the socket may have become ready, until it would not block.
+fn poll_until<T>(
+    mut attempt: impl FnMut() -> io::Result<T>,
+    mut wait: impl FnMut() -> Poll<io::Result<()>>,
+) -> Poll<io::Result<T>> {
+    loop {
+        match attempt() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(wait())?,
+            result => return Poll::Ready(result),
+        }
+    }
+}

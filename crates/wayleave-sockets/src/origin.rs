@@ -1,0 +1,21 @@
+//! What a machine cannot know by itself: a secret to begin with, and the date.
+
+use std::time::SystemTime;
+
+use wayleave_proto::base::{Clock, Instant, Seed, UnixTime};
+
+/// Thirty-two bytes that nobody can guess.
+///
+/// # Panics
+/// The operating system gives no random bytes: nothing could be kept secret then.
+pub fn seed() -> Seed {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).expect("the operating system gives no random bytes");
+    Seed::new(bytes)
+}
+
+/// Where `now`, the present, stands on the civil clock.
+pub fn clock_at(now: Instant) -> Clock {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Clock::new(now, UnixTime::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX)))
+}

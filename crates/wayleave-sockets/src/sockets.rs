@@ -1,0 +1,125 @@
+//! Sockets as the machines want them, before any runtime has them: non-blocking, small writes sent at once, datagrams never
+//! cut into fragments.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+#[cfg(unix)]
+use std::os::fd::AsFd;
+#[cfg(windows)]
+use std::os::windows::io::AsSocket as AsFd;
+
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+
+/// Begins a TCP connection. It stands when the socket is writable and has no error, see [`connected`].
+///
+/// # Errors
+/// There is no way to that address, or no descriptor.
+pub fn dial(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    match socket.connect(&address.into()) {
+        Ok(()) => {}
+        Err(error) if is_under_way(&error) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(socket.into())
+}
+
+/// Whether a connection that has become writable stands, and its own address.
+///
+/// # Errors
+/// Why it does not.
+pub fn connected(stream: &impl AsFd) -> io::Result<SocketAddr> {
+    let socket = SockRef::from(stream);
+    if let Some(error) = socket.take_error()? {
+        return Err(error);
+    }
+    socket.peer_addr()?;
+    prepare(stream)?;
+    socket.local_addr()?.as_socket().ok_or_else(|| io::ErrorKind::Unsupported.into())
+}
+
+/// Makes an accepted or connected stream non-blocking and quick.
+///
+/// # Errors
+/// The connection is gone.
+pub fn prepare(stream: &impl AsFd) -> io::Result<()> {
+    let socket = SockRef::from(stream);
+    socket.set_nonblocking(true)?;
+    socket.set_tcp_nodelay(true)
+}
+
+/// Ends the sending half of `stream`.
+///
+/// # Errors
+/// The connection is gone already.
+pub fn finish(stream: &impl AsFd) -> io::Result<()> {
+    SockRef::from(stream).shutdown(Shutdown::Write)
+}
+
+/// Makes the close of `stream` a reset, so that the other side knows bytes were lost.
+///
+/// # Errors
+/// The connection is gone already.
+pub fn reset(stream: &impl AsFd) -> io::Result<()> {
+    SockRef::from(stream).set_linger(Some(std::time::Duration::ZERO))
+}
+
+/// A UDP socket that speaks with `address` only.
+///
+/// # Errors
+/// There is no way to that address, or no descriptor or port.
+pub fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    let any: IpAddr = match address {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    socket.bind(&SocketAddr::new(any, 0).into())?;
+    socket.connect(&address.into())?;
+    forbid_fragments(&socket, address)?;
+    Ok(socket.into())
+}
+
+/// A listener on `address` with a long queue.
+///
+/// # Errors
+/// The address is in use, not this machine's, or not allowed.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn is_under_way(error: &io::Error) -> bool {
+    // Linux, and BSD with macOS, number EINPROGRESS differently; Windows says "would block".
+    error.kind() == io::ErrorKind::WouldBlock || matches!(error.raw_os_error(), Some(115 | 36))
+}
+
+/// RFC 9298 §3.1: what is too large for the path is dropped, not cut into fragments.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+fn forbid_fragments(socket: &Socket, address: SocketAddr) -> io::Result<()> {
+    use rustix::net::sockopt::{
+        Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover, set_ipv6_mtu_discover,
+    };
+    if address.is_ipv4() {
+        set_ip_mtu_discover(socket, Ipv4PathMtuDiscovery::DO)?;
+    } else {
+        set_ipv6_mtu_discover(socket, Ipv6PathMtuDiscovery::DO)?;
+    }
+    Ok(())
+}
+
+/// Elsewhere the platform decides.
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+fn forbid_fragments(_: &Socket, _: SocketAddr) -> io::Result<()> {
+    Ok(())
+}
+
+/// Connections that wait to be accepted; the system has a limit of its own beside it.
+const BACKLOG: i32 = 4_096;
