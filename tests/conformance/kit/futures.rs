@@ -1,0 +1,159 @@
+//! Clients and relays on async-io, under the executors that have its traits.
+
+use std::io::{self, Read, Write};
+use std::marker::PhantomData;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use futures_lite::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+use wayleave_async_io::{Client, DatagramFlow, Events, Relay, Stream};
+use wayleave_proto::base::{Route, Target};
+use wayleave_proto::client::{Event, FlowError};
+use wayleave_proto::config::{ClientConfig, RelayConfig, Valid};
+
+use super::{ClientKit, Datagrams, LARGEST, PATIENCE, RelayKit, Served, Verbs, Writer, stuck};
+
+/// smol, which drives the clients with its own executor.
+pub(crate) struct Smol;
+
+/// async-std, whose clients are driven by the thread of the adapter.
+pub(crate) struct AsyncStd;
+
+/// No executor but the one thread that serves the relay.
+pub(crate) struct AsyncIo;
+
+/// A way to wait for a future.
+trait Executor: Send + Sync + 'static {
+    fn client(config: Valid<ClientConfig>) -> Client;
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T;
+}
+
+struct Blocking<E> {
+    client: Client,
+    events: Mutex<Events>,
+    executor: PhantomData<E>,
+}
+
+struct Half<T, E>(T, PhantomData<E>);
+
+impl Executor for Smol {
+    fn client(config: Valid<ClientConfig>) -> Client {
+        Client::with_spawn(config, |task| smol::spawn(task).detach())
+    }
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        smol::block_on(future)
+    }
+}
+
+impl Executor for AsyncStd {
+    fn client(config: Valid<ClientConfig>) -> Client {
+        Client::new(config)
+    }
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        async_std::task::block_on(future)
+    }
+}
+
+impl<E: Executor> ClientKit for E {
+    fn client(config: Valid<ClientConfig>) -> Box<dyn super::Client> {
+        let client = <E as Executor>::client(config);
+        let events = Mutex::new(client.events());
+        Box::new(Blocking::<E> { client, events, executor: PhantomData })
+    }
+}
+
+impl RelayKit for AsyncIo {
+    fn serve(config: Valid<RelayConfig>) -> Served {
+        let bound = Relay::bind(config, (Ipv4Addr::LOCALHOST, 0).into());
+        let relay = async_io::block_on(bound).unwrap();
+        let (address, handle) = (relay.local_addr(), Box::new(relay.handle()));
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&events);
+        let (serving, over) = mpsc::channel();
+        thread::spawn(move || {
+            async_io::block_on(relay.serve(move |event| kept.lock().unwrap().push(event)));
+            drop(serving);
+        });
+        Served { address, handle, events, over }
+    }
+}
+
+impl<E: Executor> super::Client for Blocking<E> {
+    fn connect_within(&self, target: Target, patience: Duration) -> Option<Result<super::Stream, FlowError>> {
+        Some(within::<E, _>(patience, self.client.connect(target))?.map(|stream| {
+            let route = stream.route();
+            let (reader, writer) = futures_lite::io::split(stream);
+            super::Stream {
+                reader: Box::new(Half(reader, PhantomData::<E>)),
+                writer: Box::new(Half(writer, PhantomData::<E>)),
+                route,
+            }
+        }))
+    }
+
+    fn datagrams(&self, target: Target) -> Result<Box<dyn Datagrams>, FlowError> {
+        Ok(Box::new(Half(self.client.datagrams(target)?, PhantomData::<E>)))
+    }
+
+    fn event(&self, patience: Duration) -> Option<Event> {
+        within::<E, _>(patience, self.events.lock().unwrap().recv()).flatten()
+    }
+
+    fn verbs(&self) -> &dyn Verbs {
+        &*self.client
+    }
+}
+
+impl<E: Executor> Datagrams for Half<DatagramFlow, E> {
+    fn send(&self, payload: &[u8]) -> Result<(), FlowError> {
+        self.0.send(payload)
+    }
+
+    fn recv_within(&self, patience: Duration) -> io::Result<Option<Vec<u8>>> {
+        let mut buffer = vec![0; LARGEST];
+        let Some(count) = within::<E, _>(patience, self.0.recv(&mut buffer)) else { return Ok(None) };
+        buffer.truncate(count?);
+        Ok(Some(buffer))
+    }
+
+    fn route(&self) -> Option<Route> {
+        self.0.route()
+    }
+}
+
+impl<E: Executor> Read for Half<ReadHalf<Stream>, E> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        within::<E, _>(PATIENCE, self.0.read(buffer)).unwrap_or_else(|| Err(stuck()))
+    }
+}
+
+impl<E: Executor> Write for Half<WriteHalf<Stream>, E> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        within::<E, _>(PATIENCE, self.0.write(bytes)).unwrap_or_else(|| Err(stuck()))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        within::<E, _>(PATIENCE, self.0.flush()).unwrap_or_else(|| Err(stuck()))
+    }
+}
+
+impl<E: Executor> Writer for Half<WriteHalf<Stream>, E> {
+    fn finish(&mut self) -> io::Result<()> {
+        within::<E, _>(PATIENCE, self.0.close()).unwrap_or_else(|| Err(stuck()))
+    }
+}
+
+/// What `future` comes to within `patience`; it is dropped afterwards.
+fn within<E: Executor, T>(patience: Duration, future: impl Future<Output = T>) -> Option<T> {
+    let came = async { Some(future.await) };
+    let late = async {
+        async_io::Timer::after(patience).await;
+        None
+    };
+    E::block_on(futures_lite::future::or(came, late))
+}

@@ -1,0 +1,163 @@
+//! What the suite asks of a runtime: a client and a relay that block, so that a behaviour reads from top to bottom.
+
+pub(crate) mod futures;
+pub(crate) mod tokio;
+
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use wayleave_proto::auth::{Credential, Keys};
+use wayleave_proto::base::{Kind, Network, Route, Target};
+use wayleave_proto::client::{Event, FlowError};
+use wayleave_proto::config::{ClientConfig, RelayConfig, Valid};
+use wayleave_proto::drive::{self, Runtime};
+use wayleave_proto::relay;
+
+/// A runtime that clients can run on.
+pub(crate) trait ClientKit {
+    fn client(config: Valid<ClientConfig>) -> Box<dyn Client>;
+}
+
+/// A runtime that relays can run on.
+pub(crate) trait RelayKit {
+    /// Serves in the background on a port of its own.
+    fn serve(config: Valid<RelayConfig>) -> Served;
+}
+
+/// A client, as a thread sees it.
+pub(crate) trait Client: Send + Sync {
+    /// Opens a stream; `None` means that it was not open in time, and that the attempt was dropped.
+    fn connect_within(&self, target: Target, patience: Duration) -> Option<Result<Stream, FlowError>>;
+
+    /// Opens a stream.
+    fn connect(&self, target: Target) -> Result<Stream, FlowError> {
+        self.connect_within(target, PATIENCE).expect("an answer in time")
+    }
+
+    fn datagrams(&self, target: Target) -> Result<Box<dyn Datagrams>, FlowError>;
+
+    /// The next event; `None` when none came in time or the client is over.
+    fn event(&self, patience: Duration) -> Option<Event>;
+
+    /// What is the same on every runtime.
+    fn verbs(&self) -> &dyn Verbs;
+}
+
+/// The part of a client that never waits.
+pub(crate) trait Verbs {
+    fn renew(&self, credential: Credential);
+    fn network_changed(&self, network: Network);
+    fn retry_direct(&self, kind: Kind);
+    fn route(&self, kind: Kind) -> Route;
+    fn close(&self);
+}
+
+/// A stream in its two halves.
+pub(crate) struct Stream {
+    pub(crate) reader: Box<dyn Read + Send>,
+    pub(crate) writer: Box<dyn Writer>,
+    pub(crate) route: Option<Route>,
+}
+
+/// The application's half of a stream.
+pub(crate) trait Writer: Write + Send {
+    /// Ends it.
+    fn finish(&mut self) -> io::Result<()>;
+}
+
+/// A datagram flow, as a thread sees it.
+pub(crate) trait Datagrams: Send + Sync {
+    fn send(&self, payload: &[u8]) -> Result<(), FlowError>;
+
+    /// The next datagram; `None` when none came in time.
+    fn recv_within(&self, patience: Duration) -> io::Result<Option<Vec<u8>>>;
+
+    /// The next datagram.
+    fn recv(&self) -> io::Result<Vec<u8>> {
+        self.recv_within(PATIENCE).map(|datagram| datagram.expect("a datagram in time"))
+    }
+
+    fn route(&self) -> Option<Route>;
+}
+
+/// A relay that serves in the background. It is closed when this is dropped.
+pub(crate) struct Served {
+    pub(crate) address: SocketAddr,
+    pub(crate) handle: Box<dyn Handle>,
+    pub(crate) events: Arc<Mutex<Vec<relay::Event>>>,
+    /// Disconnected when the relay has stopped serving.
+    pub(crate) over: Receiver<()>,
+}
+
+/// A way to speak to a relay while it serves.
+pub(crate) trait Handle: Send + Sync {
+    fn drain(&self);
+    fn close(&self);
+    fn renew_keys(&self, keys: Keys);
+    fn stats(&self) -> relay::Stats;
+}
+
+impl<R: Runtime> Verbs for drive::Client<R> {
+    fn renew(&self, credential: Credential) {
+        self.renew(credential);
+    }
+
+    fn network_changed(&self, network: Network) {
+        self.network_changed(network);
+    }
+
+    fn retry_direct(&self, kind: Kind) {
+        self.retry_direct(Some(kind));
+    }
+
+    fn route(&self, kind: Kind) -> Route {
+        self.route(kind)
+    }
+
+    fn close(&self) {
+        self.close();
+    }
+}
+
+impl<R: Runtime> Handle for drive::RelayHandle<R> {
+    fn drain(&self) {
+        self.drain();
+    }
+
+    fn close(&self) {
+        self.close();
+    }
+
+    fn renew_keys(&self, keys: Keys) {
+        self.renew_keys(keys);
+    }
+
+    fn stats(&self) -> relay::Stats {
+        self.stats()
+    }
+}
+
+impl Served {
+    pub(crate) fn stats(&self) -> relay::Stats {
+        self.handle.stats()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.handle.close();
+    }
+}
+
+/// What a half that made no progress says.
+fn stuck() -> io::Error {
+    io::Error::other("nothing moved for too long")
+}
+
+/// How long a behaviour waits for what must come.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// Larger than any datagram.
+const LARGEST: usize = 65_536;

@@ -1,0 +1,117 @@
+//! Clients and relays on tokio, on one runtime for the whole suite.
+
+use std::io::{self, Read, Write};
+use std::net::Ipv4Addr;
+use std::sync::{Arc, LazyLock, Mutex, mpsc};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::runtime::Runtime;
+use wayleave_proto::base::{Route, Target};
+use wayleave_proto::client::{Event, FlowError};
+use wayleave_proto::config::{ClientConfig, RelayConfig, Valid};
+use wayleave_tokio::{Client, DatagramFlow, Events, Relay, Stream};
+
+use super::{ClientKit, Datagrams, LARGEST, PATIENCE, RelayKit, Served, Verbs, Writer, stuck};
+
+/// tokio with several threads.
+pub(crate) struct Tokio;
+
+struct Blocking {
+    client: Client,
+    events: Mutex<Events>,
+}
+
+struct Half<T>(T);
+
+impl ClientKit for Tokio {
+    fn client(config: Valid<ClientConfig>) -> Box<dyn super::Client> {
+        let _inside = RUNTIME.enter();
+        let client = Client::new(config);
+        let events = Mutex::new(client.events());
+        Box::new(Blocking { client, events })
+    }
+}
+
+impl RelayKit for Tokio {
+    fn serve(config: Valid<RelayConfig>) -> Served {
+        let relay = RUNTIME.block_on(Relay::bind(config, (Ipv4Addr::LOCALHOST, 0).into())).unwrap();
+        let (address, handle) = (relay.local_addr(), Box::new(relay.handle()));
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&events);
+        let (serving, over) = mpsc::channel();
+        RUNTIME.spawn(async move {
+            relay.serve(move |event| kept.lock().unwrap().push(event)).await;
+            drop(serving);
+        });
+        Served { address, handle, events, over }
+    }
+}
+
+impl super::Client for Blocking {
+    fn connect_within(&self, target: Target, patience: Duration) -> Option<Result<super::Stream, FlowError>> {
+        Some(within(patience, self.client.connect(target))?.map(|stream| {
+            let route = stream.route();
+            let (reader, writer) = tokio::io::split(stream);
+            super::Stream { reader: Box::new(Half(reader)), writer: Box::new(Half(writer)), route }
+        }))
+    }
+
+    fn datagrams(&self, target: Target) -> Result<Box<dyn Datagrams>, FlowError> {
+        Ok(Box::new(self.client.datagrams(target)?))
+    }
+
+    fn event(&self, patience: Duration) -> Option<Event> {
+        within(patience, self.events.lock().unwrap().recv()).flatten()
+    }
+
+    fn verbs(&self) -> &dyn Verbs {
+        &*self.client
+    }
+}
+
+impl Datagrams for DatagramFlow {
+    fn send(&self, payload: &[u8]) -> Result<(), FlowError> {
+        self.send(payload)
+    }
+
+    fn recv_within(&self, patience: Duration) -> io::Result<Option<Vec<u8>>> {
+        let mut buffer = vec![0; LARGEST];
+        let Some(count) = within(patience, self.recv(&mut buffer)) else { return Ok(None) };
+        buffer.truncate(count?);
+        Ok(Some(buffer))
+    }
+
+    fn route(&self) -> Option<Route> {
+        self.route()
+    }
+}
+
+impl Read for Half<ReadHalf<Stream>> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        within(PATIENCE, self.0.read(buffer)).unwrap_or_else(|| Err(stuck()))
+    }
+}
+
+impl Write for Half<WriteHalf<Stream>> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        within(PATIENCE, self.0.write(bytes)).unwrap_or_else(|| Err(stuck()))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        within(PATIENCE, self.0.flush()).unwrap_or_else(|| Err(stuck()))
+    }
+}
+
+impl Writer for Half<WriteHalf<Stream>> {
+    fn finish(&mut self) -> io::Result<()> {
+        within(PATIENCE, self.0.shutdown()).unwrap_or_else(|| Err(stuck()))
+    }
+}
+
+/// What `future` comes to within `patience`; it is dropped afterwards.
+fn within<T>(patience: Duration, future: impl Future<Output = T>) -> Option<T> {
+    RUNTIME.block_on(async { tokio::time::timeout(patience, future).await.ok() })
+}
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());

@@ -1,0 +1,95 @@
+//! One suite for every pair of a client and a relay: what holds on one runtime has to hold on all.
+//!
+//! A behaviour is plain sequential code in [`suite`]; a runtime fulfils the traits of [`kit`]. Each test is named by its
+//! pair and its behaviour, such as `smol_tokio::datagrams_of_every_size_come_back`. What a pair cannot do is written into
+//! [`LEDGER`] with the reason.
+
+mod kit;
+mod lab;
+mod suite;
+
+use kit::futures::{AsyncIo, AsyncStd, Smol};
+use kit::tokio::Tokio;
+use lab::Lab;
+
+/// A behaviour that a pair leaves out.
+struct Skip {
+    pair: &'static str,
+    behaviour: &'static str,
+    reason: &'static str,
+}
+
+/// One module of tests for each pair: `name: client, relay, bytes of the large stream`.
+macro_rules! pairs {
+    ($($name:ident: $client:ty, $relay:ty, $bytes:expr;)+) => {
+        $(mod $name {
+            use super::*;
+            tests! { stringify!($name), $client, $relay;
+                datagrams: datagrams_of_every_size_come_back();
+                datagrams: a_run_of_datagrams_keeps_its_order();
+                ending: a_client_that_is_dropped_gives_everything_back();
+                ending: a_closed_client_wakes_whoever_waits();
+                ending: a_thousand_flows_are_open_at_once();
+                ending: an_attempt_that_is_cancelled_leaves_no_tunnel();
+                proxies: a_drained_relay_finishes_what_it_has();
+                proxies: a_renewed_token_leaves_open_streams_alone();
+                proxies: a_wrong_token_is_refused_until_it_is_renewed();
+                proxies: when_a_relay_stops_the_next_one_takes_over();
+                proxies: with_the_relays_gone_nothing_leaves_directly();
+                smart: another_network_is_told_and_tried_anew();
+                smart: behind_a_black_hole_every_link_is_treated_as_it_should();
+                smart: who_asks_for_it_gets_the_direct_path_back();
+                streams: a_direct_stream_is_whole_both_ways();
+                streams: a_large_stream_is_whole_both_ways($bytes);
+                streams: a_reset_by_the_target_is_an_error_behind_the_last_byte();
+                streams: a_slow_reader_slows_the_writer_down();
+                streams: the_application_may_end_its_half_first();
+                streams: the_target_may_end_its_half_first();
+            }
+        })+
+
+        /// The pairs that there are.
+        const PAIRS: &[&str] = &[$(stringify!($name)),+];
+    };
+}
+
+macro_rules! tests {
+    ($pair:expr, $client:ty, $relay:ty; $($room:ident: $behaviour:ident($($argument:expr)?);)+) => {
+        $(#[test]
+        fn $behaviour() {
+            if !is_left_out($pair, stringify!($behaviour)) {
+                suite::$room::$behaviour(&Lab::<$client, $relay>::new() $(, $argument)?);
+            }
+        })+
+    };
+}
+
+pairs! {
+    tokio_tokio: Tokio, Tokio, FULL;
+    tokio_async_io: Tokio, AsyncIo, SHORT;
+    smol_tokio: Smol, Tokio, SHORT;
+    smol_async_io: Smol, AsyncIo, FULL;
+    async_std_tokio: AsyncStd, Tokio, SHORT;
+    async_std_async_io: AsyncStd, AsyncIo, FULL;
+}
+
+fn is_left_out(pair: &str, behaviour: &str) -> bool {
+    let skip = LEDGER.iter().find(|skip| skip.pair == pair && skip.behaviour == behaviour);
+    skip.inspect(|skip| eprintln!("{pair} leaves out {behaviour}: {}", skip.reason)).is_some()
+}
+
+#[test]
+fn the_ledger_names_what_is_there() {
+    for skip in LEDGER {
+        assert!(PAIRS.contains(&skip.pair), "no pair {}", skip.pair);
+        assert!(!skip.reason.is_empty());
+    }
+    eprintln!("{} pairs, {} behaviours left out", PAIRS.len(), LEDGER.len());
+}
+
+/// What is left out, and why.
+const LEDGER: &[Skip] = &[];
+
+/// Bytes of the large stream where both sides run on the same runtime, and elsewhere.
+const FULL: usize = 100_000_000;
+const SHORT: usize = 20_000_000;

@@ -1,0 +1,72 @@
+//! Datagrams: their sizes, their order and their loss.
+
+use std::time::Duration;
+
+use wayleave_proto::base::{Link, Route};
+use wayleave_proto::client::FlowError;
+use wayleave_proto::config::Mode;
+
+use super::traffic::pattern;
+use crate::kit::{ClientKit, Datagrams, RelayKit};
+use crate::lab::{Lab, beside, echo_datagrams, localhost, straight};
+
+pub(crate) fn datagrams_of_every_size_come_back<C: ClientKit, R: RelayKit>(lab: &Lab<C, R>) {
+    let _turn = beside();
+    let relay = lab.relay();
+    let port = echo_datagrams();
+    let normal = lab.client(Mode::Normal, Link::Wifi, &[&relay]);
+    let off = lab.client(Mode::Off, Link::Wifi, &[&relay]);
+    for (client, target, route) in
+        [(normal, localhost(port), Route::Proxied), (off, straight(port), Route::Direct)]
+    {
+        let flow = client.datagrams(target).unwrap();
+        for size in [0, 1, 160, 1_200, 9_000, 65_507] {
+            let payload = pattern(size);
+            flow.send(&payload).unwrap();
+            assert!(flow.recv().unwrap() == payload, "{route}: {size}");
+        }
+        assert_eq!(flow.route(), Some(route));
+        assert_eq!(flow.send(&pattern(65_528)), Err(FlowError::DatagramTooLarge));
+        // Legal for a tunnel, but larger than any UDP datagram: dropped, and the flow goes on.
+        flow.send(&pattern(65_520)).unwrap();
+        flow.send(b"after").unwrap();
+        assert_eq!(flow.recv().unwrap(), b"after", "{route}");
+    }
+}
+
+pub(crate) fn a_run_of_datagrams_keeps_its_order<C: ClientKit, R: RelayKit>(lab: &Lab<C, R>) {
+    let _turn = beside();
+    let relay = lab.relay();
+    let port = echo_datagrams();
+    let client = lab.client(Mode::Normal, Link::Wifi, &[&relay]);
+    let flow = client.datagrams(localhost(port)).unwrap();
+    let mut received = Vec::new();
+    for window in 0..RUN / WINDOW {
+        for number in window * WINDOW..(window + 1) * WINDOW {
+            let mut payload = [0; 160];
+            payload[..4].copy_from_slice(&number.to_be_bytes());
+            flow.send(&payload).unwrap();
+        }
+        receive_window(&*flow, (window + 1) * WINDOW - 1, &mut received);
+    }
+    assert!(received.is_sorted_by(|one, next| one < next), "out of order or twice: {received:?}");
+    let lost = RUN as usize - received.len();
+    assert!(lost <= MOST_LOST, "{lost} of {RUN} lost");
+}
+
+/// Receives until the datagram numbered `last` is there, or nothing comes any more.
+fn receive_window(flow: &dyn Datagrams, last: u32, received: &mut Vec<u32>) {
+    while received.last() != Some(&last) {
+        let Some(datagram) = flow.recv_within(LOST).unwrap() else { return };
+        assert_eq!(datagram.len(), 160);
+        received.push(u32::from_be_bytes(datagram[..4].try_into().unwrap()));
+    }
+}
+
+/// How many datagrams are sent, and how many of them before the first answer is waited for.
+const RUN: u32 = 2_000;
+const WINDOW: u32 = 20;
+/// A path on one machine loses next to nothing.
+const MOST_LOST: usize = 20;
+/// A datagram that did not come for so long is lost.
+const LOST: Duration = Duration::from_secs(1);

@@ -1,0 +1,8 @@
+//! The behaviours, written once.
+
+pub(crate) mod datagrams;
+pub(crate) mod ending;
+pub(crate) mod proxies;
+pub(crate) mod smart;
+pub(crate) mod streams;
+mod traffic;

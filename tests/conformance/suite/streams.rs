@@ -1,0 +1,140 @@
+//! Streams: every byte, both ends, and a reader that takes its time.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+use socket2::SockRef;
+use wayleave_proto::base::{Link, Route};
+use wayleave_proto::config::Mode;
+
+use super::traffic::{exchange, pattern, read_all, write_all, write_and_finish};
+use crate::kit::{ClientKit, RelayKit, Stream};
+use crate::lab::{Lab, accept, alone, beside, echo_stream, listener, localhost, straight};
+
+pub(crate) fn a_large_stream_is_whole_both_ways<C: ClientKit, R: RelayKit>(lab: &Lab<C, R>, length: usize) {
+    let _turn = alone();
+    let relay = lab.relay();
+    let client = lab.client(Mode::Normal, Link::Wifi, &[&relay]);
+    let stream = client.connect(localhost(echo_stream())).unwrap();
+    assert_eq!(stream.route, Some(Route::Proxied));
+    let (written, read) = exchange(stream, length);
+    assert_eq!(written, read);
+}
+
+pub(crate) fn a_direct_stream_is_whole_both_ways<C: ClientKit, R: RelayKit>(lab: &Lab<C, R>) {
+    let _turn = beside();
+    let relay = lab.relay();
+    let client = lab.client(Mode::Smart, Link::Wifi, &[&relay]);
+    let stream = client.connect(straight(echo_stream())).unwrap();
+    assert_eq!(stream.route, Some(Route::Direct));
+    let (written, read) = exchange(stream, 1_000_000);
+    assert_eq!(written, read);
+    assert_eq!(relay.stats().opened, 0);
+}
+
+pub(crate) fn the_application_may_end_its_half_first<C: ClientKit, R: RelayKit>(lab: &Lab<C, R>) {
+    let _turn = beside();
+    let relay = lab.relay();
+    let client = lab.client(Mode::Normal, Link::Wifi, &[&relay]);
+    let (listener, port) = listener();
+    let Stream { mut reader, mut writer, .. } = client.connect(localhost(port)).unwrap();
+    let mut accepted = accept(&listener);
+    let written = write_and_finish(&mut *writer, 100_000);
+    assert_eq!(read_all(&mut accepted).unwrap(), written);
+    // The other half goes on as long as the target likes.
+    let answer = write_all(&mut accepted, 100_000, || {}).unwrap();
+    accepted.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_all(&mut *reader).unwrap(), answer);
+    assert!(writer.write(b"more").is_err());
+}
+
+pub(crate) fn the_target_may_end_its_half_first<C: ClientKit, R: RelayKit>(lab: &Lab<C, R>) {
+    let _turn = beside();
+    let relay = lab.relay();
+    let client = lab.client(Mode::Normal, Link::Wifi, &[&relay]);
+    let (listener, port) = listener();
+    let Stream { mut reader, mut writer, .. } = client.connect(localhost(port)).unwrap();
+    let mut accepted = accept(&listener);
+    let greeting = write_all(&mut accepted, 100_000, || {}).unwrap();
+    accepted.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_all(&mut *reader).unwrap(), greeting);
+    let written = write_and_finish(&mut *writer, 100_000);
+    assert_eq!(read_all(&mut accepted).unwrap(), written);
+}
+
+pub(crate) fn a_reset_by_the_target_is_an_error_behind_the_last_byte<C: ClientKit, R: RelayKit>(
+    lab: &Lab<C, R>,
+) {
+    let _turn = beside();
+    let relay = lab.relay();
+    for (mode, target) in [(Mode::Normal, localhost as fn(u16) -> _), (Mode::Off, straight)] {
+        let client = lab.client(mode, Link::Wifi, &[&relay]);
+        let (listener, port) = listener();
+        let mut stream = client.connect(target(port)).unwrap();
+        let mut accepted = accept(&listener);
+        let bytes = pattern(10_000);
+        accepted.write_all(&bytes).unwrap();
+        reset(accepted);
+        let mut got = Vec::new();
+        let error = stream.reader.read_to_end(&mut got).expect_err("no regular end");
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset, "mode {mode}: {error}");
+        assert!(got == bytes, "mode {mode}: {} bytes", got.len());
+    }
+}
+
+fn reset(stream: TcpStream) {
+    SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(stream);
+}
+
+pub(crate) fn a_slow_reader_slows_the_writer_down<C: ClientKit, R: RelayKit>(lab: &Lab<C, R>) {
+    let _turn = alone();
+    let relay = lab.relay();
+    let client = lab.client(Mode::Normal, Link::Wifi, &[&relay]);
+    let (listener, port) = listener();
+    let Stream { mut reader, mut writer, .. } = client.connect(localhost(port)).unwrap();
+    let mut accepted = accept(&listener);
+    let (told, progress) = channel();
+    thread::scope(|scope| {
+        let writing = scope.spawn(move || {
+            let sum = write_all(&mut *writer, MORE_THAN_FITS, || told.send(()).unwrap()).unwrap();
+            writer.finish().unwrap();
+            sum
+        });
+        wait_until_stalled(&progress);
+        assert!(relay.stats().held <= HELD, "{:?}", relay.stats());
+        assert_eq!(read_all(&mut accepted).unwrap(), writing.join().unwrap());
+    });
+    let (told, progress) = channel();
+    thread::scope(|scope| {
+        let writing = scope.spawn(move || {
+            let sum = write_all(&mut accepted, MORE_THAN_FITS, || told.send(()).unwrap()).unwrap();
+            accepted.shutdown(Shutdown::Write).unwrap();
+            sum
+        });
+        wait_until_stalled(&progress);
+        assert!(relay.stats().held <= HELD, "{:?}", relay.stats());
+        assert_eq!(read_all(&mut *reader).unwrap(), writing.join().unwrap());
+    });
+}
+
+/// Waits until a writer makes no progress; it must not come to its end.
+fn wait_until_stalled(progress: &Receiver<()>) {
+    loop {
+        match progress.recv_timeout(STALLED) {
+            Ok(()) => {}
+            Err(RecvTimeoutError::Timeout) => return,
+            Err(RecvTimeoutError::Disconnected) => panic!("everything was written while nobody read"),
+        }
+    }
+}
+
+/// More than all buffers of the systems on the way take.
+const MORE_THAN_FITS: usize = 32 << 20;
+/// A writer that makes no progress for this long is stalled.
+const STALLED: Duration = Duration::from_millis(250);
+/// What a relay may hold of one stream: a buffer for each direction, and the records on their way in and out of TLS.
+const HELD: usize = 4 * 64 * 1024;
