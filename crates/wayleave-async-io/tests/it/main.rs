@@ -4,12 +4,14 @@ mod lab;
 
 use std::time::{Duration, Instant};
 
+use async_io::Timer;
 use futures_lite::future;
 use lab::{BlackHole, Lab, Served, TARGETS, echo_datagrams, echo_stream, exchange, target};
-use wayleave_async_io::Client;
+use wayleave_async_io::{AsyncIo, Client};
 use wayleave_proto::base::{Kind, Link, Route};
 use wayleave_proto::client::{FlowError, What};
 use wayleave_proto::config::Mode;
+use wayleave_proto::drive::Runtime;
 
 /// Makes each of the functions a test under every executor.
 macro_rules! under_every_executor {
@@ -17,14 +19,15 @@ macro_rules! under_every_executor {
         mod smol {
             $(#[test]
             fn $test() {
-                smol::block_on(super::$test(super::Lab::new(|task| smol::spawn(task).detach())));
+                let test = super::$test(super::Lab::new(|task| smol::spawn(task).detach()));
+                smol::block_on(super::in_time(test));
             })*
         }
         mod async_std {
             $(#[test]
             fn $test() {
                 let spawn = |task| drop(async_std::task::spawn(task));
-                async_std::task::block_on(super::$test(super::Lab::new(spawn)));
+                async_std::task::block_on(super::in_time(super::$test(super::Lab::new(spawn))));
             })*
         }
         mod block_on {
@@ -32,7 +35,7 @@ macro_rules! under_every_executor {
             $(#[test]
             fn $test() {
                 let spawn = |task| drop(std::thread::spawn(|| block_on(task)));
-                block_on(super::$test(super::Lab::new(spawn)));
+                block_on(super::in_time(super::$test(super::Lab::new(spawn))));
             })*
         }
     };
@@ -49,6 +52,26 @@ under_every_executor! {
     everything_dropped_is_given_back,
     clients_share_one_thread,
     a_client_can_be_driven_by_its_embedder,
+}
+
+#[test]
+fn a_deadline_is_waited_for_and_stays_due() {
+    let mut runtime = AsyncIo::new();
+    let deadline = runtime.now() + Duration::from_millis(20);
+    for _ in 0..2 {
+        let due = future::poll_fn(|cx| runtime.poll_timer(cx, deadline));
+        future::block_on(in_time(due));
+        assert!(runtime.now() >= deadline);
+    }
+}
+
+/// Fails a test that waits for what never comes.
+async fn in_time<T>(test: impl Future<Output = T>) -> T {
+    let late = async {
+        Timer::after(Duration::from_secs(60)).await;
+        panic!("nothing came");
+    };
+    future::or(test, late).await
 }
 
 fn pattern(length: usize) -> Vec<u8> {
