@@ -259,9 +259,14 @@ impl Client {
                 dial.handle_failed(self.now, socket, error.into());
                 self.advance_flow(id);
             }
-            State::DirectStream { .. } => {
+            State::DirectStream { session, .. } => {
                 self.requests.forget(socket);
-                self.fail(id, FlowError::Reset);
+                // What arrived before the break is still the application's; the error comes behind it.
+                if session.plaintext_len() > 0 && !flow.released {
+                    self.nudge(id);
+                } else {
+                    self.fail(id, FlowError::Reset);
+                }
             }
             // The target refused a datagram; the application will see that nothing answers.
             State::DirectDatagrams { .. } => {}

@@ -64,7 +64,8 @@ impl<R: Runtime> Client<R> {
         let state = State { driver, wakers: BTreeMap::new(), listeners: Listeners::new(), abandoned: false };
         let shared = Arc::new(Shared(Mutex::new(state)));
         let driven = Arc::clone(&shared);
-        (Self(Arc::new(Owner(shared))), poll_fn(move |cx| driven.drive(cx)))
+        let task = Driving(driven);
+        (Self(Arc::new(Owner(shared))), poll_fn(move |cx| task.0.drive(cx)))
     }
 
     /// Opens a stream to `target`, directly or through a relay. Cancel safe: a stream that nobody waits for is closed.
@@ -222,18 +223,28 @@ impl<R: Runtime> Shared<R> {
     fn drive(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         state.driver.poll(cx);
-        let mut wakers = state.deliver();
+        let wakers = state.deliver();
         let is_over = state.abandoned && state.driver.machine.flow_count() == 0;
-        if is_over {
-            let now = state.driver.runtime.now();
-            state.driver.machine.close(now);
-            state.driver.run(usize::MAX);
-            wakers.append(&mut state.deliver());
-            state.listeners.close(&mut wakers);
-        }
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
         if is_over { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+/// The task of a client. Its end is the client's, also when it comes before its time with that of the runtime that ran it:
+/// nobody waits for what will not come.
+struct Driving<R: Runtime>(Arc<Shared<R>>);
+
+impl<R: Runtime> Drop for Driving<R> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        let now = state.driver.runtime.now();
+        state.driver.machine.close(now);
+        state.driver.run(usize::MAX);
+        let mut wakers = state.deliver();
+        state.listeners.close(&mut wakers);
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
     }
 }
 

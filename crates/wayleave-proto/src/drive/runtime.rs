@@ -101,7 +101,8 @@ pub trait Runtime: Send + 'static {
         payload: &[u8],
     ) -> Poll<io::Result<usize>>;
 
-    /// Waits until `deadline`. Only the last deadline asked for has to be waited for.
+    /// Waits until `deadline`. Only the last deadline asked for has to be waited for; one that has passed is ready as often
+    /// as it is asked for.
     fn poll_timer(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()>;
 
     /// Starts a task that runs for as long as it needs, whatever becomes of the caller.

@@ -65,10 +65,18 @@ impl Relay {
     /// Ends our half and waits a while for the client to end its own, so that the last answer is not lost to a reset
     /// (RFC 9112 §9.6).
     pub(super) fn linger(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.pipe.session().send_end();
+        }
+        self.part(id);
+    }
+
+    /// Writes what is pending, then ends our half; without a close_notify before it the client knows that bytes are
+    /// missing behind those that came.
+    pub(super) fn part(&mut self, id: ConnectionId) {
         let deadline = self.now + self.config.limits.linger;
         let Some(connection) = self.connections.get_mut(id) else { return };
         let socket = connection.socket;
-        connection.pipe.session().send_end();
         let before = core::mem::replace(&mut connection.state, State::Closing { deadline });
         self.requests.pending(socket);
         self.requests.finish(socket);

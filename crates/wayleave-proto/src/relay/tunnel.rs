@@ -146,7 +146,7 @@ impl Relay {
                     self.requests.forget(socket);
                 }
                 self.end_tunnel(id, CloseReason::TargetGone(error.to_string()), false);
-                if is_stream { self.drop_connection(id, true) } else { self.linger(id) }
+                if is_stream { self.part(id) } else { self.linger(id) }
             }
             State::Handshake { .. } | State::Head { .. } | State::Closing { .. } => {
                 self.requests.forget(socket)

@@ -125,6 +125,7 @@ fn a_good_token_is_taken_as_bearer_and_as_basic() {
         let target = rig.dials[0].0;
         rig.opened(target);
         rig.fail(target, IoFailure::ConnectionReset);
+        rig.end(&mut peer);
         let shown = format!("{:?} {:?}", rig.events, rig.relay);
         assert!(!shown.contains(token.expose()) && !shown.contains(&basic));
         rig.assert_clean();

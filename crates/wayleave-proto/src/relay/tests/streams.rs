@@ -100,10 +100,16 @@ fn a_reset_is_passed_on() {
     assert_eq!(rig.closed.get(&target), Some(&true));
     assert_eq!(rig.close_reason(), &CloseReason::ClientGone);
     rig.assert_clean();
-    let (peer, target) = rig.stream();
+    // Behind what the target sent before: a FIN without a close_notify says that more is missing.
+    let (mut peer, target) = rig.stream();
+    rig.receive(target, b"before the break");
     rig.fail(target, IoFailure::ConnectionReset);
-    assert_eq!(rig.closed.get(&peer.socket), Some(&true));
     assert!(matches!(rig.close_reason(), CloseReason::TargetGone(_)));
+    rig.hear(&mut peer);
+    assert_eq!(peer.take(), b"before the break");
+    assert!(rig.finished.contains(&peer.socket));
+    assert!(peer.session.receive_end().is_err(), "the end is not a regular one");
+    rig.end(&mut peer);
     rig.assert_clean();
 }
 
