@@ -259,6 +259,11 @@ impl Client {
                 dial.handle_failed(self.now, socket, error.into());
                 self.advance_flow(id);
             }
+            // What arrived before the break is still the application's; the error comes behind it.
+            State::DirectStream { session, .. } if session.plaintext_len() > 0 && !flow.released => {
+                self.requests.forget(socket);
+                self.nudge(id);
+            }
             State::DirectStream { .. } => {
                 self.requests.forget(socket);
                 self.fail(id, FlowError::Reset);
