@@ -9,6 +9,7 @@ mod lab;
 mod suite;
 
 use kit::futures::{AsyncIo, AsyncStd, Smol};
+use kit::std::Std;
 use kit::tokio::Tokio;
 use lab::Lab;
 
@@ -67,10 +68,16 @@ macro_rules! tests {
 pairs! {
     tokio_tokio: Tokio, Tokio, FULL;
     tokio_async_io: Tokio, AsyncIo, SHORT;
+    tokio_std: Tokio, Std, SHORT;
     smol_tokio: Smol, Tokio, SHORT;
     smol_async_io: Smol, AsyncIo, FULL;
+    smol_std: Smol, Std, SHORT;
     async_std_tokio: AsyncStd, Tokio, SHORT;
     async_std_async_io: AsyncStd, AsyncIo, FULL;
+    async_std_std: AsyncStd, Std, SHORT;
+    std_tokio: Std, Tokio, SHORT;
+    std_async_io: Std, AsyncIo, SHORT;
+    std_std: Std, Std, FULL;
 }
 
 fn is_left_out(pair: &str, behaviour: &str) -> bool {

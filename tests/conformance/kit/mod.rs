@@ -1,15 +1,16 @@
 //! What the suite asks of a runtime: a client and a relay that block, so that a behaviour reads from top to bottom.
 
 pub(crate) mod futures;
+pub(crate) mod std;
 pub(crate) mod tokio;
 
-use std::io::{self, Read, Write};
-use std::net::SocketAddr;
-use std::sync::mpsc::Receiver;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use ::std::io::{self, Read, Write};
+use ::std::net::SocketAddr;
+use ::std::sync::mpsc::Receiver;
+use ::std::sync::{Arc, Mutex};
+use ::std::time::Duration;
 
-use wayleave_proto::auth::{Credential, Keys};
+use wayleave_proto::auth::Credential;
 use wayleave_proto::base::{Kind, Network, Route, Target};
 use wayleave_proto::client::{Event, FlowError};
 use wayleave_proto::config::{ClientConfig, RelayConfig, Valid};
@@ -96,7 +97,6 @@ pub(crate) struct Served {
 pub(crate) trait Handle: Send + Sync {
     fn drain(&self);
     fn close(&self);
-    fn renew_keys(&self, keys: Keys);
     fn stats(&self) -> relay::Stats;
 }
 
@@ -129,10 +129,6 @@ impl<R: Runtime> Handle for drive::RelayHandle<R> {
 
     fn close(&self) {
         self.close();
-    }
-
-    fn renew_keys(&self, keys: Keys) {
-        self.renew_keys(keys);
     }
 
     fn stats(&self) -> relay::Stats {

@@ -1,7 +1,6 @@
 //! Whatever is cancelled, dropped or closed leaves nothing behind.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
@@ -72,14 +71,18 @@ fn open_many(client: &dyn Client, port: u16) -> Vec<Stream> {
     })
 }
 
-/// A target that greets and then waits for the end, on one thread.
+/// A target that greets everybody, and then waits for the end of each, on one thread.
 fn greets() -> u16 {
     let (listener, port) = listener();
     thread::spawn(move || {
-        let mut held: Vec<TcpStream> = Vec::new();
-        while let Ok((mut stream, _)) = listener.accept() {
-            let _ = stream.write_all(b"hello");
-            held.push(stream);
+        let mut greeted = Vec::new();
+        for _ in 0..THOUSAND {
+            let mut stream = accept(&listener);
+            stream.write_all(b"hello").unwrap();
+            greeted.push(stream);
+        }
+        for mut stream in greeted {
+            let _ = stream.read_to_end(&mut Vec::new());
         }
     });
     port

@@ -65,6 +65,11 @@ impl Client {
         if self.flows.get(id).is_some_and(|flow| flow.finished) {
             return Err(FlowError::Closed);
         }
+        let Some(socket) = self.stream(id).map(|(socket, _)| socket) else { return Ok(0) };
+        if self.requests.role(socket).is_none() {
+            // The connection broke, and there is still something to read.
+            return Err(FlowError::Reset);
+        }
         let Some((socket, session)) = self.stream(id) else { return Ok(0) };
         let room = mark.saturating_sub(session.pending_len());
         let taken = bytes.get(..bytes.len().min(room)).unwrap_or_default();
@@ -198,6 +203,11 @@ impl Client {
                 }
                 self.arm_flow(id);
                 self.settle_stream(id);
+                let socket = self.stream(id).map(|(socket, _)| socket);
+                if socket.is_some_and(|socket| self.requests.role(socket).is_none()) {
+                    // The connection broke: nothing will be delivered any more.
+                    self.remove(id, true);
+                }
             }
             _ => self.remove(id, false),
         }

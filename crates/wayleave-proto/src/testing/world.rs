@@ -144,12 +144,17 @@ impl World {
         if let Some((_, relay)) = self.relays.get_mut(index) {
             *relay = None;
         }
-        let broken: Vec<_> = self
-            .peers
-            .iter()
-            .filter(|(end, _)| matches!(end, End::Relay(i, _) if *i == index))
-            .map(|(end, peer)| (*end, *peer))
-            .collect();
+        self.break_off(|end| matches!(end, End::Relay(i, _) if *i == index));
+    }
+
+    /// Breaks every connection that a target has.
+    pub fn reset_targets(&mut self) {
+        self.break_off(|end| matches!(end, End::Target(_)));
+    }
+
+    fn break_off(&mut self, concerns: impl Fn(&End) -> bool) {
+        let broken: Vec<_> =
+            self.peers.iter().filter(|(end, _)| concerns(end)).map(|(end, peer)| (*end, *peer)).collect();
         for (end, peer) in broken {
             self.peers.remove(&end);
             self.peers.remove(&peer);

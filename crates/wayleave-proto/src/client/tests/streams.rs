@@ -73,19 +73,40 @@ fn a_reader_that_does_not_read_stops_the_sender() {
 
 #[test]
 fn a_broken_connection_is_an_error_behind_the_last_byte() {
-    let mut world = world(config(Mode::Normal, Link::Wifi));
+    for mode in [Mode::Normal, Mode::Off] {
+        let (mut world, flow) = broken_behind_a_greeting(mode);
+        let Ok(Incoming::Bytes(bytes)) = world.client.read(flow) else {
+            panic!("{mode}: the bytes before the break are lost")
+        };
+        assert_eq!(bytes, b"hello");
+        assert_eq!(world.client.write(world.now, flow, b"more"), Err(FlowError::Reset), "{mode}");
+        world.client.consume(world.now, flow, 5);
+        assert_eq!(world.client.read(flow), Err(FlowError::Reset), "{mode}");
+        assert_eq!(world.client.read(flow), Err(FlowError::Reset), "{mode}");
+    }
+}
+
+#[test]
+fn a_broken_connection_is_given_back_with_its_unread_bytes() {
+    for mode in [Mode::Normal, Mode::Off] {
+        let (mut world, flow) = broken_behind_a_greeting(mode);
+        world.client.release(world.now, flow);
+        assert_eq!(world.client.flow_count(), 0, "{mode}");
+    }
+}
+
+/// A stream whose connection broke when a greeting had come back, which is still to be read.
+fn broken_behind_a_greeting(mode: Mode) -> (World, FlowId) {
+    let mut world = world(config(mode, Link::Wifi));
     let flow = connect(&mut world, ECHO);
     world.client.write(world.now, flow, b"hello").unwrap();
     world.run(Duration::from_millis(100));
-    world.crash(0);
+    match mode {
+        Mode::Off => world.reset_targets(),
+        Mode::Normal | Mode::Smart => world.crash(0),
+    }
     world.run(Duration::from_millis(100));
-    let Ok(Incoming::Bytes(bytes)) = world.client.read(flow) else {
-        panic!("the bytes before the break are lost")
-    };
-    assert_eq!(bytes, b"hello");
-    world.client.consume(world.now, flow, 5);
-    assert_eq!(world.client.read(flow), Err(FlowError::Reset));
-    assert_eq!(world.client.read(flow), Err(FlowError::Reset));
+    (world, flow)
 }
 
 #[test]

@@ -1,0 +1,102 @@
+//! Clients and relays without async.
+
+use std::io::{self, ErrorKind, Read};
+use std::net::{Ipv4Addr, Shutdown};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use wayleave_proto::base::{Route, Target};
+use wayleave_proto::client::{Event, FlowError};
+use wayleave_proto::config::{ClientConfig, RelayConfig, Valid};
+use wayleave_std::{Client, DatagramFlow, Events, Relay, Stream};
+
+use super::{ClientKit, Datagrams, LARGEST, PATIENCE, RelayKit, Served, Verbs, Writer};
+
+/// Threads and blocking calls.
+pub(crate) struct Std;
+
+struct Blocking {
+    client: Client,
+    events: Mutex<Events>,
+}
+
+impl ClientKit for Std {
+    fn client(config: Valid<ClientConfig>) -> Box<dyn super::Client> {
+        let client = Client::new(config).unwrap();
+        let events = Mutex::new(client.events());
+        Box::new(Blocking { client, events })
+    }
+}
+
+impl RelayKit for Std {
+    fn serve(config: Valid<RelayConfig>) -> Served {
+        let relay = Relay::bind(config, (Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let (address, handle) = (relay.local_addr(), Box::new(relay.handle()));
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&events);
+        let (serving, over) = mpsc::channel();
+        thread::spawn(move || {
+            relay.serve(move |event| kept.lock().unwrap().push(event));
+            drop(serving);
+        });
+        Served { address, handle, events, over }
+    }
+}
+
+impl super::Client for Blocking {
+    fn connect_within(&self, target: Target, patience: Duration) -> Option<Result<super::Stream, FlowError>> {
+        // The limit of the client itself is longer than any patience of this suite.
+        let stream = match self.client.connect_timeout(target, patience) {
+            Ok(stream) => stream,
+            Err(FlowError::TimedOut) => return None,
+            Err(error) => return Some(Err(error)),
+        };
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        let route = stream.route();
+        let reader: Box<dyn Read + Send> = Box::new(stream.try_clone().unwrap());
+        Some(Ok(super::Stream { reader, writer: Box::new(stream), route }))
+    }
+
+    fn datagrams(&self, target: Target) -> Result<Box<dyn Datagrams>, FlowError> {
+        Ok(Box::new(self.client.datagrams(target)?))
+    }
+
+    fn event(&self, patience: Duration) -> Option<Event> {
+        self.events.lock().unwrap().recv_timeout(patience).ok()
+    }
+
+    fn verbs(&self) -> &dyn Verbs {
+        &*self.client
+    }
+}
+
+impl Datagrams for DatagramFlow {
+    fn send(&self, payload: &[u8]) -> Result<(), FlowError> {
+        (**self).send(payload)
+    }
+
+    fn recv_within(&self, patience: Duration) -> io::Result<Option<Vec<u8>>> {
+        self.set_read_timeout(Some(patience))?;
+        let mut buffer = vec![0; LARGEST];
+        match self.recv(&mut buffer) {
+            Ok(count) => {
+                buffer.truncate(count);
+                Ok(Some(buffer))
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn route(&self) -> Option<Route> {
+        (**self).route()
+    }
+}
+
+impl Writer for Stream {
+    fn finish(&mut self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}
