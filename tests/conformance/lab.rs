@@ -224,7 +224,7 @@ pub(crate) fn wait_until<S: std::fmt::Debug>(state: impl Fn() -> S, is_so: impl 
 }
 
 /// Waits for the first event that `wanted` takes, and returns it with its moment.
-pub(crate) fn wait_for<T>(client: &dyn Client, wanted: impl Fn(&What) -> Option<T>) -> (T, Event) {
+pub(crate) fn wait_for<T>(client: &dyn Client, mut wanted: impl FnMut(&What) -> Option<T>) -> (T, Event) {
     let deadline = Instant::now() + PATIENCE;
     let mut story = Vec::new();
     while let Some(event) = client.event(deadline.saturating_duration_since(Instant::now())) {

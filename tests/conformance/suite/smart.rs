@@ -1,7 +1,7 @@
 //! Smart mode on every link, where the direct path answers nothing.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use wayleave_proto::base::{Kind, Link, Network, Route};
 use wayleave_proto::client::What;
@@ -19,39 +19,48 @@ pub(crate) fn behind_a_black_hole_every_link_is_treated_as_it_should<C: ClientKi
     let (udp, _udp_hole) = Silence::hides_datagrams(echo_datagrams);
     thread::scope(|scope| {
         for link in [Link::Ethernet, Link::Unknown, Link::Wifi] {
-            scope.spawn(move || goes_through_the_relay(lab, link, tcp, udp));
+            scope.spawn(move || {
+                // A machine that stood still for a moment is late once, a client that is late is late every time.
+                let is_in_time = (0..3).any(|_| goes_through_the_relay(lab, link, tcp, udp) < LATEST);
+                assert!(is_in_time, "{link}: later than {LATEST:?} three times");
+            });
         }
         scope.spawn(|| stays_direct(lab, tcp));
     });
 }
 
-fn goes_through_the_relay<C: ClientKit, R: RelayKit>(lab: &Lab<C, R>, link: Link, tcp: u16, udp: u16) {
+/// Opens a stream and a datagram flow, and returns when the later of them went another way.
+fn goes_through_the_relay<C: ClientKit, R: RelayKit>(
+    lab: &Lab<C, R>,
+    link: Link,
+    tcp: u16,
+    udp: u16,
+) -> Duration {
     let relay = lab.relay();
     let client = lab.client(Mode::Smart, link, &[&relay]);
-    let began = Instant::now();
     let flow = client.datagrams(localhost(udp)).unwrap();
     let stream = client.connect(localhost(tcp)).unwrap();
-    let elapsed = began.elapsed();
     assert_eq!(stream.route, Some(Route::Proxied), "{link}");
-    assert!(elapsed >= TRIAL && elapsed < 2 * TRIAL, "{link}: {elapsed:?}");
     let (written, read) = exchange(stream, 10_000);
     assert_eq!(written, read, "{link}");
     flow.send(b"media").unwrap();
     assert_eq!(flow.recv().unwrap(), b"media", "{link}");
     assert_eq!(flow.route(), Some(Route::Proxied), "{link}");
     let mut changed = Vec::new();
+    let mut latest = Duration::ZERO;
     while changed.len() < 2 {
         let (change, event) = wait_for(&*client, |what| match *what {
             What::RouteChanged { kind, to, link, .. } => Some((kind, to, link)),
             _ => None,
         });
-        let at = Duration::from_millis(event.at.as_millis());
-        assert!(at >= TRIAL && at < LATEST, "{link}: {at:?}");
         changed.push(change);
+        latest = Duration::from_millis(event.at.as_millis());
+        assert!(latest >= TRIAL, "{link}: {latest:?}");
     }
     changed.sort();
     let all = [Kind::Datagram, Kind::Stream].map(|kind| (Some(kind), Route::Proxied, link));
     assert_eq!(changed, all, "{link}");
+    latest
 }
 
 fn stays_direct<C: ClientKit, R: RelayKit>(lab: &Lab<C, R>, tcp: u16) {
@@ -64,14 +73,16 @@ fn stays_direct<C: ClientKit, R: RelayKit>(lab: &Lab<C, R>, tcp: u16) {
         assert!(refused.join().unwrap().is_none());
     });
     assert_eq!(client.verbs().route(Kind::Stream), Route::Direct);
-    let mut story = Vec::new();
+    let mut retried = false;
+    wait_for(&*client, |what| {
+        assert!(!matches!(what, What::RouteChanged { .. }), "{what:?}");
+        retried |= matches!(what, What::Retrying { .. });
+        matches!(what, What::StayingDirect { link: Link::Cellular, .. }).then_some(())
+    });
+    assert!(retried);
     while let Some(event) = client.event(Duration::ZERO) {
-        story.push(event.what);
+        assert!(!matches!(event.what, What::RouteChanged { .. }), "{event:?}");
     }
-    let has = |wanted: fn(&What) -> bool| story.iter().any(wanted);
-    assert!(has(|what| matches!(what, What::StayingDirect { link: Link::Cellular, .. })), "{story:#?}");
-    assert!(has(|what| matches!(what, What::Retrying { .. })), "{story:#?}");
-    assert!(!has(|what| matches!(what, What::RouteChanged { .. })), "{story:#?}");
     assert_eq!(relay.stats().opened, 0);
 }
 
@@ -80,7 +91,7 @@ pub(crate) fn who_asks_for_it_gets_the_direct_path_back<C: ClientKit, R: RelayKi
     let relay = lab.relay();
     let (port, _hole) = Silence::hides_stream(echo_stream);
     let mut config = lab.config(Mode::Smart, Link::Wifi, &[relay.address.port()]);
-    config.route.trial = Duration::from_millis(50);
+    config.route.trial = SHORT_TRIAL;
     let client = lab.start(config);
     assert_eq!(client.connect(localhost(port)).unwrap().route, Some(Route::Proxied));
     assert_eq!(client.connect(straight(port)).unwrap().route, Some(Route::Proxied));
@@ -94,7 +105,7 @@ pub(crate) fn another_network_is_told_and_tried_anew<C: ClientKit, R: RelayKit>(
     let relay = lab.relay();
     let (port, _hole) = Silence::hides_stream(echo_stream);
     let mut config = lab.config(Mode::Smart, Link::Wifi, &[relay.address.port()]);
-    config.route.trial = Duration::from_millis(50);
+    config.route.trial = SHORT_TRIAL;
     config.route.return_to_direct = true;
     let client = lab.start(config);
     assert_eq!(client.connect(localhost(port)).unwrap().route, Some(Route::Proxied));
@@ -106,6 +117,8 @@ pub(crate) fn another_network_is_told_and_tried_anew<C: ClientKit, R: RelayKit>(
 
 /// How long the direct path is tried.
 const TRIAL: Duration = Duration::from_secs(1);
+/// Where its length does not matter: long enough for a connection on a busy machine.
+const SHORT_TRIAL: Duration = Duration::from_millis(400);
 /// When flows have to be on another way at the latest, if they go another way.
 const LATEST: Duration = Duration::from_millis(1_500);
 /// When it is certain that they do not.

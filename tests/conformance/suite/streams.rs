@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use socket2::SockRef;
 use wayleave_proto::base::{Link, Route};
 use wayleave_proto::config::Mode;
 
-use super::traffic::{exchange, pattern, read_all, write_all, write_and_finish};
+use super::traffic::{exchange, pattern, read_all, write_all, write_and_finish, write_while};
 use crate::kit::{ClientKit, RelayKit, Stream};
 use crate::lab::{Lab, accept, alone, beside, echo_stream, listener, localhost, straight};
 
@@ -45,7 +45,7 @@ pub(crate) fn the_application_may_end_its_half_first<C: ClientKit, R: RelayKit>(
     let written = write_and_finish(&mut *writer, 100_000);
     assert_eq!(read_all(&mut accepted).unwrap(), written);
     // The other half goes on as long as the target likes.
-    let answer = write_all(&mut accepted, 100_000, || {}).unwrap();
+    let answer = write_all(&mut accepted, 100_000).unwrap();
     accepted.shutdown(Shutdown::Write).unwrap();
     assert_eq!(read_all(&mut *reader).unwrap(), answer);
     assert!(writer.write(b"more").is_err());
@@ -58,7 +58,7 @@ pub(crate) fn the_target_may_end_its_half_first<C: ClientKit, R: RelayKit>(lab: 
     let (listener, port) = listener();
     let Stream { mut reader, mut writer, .. } = client.connect(localhost(port)).unwrap();
     let mut accepted = accept(&listener);
-    let greeting = write_all(&mut accepted, 100_000, || {}).unwrap();
+    let greeting = write_all(&mut accepted, 100_000).unwrap();
     accepted.shutdown(Shutdown::Write).unwrap();
     assert_eq!(read_all(&mut *reader).unwrap(), greeting);
     let written = write_and_finish(&mut *writer, 100_000);
@@ -97,32 +97,32 @@ pub(crate) fn a_slow_reader_slows_the_writer_down<C: ClientKit, R: RelayKit>(lab
     let (listener, port) = listener();
     let Stream { mut reader, mut writer, .. } = client.connect(localhost(port)).unwrap();
     let mut accepted = accept(&listener);
-    let (told, progress) = channel();
     thread::scope(|scope| {
+        let (told, progress) = sync_channel(0);
         let writing = scope.spawn(move || {
-            let sum = write_all(&mut *writer, MORE_THAN_FITS, || told.send(()).unwrap()).unwrap();
+            let sum = write_while(&mut *writer, NO_END, || told.send(()).is_ok()).unwrap();
             writer.finish().unwrap();
             sum
         });
-        wait_until_stalled(&progress);
+        wait_until_stalled(progress);
         assert!(relay.stats().held <= HELD, "{:?}", relay.stats());
         assert_eq!(read_all(&mut accepted).unwrap(), writing.join().unwrap());
     });
-    let (told, progress) = channel();
     thread::scope(|scope| {
+        let (told, progress) = sync_channel(0);
         let writing = scope.spawn(move || {
-            let sum = write_all(&mut accepted, MORE_THAN_FITS, || told.send(()).unwrap()).unwrap();
+            let sum = write_while(&mut accepted, NO_END, || told.send(()).is_ok()).unwrap();
             accepted.shutdown(Shutdown::Write).unwrap();
             sum
         });
-        wait_until_stalled(&progress);
+        wait_until_stalled(progress);
         assert!(relay.stats().held <= HELD, "{:?}", relay.stats());
         assert_eq!(read_all(&mut *reader).unwrap(), writing.join().unwrap());
     });
 }
 
-/// Waits until a writer makes no progress; it must not come to its end.
-fn wait_until_stalled(progress: &Receiver<()>) {
+/// Waits until a writer makes no progress, which it must long before its end. Afterwards it writes no further piece.
+fn wait_until_stalled(progress: Receiver<()>) {
     loop {
         match progress.recv_timeout(STALLED) {
             Ok(()) => {}
@@ -132,8 +132,8 @@ fn wait_until_stalled(progress: &Receiver<()>) {
     }
 }
 
-/// More than all buffers of the systems on the way take.
-const MORE_THAN_FITS: usize = 32 << 20;
+/// Many times more than the systems on the way take into their buffers.
+const NO_END: usize = 1 << 30;
 /// A writer that makes no progress for this long is stalled.
 const STALLED: Duration = Duration::from_millis(250);
 /// What a relay may hold of one stream: a buffer for each direction, and the records on their way in and out of TLS.

@@ -37,20 +37,27 @@ impl Summing {
     }
 }
 
-/// Writes `length` bytes that do not repeat, and tells `progress` after each piece.
-pub(super) fn write_all(
+/// Writes `length` bytes that do not repeat.
+pub(super) fn write_all(writer: &mut (impl Write + ?Sized), length: usize) -> io::Result<Sum> {
+    write_while(writer, length, || true)
+}
+
+/// Writes bytes that do not repeat for as long as `goes_on` after each piece, but no more than `most`.
+pub(super) fn write_while(
     writer: &mut (impl Write + ?Sized),
-    length: usize,
-    mut progress: impl FnMut(),
+    most: usize,
+    mut goes_on: impl FnMut() -> bool,
 ) -> io::Result<Sum> {
     let (mut sum, mut seed) = (Summing::new(), 1_u64);
     let mut chunk = vec![0; CHUNK];
-    while sum.length < length {
+    while sum.length < most {
         fill(&mut chunk, &mut seed);
-        let piece = &chunk[..CHUNK.min(length - sum.length)];
+        let piece = &chunk[..CHUNK.min(most - sum.length)];
         writer.write_all(piece)?;
         sum.add(piece);
-        progress();
+        if !goes_on() {
+            break;
+        }
     }
     Ok(sum.finish())
 }
@@ -79,7 +86,7 @@ pub(super) fn exchange(stream: Stream, length: usize) -> (Sum, Sum) {
 
 /// Writes `length` bytes, and no more will come.
 pub(super) fn write_and_finish(writer: &mut dyn Writer, length: usize) -> Sum {
-    let sum = write_all(writer, length, || {}).unwrap();
+    let sum = write_all(writer, length).unwrap();
     writer.finish().unwrap();
     sum
 }
