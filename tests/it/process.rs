@@ -89,6 +89,9 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("what process {} said:\n{}", self.child.id(), self.log());
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

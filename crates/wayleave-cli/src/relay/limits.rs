@@ -32,6 +32,8 @@ pub(super) struct LimitsTable {
     #[serde(deserialize_with = "one")]
     stream_idle: Option<Duration>,
     #[serde(deserialize_with = "one")]
+    half_idle: Option<Duration>,
+    #[serde(deserialize_with = "one")]
     linger: Option<Duration>,
     #[serde(deserialize_with = "one")]
     buffer: Option<Bytes>,
@@ -82,6 +84,7 @@ impl LimitsTable {
         set(&mut limits.stagger, self.stagger);
         set(&mut limits.datagram_idle, self.datagram_idle);
         set(&mut limits.stream_idle, self.stream_idle);
+        set(&mut limits.half_idle, self.half_idle);
         set(&mut limits.linger, self.linger);
         set(&mut limits.buffer, self.buffer.map(size));
         set(&mut limits.bytes, self.bytes.map(|Rate(rate)| Some(rate)));

@@ -235,6 +235,7 @@ The same as a file, for `wayleave relay --config relay.toml`; every limit is sho
   stagger = \"250ms\"                  # between attempts at the addresses of one name
   datagram-idle = \"5m\"
   stream-idle = \"2h\"
+  half-idle = \"5m\"                  # of a stream of which one half has ended
   linger = \"5s\"
   buffer = \"64KiB\"                   # of each direction of a stream
   head = { bytes = \"16KiB\", request-line = \"8KiB\", fields = 64 }

@@ -128,10 +128,15 @@ impl Client {
         if flow.kind != Kind::Stream || core::mem::replace(&mut flow.finished, true) {
             return;
         }
+        let is_direct = matches!(flow.state, State::DirectStream { .. });
         if let Some((socket, session)) = self.stream(id) {
             session.send_end();
             self.requests.pending(socket);
-            self.requests.finish(socket);
+            // Through a carrier its close_notify is the end of this half. The FIN comes with the close, so that the relay
+            // still listens and learns of the close at once.
+            if is_direct {
+                self.requests.finish(socket);
+            }
         }
         self.settle_stream(id);
     }

@@ -104,6 +104,9 @@ pub struct RelayLimits {
     pub datagram_idle: Duration,
     /// A stream tunnel in which nothing moved for this long is closed. Default 2 h.
     pub stream_idle: Duration,
+    /// The same for a stream of which one half has ended, because a side that went away altogether cannot always be told
+    /// from one that still listens. Default 5 min.
+    pub half_idle: Duration,
     /// How long the last answer may take to reach a client that is being refused, and how long a finished tunnel may take
     /// to deliver its last bytes. Default 5 s.
     pub linger: Duration,
@@ -134,6 +137,7 @@ impl Default for RelayLimits {
             stagger: Duration::from_millis(250),
             datagram_idle: Duration::from_secs(300),
             stream_idle: Duration::from_secs(7_200),
+            half_idle: Duration::from_secs(300),
             linger: Duration::from_secs(5),
             buffer: 64 * 1024,
             datagrams: DatagramLimits::default(),
@@ -160,6 +164,7 @@ impl RelayLimits {
             ("limits.head_timeout", self.head_timeout),
             ("limits.dial_timeout", self.dial_timeout),
             ("limits.stream_idle", self.stream_idle),
+            ("limits.half_idle", self.half_idle),
             ("limits.linger", self.linger),
         ] {
             span(field, value)?;

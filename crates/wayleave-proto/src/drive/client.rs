@@ -28,6 +28,9 @@ struct State<R: Runtime> {
     driver: Driver<Machine, R>,
     wakers: BTreeMap<FlowId, Wakers>,
     listeners: Listeners,
+    /// Wakers that nobody will wake. With one an executor may drop a whole task, and with that a flow of this client: they
+    /// are dropped when the lock has been given back.
+    stale: Vec<Waker>,
     /// No handle is left: the client ends when what was written is delivered.
     abandoned: bool,
 }
@@ -61,7 +64,13 @@ impl<R: Runtime> Client<R> {
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let machine = Machine::new(config, &runtime.seed(), runtime.clock(), runtime.now());
         let driver = Driver::new(machine, runtime);
-        let state = State { driver, wakers: BTreeMap::new(), listeners: Listeners::new(), abandoned: false };
+        let state = State {
+            driver,
+            wakers: BTreeMap::new(),
+            listeners: Listeners::new(),
+            stale: Vec::new(),
+            abandoned: false,
+        };
         let shared = Arc::new(Shared(Mutex::new(state)));
         let driven = Arc::clone(&shared);
         let task = Driving(driven);
@@ -156,7 +165,9 @@ impl<R: Runtime> Client<R> {
     /// Gives a flow back.
     pub(super) fn release(&self, id: FlowId) {
         self.with(|state, now| {
-            state.wakers.remove(&id);
+            if let Some(Wakers { reader, writer }) = state.wakers.remove(&id) {
+                state.stale.extend(reader.into_iter().chain(writer));
+            }
             state.driver.machine.release(now, id);
         });
     }
@@ -168,7 +179,9 @@ impl<R: Runtime> Client<R> {
         state.driver.run(INLINE);
         let wakers = state.deliver();
         state.driver.wake_if_rearmed();
+        let stale = core::mem::take(&mut state.stale);
         drop(state);
+        drop(stale);
         wakers.into_iter().for_each(Waker::wake);
         answer
     }
@@ -257,7 +270,7 @@ impl<R: Runtime> State<R> {
         };
         match slot {
             Some(known) if known.will_wake(cx.waker()) => {}
-            slot => *slot = Some(cx.waker().clone()),
+            slot => self.stale.extend(slot.replace(cx.waker().clone())),
         }
         Poll::Pending
     }

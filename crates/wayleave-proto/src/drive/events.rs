@@ -32,7 +32,9 @@ impl Events {
             Some(event) => Poll::Ready(Some(event)),
             None if queue.closed => Poll::Ready(None),
             None => {
-                queue.reader = Some(cx.waker().clone());
+                let stale = queue.reader.replace(cx.waker().clone());
+                drop(queue);
+                drop(stale);
                 Poll::Pending
             }
         }

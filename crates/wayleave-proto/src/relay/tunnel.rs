@@ -1,12 +1,14 @@
 //! A tunnel: bytes or datagrams, both ways, paced and counted.
 
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use super::connection::{Connection, Grant, Payload, State, Tunnel};
 use super::{CloseReason, ConnectionFault, ConnectionId, Relay, What};
 use crate::base::{Instant, Kind};
 use crate::codec::capsule::MAX_PAYLOAD;
 use crate::codec::h1::{connect_ok, connect_udp_ok};
+use crate::config::RelayLimits;
 use crate::error::IoFailed;
 use crate::net::{Fault, SocketId};
 use crate::queue::DatagramQueue;
@@ -125,6 +127,7 @@ impl Relay {
         connection.pipe.session().send_end();
         self.requests.pending(connection.socket);
         self.requests.finish(connection.socket);
+        self.arm_idle(id);
         self.settle_stream(id);
     }
 
@@ -309,7 +312,9 @@ impl Relay {
             return;
         }
         self.requests.finish(tunnel.socket);
-        if *target_finished && connection.pipe.pending_len() == 0 {
+        let is_over = *target_finished && connection.pipe.pending_len() == 0;
+        self.arm_idle(id);
+        if is_over {
             self.end_tunnel(id, CloseReason::Finished, false);
             self.drop_connection(id, false);
         }
@@ -350,7 +355,7 @@ impl Relay {
             }
         }
         let is_stream = tunnel.grant.kind == Kind::Stream;
-        if now >= tunnel.moved + self.idle_limit(is_stream) {
+        if now >= tunnel.moved + idle_limit(&self.config.limits, &tunnel.payload) {
             self.end_tunnel(id, CloseReason::Idle, is_stream);
             if is_stream {
                 self.drop_connection(id, true)
@@ -364,17 +369,12 @@ impl Relay {
 
     fn arm_idle(&mut self, id: ConnectionId) {
         let Some(Connection { state: State::Tunnel(tunnel), .. }) = self.connections.get(id) else { return };
-        let idle = tunnel.moved + self.idle_limit(tunnel.grant.kind == Kind::Stream);
+        let idle = tunnel.moved + idle_limit(&self.config.limits, &tunnel.payload);
         let slowed = match &tunnel.payload {
             Payload::Stream { slowed, .. } => *slowed,
             Payload::Datagrams { .. } => None,
         };
         self.timers.set(id, slowed.into_iter().chain([idle]).min());
-    }
-
-    fn idle_limit(&self, is_stream: bool) -> core::time::Duration {
-        let limits = &self.config.limits;
-        if is_stream { limits.stream_idle } else { limits.datagram_idle }
     }
 
     /// Takes a tunnel down; the connection that carried it is the caller's to end.
@@ -423,4 +423,13 @@ fn drop_all(queue: &mut DatagramQueue) -> u64 {
         queue.pop();
     }
     count
+}
+
+/// How long nothing may move.
+fn idle_limit(limits: &RelayLimits, payload: &Payload) -> Duration {
+    match payload {
+        Payload::Datagrams { .. } => limits.datagram_idle,
+        Payload::Stream { client_finished: false, target_finished: false, .. } => limits.stream_idle,
+        Payload::Stream { .. } => limits.half_idle,
+    }
 }

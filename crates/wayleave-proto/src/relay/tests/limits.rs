@@ -196,3 +196,19 @@ fn memory_that_a_tunnel_gave_back_no_longer_counts() {
     rig.pass(SECOND);
     assert!(rig.relay.stats().held < 1_000, "{}", rig.relay.stats().held);
 }
+
+#[test]
+fn a_stream_with_one_half_is_idle_sooner() {
+    let mut rig = Rig::new();
+    let (mut peer, target) = rig.stream();
+    rig.end(&mut peer);
+    assert!(rig.finished.contains(&target));
+    rig.pass(299 * SECOND);
+    assert_eq!(rig.relay.stats().tunnels, 1);
+    rig.receive(target, b"still here");
+    rig.pass(299 * SECOND);
+    assert_eq!(rig.relay.stats().tunnels, 1);
+    rig.pass(2 * SECOND);
+    assert_eq!(*rig.close_reason(), CloseReason::Idle);
+    rig.assert_clean();
+}
