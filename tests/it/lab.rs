@@ -56,6 +56,24 @@ impl Lab {
         token.trim().to_owned()
     }
 
+    /// A token that expired an hour ago, signed with the key of the folder.
+    pub(crate) fn expired(&self) -> String {
+        use wayleave_proto::auth::{Algorithm, Claims, SigningKey};
+        use wayleave_proto::base::UnixTime;
+        let since = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
+        let claims =
+            Claims { expires: Some(UnixTime::from_secs(since.as_secs() - 3_600)), ..Claims::default() };
+        let keys: toml::Value = toml::from_str(&self.read("keys.toml")).unwrap();
+        let key = &keys["jwt"][0];
+        let seed = base64::Engine::decode(
+            &base64::engine::general_purpose::URL_SAFE_NO_PAD,
+            key["private_key"].as_str().unwrap(),
+        );
+        let signer =
+            SigningKey::from_parts(key["kid"].as_str().unwrap(), Algorithm::EdDsa, &seed.unwrap()).unwrap();
+        signer.mint(&claims).unwrap().expose().to_owned()
+    }
+
     /// A relay that finds the targets under the name `localhost`, where its clients find black holes.
     pub(crate) fn relay(&self, more: &[&str]) -> Process {
         let mut arguments: Vec<String> = "relay --listen 127.0.0.1:0 --self-signed tls --name localhost \

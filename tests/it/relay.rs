@@ -61,9 +61,12 @@ fn every_bad_token_gets_one_and_the_same_answer_and_its_reason_in_the_log() {
     let good = lab.read("token.txt");
     let stolen = other.mint("1h");
     let forged = format!("{}.{}", good.rsplit_once('.').unwrap().0, stolen.rsplit_once('.').unwrap().1);
-    for (token, reason) in
-        [(good[..good.len() - 9].to_owned(), "malformed"), (forged, "signature"), (stolen, "key")]
-    {
+    for (token, reason) in [
+        (good[..good.len() - 9].to_owned(), "malformed"),
+        (forged, "signature"),
+        (stolen, "key"),
+        (lab.expired(), "expired"),
+    ] {
         let bearer = format!("Proxy-Authorization: Bearer {token}");
         let output = run(
             &curl,

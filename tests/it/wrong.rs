@@ -20,7 +20,7 @@ fn check(lab: &Lab, cases: &[(&str, i32, &[&str])]) {
 fn the_agent_names_what_is_wrong() {
     let lab = Lab::new();
     lab.write("empty.txt", "");
-    lab.write("expired.txt", &expired(&lab));
+    lab.write("expired.txt", &lab.expired());
     lab.write("bad.toml", "listen = [\"127.0.0.1:0\"]\n\nprox = [\"localhost:1\"]\n");
     lab.write("no.pem", "nothing here\n");
     check(
@@ -108,7 +108,7 @@ fn tokens_are_minted_and_inspected() {
     let (status, said, _) = inspect(&token, &["--keys", "relay-keys.toml"]);
     assert_eq!(status, 0, "{said}");
     assert!(said.contains("alice") && said.contains("1001"), "{said}");
-    assert_eq!(inspect(&expired(&lab), &["--keys", "relay-keys.toml"]).0, 1);
+    assert_eq!(inspect(&lab.expired(), &["--keys", "relay-keys.toml"]).0, 1);
     assert_eq!(inspect(&Lab::new().mint("1h"), &["--keys", "relay-keys.toml"]).0, 1);
     check(
         &lab,
@@ -119,23 +119,6 @@ fn tokens_are_minted_and_inspected() {
             ("token keygen --out keys.toml --public-out relay-keys.toml", 2, &["keys.toml"]),
         ],
     );
-}
-
-/// A token that expired an hour ago, signed with the key of the lab.
-fn expired(lab: &Lab) -> String {
-    use wayleave_proto::auth::{Algorithm, Claims, SigningKey};
-    use wayleave_proto::base::UnixTime;
-    let since = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
-    let claims = Claims { expires: Some(UnixTime::from_secs(since.as_secs() - 3_600)), ..Claims::default() };
-    let keys: toml::Value = toml::from_str(&lab.read("keys.toml")).unwrap();
-    let key = &keys["jwt"][0];
-    let seed = base64::Engine::decode(
-        &base64::engine::general_purpose::URL_SAFE_NO_PAD,
-        key["private_key"].as_str().unwrap(),
-    );
-    let signer =
-        SigningKey::from_parts(key["kid"].as_str().unwrap(), Algorithm::EdDsa, &seed.unwrap()).unwrap();
-    signer.mint(&claims).unwrap().expose().to_owned()
 }
 
 fn pair() -> (String, String) {

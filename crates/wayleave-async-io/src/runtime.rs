@@ -88,11 +88,14 @@ impl Runtime for AsyncIo {
         listener: &mut Async<TcpListener>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<(Async<TcpStream>, SocketAddr, SocketAddr)>> {
-        let (stream, client) =
-            ready!(poll_until(|| listener.get_ref().accept(), || listener.poll_readable(cx)))?;
-        wayleave_sockets::prepare(&stream)?;
-        let local = stream.local_addr()?;
-        Poll::Ready(Ok((Async::new_nonblocking(stream)?, client, local)))
+        loop {
+            let (stream, client) =
+                ready!(poll_until(|| listener.get_ref().accept(), || listener.poll_readable(cx)))?;
+            // One that is gone already is no fault of the listener.
+            if let Ok(local) = wayleave_sockets::prepare(&stream).and_then(|()| stream.local_addr()) {
+                return Poll::Ready(Ok((Async::new_nonblocking(stream)?, client, local)));
+            }
+        }
     }
 
     fn poll_read(

@@ -84,10 +84,13 @@ impl Runtime for Std {
         listener: &mut Self::Listener,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<(Self::Stream, SocketAddr, SocketAddr)>> {
-        let (stream, client) = ready!(listener.poll(Side::Reader, cx, TcpListener::accept))?;
-        wayleave_sockets::prepare(&stream)?;
-        let local = stream.local_addr()?;
-        Poll::Ready(Ok((Socket::new(stream, &self.reactor), client, local)))
+        loop {
+            let (stream, client) = ready!(listener.poll(Side::Reader, cx, TcpListener::accept))?;
+            // One that is gone already is no fault of the listener.
+            if let Ok(local) = wayleave_sockets::prepare(&stream).and_then(|()| stream.local_addr()) {
+                return Poll::Ready(Ok((Socket::new(stream, &self.reactor), client, local)));
+            }
+        }
     }
 
     fn poll_read(

@@ -85,10 +85,13 @@ impl Runtime for Tokio {
         listener: &mut TcpListener,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<(TcpStream, SocketAddr, SocketAddr)>> {
-        let (stream, client) = ready!(listener.poll_accept(cx))?;
-        wayleave_sockets::prepare(&stream)?;
-        let local = stream.local_addr()?;
-        Poll::Ready(Ok((stream, client, local)))
+        loop {
+            let (stream, client) = ready!(listener.poll_accept(cx))?;
+            // One that is gone already is no fault of the listener.
+            if let Ok(local) = wayleave_sockets::prepare(&stream).and_then(|()| stream.local_addr()) {
+                return Poll::Ready(Ok((stream, client, local)));
+            }
+        }
     }
 
     fn poll_read(

@@ -43,6 +43,8 @@ struct Socket<R: Runtime> {
     finishing: bool,
     /// The receiving half has ended.
     ended: bool,
+    /// A write failed; what had arrived before is read first.
+    broken: Option<io::Error>,
 }
 
 enum Kind<R: Runtime> {
@@ -198,6 +200,7 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
             paused: false,
             finishing: false,
             ended: false,
+            broken: None,
         };
         self.sockets.insert(id, socket);
         self.work.push_back(id);
@@ -238,9 +241,8 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
                 }
             }
             Kind::Stream(_) => {
-                if self.write(id, &mut cx) {
-                    self.read(id, &mut cx);
-                }
+                self.write(id, &mut cx);
+                self.read(id, &mut cx);
             }
             Kind::Datagrams(_) => {
                 self.send(id, &mut cx);
@@ -267,29 +269,25 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
         self.machine.handle_failed(now, id, IoFailed::from(error));
     }
 
-    /// Writes what is pending; `false` when the connection failed.
-    fn write(&mut self, id: SocketId, cx: &mut Context<'_>) -> bool {
+    fn write(&mut self, id: SocketId, cx: &mut Context<'_>) {
         let now = self.runtime.now();
         loop {
-            let Some(socket) = self.sockets.get_mut(&id) else { return false };
-            let Kind::Stream(stream) = &mut socket.kind else { return false };
-            if !socket.wants_write {
-                return true;
+            let Some(socket) = self.sockets.get_mut(&id) else { return };
+            let Kind::Stream(stream) = &mut socket.kind else { return };
+            if !socket.wants_write || socket.broken.is_some() {
+                return;
             }
             let Some(bytes) = self.machine.pending(now, id) else {
                 socket.wants_write = false;
                 if core::mem::take(&mut socket.finishing) {
                     self.runtime.finish(stream);
                 }
-                return true;
+                return;
             };
             match self.runtime.poll_write(stream, cx, bytes) {
-                Poll::Pending => return true,
+                Poll::Pending => return,
                 Poll::Ready(Ok(written)) => self.machine.handle_written(now, id, written),
-                Poll::Ready(Err(error)) => {
-                    self.failed(id, &error);
-                    return false;
-                }
+                Poll::Ready(Err(error)) => socket.broken = Some(error),
             }
         }
     }
@@ -299,21 +297,25 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
         let now = self.runtime.now();
         let Some(socket) = self.sockets.get_mut(&id) else { return };
         let Kind::Stream(stream) = &mut socket.kind else { return };
-        if socket.paused || socket.ended {
+        if socket.paused {
             return;
         }
-        match self.runtime.poll_read(stream, cx, &mut self.buffer) {
-            Poll::Pending => {}
-            Poll::Ready(Err(error)) => self.failed(id, &error),
-            Poll::Ready(Ok(0)) => {
-                socket.ended = true;
-                self.machine.handle_finished(now, id);
-            }
-            Poll::Ready(Ok(count)) => {
+        let read =
+            if socket.ended { Poll::Pending } else { self.runtime.poll_read(stream, cx, &mut self.buffer) };
+        match (read, socket.broken.take()) {
+            (Poll::Ready(Ok(count)), broken) if count > 0 => {
+                socket.broken = broken;
                 let data = self.buffer.get_mut(..count).unwrap_or_default();
                 self.machine.handle_received(now, id, data);
                 self.enqueue(id);
             }
+            // Nothing is left to be read of a connection that cannot be written to any more.
+            (_, Some(error)) | (Poll::Ready(Err(error)), None) => self.failed(id, &error),
+            (Poll::Ready(Ok(_)), None) => {
+                socket.ended = true;
+                self.machine.handle_finished(now, id);
+            }
+            (Poll::Pending, None) => {}
         }
     }
 
