@@ -1,6 +1,6 @@
 //! Targets on 127.0.0.2: echoes, a web server with and without TLS; and black holes where `localhost` leads.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::thread;
@@ -16,7 +16,7 @@ use crate::lab::TARGETS;
 pub(crate) fn echo_stream() -> u16 {
     serve(|stream| {
         let (mut reader, mut writer) = (stream.try_clone().unwrap(), stream);
-        if std::io::copy(&mut reader, &mut writer).is_ok() {
+        if io::copy(&mut reader, &mut writer).is_ok() {
             let _ = writer.shutdown(Shutdown::Write);
         }
     })
@@ -24,7 +24,12 @@ pub(crate) fn echo_stream() -> u16 {
 
 /// Sends back what it gets.
 pub(crate) fn echo_datagrams() -> u16 {
-    let socket = UdpSocket::bind((TARGETS, 0)).unwrap();
+    let socket = loop {
+        let socket = UdpSocket::bind((TARGETS, 0)).unwrap();
+        if is_free(socket.local_addr().unwrap().port(), Type::DGRAM) {
+            break socket;
+        }
+    };
     let port = socket.local_addr().unwrap().port();
     thread::spawn(move || {
         let mut buffer = vec![0; 65_536];
@@ -64,7 +69,12 @@ pub(crate) fn web_over_tls(length: usize) -> (u16, String) {
 }
 
 fn serve(handle: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
-    let listener = TcpListener::bind((TARGETS, 0)).unwrap();
+    let listener = loop {
+        let listener = TcpListener::bind((TARGETS, 0)).unwrap();
+        if is_free(listener.local_addr().unwrap().port(), Type::STREAM) {
+            break listener;
+        }
+    };
     let port = listener.local_addr().unwrap().port();
     let handle = Arc::new(handle);
     thread::spawn(move || {
@@ -104,7 +114,10 @@ impl BlackHole {
     pub(crate) fn stream(port: u16) -> Self {
         let mut held = Vec::new();
         for address in addresses(port) {
-            let Some(listener) = bound(address, Type::STREAM) else { continue };
+            let Ok(listener) = bound(address, Type::STREAM) else {
+                assert!(address.is_ipv6(), "{address} is in use");
+                continue;
+            };
             listener.listen(0).unwrap();
             for _ in 0..4 {
                 let filler = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
@@ -119,7 +132,7 @@ impl BlackHole {
 
     /// Its sockets are never read.
     pub(crate) fn datagrams(port: u16) -> Self {
-        Self(addresses(port).into_iter().filter_map(|address| bound(address, Type::DGRAM)).collect())
+        Self(addresses(port).into_iter().filter_map(|address| bound(address, Type::DGRAM).ok()).collect())
     }
 }
 
@@ -127,8 +140,14 @@ fn addresses(port: u16) -> [SocketAddr; 2] {
     [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)].map(|ip| SocketAddr::new(ip, port))
 }
 
-fn bound(address: SocketAddr, kind: Type) -> Option<Socket> {
-    let socket = Socket::new(Domain::for_address(address), kind, None).ok()?;
-    socket.bind(&address.into()).ok()?;
-    Some(socket)
+/// Whether nobody uses `port` at the addresses of `localhost`, so that a black hole can be there.
+fn is_free(port: u16, kind: Type) -> bool {
+    let in_use = |address| bound(address, kind).is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse);
+    !addresses(port).into_iter().any(in_use)
+}
+
+fn bound(address: SocketAddr, kind: Type) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), kind, None)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
 }

@@ -54,9 +54,7 @@ impl Lab {
         };
         let credential = Credential::Token(key.mint(&claims).map_err(Failure::run)?);
         let relays = [serve(&ca, &key).await?, serve(&ca, &key).await?];
-        let (web, echo) =
-            (web_server().await.map_err(Failure::run)?, udp_echo().await.map_err(Failure::run)?);
-        let holes = black_holes(web, echo).map_err(Failure::run)?;
+        let (web, echo, holes) = targets().await.map_err(Failure::run)?;
         Ok(Self { relays, ca_pem, credential, web, echo, _holes: holes })
     }
 
@@ -97,6 +95,20 @@ async fn serve(ca: &Issuer<'static, KeyPair>, key: &SigningKey) -> Result<Served
     Ok(Served { address, handle })
 }
 
+/// A web server, a UDP echo, and black holes where the client looks for them. Their ports have to be free on all these
+/// addresses, which may take another try.
+async fn targets() -> io::Result<(u16, u16, Vec<Socket>)> {
+    let mut tries = 0;
+    loop {
+        let (web, echo) = (web_server().await?, udp_echo().await?);
+        tries += 1;
+        match black_holes(web, echo) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries < TRIES => {}
+            holes => return Ok((web, echo, holes?)),
+        }
+    }
+}
+
 async fn web_server() -> io::Result<u16> {
     let listener = TcpListener::bind((TARGETS, 0)).await?;
     let port = listener.local_addr()?.port();
@@ -135,7 +147,11 @@ fn black_holes(web: u16, echo: u16) -> io::Result<Vec<Socket>> {
     let mut held = Vec::new();
     for ip in [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)] {
         let (web, echo) = (SocketAddr::new(ip, web), SocketAddr::new(ip, echo));
-        let Ok(listener) = bound(web, Type::STREAM) else { continue };
+        let listener = match bound(web, Type::STREAM) {
+            // A machine without IPv6.
+            Err(error) if ip.is_ipv6() && error.kind() != io::ErrorKind::AddrInUse => continue,
+            listener => listener?,
+        };
         listener.listen(0)?;
         for _ in 0..4 {
             let filler = Socket::new(Domain::for_address(web), Type::STREAM, None)?;
@@ -170,3 +186,5 @@ fn in_an_hour() -> UnixTime {
 pub(super) const TARGETS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 /// What the web server answers.
 pub(super) const PAGE: &str = "A right of way across land that someone else owns.\n";
+/// How often free ports are looked for.
+const TRIES: usize = 20;

@@ -96,7 +96,12 @@ pub(crate) fn target(host: &str, port: u16) -> Target {
 
 /// A TCP target that sends back what it gets, half by half.
 pub(crate) fn echo_stream() -> u16 {
-    let listener = TcpListener::bind((TARGETS, 0)).unwrap();
+    let listener = loop {
+        let listener = TcpListener::bind((TARGETS, 0)).unwrap();
+        if is_free(listener.local_addr().unwrap().port(), Type::STREAM) {
+            break listener;
+        }
+    };
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
         for stream in listener.incoming() {
@@ -112,7 +117,12 @@ pub(crate) fn echo_stream() -> u16 {
 
 /// A UDP target that sends back what it gets.
 pub(crate) fn echo_datagrams() -> u16 {
-    let socket = UdpSocket::bind((TARGETS, 0)).unwrap();
+    let socket = loop {
+        let socket = UdpSocket::bind((TARGETS, 0)).unwrap();
+        if is_free(socket.local_addr().unwrap().port(), Type::DGRAM) {
+            break socket;
+        }
+    };
     let port = socket.local_addr().unwrap().port();
     thread::spawn(move || {
         let mut buffer = vec![0; 65_536];
@@ -131,7 +141,10 @@ impl BlackHole {
     pub(crate) fn stream(port: u16) -> Self {
         let mut held = Vec::new();
         for address in locals(port) {
-            let Ok(listener) = bound(address, Type::STREAM) else { continue };
+            let Ok(listener) = bound(address, Type::STREAM) else {
+                assert!(address.is_ipv6(), "{address} is in use");
+                continue;
+            };
             listener.listen(0).unwrap();
             for _ in 0..4 {
                 let filler = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
@@ -152,6 +165,12 @@ impl BlackHole {
 
 fn locals(port: u16) -> [SocketAddr; 2] {
     [(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]
+}
+
+/// Whether nobody uses `port` at the addresses of `localhost`, so that a black hole can be there.
+fn is_free(port: u16, kind: Type) -> bool {
+    let in_use = |address| bound(address, kind).is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse);
+    !locals(port).into_iter().any(in_use)
 }
 
 fn bound(address: SocketAddr, kind: Type) -> io::Result<Socket> {
