@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::lab::Lab;
 use crate::process::{run, wayleave};
 use crate::socks::{Association, ask, connect};
-use crate::targets::{BlackHole, echo_datagrams, echo_stream, page, web, web_over_tls};
+use crate::targets::{BlackHole, echo_datagrams, echo_stream, page, watched, web, web_over_tls};
 
 #[test]
 fn curl_goes_through_both_doors() {
@@ -234,6 +234,37 @@ fn a_changed_token_file_renews_the_token() {
         assert!(Instant::now() < deadline, "{}", agent.log());
     }
     assert!(!agent.log().contains(&good) && !agent.log().contains(&bad));
+}
+
+#[test]
+fn a_certificate_of_a_stranger_is_named_with_the_remedy() {
+    let (lab, stranger) = (Lab::new(), Lab::new());
+    let (relay, other) = (lab.relay(&[]), stranger.relay(&[]));
+    other.listening(1);
+    lab.write("stranger.pem", &stranger.read("tls/ca.pem"));
+    let port = relay.listening(1).port();
+    let more = ["--mode", "normal", "--ca", "stranger.pem"];
+    let agent = lab.agent_trusting(&[relay.listening(1)], &more);
+    let (_, reply, _) = ask(agent.listening(1), 1, "localhost", echo_stream());
+    assert_ne!(reply, 0);
+    let failed = lab.event("proxy_failed", |_| true);
+    assert_eq!(failed["proxy"], format!("localhost:{port}"));
+    assert!(failed["error"].as_str().is_some_and(|error| error.contains("certificate")), "{failed}");
+    agent.wait_for("--ca");
+}
+
+#[test]
+fn a_stream_that_is_broken_off_does_not_look_finished_to_its_target() {
+    let lab = Lab::new();
+    let relay = lab.relay(&[]);
+    let agent = lab.agent(&[relay.listening(1)], &["--mode", "normal"]);
+    let (port, ended) = watched();
+    let mut stream = connect(agent.listening(1), "localhost", port);
+    stream.write_all(b"half a sentence").unwrap();
+    assert_eq!(ended.recv().unwrap(), "half a sentence");
+    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(stream);
+    assert_eq!(ended.recv().unwrap(), "connection reset");
 }
 
 #[test]

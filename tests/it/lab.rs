@@ -89,11 +89,13 @@ impl Lab {
 
     /// An agent of these relays with a local door and its events in `events.jsonl`.
     pub(crate) fn agent(&self, relays: &[SocketAddr], more: &[&str]) -> Process {
-        let mut arguments: Vec<String> = "agent --listen 127.0.0.1:0 --ca tls/ca.pem --token-file token.txt \
-             --events events.jsonl"
-            .split_whitespace()
-            .map(String::from)
-            .collect();
+        self.agent_trusting(relays, &[&["--ca", "tls/ca.pem"], more].concat())
+    }
+
+    /// The same, with its `--ca` among the other arguments.
+    pub(crate) fn agent_trusting(&self, relays: &[SocketAddr], more: &[&str]) -> Process {
+        let fixed = "agent --listen 127.0.0.1:0 --token-file token.txt --events events.jsonl";
+        let mut arguments: Vec<String> = fixed.split_whitespace().map(String::from).collect();
         for relay in relays {
             arguments.push("--proxy".into());
             arguments.push(format!("localhost:{}", relay.port()));

@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
 use rcgen::{CertificateParams, KeyPair};
@@ -38,6 +39,28 @@ pub(crate) fn echo_datagrams() -> u16 {
         }
     });
     port
+}
+
+/// Tells what one connection sends, and how it ends.
+pub(crate) fn watched() -> (u16, Receiver<String>) {
+    let (tell, told) = channel();
+    let port = serve(move |mut stream| {
+        let mut buffer = [0; 1_024];
+        loop {
+            let (said, is_over) = match stream.read(&mut buffer) {
+                Ok(0) => ("end".into(), true),
+                Ok(count) => (String::from_utf8_lossy(&buffer[..count]).into_owned(), false),
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                    ("connection reset".into(), true)
+                }
+                Err(error) => (error.to_string(), true),
+            };
+            if tell.send(said).is_err() || is_over {
+                return;
+            }
+        }
+    });
+    (port, told)
 }
 
 /// Answers every request with a page of `length` bytes.
