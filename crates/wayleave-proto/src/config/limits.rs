@@ -169,6 +169,18 @@ impl RelayLimits {
         ] {
             span(field, value)?;
         }
+        if self.stagger < Duration::from_millis(10) || self.stagger > Duration::from_secs(2) {
+            return Err(ConfigError::new("limits.stagger", "give a time from 10 ms to 2 s"));
+        }
+        for (field, rate) in [
+            ("limits.bytes", self.bytes.as_ref()),
+            ("limits.packets", self.packets.as_ref()),
+            ("limits.failures", Some(&self.failures)),
+        ] {
+            if rate.is_some_and(|rate| rate.per_second == 0 || rate.burst == 0) {
+                return Err(ConfigError::new(field, "give a rate and a burst of at least 1"));
+            }
+        }
         if self.datagram_idle < Duration::from_secs(120) {
             return Err(ConfigError::new("limits.datagram_idle", "give at least 2 min (RFC 9298 §3.1)"));
         }

@@ -95,9 +95,6 @@ pub enum ConnectionFault {
     /// TLS or the head took too long.
     #[error("the client was too slow with its {0}")]
     TooSlow(&'static str),
-    /// There are as many connections as the limits allow.
-    #[error("too many connections {0}")]
-    TooMany(&'static str),
 }
 
 /// Why a request was refused.
