@@ -16,6 +16,11 @@ pub fn seed() -> Seed {
 
 /// Where `now`, the present, stands on the civil clock.
 pub fn clock_at(now: Instant) -> Clock {
+    Clock::new(now, unix_now())
+}
+
+/// The present on the civil clock; the epoch where that clock stands before it.
+pub fn unix_now() -> UnixTime {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Clock::new(now, UnixTime::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX)))
+    UnixTime::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

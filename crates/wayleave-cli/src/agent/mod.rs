@@ -25,6 +25,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use wayleave_proto::base::{Kind, Target};
 use wayleave_proto::local::FrontConfig;
+use wayleave_sockets::unix_now;
 use wayleave_tokio::Client;
 
 use crate::Failure;
@@ -44,7 +45,7 @@ pub(crate) async fn run(args: AgentArgs) -> Result<(), Failure> {
     let environment = std::env::var("WAYLEAVE_TOKEN").ok().filter(|token| !token.is_empty());
     let args = args.complete(environment)?;
     log::start(args.log.as_deref(), Format::Text)?;
-    serve(Settings::new(args, token::unix_now())?).await
+    serve(Settings::new(args, unix_now())?).await
 }
 
 async fn serve(settings: Settings) -> Result<(), Failure> {

@@ -3,7 +3,6 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use socket2::{Domain, Socket, Type};
@@ -14,6 +13,7 @@ use wayleave_proto::base::{Link, Network, Target, UnixTime};
 use wayleave_proto::carrier::tls::{Environment, RustlsAcceptor};
 use wayleave_proto::config::{ClientConfig, Mode, RelayConfig};
 use wayleave_proto::policy::AddressPolicy;
+use wayleave_sockets::unix_now;
 use wayleave_tokio::{Client, Relay, RelayHandle, connector_with_ca};
 
 use crate::Failure;
@@ -49,7 +49,7 @@ impl Lab {
         let claims = Claims {
             app_id: "1001".parse().ok(),
             subject: Some("demo".into()),
-            expires: Some(in_an_hour()),
+            expires: Some(UnixTime::from_secs(unix_now().as_secs() + 3_600)),
             ..Claims::default()
         };
         let credential = Credential::Token(key.mint(&claims).map_err(Failure::run)?);
@@ -174,12 +174,6 @@ fn bound(address: SocketAddr, kind: Type) -> io::Result<Socket> {
 
 fn target(host: &str, port: u16) -> Result<Target, Failure> {
     format!("{host}:{port}").parse().map_err(Failure::run)
-}
-
-fn in_an_hour() -> UnixTime {
-    let since =
-        std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
-    UnixTime::from_secs((since + Duration::from_secs(3_600)).as_secs())
 }
 
 /// Where the targets are: a loopback address that `localhost` is not.

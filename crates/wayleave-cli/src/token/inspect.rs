@@ -10,8 +10,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use wayleave_proto::auth::{Claims, Header, Keys, Rules, Token, TokenError, inspect};
 use wayleave_proto::base::UnixTime;
+use wayleave_sockets::unix_now;
 
-use super::unix_now;
 use crate::duration::words;
 use crate::{Failure, keys};
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::Args;
 use wayleave_proto::auth::{AppId, Claims, SigningKey, Token};
 use wayleave_proto::base::UnixTime;
+use wayleave_sockets::unix_now;
 
-use super::unix_now;
 use crate::options::read;
 use crate::{Failure, keys};
 

@@ -7,10 +7,7 @@ mod mint;
 #[cfg(test)]
 mod tests;
 
-use std::time::SystemTime;
-
 use clap::{Args, Subcommand};
-use wayleave_proto::base::UnixTime;
 
 use crate::Failure;
 
@@ -42,12 +39,6 @@ pub(crate) fn main(args: TokenArgs) -> Result<(), Failure> {
         Command::Keygen(args) => keygen::run(&args),
         Command::Mint(args) => mint::run(&args),
     }
-}
-
-/// The civil clock's present.
-fn unix_now() -> UnixTime {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    UnixTime::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 const EXAMPLES: &str = "\

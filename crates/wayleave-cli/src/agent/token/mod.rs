@@ -6,7 +6,7 @@ mod tests;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -14,6 +14,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 use wayleave_proto::auth::{Credential, Token};
 use wayleave_proto::base::{Secret, UnixTime};
+use wayleave_sockets::unix_now;
 use wayleave_tokio::Client;
 
 use crate::Failure;
@@ -80,12 +81,6 @@ pub(super) async fn watch(mut file: TokenFile, client: Client) {
             Some(Err(what)) => warn!("{what}; until then the token before it stays in force"),
         }
     }
-}
-
-/// The present moment on the civil clock.
-pub(super) fn unix_now() -> UnixTime {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    UnixTime::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 fn read(path: &Path) -> Result<Secret<String>, String> {
