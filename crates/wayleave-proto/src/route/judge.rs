@@ -53,6 +53,11 @@ impl Judge {
         let elapsed = match self.phase {
             Phase::Held { started } | Phase::Trial { started, .. } => moment.now.since(started),
             Phase::Idle if moment.network.up => Duration::ZERO,
+            #[cfg(feature = "canary")]
+            Phase::Proxied if moment.network.up => {
+                self.tell_change(moment, Route::Proxied, Route::Direct, RouteReason::NewTrialAsked);
+                Duration::ZERO
+            }
             Phase::Direct | Phase::Fixed(_) | Phase::Idle | Phase::Proxied | Phase::Waiting => return,
         };
         self.phase = Phase::Direct;

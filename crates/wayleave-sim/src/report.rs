@@ -1,0 +1,75 @@
+//! What came of a run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wayleave_proto::base::{Instant, Kind, Route};
+use wayleave_proto::client::{self, FlowError};
+use wayleave_proto::relay;
+
+use crate::laws::Violation;
+use crate::scenario::FlowPlan;
+use crate::trace::Item;
+pub use crate::world::Outcome;
+
+/// What came of a run.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// The names of the hosts, by number.
+    pub hosts: Vec<String>,
+    /// Every flow: its client, its plan, and how far it came. Those that the run adds after the faults come last.
+    pub flows: Vec<(usize, FlowPlan, Outcome)>,
+    /// What clients said, with the client's number.
+    pub client_events: Vec<(usize, client::Event)>,
+    /// What relays said, with the host's number.
+    pub relay_events: Vec<(usize, relay::Event)>,
+    /// The first law that was broken.
+    pub violation: Option<Violation>,
+    /// The digest of everything that happened.
+    pub sum: String,
+    /// How often each thing was seen.
+    pub seen: BTreeMap<String, u64>,
+    /// Everything that happened, where it was kept.
+    pub items: Vec<Item>,
+    /// The virtual time at the end.
+    pub now: Instant,
+    pub(crate) roamed: u8,
+    /// Relays that run, but not as at the start.
+    pub(crate) odd: BTreeSet<usize>,
+}
+
+impl Report {
+    /// Where the flow of that number, from 0, connected, and when since it was opened.
+    pub fn connected(&self, flow: usize) -> Option<(Instant, Route)> {
+        self.flows.get(flow).and_then(|(_, _, outcome)| outcome.connected)
+    }
+
+    /// Why the flow of that number failed.
+    pub fn error(&self, flow: usize) -> Option<&FlowError> {
+        self.flows.get(flow).and_then(|(_, _, outcome)| outcome.error.as_ref()).map(|(_, error)| error)
+    }
+
+    /// Whether the flow of that number did everything that it was to do.
+    pub fn is_done(&self, flow: usize) -> bool {
+        self.flows.get(flow).is_some_and(|(_, _, outcome)| outcome.done.is_some())
+    }
+
+    /// The moments at which the route of `kind` became `route`, for the first client.
+    pub fn switches(&self, kind: Kind, route: Route) -> Vec<Instant> {
+        self.client_events
+            .iter()
+            .filter_map(|(client, event)| match &event.what {
+                client::What::RouteChanged { kind: of, to, .. }
+                    if *client == 0 && *to == route && of.is_none_or(|of| of == kind) =>
+                {
+                    Some(event.at)
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// How often something was seen, by the name that the summary gives it.
+    pub fn count(&self, name: &str) -> u64 {
+        self.seen.get(name).copied().unwrap_or_default()
+    }
+}

@@ -1,0 +1,221 @@
+//! What the command does.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context as _, bail};
+use wayleave_sim::{Law, Report, Scenario, Tape, catalogue, run, run_once, shrink, swarm};
+
+use crate::options::Options;
+
+/// Does what `options` say; says whether every law held.
+pub(crate) fn run_all(options: &Options) -> anyhow::Result<bool> {
+    if options.list {
+        for scenario in catalogue::all() {
+            println!("{:<40} {}", scenario.name, scenario.about);
+        }
+        return Ok(true);
+    }
+    if let Some(name) = &options.scenario {
+        return scenarios(options, name);
+    }
+    if let Some(path) = &options.tape {
+        let bytes = fs::read(path).with_context(|| format!("the tape {} cannot be read", path.display()))?;
+        return one(options, &Tape::new(bytes));
+    }
+    if options.seeds == 1 && options.from.is_some() {
+        return one(options, &Tape::from_seed(options.from.unwrap_or_default()));
+    }
+    if options.html.is_some() || options.trace {
+        bail!("a picture or a trace is of one run: give --scenario NAME, --tape FILE, or --seeds 1 --from N");
+    }
+    many(options)
+}
+
+fn scenarios(options: &Options, name: &str) -> anyhow::Result<bool> {
+    let found: Vec<Scenario> =
+        catalogue::all().into_iter().filter(|scenario| name == "all" || scenario.name == name).collect();
+    if found.is_empty() {
+        bail!("there is no scenario `{name}`; --list names them");
+    }
+    let tape = Tape::from_seed(options.from.unwrap_or_default());
+    let mut good = true;
+    for scenario in found {
+        good &= show(options, &scenario, &tape)?;
+    }
+    Ok(good)
+}
+
+fn one(options: &Options, tape: &Tape) -> anyhow::Result<bool> {
+    let mut rest = tape.clone();
+    let scenario = swarm::scenario(&mut rest);
+    println!("{scenario:#?}");
+    show(options, &scenario, &rest)
+}
+
+fn show(options: &Options, scenario: &Scenario, tape: &Tape) -> anyhow::Result<bool> {
+    let report = run(scenario, tape)?;
+    match &report.violation {
+        None => println!("{:<40} holds, {} of virtual time, trace {}", scenario.name, report.now, report.sum),
+        Some(violation) => println!("{:<40} {violation}", scenario.name),
+    }
+    if options.trace || options.html.is_some() {
+        let kept = run_once(scenario, tape, true)?;
+        if options.trace {
+            for item in &kept.items {
+                println!("{:>16}  {:<12} {:?}", item.at.to_string(), kept.hosts[item.host], item.what);
+            }
+        }
+        if let Some(path) = &options.html {
+            fs::write(path, wayleave_sim::picture::page(scenario, &kept))
+                .with_context(|| format!("the picture {} cannot be written", path.display()))?;
+            println!("the picture is in {}", path.display());
+        }
+    }
+    Ok(report.violation.is_none())
+}
+
+/// What many runs have in common.
+struct Swarm<'a> {
+    options: &'a Options,
+    begun: Instant,
+    next: AtomicU64,
+    first: u64,
+    done: AtomicU64,
+    virtual_millis: AtomicU64,
+    failed: AtomicUsize,
+    seen: Mutex<BTreeMap<String, u64>>,
+}
+
+fn many(options: &Options) -> anyhow::Result<bool> {
+    let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    let first = options.from.unwrap_or(clock);
+    println!("sim: {} seeds from {first}", options.seeds);
+    let swarm = Swarm {
+        options,
+        begun: Instant::now(),
+        next: AtomicU64::new(first),
+        first,
+        done: AtomicU64::new(0),
+        virtual_millis: AtomicU64::new(0),
+        failed: AtomicUsize::new(0),
+        seen: Mutex::new(BTreeMap::new()),
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let results = std::thread::scope(|scope| {
+        let jobs: Vec<_> = (0..options.jobs.unwrap_or(cores).max(1)).map(|_| scope.spawn(|| swarm.work())).collect();
+        jobs.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>()
+    });
+    for result in results {
+        match result {
+            Ok(done) => done?,
+            Err(_) => bail!("a run panicked; the seed stands above"),
+        }
+    }
+    swarm.summary();
+    Ok(swarm.failed.load(Ordering::Relaxed) == 0)
+}
+
+impl Swarm<'_> {
+    fn work(&self) -> anyhow::Result<()> {
+        loop {
+            let seed = self.next.fetch_add(1, Ordering::Relaxed);
+            let is_late = self.options.time.is_some_and(|limit| self.begun.elapsed() >= limit);
+            let failed = self.failed.load(Ordering::Relaxed);
+            if seed - self.first >= self.options.seeds || is_late || failed >= self.options.failures {
+                return Ok(());
+            }
+            let tape = Tape::from_seed(seed);
+            let report = self.guarded(seed, &tape)?;
+            if let Some(violation) = &report.violation {
+                self.failed.fetch_add(1, Ordering::Relaxed);
+                println!("\rseed {seed}: {violation}");
+                println!("  replay: cargo xtask sim --seeds 1 --from {seed}");
+                self.save(seed, &tape, violation.law)?;
+            }
+            if let Ok(mut seen) = self.seen.lock() {
+                for (name, count) in report.seen {
+                    *seen.entry(name).or_default() += count;
+                }
+            }
+            self.virtual_millis.fetch_add(report.now.as_millis(), Ordering::Relaxed);
+            self.progress(self.done.fetch_add(1, Ordering::Relaxed) + 1);
+        }
+    }
+
+    /// Runs a tape; names the seed where that panics.
+    fn guarded(&self, seed: u64, tape: &Tape) -> anyhow::Result<Report> {
+        let caught = std::panic::catch_unwind(|| play(tape));
+        match caught {
+            Ok(report) => report,
+            Err(panic) => {
+                println!("\rseed {seed}: panicked\n  replay: cargo xtask sim --seeds 1 --from {seed}");
+                std::panic::resume_unwind(panic)
+            }
+        }
+    }
+
+    fn save(&self, seed: u64, tape: &Tape, law: Law) -> anyhow::Result<()> {
+        let folder = &self.options.save;
+        fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        if self.options.no_shrink {
+            return Ok(());
+        }
+        let small = shrink::shrink(tape, law, TRIES, |tape| {
+            play(tape).ok().and_then(|report| report.violation).map(|violation| violation.law)
+        });
+        let path = folder.join(format!("{seed}.tape"));
+        write(&path, small.bytes())?;
+        println!("  shrunk to {} bytes: cargo xtask sim --tape {}", small.bytes().len(), path.display());
+        Ok(())
+    }
+
+    fn progress(&self, done: u64) {
+        if !std::io::stderr().is_terminal() || done % 20 > 0 {
+            return;
+        }
+        let (all, spent) = (self.options.seeds, self.begun.elapsed());
+        let share = usize::try_from(done * 30 / all.max(1)).unwrap_or_default();
+        let left = spent.mul_f64((all - done) as f64 / done as f64);
+        let bar = format!("{}{}", "#".repeat(share), ".".repeat(30_usize.saturating_sub(share)));
+        eprint!("\r[{bar}] {done}/{all}, {:.0} s left  ", left.as_secs_f64());
+        let _ = std::io::stderr().flush();
+    }
+
+    fn summary(&self) {
+        let done = self.done.load(Ordering::Relaxed);
+        let spent = self.begun.elapsed().max(Duration::from_millis(1));
+        let lived = Duration::from_millis(self.virtual_millis.load(Ordering::Relaxed));
+        println!("\r{:<60}", "seen:");
+        if let Ok(seen) = self.seen.lock() {
+            for (name, count) in seen.iter() {
+                println!("  {count:>9}  {name}");
+            }
+        }
+        println!(
+            "{done} seeds, each twice, in {:.1} s: {:.0} worlds a minute, {:.0} virtual seconds a second; {} failed",
+            spent.as_secs_f64(),
+            2.0 * done as f64 * 60.0 / spent.as_secs_f64(),
+            2.0 * lived.as_secs_f64() / spent.as_secs_f64(),
+            self.failed.load(Ordering::Relaxed)
+        );
+    }
+}
+
+fn play(tape: &Tape) -> anyhow::Result<Report> {
+    let mut rest = tape.clone();
+    let scenario = swarm::scenario(&mut rest);
+    run(&scenario, &rest)
+}
+
+fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    fs::write(path, bytes).with_context(|| format!("{} cannot be written", path.display()))
+}
+
+/// Runs that shrinking may take.
+const TRIES: u32 = 2_000;

@@ -1,0 +1,128 @@
+//! What goes wrong.
+
+use core::time::Duration;
+
+use wayleave_proto::base::Link;
+
+use crate::network::Quality;
+
+/// What a network lets out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Condition {
+    /// Everything.
+    #[default]
+    Open,
+    /// No UDP.
+    NoUdp,
+    /// TCP to port 443 and nothing else.
+    Only443,
+    /// Only the relays, and names.
+    OnlyRelays,
+    /// Nothing: it swallows everything, names too.
+    BlackHole,
+    /// Nothing: it refuses everything at once.
+    Refusing,
+    /// A captive portal answers for everyone.
+    Portal,
+    /// TLS to port 443 is intercepted, by somebody whom the client does not trust.
+    Intercepted,
+    /// Connections are reset after the first bytes.
+    ResetsAfter(u32),
+    /// Connections and flows fall silent after that time.
+    SilentAfter(Duration),
+}
+
+/// What goes wrong or changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// A client gets another network: other link, other address. Its embedder is told.
+    Roam {
+        /// Which client.
+        client: usize,
+        /// The new link.
+        link: Link,
+        /// What it lets out.
+        condition: Condition,
+    },
+    /// A client's network lets out something else from now on; nobody is told.
+    Condition {
+        /// Which client.
+        client: usize,
+        /// What it lets out.
+        condition: Condition,
+    },
+    /// A client's network goes away, or comes back. Its embedder is told.
+    Up {
+        /// Which client.
+        client: usize,
+        /// Whether it is there.
+        up: bool,
+    },
+    /// A client's translator of addresses forgets everything.
+    Rebind {
+        /// Which client.
+        client: usize,
+    },
+    /// A client's links become better or worse.
+    ClientQuality {
+        /// Which client.
+        client: usize,
+        /// How good they are.
+        quality: Quality,
+    },
+    /// A relay's links become better or worse.
+    RelayQuality {
+        /// Which relay.
+        relay: usize,
+        /// How good they are.
+        quality: Quality,
+    },
+    /// A relay becomes something else.
+    Relay {
+        /// Which relay.
+        relay: usize,
+        /// What it becomes.
+        state: State,
+    },
+    /// A client's names are answered otherwise, or no longer wrongly.
+    Names {
+        /// Which client; `None` for what relays see.
+        client: Option<usize>,
+        /// How.
+        answering: Answers,
+        /// How long an answer takes.
+        delay: Duration,
+    },
+}
+
+/// What a relay is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It runs; where it did not, it has just started, with the keys that it had.
+    Running,
+    /// It has just started with other keys, and knows no token.
+    WithoutKeys,
+    /// It crashed: connections to it are refused.
+    Crashed,
+    /// It accepts nothing new.
+    Draining,
+    /// Something else listens there and talks nonsense.
+    Babbling,
+    /// Something else listens there and says nothing.
+    Mute,
+    /// Its host is gone from the network.
+    Vanished,
+}
+
+/// How names are answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answers {
+    /// Truly.
+    Truly,
+    /// They are said not to exist.
+    Denied,
+    /// Not at all.
+    Silent,
+    /// With an address that is not theirs.
+    Wrong,
+}

@@ -1,0 +1,136 @@
+//! Who is there.
+
+use core::time::Duration;
+
+use wayleave_proto::base::Link;
+use wayleave_proto::config::{Mode, Scope};
+
+use super::{Application, Condition, FlowPlan, Step};
+use crate::network::Quality;
+
+/// One client with the application around it.
+#[derive(Clone, Debug)]
+pub struct ClientPlan {
+    /// Its mode.
+    pub mode: Mode,
+    /// What is judged together.
+    pub scope: Scope,
+    /// The kind of its first network.
+    pub link: Link,
+    /// Whether the first network is up.
+    pub up: bool,
+    /// What the first network lets out.
+    pub condition: Condition,
+    /// How good its links are.
+    pub quality: Quality,
+    /// Whether a probe for streams is configured, and one for datagrams.
+    pub probes: (bool, bool),
+    /// Whether a changed network ends a proxied route.
+    pub return_to_direct: bool,
+    /// What it shows to relays.
+    pub credential: Credential,
+    /// How many seconds its civil clock is ahead.
+    pub ahead: i32,
+    /// What its application does.
+    pub application: Application,
+}
+
+impl ClientPlan {
+    /// A smart client on an open wifi whose application does nothing.
+    pub fn smart() -> Self {
+        Self {
+            mode: Mode::Smart,
+            scope: Scope::Kind,
+            link: Link::Wifi,
+            up: true,
+            condition: Condition::Open,
+            quality: Quality::default(),
+            probes: (false, false),
+            return_to_direct: false,
+            credential: Credential::Lasting,
+            ahead: 0,
+            application: Application::default(),
+        }
+    }
+
+    /// The same in mode normal.
+    pub fn normal() -> Self {
+        Self { mode: Mode::Normal, ..Self::smart() }
+    }
+
+    /// On another link.
+    #[must_use]
+    pub const fn on(mut self, link: Link) -> Self {
+        self.link = link;
+        self
+    }
+
+    /// Behind such a network.
+    #[must_use]
+    pub const fn behind(mut self, condition: Condition) -> Self {
+        self.condition = condition;
+        self
+    }
+
+    /// With probes for streams and for datagrams.
+    #[must_use]
+    pub const fn probes(mut self, streams: bool, datagrams: bool) -> Self {
+        self.probes = (streams, datagrams);
+        self
+    }
+
+    /// Its application opens a flow `millis` after the start.
+    #[must_use]
+    pub fn opens(mut self, millis: u64, flow: FlowPlan) -> Self {
+        self.application.steps.push((Duration::from_millis(millis), Step::Open(flow)));
+        self
+    }
+
+    /// Its application does something else then.
+    #[must_use]
+    pub fn does(mut self, millis: u64, step: Step) -> Self {
+        self.application.steps.push((Duration::from_millis(millis), step));
+        self
+    }
+}
+
+/// What a client shows to relays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// A good token for a day.
+    Lasting,
+    /// A good token for that long.
+    Short(Duration),
+    /// A token that has expired long ago.
+    Expired,
+    /// A token of a key that no relay knows.
+    Forged,
+}
+
+/// One relay.
+#[derive(Clone, Debug)]
+pub struct RelayPlan {
+    /// Whether it runs at the start.
+    pub running: bool,
+    /// How good its links are.
+    pub quality: Quality,
+    /// How many seconds its civil clock is ahead.
+    pub ahead: i32,
+    /// Tunnels that one user may have.
+    pub tunnels: usize,
+    /// Bytes per second that one user may forward; 0 for no limit.
+    pub rate: u64,
+}
+
+impl Default for RelayPlan {
+    fn default() -> Self {
+        Self { running: true, quality: Quality::default(), ahead: 0, tunnels: 1_000, rate: 0 }
+    }
+}
+
+/// Somebody who asks relays for what is forbidden, `attempts` times in the part with faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IntruderPlan {
+    /// How often.
+    pub attempts: u32,
+}

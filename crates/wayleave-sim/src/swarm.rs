@@ -1,0 +1,210 @@
+//! Random scenarios: topology, faults and workload, drawn from a tape.
+//!
+//! Lists are drawn as "one more?" before each element, so that a tape from which an element is cut out still makes sense;
+//! zero says no.
+
+use core::time::Duration;
+
+use wayleave_proto::base::{Kind, Link};
+use wayleave_proto::config::{Mode, Scope};
+
+use crate::network::Quality;
+use crate::scenario::{
+    Answers, ClientPlan, Condition, Credential, Ending, Fault, FlowPlan, IntruderPlan, RelayPlan, Server, State, Step,
+};
+use crate::{Scenario, Tape};
+
+/// Draws a scenario; the rest of the tape is for the run.
+pub fn scenario(tape: &mut Tape) -> Scenario {
+    let mut scenario = Scenario::new("swarm", "a random world");
+    scenario.length = Duration::from_millis(u64::from(tape.between(2_000, 40_000)));
+    scenario.chunk = *tape.pick(&[16 * 1024, 0, 1_000, 64 * 1024]);
+    scenario.after = *tape.pick(&[
+        Condition::Open,
+        Condition::OnlyRelays,
+        Condition::NoUdp,
+        Condition::Only443,
+        Condition::BlackHole,
+        Condition::Refusing,
+    ]);
+    scenario.relays.push(relay(tape));
+    while scenario.relays.len() < 3 && tape.chance(90) {
+        scenario.relays.push(relay(tape));
+    }
+    scenario.clients.push(client(tape, scenario.length));
+    while scenario.clients.len() < 2 && tape.chance(40) {
+        scenario.clients.push(client(tape, scenario.length));
+    }
+    if tape.chance(40) {
+        scenario.intruder = Some(IntruderPlan { attempts: tape.between(1, 5) });
+    }
+    let (clients, relays) = (scenario.clients.len(), scenario.relays.len());
+    while scenario.faults.len() < 12 && tape.chance(200) {
+        let at = moment(tape, scenario.length);
+        let fault = fault(tape, clients, relays);
+        scenario.faults.push((at, fault));
+    }
+    scenario
+}
+
+fn client(tape: &mut Tape, length: Duration) -> ClientPlan {
+    let mut client = ClientPlan::smart();
+    client.mode = *tape.pick(&[Mode::Smart, Mode::Smart, Mode::Smart, Mode::Normal, Mode::Normal, Mode::Off]);
+    client.scope = *tape.pick(&[Scope::Kind, Scope::Kind, Scope::Session]);
+    client.link = link(tape);
+    client.up = !tape.chance(12);
+    client.condition = condition(tape);
+    client.quality = quality(tape);
+    client.probes = (tape.chance(70), tape.chance(70));
+    client.return_to_direct = tape.chance(40);
+    client.credential = match tape.below(16) {
+        0..=11 => Credential::Lasting,
+        12 | 13 => Credential::Short(Duration::from_secs(u64::from(tape.between(1, 60)))),
+        14 => Credential::Expired,
+        _ => Credential::Forged,
+    };
+    client.ahead = ahead(tape);
+    for count in 0..12 {
+        if !tape.chance(if count == 0 { 250 } else { 190 }) {
+            break;
+        }
+        let at = moment(tape, length);
+        let step = step(tape);
+        client.application.steps.push((at, step));
+    }
+    client
+}
+
+fn step(tape: &mut Tape) -> Step {
+    match tape.below(16) {
+        0..=10 => Step::Open(flow(tape)),
+        11 => Step::Retry(*tape.pick(&[None, Some(Kind::Stream), Some(Kind::Datagram)])),
+        12 => Step::DirectWorks(*tape.pick(&[Kind::Stream, Kind::Datagram])),
+        13 => Step::Renew(Duration::from_secs(u64::from(tape.between(1, 100)))),
+        14 => Step::Suspend(Duration::from_millis(u64::from(tape.between(10, 20_000)))),
+        _ => Step::ReleaseAll,
+    }
+}
+
+fn flow(tape: &mut Tape) -> FlowPlan {
+    let server = if tape.chance(90) { *tape.pick(&Server::ALL) } else { Server::Good };
+    if tape.chance(100) {
+        let mut flow = FlowPlan::datagrams(tape.between(1, 60)).to(server);
+        flow.down = *tape.pick(&[160, 17, 1_200, 1_400, 1_500]);
+        flow.pace = Duration::from_millis(u64::from(tape.between(1, 400)));
+        flow.ending = *tape.pick(&[Ending::ClientFirst, Ending::Open]);
+        return flow;
+    }
+    let size = |tape: &mut Tape| match tape.below(8) {
+        0..=4 => tape.below(5_000),
+        5 | 6 => tape.below(100_000),
+        _ => tape.below(400_000),
+    };
+    let mut flow = FlowPlan::stream(size(tape), size(tape)).to(server);
+    flow.ending = *tape.pick(&[
+        Ending::ClientFirst,
+        Ending::ServerFirst,
+        Ending::Released,
+        Ending::Reset,
+        Ending::Open,
+    ]);
+    if tape.chance(30) {
+        flow.pace = Duration::from_millis(u64::from(tape.between(1, 100)));
+    }
+    flow
+}
+
+fn relay(tape: &mut Tape) -> RelayPlan {
+    RelayPlan {
+        running: !tape.chance(20),
+        quality: quality(tape),
+        ahead: ahead(tape),
+        tunnels: if tape.chance(20) { tape.between(1, 4) as usize } else { 1_000 },
+        rate: if tape.chance(20) { u64::from(tape.between(2_000, 200_000)) } else { 0 },
+    }
+}
+
+fn fault(tape: &mut Tape, clients: usize, relays: usize) -> Fault {
+    let client = tape.below(u32::try_from(clients).unwrap_or(1)) as usize;
+    let relay = tape.below(u32::try_from(relays).unwrap_or(1)) as usize;
+    match tape.below(20) {
+        0..=2 => Fault::Condition { client, condition: condition(tape) },
+        3..=5 => Fault::Roam { client, link: link(tape), condition: condition(tape) },
+        6 | 7 => Fault::Up { client, up: false },
+        8..=10 => Fault::Up { client, up: true },
+        11 => Fault::Rebind { client },
+        12 => Fault::ClientQuality { client, quality: quality(tape) },
+        13 => Fault::RelayQuality { relay, quality: quality(tape) },
+        14..=17 => {
+            let states = [
+                State::Running,
+                State::Running,
+                State::Crashed,
+                State::Draining,
+                State::WithoutKeys,
+                State::Babbling,
+                State::Mute,
+                State::Vanished,
+            ];
+            Fault::Relay { relay, state: *tape.pick(&states) }
+        }
+        _ => {
+            let client = (!tape.chance(100)).then_some(client);
+            let answering = *tape.pick(&[Answers::Truly, Answers::Denied, Answers::Silent, Answers::Wrong]);
+            Fault::Names { client, answering, delay: Duration::from_millis(u64::from(tape.between(1, 2_000))) }
+        }
+    }
+}
+
+fn condition(tape: &mut Tape) -> Condition {
+    match tape.below(16) {
+        0..=3 => Condition::Open,
+        4 => Condition::NoUdp,
+        5 => Condition::Only443,
+        6..=8 => Condition::OnlyRelays,
+        9 | 10 => Condition::BlackHole,
+        11 => Condition::Refusing,
+        12 => Condition::Portal,
+        13 => Condition::Intercepted,
+        14 => Condition::ResetsAfter(tape.below(20_000)),
+        _ => Condition::SilentAfter(Duration::from_millis(u64::from(tape.between(100, 10_000)))),
+    }
+}
+
+fn quality(tape: &mut Tape) -> Quality {
+    if !tape.chance(110) {
+        return Quality::default();
+    }
+    Quality {
+        latency: Duration::from_millis(u64::from(tape.between(1, 300))),
+        jitter: Duration::from_millis(u64::from(tape.below(50))),
+        rate: if tape.chance(80) { tape.between(10_000, 1_000_000) } else { 0 },
+        loss: u8::try_from(if tape.chance(128) { tape.below(60) } else { 0 }).unwrap_or_default(),
+        duplicate: u8::try_from(if tape.chance(60) { tape.below(60) } else { 0 }).unwrap_or_default(),
+        reorder: u8::try_from(if tape.chance(60) { tape.below(60) } else { 0 }).unwrap_or_default(),
+        mtu: *tape.pick(&[1_500, 1_500, 1_460, 1_500]),
+    }
+}
+
+fn link(tape: &mut Tape) -> Link {
+    *tape.pick(&[Link::Wifi, Link::Cellular, Link::Ethernet, Link::Unknown])
+}
+
+fn moment(tape: &mut Tape, length: Duration) -> Duration {
+    // Half of all moments are early, since that is when decisions are made; some are right at the deadline.
+    let millis = u32::try_from(length.as_millis()).unwrap_or(u32::MAX);
+    match tape.below(4) {
+        0 => Duration::from_millis(u64::from(tape.below(300))),
+        1 => Duration::from_millis(u64::from(tape.between(980, 1_020))),
+        2 => Duration::from_millis(u64::from(tape.below(3_000.min(millis)))),
+        _ => Duration::from_millis(u64::from(tape.below(millis))),
+    }
+}
+
+fn ahead(tape: &mut Tape) -> i32 {
+    if !tape.chance(25) {
+        return 0;
+    }
+    let seconds = i32::try_from(tape.below(1_200)).unwrap_or_default();
+    if tape.chance(128) { -seconds } else { seconds }
+}

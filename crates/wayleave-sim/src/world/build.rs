@@ -1,0 +1,311 @@
+//! From a scenario to a world.
+
+use core::net::{IpAddr, Ipv4Addr};
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+
+use wayleave_proto::auth::{Algorithm, Claims, Keys, SigningKey, Token};
+use wayleave_proto::base::{Clock, Host as Named, Instant, Kind, Network, Seed, Target, UnixTime};
+use wayleave_proto::client::Client;
+use wayleave_proto::config::{ClientConfig, Probe, RelayConfig, RouteConfig};
+use wayleave_proto::policy::RateLimit;
+use wayleave_proto::relay::Relay;
+
+use super::client::ClientHost;
+use super::driver::Driver;
+use super::host::{Host, Role};
+use super::intruder::Intruder;
+use super::relay::{RelayHost, Stand};
+use super::server::{Behaviour, Servers, port};
+use super::{EPOCH, Happening, World};
+use crate::crypto::Authority;
+use crate::laws::{Delivery, Grants, Secrets};
+use crate::network::{Access, Names, Nat};
+use crate::report::Report;
+use crate::scenario::{ClientPlan, Credential, RelayPlan, Server};
+use crate::stack::Stack;
+use crate::trace::Trace;
+use crate::{Scenario, Tape, crypto};
+
+impl World {
+    /// The world of `scenario`, whose further choices come from `tape`.
+    ///
+    /// # Errors
+    /// The scenario has a configuration that a machine does not take.
+    pub(crate) fn new(scenario: Scenario, tape: Tape, keeps: bool) -> anyhow::Result<Self> {
+        let seed = tape.seed();
+        crypto::begin(&seed);
+        let table = names(scenario.relays.len());
+        let mut world = Self {
+            now: Instant::ZERO,
+            tape,
+            trace: Trace::new(keeps),
+            hosts: Vec::new(),
+            relay_names: Names::new(table.clone()),
+            queue: BTreeMap::new(),
+            sequence: 0,
+            delivery: Delivery::default(),
+            grants: Grants::default(),
+            secrets: Secrets::default(),
+            violation: None,
+            report: Report::default(),
+            scenario,
+        };
+        for index in 0..world.scenario.clients.len() {
+            world.add_client(index, &seed, table.clone())?;
+        }
+        for index in 0..world.scenario.relays.len() {
+            world.add_relay(index)?;
+        }
+        world.add_others()?;
+        world.schedule();
+        Ok(world)
+    }
+
+    fn add_client(&mut self, index: usize, seed: &Seed, table: BTreeMap<String, Vec<IpAddr>>) -> anyhow::Result<()> {
+        let plan = self.scenario.clients[index].clone();
+        let relays = self.scenario.relays.len();
+        let mut access = access_of(index, 0, plan.link);
+        access.up = plan.up;
+        access.set_quality(plan.quality);
+        access.firewall = super::faults::firewall(plan.condition, relays);
+        let config = client_config(self, index, &plan, relays)?;
+        let mut bytes = [0; 32];
+        seed.stream(&format!("client {index}")).fill(&mut bytes);
+        let now = Instant::ZERO;
+        let clock = Clock::new(now, unix(plan.ahead));
+        crypto::show(unix(plan.ahead));
+        let machine = Client::new(config.build()?, &Seed::new(bytes), clock, now);
+        let driver = Driver::new(machine, self.scenario.chunk);
+        let proxies = (0..relays).map(relay_address).collect();
+        let proxy_names = (0..relays).map(relay_name).collect();
+        let ahead = plan.ahead;
+        let host = ClientHost::new(driver, plan, proxies, proxy_names);
+        let stack = Stack::new(access.address);
+        let role = Role::Client(Box::new(host));
+        self.add(&format!("client {index}"), stack, access, Names::new(table), ahead, role);
+        Ok(())
+    }
+
+    fn add_relay(&mut self, index: usize) -> anyhow::Result<()> {
+        let plan = self.scenario.relays[index].clone();
+        let mut access = Access::new(relay_address(index), wayleave_proto::base::Link::Ethernet);
+        access.set_quality(plan.quality);
+        let mut stack = Stack::new(access.address);
+        stack.listen(RELAY_PORT, plan.running);
+        let config = relay_config(&plan, index, true)?;
+        let memory = config.limits.memory;
+        let stand = if plan.running { self.relay(&plan, index, true)? } else { Stand::Crashed };
+        let role = Role::Relay(Box::new(RelayHost { stand, memory }));
+        self.add(&format!("relay {index}"), stack, access, Names::new(BTreeMap::new()), plan.ahead, role);
+        Ok(())
+    }
+
+    fn add_others(&mut self) -> anyhow::Result<()> {
+        let others = [
+            ("servers", SERVERS, Behaviour::Serves),
+            ("portal", PORTAL, Behaviour::Says(b"HTTP/1.1 302 Found\r\nLocation: http://login.example/\r\n\r\n".to_vec())),
+            ("interceptor", INTERCEPTOR, Behaviour::Intercepts(Authority::Foreign.acceptor()?)),
+        ];
+        for (name, address, behaviour) in others {
+            let access = Access::new(IpAddr::V4(address), wayleave_proto::base::Link::Ethernet);
+            let mut stack = Stack::new(access.address);
+            let role = Role::Servers(Servers::new(behaviour, &mut stack));
+            self.add(name, stack, access, Names::new(BTreeMap::new()), 0, role);
+        }
+        let access = Access::new(IpAddr::V4(PRIVATE), wayleave_proto::base::Link::Ethernet);
+        self.add("private", Stack::new(access.address), access, Names::new(BTreeMap::new()), 0, Role::Bait);
+        if let Some(host) = self.hosts.last_mut() {
+            host.also = BAITS.map(IpAddr::V4).to_vec();
+        }
+        if let Some(plan) = self.scenario.intruder {
+            let access = Access::new(IpAddr::V4(INTRUDER), wayleave_proto::base::Link::Ethernet);
+            let token = mint(GOOD_KEY, "mallory", unix(0), Duration::from_secs(86_400))?;
+            let intruder = Intruder::new(plan, self.scenario.length, Authority::Trusted.connector()?, token);
+            let role = Role::Intruder(intruder);
+            self.add("intruder", Stack::new(access.address), access, Names::new(BTreeMap::new()), 0, role);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, name: &str, stack: Stack, access: Access, names: Names, ahead: i32, role: Role) {
+        self.report.hosts.push(name.to_owned());
+        let (name, also, stuck) = (name.to_owned(), Vec::new(), (Instant::ZERO, 0));
+        self.hosts.push(Host { name, stack, access, names, ahead, also, role, stuck });
+    }
+
+    fn schedule(&mut self) {
+        let faults: Vec<Duration> = self.scenario.faults.iter().map(|(after, _)| *after).collect();
+        for (index, after) in faults.into_iter().enumerate() {
+            self.later(after, Happening::Fault(index));
+        }
+        for client in 0..self.scenario.clients.len() {
+            let steps = &self.scenario.clients[client].application.steps;
+            let times: Vec<Duration> = steps.iter().map(|(after, _)| *after).collect();
+            for (index, after) in times.into_iter().enumerate() {
+                self.later(after, Happening::Step(client, index));
+            }
+        }
+    }
+
+    /// A relay that starts now.
+    pub(super) fn relay(&self, plan: &RelayPlan, index: usize, has_keys: bool) -> anyhow::Result<Stand> {
+        let config = relay_config(plan, index, has_keys)?.build()?;
+        let truth = UnixTime::from_millis(unix(plan.ahead).as_millis() + self.now.as_millis());
+        let machine = Relay::new(config, Clock::new(self.now, truth), self.now);
+        Ok(Stand::Runs(Box::new(Driver::new(machine, self.scenario.chunk))))
+    }
+
+    /// A good token of a client for that long, which relays and the laws know from now on.
+    pub(super) fn token(&mut self, client: usize, credential: Credential) -> anyhow::Result<Token> {
+        let now = UnixTime::from_millis(unix(0).as_millis() + self.now.as_millis());
+        let (key, ttl) = match credential {
+            Credential::Lasting => (GOOD_KEY, Duration::from_secs(86_400)),
+            Credential::Short(ttl) => (GOOD_KEY, ttl),
+            Credential::Expired => (GOOD_KEY, Duration::ZERO),
+            Credential::Forged => (BAD_KEY, Duration::from_secs(86_400)),
+        };
+        let issued = match credential {
+            Credential::Expired => UnixTime::from_millis(now.as_millis() - 7_200_000),
+            Credential::Forged | Credential::Lasting | Credential::Short(_) => now,
+        };
+        let token = mint(key, &format!("user {client}"), issued, ttl)?;
+        self.secrets.add(token.expose());
+        let expires = UnixTime::from_millis(issued.as_millis() + u64::try_from(ttl.as_millis())?);
+        self.grants.token(client, credential != Credential::Forged, expires);
+        Ok(token)
+    }
+}
+
+fn client_config(
+    world: &mut World,
+    index: usize,
+    plan: &ClientPlan,
+    relays: usize,
+) -> anyhow::Result<ClientConfig> {
+    let proxies: Result<Vec<Target>, _> =
+        (0..relays).map(|relay| format!("{}:{RELAY_PORT}", relay_name(relay)).parse()).collect();
+    let token = world.token(index, plan.credential)?;
+    let mut config = ClientConfig::new(proxies?, token.into(), Authority::Trusted.connector()?);
+    config.route = RouteConfig {
+        mode: plan.mode,
+        scope: plan.scope,
+        return_to_direct: plan.return_to_direct,
+        ..RouteConfig::default()
+    };
+    config.network = Network { link: plan.link, up: plan.up };
+    let probe = |kind, port| -> anyhow::Result<Probe> {
+        Ok(Probe { kind, target: format!("probe.example:{port}").parse()? })
+    };
+    if plan.probes.0 {
+        config.probes.push(probe(Kind::Stream, port::GOOD)?);
+    }
+    if plan.probes.1 {
+        config.probes.push(probe(Kind::Datagram, port::PROBE)?);
+    }
+    Ok(config)
+}
+
+fn relay_config(plan: &RelayPlan, index: usize, has_keys: bool) -> anyhow::Result<RelayConfig> {
+    let key = signing_key(if has_keys { GOOD_KEY } else { OTHER_KEY })?;
+    let mut config = RelayConfig::new(Authority::Trusted.acceptor()?, Keys::new(vec![key.verifying()])?);
+    config.targets.own = vec![(relay_address(index), RELAY_PORT).into()];
+    config.limits.tunnels_per_account = plan.tunnels;
+    config.limits.memory = 8 << 20;
+    if plan.rate > 0 {
+        config.limits.bytes = Some(RateLimit { per_second: plan.rate, burst: plan.rate });
+    }
+    Ok(config)
+}
+
+fn mint(key: u8, user: &str, issued: UnixTime, ttl: Duration) -> anyhow::Result<Token> {
+    let expires = UnixTime::from_millis(issued.as_millis() + u64::try_from(ttl.as_millis())?);
+    let claims = Claims {
+        app_id: "1001".parse().ok(),
+        subject: Some(user.to_owned()),
+        issued: Some(issued),
+        expires: Some(expires),
+        ..Claims::default()
+    };
+    Ok(signing_key(key)?.mint(&claims)?)
+}
+
+fn signing_key(number: u8) -> anyhow::Result<SigningKey> {
+    let kid = if number == OTHER_KEY { "other" } else { "sim" };
+    Ok(SigningKey::generate(Algorithm::EdDsa, kid, &[number; 32])?)
+}
+
+/// What the civil clock of a host shows at the start.
+pub(super) fn unix(ahead: i32) -> UnixTime {
+    UnixTime::from_secs(u64::try_from(EPOCH + i64::from(ahead)).unwrap_or_default())
+}
+
+/// The `count`th way out of a client.
+pub(super) fn access_of(client: usize, count: u8, link: wayleave_proto::base::Link) -> Access {
+    let number = u8::try_from(client).unwrap_or(u8::MAX);
+    let mut access = Access::new(IpAddr::V4(Ipv4Addr::new(192, 168, number, 2 + count)), link);
+    let outside = IpAddr::V4(Ipv4Addr::new(84, 1, number, count));
+    access.nat = Some(Nat::new(outside, Duration::from_secs(120)));
+    access
+}
+
+/// Where a server of that sort is.
+pub(super) fn target(server: Server) -> Target {
+    let text = match server {
+        Server::Good => "good.example:443",
+        Server::ByAddress => "45.10.0.1:443",
+        Server::HighPort => "good.example:5000",
+        Server::Refusing => "good.example:81",
+        Server::Silent => "good.example:82",
+        Server::Resetting => "good.example:83",
+        Server::Unknown => "nowhere.example:443",
+        Server::HalfDead => "half.example:443",
+        Server::Private => "private.example:443",
+    };
+    debug_assert_eq!(port::REFUSING, 81);
+    text.parse().unwrap_or_else(|_| Target { host: Named::Address(IpAddr::V4(SERVERS)), port: core::num::NonZeroU16::MIN })
+}
+
+fn names(relays: usize) -> BTreeMap<String, Vec<IpAddr>> {
+    let v4 = |address: Ipv4Addr| IpAddr::V4(address);
+    let mut table = BTreeMap::from([
+        ("good.example".to_owned(), vec![v4(SERVERS)]),
+        ("probe.example".to_owned(), vec![v4(SERVERS)]),
+        ("half.example".to_owned(), vec![v4(NOBODY), v4(SERVERS)]),
+        ("private.example".to_owned(), vec![v4(PRIVATE)]),
+    ]);
+    table.extend((0..relays).map(|relay| (relay_name(relay), vec![relay_address(relay)])));
+    table
+}
+
+pub(super) fn relay_name(index: usize) -> String {
+    format!("r{index}.relay.example")
+}
+
+pub(super) fn relay_address(index: usize) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(52, 20, 0, 1 + u8::try_from(index).unwrap_or(u8::MAX)))
+}
+
+pub(super) fn relay_addresses(count: usize) -> BTreeSet<IpAddr> {
+    (0..count).map(relay_address).collect()
+}
+
+/// Where relays listen.
+pub(super) const RELAY_PORT: u16 = 443;
+pub(super) const PORTAL: Ipv4Addr = Ipv4Addr::new(192, 168, 200, 1);
+pub(super) const INTERCEPTOR: Ipv4Addr = Ipv4Addr::new(192, 168, 200, 2);
+/// An address at which nobody is.
+pub(super) const NOBODY: Ipv4Addr = Ipv4Addr::new(45, 10, 0, 99);
+const SERVERS: Ipv4Addr = Ipv4Addr::new(45, 10, 0, 1);
+const PRIVATE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);
+const INTRUDER: Ipv4Addr = Ipv4Addr::new(66, 6, 6, 6);
+/// Further places to which a relay must never send anything.
+const BAITS: [Ipv4Addr; 4] = [
+    Ipv4Addr::new(169, 254, 169, 254),
+    Ipv4Addr::new(127, 0, 0, 1),
+    Ipv4Addr::new(192, 168, 0, 1),
+    Ipv4Addr::new(100, 64, 0, 1),
+];
+const GOOD_KEY: u8 = 7;
+const OTHER_KEY: u8 = 8;
+const BAD_KEY: u8 = 9;

@@ -1,0 +1,405 @@
+//! A client on its host, with the application around it.
+
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+
+use wayleave_proto::base::{Instant, Kind, Network, Route, Target};
+use wayleave_proto::client::{self, Client, FlowId, FlowStatus, Notice};
+use wayleave_proto::config::{Mode, Scope};
+use wayleave_proto::net::{Machine as _, SocketId};
+
+use super::driver::{Driver, Step};
+use super::flow::Flow;
+use super::host::{Host, Role};
+use super::relay::name_of;
+use super::{Happening, World};
+use crate::laws::{Law, Prescribed};
+use crate::scenario::{ClientPlan, Condition, FlowPlan};
+use crate::trace::What;
+
+/// A client and its application.
+#[derive(Debug)]
+pub(super) struct ClientHost {
+    pub(super) driver: Driver<Client>,
+    pub(super) plan: ClientPlan,
+    pub(super) flows: BTreeMap<FlowId, Flow>,
+    pub(super) network: Network,
+    /// What the rules prescribe, for each decision.
+    pub(super) rules: Vec<(Option<Kind>, Prescribed)>,
+    /// Nothing runs before.
+    pub(super) suspended: Option<Instant>,
+    pub(super) closed: bool,
+    /// Somebody else may have answered for its servers.
+    pub(super) tainted: bool,
+    /// The addresses and names of its proxies.
+    pub(super) proxies: BTreeSet<IpAddr>,
+    pub(super) proxy_names: BTreeSet<String>,
+    shown: Vec<Route>,
+}
+
+impl ClientHost {
+    pub(super) fn new(
+        driver: Driver<Client>,
+        plan: ClientPlan,
+        proxies: BTreeSet<IpAddr>,
+        proxy_names: BTreeSet<String>,
+    ) -> Self {
+        let network = Network { link: plan.link, up: plan.up };
+        let rules = |kind: Option<Kind>, probed: bool| {
+            let length = Duration::from_secs(1);
+            (kind, Prescribed::new(Instant::ZERO, network, probed, plan.return_to_direct, length))
+        };
+        let (streams, datagrams) = plan.probes;
+        let rules = match (plan.mode, plan.scope) {
+            (Mode::Normal | Mode::Off, _) => Vec::new(),
+            (Mode::Smart, Scope::Kind) => {
+                vec![rules(Some(Kind::Datagram), datagrams), rules(Some(Kind::Stream), streams)]
+            }
+            (Mode::Smart, Scope::Session) => vec![rules(None, streams || datagrams)],
+        };
+        let tainted = matches!(plan.condition, Condition::Portal | Condition::Intercepted);
+        Self {
+            driver,
+            plan,
+            flows: BTreeMap::new(),
+            network,
+            rules,
+            suspended: None,
+            closed: false,
+            tainted,
+            proxies,
+            proxy_names,
+            shown: Vec::new(),
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        if let Some(until) = self.suspended {
+            return Some(until);
+        }
+        let flows = self.flows.values().filter_map(|flow| flow.due);
+        flows.chain(self.driver.machine.poll_timeout()).min()
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if self.suspended.is_some_and(|until| until > now) {
+            return;
+        }
+        self.suspended = None;
+        self.driver.machine.handle_timeout(now);
+    }
+
+    /// Whether a flow of that kind looks for its way, or has one that must be proven anew.
+    fn looks(&self, kind: Option<Kind>) -> bool {
+        self.flows.iter().any(|(id, flow)| {
+            kind.is_none_or(|kind| kind == flow.plan.kind)
+                && match self.driver.machine.status(*id) {
+                    FlowStatus::Pending => true,
+                    FlowStatus::Open(route) => flow.plan.kind == Kind::Datagram && route == Route::Direct,
+                    FlowStatus::Failed(_) => false,
+                }
+        })
+    }
+
+    fn each_rule(&mut self, kind: Option<Kind>, now: Instant, act: impl Fn(&mut Prescribed, bool)) {
+        let looks: Vec<bool> = self.rules.iter().map(|(of, _)| self.looks(*of)).collect();
+        for ((of, rules), looks) in self.rules.iter_mut().zip(looks) {
+            if kind.is_none() || of.is_none() || *of == kind {
+                rules.pass(now);
+                act(rules, looks);
+            }
+        }
+    }
+}
+
+impl World {
+    /// An application opens a flow.
+    pub(super) fn open(&mut self, host: usize, plan: FlowPlan) {
+        let number = self.report.flows.len() as u64 + 1;
+        let target = self.target(plan.server);
+        let (now, trace) = (self.now, &mut self.trace);
+        let Some(client) = self.hosts[host].client() else { return };
+        trace.add(now, host, What::Application(format!("opens {} {number} to {target}", plan.kind)));
+        self.report.flows.push((host, plan, super::flow::Outcome::default()));
+        self.grants.wish(host, plan.kind, &target);
+        match client.driver.machine.open(now, plan.kind, target) {
+            Ok(id) => {
+                client.each_rule(Some(plan.kind), now, |rules, _| rules.flow(now));
+                client.flows.insert(id, Flow::new(number, plan, now));
+            }
+            Err(error) => self.report.flows[number as usize - 1].2.error = Some((now, error)),
+        }
+    }
+
+    pub(super) fn resolved(
+        &mut self,
+        host: usize,
+        id: SocketId,
+        answer: Result<Vec<IpAddr>, wayleave_proto::error::IoFailed>,
+    ) {
+        self.enter(host);
+        let (now, answer) = (self.now, answer.as_deref().map_err(Clone::clone));
+        match &mut self.hosts[host].role {
+            Role::Client(client) => client.driver.resolved(now, id, answer),
+            Role::Relay(relay) => {
+                if let Some(driver) = relay.driver() {
+                    driver.resolved(now, id, answer);
+                }
+            }
+            Role::Servers(_) | Role::Intruder(_) | Role::Bait => {}
+        }
+    }
+
+    /// The embedder says that the network is another.
+    pub(super) fn tell_network(&mut self, host: usize, network: Network) {
+        let now = self.now;
+        let Some(client) = self.hosts[host].client() else { return };
+        client.network = network;
+        let before: Vec<bool> = client.rules.iter().map(|(_, rules)| rules.is_proxied()).collect();
+        client.each_rule(None, now, |rules, looks| rules.network(now, network, looks && !rules.is_proxied()));
+        client.driver.machine.handle_network(now, network);
+        self.settle_restarted(host, &before);
+    }
+
+    /// The embedder asks for a new trial.
+    pub(super) fn ask_trial(&mut self, host: usize, kind: Option<Kind>) {
+        let now = self.now;
+        let Some(client) = self.hosts[host].client() else { return };
+        let before: Vec<bool> = client.rules.iter().map(|(_, rules)| rules.is_proxied()).collect();
+        client.each_rule(kind, now, |rules, looks| rules.retry(now, looks && !rules.is_proxied()));
+        client.driver.machine.retry_direct(now, kind);
+        self.settle_restarted(host, &before);
+    }
+
+    /// A decision that was proxied has started again. Whether a flow that is on its way to a relay still looks for a
+    /// direct one depends on how far it is, which cannot be seen from outside; so the trial itself is taken as the sign.
+    fn settle_restarted(&mut self, host: usize, before: &[bool]) {
+        let now = self.now;
+        let from = self.report.client_events.len();
+        self.drain_client(host);
+        let begun: Vec<Option<Kind>> = self.report.client_events[from..]
+            .iter()
+            .filter_map(|(_, event)| match &event.what {
+                client::What::TrialStarted { kind, .. } => Some(*kind),
+                _ => None,
+            })
+            .collect();
+        let Some(client) = self.hosts[host].client() else { return };
+        for ((kind, rules), before) in client.rules.iter_mut().zip(before) {
+            if *before && !rules.is_proxied() && !rules.is_trial() && begun.contains(kind) {
+                rules.flow(now);
+            }
+        }
+    }
+
+    pub(super) fn settle_client(&mut self, host: usize) {
+        if self.hosts[host].client().is_none_or(|client| client.suspended.is_some_and(|until| until > self.now)) {
+            return;
+        }
+        // Bounded: each round needs something that happened, and the network is not asked in between.
+        loop {
+            let moved = self.drain_client(host) | self.act(host);
+            if !moved || self.violation.is_some() {
+                break;
+            }
+        }
+        self.check_route(host);
+        self.check_waiting(host);
+    }
+
+    /// Passes on what happened to sockets, and does what the machine wants; says whether there was anything.
+    fn drain_client(&mut self, host: usize) -> bool {
+        let mut steps = Vec::new();
+        let mut moved = false;
+        loop {
+            let Host { stack, role: Role::Client(client), .. } = &mut self.hosts[host] else { return moved };
+            let happened = stack.poll_happened();
+            let is_quiet = happened.is_none();
+            if let Some(happened) = happened {
+                client.driver.happened(self.now, stack, &mut self.tape, happened, &mut steps);
+            }
+            let settled = client.driver.settle(self.now, stack, &mut self.tape, &mut steps);
+            self.check(host, Law::Growth, settled);
+            moved |= !steps.is_empty() || !is_quiet;
+            for step in core::mem::take(&mut steps) {
+                self.on_client_step(host, step);
+            }
+            if is_quiet || self.violation.is_some() {
+                return moved;
+            }
+        }
+    }
+
+    fn on_client_step(&mut self, host: usize, step: Step<Notice>) {
+        match step {
+            Step::Asked { id, name } => {
+                self.check_name(host, name.as_str());
+                let names = &self.hosts[host].names;
+                let (after, answer) = if self.hosts[host].access.up {
+                    names.ask(name.as_str())
+                } else {
+                    let failure = wayleave_proto::error::IoFailure::NameUnanswered;
+                    (Duration::from_millis(1), Err(wayleave_proto::error::IoFailed::new(failure)))
+                };
+                self.looked_up(host, name.as_str(), &answer);
+                self.later(after, Happening::Answer { host, id, answer });
+            }
+            Step::Dialled { address } | Step::Bound { address } => self.check_closed(host, address),
+            Step::Opened { remote } => self.on_proof(host, Kind::Stream, remote),
+            Step::Answered { remote } => self.on_proof(host, Kind::Datagram, remote),
+            Step::Said(Notice::Flow(id)) => {
+                if let Some(flow) = self.hosts[host].client().and_then(|client| client.flows.get_mut(&id)) {
+                    // A slow reader is not hurried.
+                    if flow.plan.pace.is_zero() {
+                        flow.due = None;
+                    }
+                }
+            }
+            Step::Said(Notice::Event(event)) => self.on_client_event(host, event),
+        }
+    }
+
+    fn on_client_event(&mut self, host: usize, event: client::Event) {
+        let text = format!("{:?}", event.what);
+        let name = name_of(&text);
+        self.trace.count(&format!("client {name}"));
+        if let client::What::FlowClosed { reason: client::CloseReason::Failed(error), .. } = &event.what {
+            self.trace.count(&format!("flow error {}", name_of(&format!("{error:?}"))));
+        }
+        self.said(host, &name, &text);
+        self.report.client_events.push((host, event));
+    }
+
+    /// A direct success counts for the rules.
+    fn on_proof(&mut self, host: usize, kind: Kind, remote: SocketAddr) {
+        let now = self.now;
+        let Some(client) = self.hosts[host].client() else { return };
+        if !client.proxies.contains(&remote.ip()) {
+            client.each_rule(Some(kind), now, |rules, _| rules.proven());
+        }
+    }
+
+    /// Lets every flow's application act; says whether anything moved.
+    fn act(&mut self, host: usize) -> bool {
+        let now = self.now;
+        let Some(client) = self.hosts[host].client() else { return false };
+        let ids: Vec<FlowId> = client.flows.keys().copied().collect();
+        let mut result = Ok(());
+        for id in ids {
+            let Some(client) = self.hosts[host].client() else { return false };
+            let ClientHost { driver, flows, tainted, .. } = client;
+            let Some(flow) = flows.get_mut(&id) else { continue };
+            flow.tainted |= *tainted;
+            let released = flow.act(now, &mut driver.machine, id, &mut self.delivery);
+            let number = flow.number as usize;
+            let is_released = *released.as_ref().unwrap_or(&false);
+            self.report.flows[number - 1].2 = flow.outcome.clone();
+            if is_released {
+                self.report.flows[number - 1].2.released = true;
+                flows.remove(&id);
+            }
+            result = result.and(released.map(|_| ()));
+        }
+        self.check(host, Law::Delivery, result);
+        let Host { stack, role: Role::Client(client), .. } = &mut self.hosts[host] else { return false };
+        let mut steps = Vec::new();
+        let settled = client.driver.settle(now, stack, &mut self.tape, &mut steps);
+        self.check(host, Law::Growth, settled);
+        let moved = !steps.is_empty();
+        for step in steps {
+            self.on_client_step(host, step);
+        }
+        moved
+    }
+
+    /// Law 1, for names.
+    fn check_name(&mut self, host: usize, name: &str) {
+        let Some(client) = self.hosts[host].client() else { return };
+        if client.plan.mode == Mode::Normal && !client.proxy_names.contains(name) {
+            self.broken(host, Law::FailClosed, format!("the name {name} is looked up by a client in mode normal"));
+        }
+    }
+
+    /// Law 1, for sockets.
+    fn check_closed(&mut self, host: usize, address: SocketAddr) {
+        let Some(client) = self.hosts[host].client() else { return };
+        if client.plan.mode == Mode::Normal && !client.proxies.contains(&address.ip()) {
+            self.broken(host, Law::FailClosed, format!("a client in mode normal opens a socket to {address}"));
+        }
+    }
+
+    /// Law 2.
+    fn check_route(&mut self, host: usize) {
+        let now = self.now;
+        let Some(client) = self.hosts[host].client() else { return };
+        let mut wrong = None;
+        let mut changed = Vec::new();
+        for (index, kind) in [Kind::Datagram, Kind::Stream].into_iter().enumerate() {
+            let route = client.driver.machine.route(kind);
+            let prescribed = match client.plan.mode {
+                Mode::Normal => Route::Proxied,
+                Mode::Off => Route::Direct,
+                Mode::Smart => {
+                    let rules = client.rules.iter_mut().find(|(of, _)| of.is_none_or(|of| of == kind));
+                    let Some((_, rules)) = rules else { continue };
+                    rules.pass(now);
+                    if rules.is_proxied() { Route::Proxied } else { Route::Direct }
+                }
+            };
+            if route != prescribed && !client.closed {
+                wrong = Some(format!("{kind}s go {route}, and the rules say {prescribed}"));
+            }
+            if client.shown.get(index) != Some(&route) {
+                changed.push((kind, route));
+                if client.shown.len() > index {
+                    client.shown[index] = route;
+                } else {
+                    client.shown.push(route);
+                }
+            }
+        }
+        for (kind, route) in changed {
+            self.trace.add(now, host, What::Route(kind.to_string(), route.to_string()));
+        }
+        if let Some(wrong) = wrong {
+            self.broken(host, Law::Route, wrong);
+        }
+    }
+
+    /// Law 5: nothing waits for ever.
+    fn check_waiting(&mut self, host: usize) {
+        let now = self.now;
+        let Some(client) = self.hosts[host].client() else { return };
+        let waits = client.flows.iter().find(|(id, flow)| {
+            now.since(flow.opened) > LONGEST_WAIT
+                && client.driver.machine.status(**id) == FlowStatus::Pending
+                && flow.outcome.connected.is_none()
+        });
+        if let Some((_, flow)) = waits {
+            let what = format!("flow {} has waited for more than {LONGEST_WAIT:?}", flow.number);
+            self.broken(host, Law::Liveness, what);
+        }
+    }
+
+    pub(super) fn looked_up(
+        &mut self,
+        host: usize,
+        name: &str,
+        answer: &Result<Vec<IpAddr>, wayleave_proto::error::IoFailed>,
+    ) {
+        let told = match answer {
+            Ok(addresses) => addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            Err(error) => error.to_string(),
+        };
+        self.trace.digest(self.now, host, name.as_bytes());
+        self.trace.add(self.now, host, What::Lookup(name.to_owned(), told));
+    }
+
+    pub(super) fn target(&self, server: crate::scenario::Server) -> Target {
+        super::build::target(server)
+    }
+}
+
+/// No flow may wait longer for its path: the trial, then 30 s for each of two routes, and the longest suspension.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(1 + 30 + 30 + 60);

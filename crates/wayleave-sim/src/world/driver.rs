@@ -1,0 +1,279 @@
+//! An adapter without a runtime: one machine on the sockets of a simulated host.
+
+use core::fmt;
+use core::net::{IpAddr, SocketAddr};
+use std::collections::{BTreeMap, BTreeSet};
+
+use wayleave_proto::base::{Instant, Name};
+use wayleave_proto::error::IoFailed;
+use wayleave_proto::net::{Machine, Output, SocketId};
+
+use crate::Tape;
+use crate::stack::{Handle, Happened, Stack};
+
+/// A machine and its socket table.
+#[derive(Debug)]
+pub(crate) struct Driver<M: Machine> {
+    pub(crate) machine: M,
+    sockets: BTreeMap<SocketId, Socket>,
+    handles: BTreeMap<Handle, SocketId>,
+    lookups: BTreeSet<SocketId>,
+    /// Sockets that may have something to write.
+    ready: BTreeSet<SocketId>,
+    /// Bytes that one read takes at most; 0 to draw it anew for each.
+    pub(crate) chunk: usize,
+}
+
+#[derive(Debug)]
+struct Socket {
+    handle: Handle,
+    remote: SocketAddr,
+    is_stream: bool,
+    paused: bool,
+    finishing: bool,
+    finished: bool,
+}
+
+/// What the machine asked of the world, and what the world told it, in that order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step<E> {
+    Asked { id: SocketId, name: Name },
+    Dialled { address: SocketAddr },
+    Bound { address: SocketAddr },
+    /// A connection of the machine's own stands.
+    Opened { remote: SocketAddr },
+    /// A datagram came.
+    Answered { remote: SocketAddr },
+    Said(E),
+}
+
+impl<M: Machine> Driver<M>
+where
+    M::Event: fmt::Debug,
+{
+    pub(crate) const fn new(machine: M, chunk: usize) -> Self {
+        Self {
+            machine,
+            sockets: BTreeMap::new(),
+            handles: BTreeMap::new(),
+            lookups: BTreeSet::new(),
+            ready: BTreeSet::new(),
+            chunk,
+        }
+    }
+
+    /// How many sockets and look-ups are open.
+    pub(crate) fn len(&self) -> usize {
+        self.sockets.len() + self.lookups.len()
+    }
+
+    /// Takes a connection that the host accepted and the machine named.
+    pub(crate) fn adopt(&mut self, id: SocketId, handle: Handle, remote: SocketAddr) {
+        self.insert(id, handle, remote, true);
+    }
+
+    /// Answers a look-up.
+    pub(crate) fn resolved(&mut self, now: Instant, id: SocketId, answer: Result<&[IpAddr], IoFailed>) {
+        if self.lookups.remove(&id) {
+            self.machine.handle_resolved(now, id, answer);
+        }
+    }
+
+    /// Passes on what happened to a socket.
+    pub(crate) fn happened(
+        &mut self,
+        now: Instant,
+        stack: &mut Stack,
+        tape: &mut Tape,
+        happened: Happened,
+        steps: &mut Vec<Step<M::Event>>,
+    ) {
+        match happened {
+            Happened::Accepted(_) => {}
+            Happened::Connected(handle) => {
+                let Some((id, remote)) = self.known(handle) else { return };
+                let Some(local) = stack.local(handle) else { return };
+                steps.push(Step::Opened { remote });
+                self.machine.handle_opened(now, id, local);
+            }
+            Happened::Datagram(handle, remote, mut bytes) => {
+                let Some((id, _)) = self.known(handle) else { return };
+                if self.sockets.get(&id).is_some_and(|socket| !socket.paused) {
+                    steps.push(Step::Answered { remote });
+                    self.machine.handle_received(now, id, &mut bytes);
+                }
+            }
+            Happened::Failed(handle, failure) => {
+                let Some((id, _)) = self.known(handle) else { return };
+                if self.sockets.get(&id).is_some_and(|socket| socket.is_stream) {
+                    self.read(now, stack, tape, id);
+                    self.remove(id);
+                }
+                self.machine.handle_failed(now, id, IoFailed::new(failure));
+            }
+            Happened::Readable(handle) => {
+                if let Some((id, _)) = self.known(handle) {
+                    self.read(now, stack, tape, id);
+                }
+            }
+            Happened::Writable(handle) => {
+                if let Some((id, _)) = self.known(handle) {
+                    self.ready.insert(id);
+                }
+            }
+        }
+    }
+
+    /// Does what the machine wants until it wants nothing more.
+    ///
+    /// # Errors
+    /// It wants something for ever.
+    pub(crate) fn settle(
+        &mut self,
+        now: Instant,
+        stack: &mut Stack,
+        tape: &mut Tape,
+        steps: &mut Vec<Step<M::Event>>,
+    ) -> Result<(), String> {
+        for _ in 0..ROUNDS {
+            let mut quiet = true;
+            while let Some(output) = self.machine.poll_output() {
+                quiet = false;
+                self.output(now, stack, tape, output, steps);
+            }
+            for id in core::mem::take(&mut self.ready) {
+                quiet &= !self.write(now, stack, id);
+            }
+            if quiet {
+                return Ok(());
+            }
+        }
+        Err(format!("the machine still has outputs after {ROUNDS} rounds at one moment"))
+    }
+
+    fn output(
+        &mut self,
+        now: Instant,
+        stack: &mut Stack,
+        tape: &mut Tape,
+        output: Output<M::Event>,
+        steps: &mut Vec<Step<M::Event>>,
+    ) {
+        match output {
+            Output::Resolve { id, name } => {
+                self.lookups.insert(id);
+                steps.push(Step::Asked { id, name });
+            }
+            Output::Dial { id, address } => {
+                steps.push(Step::Dialled { address });
+                let handle = stack.connect(now, address);
+                self.insert(id, handle, address, true);
+            }
+            Output::Bind { id, address } => {
+                steps.push(Step::Bound { address });
+                let handle = stack.bind(None, Some(address));
+                self.insert(id, handle, address, false);
+                let local = stack.local(handle).unwrap_or(address);
+                self.machine.handle_opened(now, id, local);
+            }
+            Output::Pending(id) => {
+                self.ready.insert(id);
+            }
+            Output::ReadPause(id) => self.pause(id, true),
+            Output::ReadResume(id) => {
+                self.pause(id, false);
+                self.read(now, stack, tape, id);
+            }
+            Output::Finish(id) => {
+                if let Some(socket) = self.sockets.get_mut(&id) {
+                    socket.finishing = true;
+                    self.ready.insert(id);
+                }
+            }
+            Output::Close { id, reset } => {
+                self.lookups.remove(&id);
+                if let Some(handle) = self.remove(id) {
+                    stack.close(now, handle, reset);
+                }
+            }
+            Output::Event(event) => steps.push(Step::Said(event)),
+        }
+    }
+
+    /// Writes what is pending; says whether anything went out.
+    fn write(&mut self, now: Instant, stack: &mut Stack, id: SocketId) -> bool {
+        let Some(socket) = self.sockets.get(&id) else { return false };
+        let (handle, is_stream) = (socket.handle, socket.is_stream);
+        let mut any = false;
+        while let Some(bytes) = self.machine.pending(now, id) {
+            let taken = if is_stream {
+                stack.write(now, handle, bytes)
+            } else {
+                let bytes = bytes.to_vec();
+                let length = bytes.len();
+                stack.send(handle, None, bytes);
+                length
+            };
+            if is_stream && taken == 0 {
+                return any;
+            }
+            any = true;
+            self.machine.handle_written(now, id, taken);
+        }
+        if let Some(socket) = self.sockets.get_mut(&id)
+            && core::mem::take(&mut socket.finishing)
+        {
+            stack.finish(now, handle);
+        }
+        any
+    }
+
+    fn read(&mut self, now: Instant, stack: &mut Stack, tape: &mut Tape, id: SocketId) {
+        loop {
+            let Some(socket) = self.sockets.get_mut(&id) else { return };
+            if socket.paused || socket.finished || !socket.is_stream {
+                return;
+            }
+            let most = if self.chunk == 0 { 1 + tape.below(2_000) as usize } else { self.chunk };
+            let mut bytes = stack.read(now, socket.handle, most);
+            if bytes.is_empty() {
+                if stack.is_finished(socket.handle) {
+                    socket.finished = true;
+                    self.machine.handle_finished(now, id);
+                }
+                return;
+            }
+            self.machine.handle_received(now, id, &mut bytes);
+            // A pause in answer is heard when the outputs are: what is read until then fits into one socket buffer, and the
+            // boundary allows as much.
+        }
+    }
+
+    fn pause(&mut self, id: SocketId, paused: bool) {
+        if let Some(socket) = self.sockets.get_mut(&id) {
+            socket.paused = paused;
+        }
+    }
+
+    fn known(&self, handle: Handle) -> Option<(SocketId, SocketAddr)> {
+        let id = *self.handles.get(&handle)?;
+        Some((id, self.sockets.get(&id)?.remote))
+    }
+
+    fn insert(&mut self, id: SocketId, handle: Handle, remote: SocketAddr, is_stream: bool) {
+        let socket =
+            Socket { handle, remote, is_stream, paused: false, finishing: false, finished: false };
+        self.sockets.insert(id, socket);
+        self.handles.insert(handle, id);
+    }
+
+    fn remove(&mut self, id: SocketId) -> Option<Handle> {
+        let socket = self.sockets.remove(&id)?;
+        self.handles.remove(&socket.handle);
+        self.ready.remove(&id);
+        Some(socket.handle)
+    }
+}
+
+/// So often a machine may find more to do at one moment.
+const ROUNDS: usize = 10_000;

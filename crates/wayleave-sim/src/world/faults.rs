@@ -1,0 +1,206 @@
+//! What goes wrong, done.
+
+use core::net::IpAddr;
+use core::time::Duration;
+
+use wayleave_proto::base::{Link, Network};
+
+use super::World;
+use super::build::{INTERCEPTOR, NOBODY, PORTAL, RELAY_PORT, access_of, relay_addresses};
+use super::relay::Stand;
+use crate::network::{Answering, Firewall, Protocol, Quality, Rule, Verdict};
+use crate::scenario::{Answers, Condition, Credential, Fault, State, Step};
+use crate::trace::What;
+
+impl World {
+    /// Makes a fault happen.
+    pub(super) fn apply(&mut self, fault: &Fault) {
+        let (host, words) = self.describe(fault);
+        self.trace.count(&format!("fault {}", super::relay::name_of(&format!("{fault:?}"))));
+        self.trace.digest(self.now, host, words.as_bytes());
+        self.trace.add(self.now, host, What::Fault(words));
+        match *fault {
+            Fault::Roam { link, condition, .. } => self.roam(host, link, condition),
+            Fault::Condition { condition, .. } => self.set_condition(host, condition),
+            Fault::Up { up, .. } => {
+                self.hosts[host].access.up = up;
+                let link = self.hosts[host].access.kind;
+                self.tell_network(host, Network { link, up });
+            }
+            Fault::Rebind { .. } => {
+                if let Some(nat) = &mut self.hosts[host].access.nat {
+                    nat.rebind();
+                }
+            }
+            Fault::ClientQuality { quality, .. } | Fault::RelayQuality { quality, .. } => {
+                self.hosts[host].access.set_quality(quality);
+            }
+            Fault::Relay { relay, state } => self.set_relay(relay, state),
+            Fault::Names { client, answering, delay } => {
+                let names = match client {
+                    Some(_) => &mut self.hosts[host].names,
+                    None => &mut self.relay_names,
+                };
+                names.delay = delay;
+                names.answering = match answering {
+                    Answers::Truly => Answering::Truly,
+                    Answers::Denied => Answering::Denying,
+                    Answers::Silent => Answering::Silent,
+                    Answers::Wrong => Answering::Wrongly(IpAddr::V4(NOBODY)),
+                };
+            }
+        }
+    }
+
+    /// Whom a fault concerns, and what it is in words.
+    fn describe(&self, fault: &Fault) -> (usize, String) {
+        let relays = self.scenario.clients.len();
+        match fault {
+            Fault::Roam { client, link, condition } => (*client, format!("roams to {link}, {condition:?}")),
+            Fault::Condition { client, condition } => (*client, format!("the network becomes {condition:?}")),
+            Fault::Up { client, up: true } => (*client, "the network is back".to_owned()),
+            Fault::Up { client, up: false } => (*client, "the network goes away".to_owned()),
+            Fault::Rebind { client } => (*client, "the NAT forgets its mappings".to_owned()),
+            Fault::ClientQuality { client, quality } => (*client, format!("{quality:?}")),
+            Fault::RelayQuality { relay, quality } => (relays + relay, format!("{quality:?}")),
+            Fault::Relay { relay, state } => (relays + relay, format!("{state:?}")),
+            Fault::Names { client, answering, delay } => {
+                (client.unwrap_or(relays), format!("names: {answering:?}, after {delay:?}"))
+            }
+        }
+    }
+
+    /// A client attaches to another network.
+    pub(super) fn roam(&mut self, host: usize, link: Link, condition: Condition) {
+        let relays = self.scenario.relays.len();
+        let count = &mut self.report.roamed;
+        *count = count.wrapping_add(1);
+        let mut access = access_of(host, *count, link);
+        access.firewall = firewall(condition, relays);
+        self.hosts[host].stack.address = access.address;
+        self.hosts[host].access = access;
+        self.taint(host, condition);
+        self.tell_network(host, Network::up(link));
+    }
+
+    pub(super) fn set_condition(&mut self, host: usize, condition: Condition) {
+        self.hosts[host].access.firewall = firewall(condition, self.scenario.relays.len());
+        self.taint(host, condition);
+    }
+
+    /// Where somebody else answers, what direct flows get is not what their servers sent.
+    fn taint(&mut self, host: usize, condition: Condition) {
+        if matches!(condition, Condition::Portal | Condition::Intercepted)
+            && let Some(client) = self.hosts[host].client()
+        {
+            client.tainted = true;
+        }
+    }
+
+    pub(super) fn set_relay(&mut self, index: usize, state: State) {
+        let host = self.scenario.clients.len() + index;
+        let (now, plan) = (self.now, self.scenario.relays[index].clone());
+        self.enter(host);
+        self.hosts[host].access.up = state != State::Vanished;
+        let stand = match state {
+            State::Running | State::WithoutKeys => {
+                let is_same = self.hosts[host].relay().is_some_and(|relay| relay.driver().is_some());
+                if is_same && state == State::Running && !self.is_odd(index) {
+                    return;
+                }
+                self.relay(&plan, index, state == State::Running).unwrap_or(Stand::Crashed)
+            }
+            State::Crashed => Stand::Crashed,
+            State::Babbling => Stand::Says(b"220 mail.example ESMTP\r\n".to_vec()),
+            State::Mute => Stand::Mute,
+            State::Draining => {
+                if let Some(driver) = self.hosts[host].relay().and_then(|relay| relay.driver()) {
+                    driver.machine.drain(now);
+                }
+                self.report.odd.insert(index);
+                return;
+            }
+            State::Vanished => return,
+        };
+        if state == State::WithoutKeys {
+            self.report.odd.insert(index);
+        } else {
+            self.report.odd.remove(&index);
+        }
+        let stack = &mut self.hosts[host].stack;
+        stack.crash();
+        stack.listen(RELAY_PORT, !matches!(stand, Stand::Crashed));
+        if let Some(relay) = self.hosts[host].relay() {
+            relay.stand = stand;
+        }
+    }
+
+    /// Whether a relay runs, but not as it did at the start.
+    fn is_odd(&self, index: usize) -> bool {
+        self.report.odd.contains(&index)
+    }
+
+    /// An application does something.
+    pub(super) fn step(&mut self, host: usize, index: usize) {
+        let step = self.scenario.clients[host].application.steps[index].1.clone();
+        let now = self.now;
+        self.enter(host);
+        let Some(client) = self.hosts[host].client() else { return };
+        if client.suspended.is_some_and(|until| until > now) {
+            // A suspended application does it when it runs again.
+            let until = client.suspended.map_or(Duration::ZERO, |until| until.since(now));
+            self.later(until, super::Happening::Step(host, index));
+            return;
+        }
+        if !matches!(step, Step::Open(_)) {
+            self.trace.add(now, host, What::Application(format!("{step:?}")));
+        }
+        match step {
+            Step::Open(plan) => self.open(host, plan),
+            Step::Retry(kind) => self.ask_trial(host, kind),
+            Step::DirectWorks(kind) => self.say_direct(host, kind),
+            Step::Renew(ttl) => {
+                if let Ok(token) = self.token(host, Credential::Short(ttl))
+                    && let Some(client) = self.hosts[host].client()
+                {
+                    client.driver.machine.renew(now, token.into());
+                }
+            }
+            Step::Suspend(span) => client.suspended = Some(now + span),
+            Step::ReleaseAll => self.release_all(host),
+        }
+    }
+}
+
+/// The firewall that makes a network what it is.
+pub(super) fn firewall(condition: Condition, relays: usize) -> Firewall {
+    let udp = || Rule::all(Verdict::Drop).on(Protocol::Udp);
+    let redirect = |host| Rule::all(Verdict::Redirect(IpAddr::V4(host))).on(Protocol::Tcp);
+    match condition {
+        Condition::Open => Firewall::default(),
+        Condition::NoUdp => Firewall::of(vec![udp()]),
+        Condition::Only443 => Firewall::of(vec![
+            Rule::all(Verdict::Pass).on(Protocol::Tcp).ports(&[443]),
+            Rule::all(Verdict::Drop),
+        ]),
+        Condition::OnlyRelays => Firewall::of(vec![
+            Rule::all(Verdict::Pass).on(Protocol::Tcp).hosts(&relay_addresses(relays.max(1))),
+            Rule::all(Verdict::Drop),
+        ]),
+        Condition::BlackHole => {
+            Firewall { without_names: true, ..Firewall::of(vec![Rule::all(Verdict::Drop)]) }
+        }
+        Condition::Refusing => Firewall::of(vec![Rule::all(Verdict::Reject)]),
+        Condition::Portal => Firewall::of(vec![redirect(PORTAL), udp()]),
+        Condition::Intercepted => Firewall::of(vec![redirect(INTERCEPTOR).ports(&[443]), udp()]),
+        Condition::ResetsAfter(bytes) => {
+            Firewall { reset_after: Some(bytes as usize), ..Firewall::default() }
+        }
+        Condition::SilentAfter(span) => Firewall { silent_after: Some(span), ..Firewall::default() },
+    }
+}
+
+/// A link without faults.
+pub(super) fn clean() -> Quality {
+    Quality::default()
+}

@@ -1,0 +1,254 @@
+//! One flow of an application: what it writes, what it expects, and how it ends.
+
+use core::time::Duration;
+
+use wayleave_proto::base::{Instant, Kind, Route};
+use wayleave_proto::client::{Client, FlowError, FlowId, FlowStatus, Incoming};
+
+use crate::laws::{Delivery, pattern};
+use crate::scenario::{Ending, FlowPlan};
+
+/// A flow and its application.
+#[derive(Debug)]
+pub(super) struct Flow {
+    pub(super) number: u64,
+    pub(super) plan: FlowPlan,
+    pub(super) opened: Instant,
+    /// When the application wants to act again by itself.
+    pub(super) due: Option<Instant>,
+    pub(super) outcome: Outcome,
+    /// Bytes of the stream that were written, header included; datagrams that were sent.
+    written: u64,
+    received: u64,
+    finished: bool,
+    ended: bool,
+    /// What came may be somebody else's: a captive portal answers.
+    pub(super) tainted: bool,
+}
+
+/// How far a flow came.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// When it was last seen to be open, and over which route.
+    pub connected: Option<(Instant, Route)>,
+    /// When the first byte or datagram came back.
+    pub answered: Option<Instant>,
+    /// When and why it failed.
+    pub error: Option<(Instant, FlowError)>,
+    /// When both halves had ended, or all datagrams were sent.
+    pub done: Option<Instant>,
+    /// Whether the application gave it back.
+    pub released: bool,
+}
+
+impl Flow {
+    pub(super) fn new(number: u64, plan: FlowPlan, now: Instant) -> Self {
+        Self {
+            number,
+            plan,
+            opened: now,
+            due: Some(now),
+            outcome: Outcome::default(),
+            written: 0,
+            received: 0,
+            finished: false,
+            ended: false,
+            tainted: false,
+        }
+    }
+
+    /// Lets the application act; says whether it gave the flow back.
+    ///
+    /// # Errors
+    /// What arrived is not what was sent.
+    pub(super) fn act(
+        &mut self,
+        now: Instant,
+        client: &mut Client,
+        id: FlowId,
+        delivery: &mut Delivery,
+    ) -> Result<bool, String> {
+        if self.due.is_some_and(|due| due <= now) {
+            self.due = None;
+        }
+        match client.status(id) {
+            FlowStatus::Failed(error) => {
+                self.outcome.error.get_or_insert((now, error));
+                client.release(now, id);
+                return Ok(true);
+            }
+            FlowStatus::Open(route) => {
+                if self.outcome.connected.is_none_or(|(_, known)| known != route) {
+                    self.outcome.connected = Some((now, route));
+                }
+            }
+            FlowStatus::Pending if self.plan.kind == Kind::Stream => return Ok(false),
+            FlowStatus::Pending => {}
+        }
+        match self.plan.kind {
+            Kind::Datagram => self.act_on_datagrams(now, client, id, delivery),
+            Kind::Stream => self.act_on_stream(now, client, id, delivery),
+        }
+    }
+
+    fn act_on_stream(
+        &mut self,
+        now: Instant,
+        client: &mut Client,
+        id: FlowId,
+        delivery: &mut Delivery,
+    ) -> Result<bool, String> {
+        self.write(now, client, id, delivery);
+        self.read(now, client, id, delivery)?;
+        let all = u64::from(self.plan.up) + HEADER as u64;
+        if self.written == all && self.plan.ending == Ending::Reset {
+            client.reset(now, id);
+            self.outcome.done = Some(now);
+            return Ok(true);
+        }
+        let wants_end = match self.plan.ending {
+            Ending::ClientFirst => true,
+            Ending::ServerFirst => self.ended,
+            Ending::Released | Ending::Reset | Ending::Open => false,
+        };
+        if self.written == all && wants_end && !self.finished {
+            self.finished = true;
+            delivery.ended(self.number, true);
+            client.finish(now, id);
+        }
+        let is_released = self.written == all && self.plan.ending == Ending::Released;
+        if is_released || (self.finished && self.ended) {
+            delivery.ended(self.number, true);
+            self.outcome.done = Some(now);
+            client.release(now, id);
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    fn write(&mut self, now: Instant, client: &mut Client, id: FlowId, delivery: &mut Delivery) {
+        let all = u64::from(self.plan.up) + HEADER as u64;
+        while self.written < all {
+            let amount = usize::try_from(all - self.written).unwrap_or(usize::MAX).min(8 * 1024);
+            let bytes: Vec<u8> = (self.written..).take(amount).map(|index| self.byte(index)).collect();
+            // Counted before, since the other side may see bytes within this very call.
+            match client.write(now, id, &bytes) {
+                Ok(0) | Err(_) => return,
+                Ok(taken) => {
+                    self.written += taken as u64;
+                    delivery.sent(self.number, true, taken);
+                }
+            }
+        }
+    }
+
+    fn read(
+        &mut self,
+        now: Instant,
+        client: &mut Client,
+        id: FlowId,
+        delivery: &mut Delivery,
+    ) -> Result<(), String> {
+        if self.due.is_some() {
+            return Ok(());
+        }
+        loop {
+            let slow = !self.plan.pace.is_zero();
+            let amount = match client.read(id) {
+                Ok(Incoming::Bytes(bytes)) => {
+                    let bytes = &bytes[..if slow { bytes.len().min(2_048) } else { bytes.len() }];
+                    if !self.tainted {
+                        delivery.arrived(self.number, false, bytes)?;
+                    }
+                    bytes.len()
+                }
+                Ok(Incoming::End) => {
+                    if !core::mem::replace(&mut self.ended, true) && !self.tainted {
+                        delivery.finished(self.number, false)?;
+                    }
+                    return Ok(());
+                }
+                Ok(Incoming::Nothing) => return Ok(()),
+                Err(error) => {
+                    self.outcome.error.get_or_insert((now, error));
+                    return Ok(());
+                }
+            };
+            self.received += amount as u64;
+            self.outcome.answered.get_or_insert(now);
+            client.consume(now, id, amount);
+            if slow {
+                self.due = Some(now + self.plan.pace);
+                return Ok(());
+            }
+        }
+    }
+
+    fn act_on_datagrams(
+        &mut self,
+        now: Instant,
+        client: &mut Client,
+        id: FlowId,
+        delivery: &mut Delivery,
+    ) -> Result<bool, String> {
+        loop {
+            let answer = match client.datagram(id) {
+                Ok(Some(bytes)) => bytes.to_vec(),
+                _ => break,
+            };
+            client.take_datagram(id);
+            if !self.tainted {
+                if answer.get(..8) != Some(&self.number.to_be_bytes()) {
+                    return Err(format!("flow {}: a datagram of another flow arrived", self.number));
+                }
+                delivery.datagram_arrived(&answer)?;
+            }
+            self.received += 1;
+            self.outcome.answered.get_or_insert(now);
+        }
+        if self.due.is_none() && self.written < u64::from(self.plan.up) {
+            let payload = datagram(self.number, true, self.written, self.plan.down as usize);
+            delivery.datagram_sent(&payload);
+            let _ = client.send_datagram(now, id, &payload);
+            self.written += 1;
+            self.due = Some(now + self.plan.pace.max(Duration::from_millis(1)));
+        }
+        if self.written >= u64::from(self.plan.up) && self.due.is_none() && self.plan.ending != Ending::Open {
+            self.outcome.done = Some(now);
+            client.release(now, id);
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    fn byte(&self, index: u64) -> u8 {
+        match usize::try_from(index).ok().and_then(|index| self.header().get(index).copied()) {
+            Some(byte) => byte,
+            None => pattern(self.number, true, index),
+        }
+    }
+
+    /// What a stream begins with, so that its server knows what to do: the flow, how much is to come and to be sent, and
+    /// who ends.
+    fn header(&self) -> [u8; HEADER] {
+        let mut header = [0; HEADER];
+        header[..8].copy_from_slice(&self.number.to_be_bytes());
+        header[8..12].copy_from_slice(&self.plan.up.to_be_bytes());
+        header[12..16].copy_from_slice(&self.plan.down.to_be_bytes());
+        header[16] = u8::from(self.plan.ending == Ending::ServerFirst);
+        header
+    }
+}
+
+/// A datagram of a flow: its flow, direction and number, and bytes up to `size`.
+pub(super) fn datagram(flow: u64, up: bool, index: u64, size: usize) -> Vec<u8> {
+    let mut bytes = flow.to_be_bytes().to_vec();
+    bytes.push(u8::from(up));
+    bytes.extend(&index.to_be_bytes()[4..]);
+    let from = bytes.len() as u64;
+    bytes.extend((from..).take(size.saturating_sub(bytes.len())).map(|at| pattern(flow ^ index, up, at)));
+    bytes
+}
+
+/// Bytes of the header of a stream.
+pub(super) const HEADER: usize = 17;

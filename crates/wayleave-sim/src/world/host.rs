@@ -1,0 +1,70 @@
+//! A host: its network code, its way out, and what runs on it.
+
+use core::net::IpAddr;
+
+use wayleave_proto::base::Instant;
+
+use super::client::ClientHost;
+use super::intruder::Intruder;
+use super::relay::RelayHost;
+use super::server::Servers;
+use crate::network::{Access, Names};
+use crate::stack::Stack;
+
+/// A host.
+#[derive(Debug)]
+pub(super) struct Host {
+    pub(super) name: String,
+    pub(super) stack: Stack,
+    pub(super) access: Access,
+    pub(super) names: Names,
+    /// Seconds by which its civil clock is ahead.
+    pub(super) ahead: i32,
+    /// Further addresses that lead here.
+    pub(super) also: Vec<IpAddr>,
+    pub(super) role: Role,
+    /// How often it was due at one moment.
+    pub(super) stuck: (Instant, u32),
+}
+
+/// What runs on a host.
+#[derive(Debug)]
+pub(super) enum Role {
+    Client(Box<ClientHost>),
+    Relay(Box<RelayHost>),
+    Servers(Servers),
+    Intruder(Intruder),
+    /// Nothing: no packet may ever come here.
+    Bait,
+}
+
+impl Host {
+    pub(super) fn has(&self, address: IpAddr) -> bool {
+        self.access.public() == address || self.also.contains(&address)
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let own = match &self.role {
+            Role::Client(client) => client.poll_timeout(),
+            Role::Relay(relay) => relay.poll_timeout(),
+            Role::Servers(servers) => servers.poll_timeout(),
+            Role::Intruder(intruder) => intruder.poll_timeout(),
+            Role::Bait => None,
+        };
+        own.into_iter().chain(self.stack.poll_timeout()).min()
+    }
+
+    pub(super) fn client(&mut self) -> Option<&mut ClientHost> {
+        match &mut self.role {
+            Role::Client(client) => Some(client),
+            _ => None,
+        }
+    }
+
+    pub(super) fn relay(&mut self) -> Option<&mut RelayHost> {
+        match &mut self.role {
+            Role::Relay(relay) => Some(relay),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! The world: hosts, what travels between them, and the order in which it all happens.
+
+mod build;
+mod client;
+mod driver;
+mod faults;
+mod flow;
+mod host;
+mod intruder;
+mod phases;
+mod relay;
+mod server;
+
+use core::net::IpAddr;
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use wayleave_proto::base::{Instant, UnixTime};
+use wayleave_proto::error::IoFailed;
+use wayleave_proto::net::SocketId;
+
+use crate::laws::{Delivery, Grants, Law, Secrets, Violation};
+use crate::network::{Body, Flags, Lost, Packet, Protocol, Segment};
+use crate::report::Report;
+use crate::trace::{Trace, What};
+use crate::{Scenario, Tape, crypto};
+pub use flow::Outcome;
+use host::{Host, Role};
+
+/// A run.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) now: Instant,
+    scenario: Scenario,
+    tape: Tape,
+    trace: Trace,
+    /// Clients first, then relays, then everybody else.
+    hosts: Vec<Host>,
+    /// Where the addresses of names are known, and how relays are told.
+    relay_names: crate::network::Names,
+    queue: BTreeMap<(Instant, u64), Happening>,
+    sequence: u64,
+    delivery: Delivery,
+    grants: Grants,
+    secrets: Secrets,
+    violation: Option<Violation>,
+    report: Report,
+}
+
+/// What is going to happen.
+#[derive(Debug)]
+enum Happening {
+    /// A look-up is answered.
+    Answer { host: usize, id: SocketId, answer: Result<Vec<IpAddr>, IoFailed> },
+    /// A packet reaches a host.
+    Arrival { host: usize, packet: Packet },
+    /// A fault of the scenario, by its number.
+    Fault(usize),
+    /// A step of an application: the client, and the number of the step.
+    Step(usize, usize),
+}
+
+impl World {
+    /// Lets time pass until `end`, or until a law is broken.
+    pub(crate) fn run_until(&mut self, end: Instant) {
+        self.settle_all();
+        while self.violation.is_none() {
+            let timers = self.hosts.iter().filter_map(Host::poll_timeout);
+            let next = timers.chain(self.queue.keys().next().map(|(at, _)| *at)).min();
+            let Some(next) = next.filter(|next| *next <= end) else {
+                self.now = end;
+                return;
+            };
+            if next <= self.now && self.is_stuck() {
+                return;
+            }
+            self.now = self.now.max(next);
+            while let Some(entry) = self.queue.first_entry() {
+                if entry.key().0 > self.now || self.violation.is_some() {
+                    break;
+                }
+                let happening = entry.remove();
+                self.happen(happening);
+            }
+            for host in 0..self.hosts.len() {
+                if self.hosts[host].poll_timeout().is_some_and(|due| due <= self.now) {
+                    self.on_timeout(host);
+                    self.settle(host);
+                }
+            }
+        }
+    }
+
+    /// A law was broken; the first time counts.
+    fn broken(&mut self, host: usize, law: Law, what: String) {
+        if self.violation.is_none() {
+            self.trace.add(self.now, host, What::Violation(format!("{law}: {what}")));
+            let what = format!("{}: {what}", self.hosts[host].name);
+            self.violation = Some(Violation { law, at: self.now, what });
+        }
+    }
+
+    fn check(&mut self, host: usize, law: Law, result: Result<(), String>) {
+        if let Err(what) = result {
+            self.broken(host, law, what);
+        }
+    }
+
+    /// What a host says goes into the trace, and shows no secret.
+    fn said(&mut self, host: usize, name: &str, text: &str) {
+        self.trace.digest(self.now, host, text.as_bytes());
+        if self.trace.keeps() {
+            self.trace.add(self.now, host, What::Event(name.to_owned(), text.to_owned()));
+        }
+        if self.secrets.shows(text) {
+            self.broken(host, Law::Secrets, format!("a secret stands in {name}"));
+        }
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Answer { host, id, answer } => {
+                self.resolved(host, id, answer);
+                self.settle(host);
+            }
+            Happening::Arrival { host, packet } => self.arrive(host, packet),
+            Happening::Fault(index) => {
+                let fault = self.scenario.faults[index].1.clone();
+                self.apply(&fault);
+                self.settle_all();
+            }
+            Happening::Step(client, index) => {
+                self.step(client, index);
+                self.settle(client);
+            }
+        }
+    }
+
+    fn later(&mut self, after: Duration, happening: Happening) {
+        self.at(self.now + after, happening);
+    }
+
+    fn at(&mut self, at: Instant, happening: Happening) {
+        self.sequence += 1;
+        self.queue.insert((at, self.sequence), happening);
+    }
+
+    /// What the civil clock of a host shows.
+    fn unix(&self, host: usize) -> UnixTime {
+        let truth = i64::try_from(self.now.as_millis()).unwrap_or(i64::MAX);
+        let millis = EPOCH * 1_000 + truth + i64::from(self.hosts[host].ahead) * 1_000;
+        UnixTime::from_millis(u64::try_from(millis).unwrap_or_default())
+    }
+
+    /// Gives the thread's cryptography the clock of the host that is about to act.
+    fn enter(&self, host: usize) {
+        crypto::show(self.unix(host));
+    }
+
+    fn settle_all(&mut self) {
+        for host in 0..self.hosts.len() {
+            self.settle(host);
+        }
+    }
+
+    /// Lets a host do what there is to do, and sends what it has to send.
+    fn settle(&mut self, host: usize) {
+        self.enter(host);
+        match &self.hosts[host].role {
+            Role::Client(_) => self.settle_client(host),
+            Role::Relay(_) => self.settle_relay(host),
+            Role::Servers(_) => self.settle_servers(host),
+            Role::Intruder(_) => self.settle_intruder(host),
+            Role::Bait => {}
+        }
+        while let Some(packet) = self.hosts[host].stack.poll_packet() {
+            self.send(host, packet);
+        }
+    }
+
+    fn on_timeout(&mut self, host: usize) {
+        self.enter(host);
+        let now = self.now;
+        let Host { stack, role, .. } = &mut self.hosts[host];
+        stack.handle_timeout(now);
+        match role {
+            Role::Client(client) => client.handle_timeout(now),
+            Role::Relay(relay) => relay.handle_timeout(now),
+            Role::Servers(servers) => servers.handle_timeout(now),
+            Role::Intruder(intruder) => intruder.handle_timeout(now),
+            Role::Bait => {}
+        }
+    }
+
+    /// Sends a packet on its way.
+    fn send(&mut self, host: usize, mut packet: Packet) {
+        let label = if self.trace.keeps() { packet.to_string() } else { String::new() };
+        let original = packet.clone();
+        let (to, arrivals) = match self.route_packet(host, &mut packet) {
+            Ok((to, arrivals)) => (Some(to), Ok(arrivals)),
+            Err((to, lost)) => (to, Err(lost)),
+        };
+        self.trace.digest(self.now, host, packet_bytes(&packet));
+        if self.trace.keeps() {
+            let what = What::Packet {
+                to,
+                arrives: arrivals.as_ref().ok().and_then(|arrivals| arrivals.first().copied()),
+                is_stream: packet.protocol() == Protocol::Tcp,
+                payload: packet.payload(),
+                label,
+                lost: arrivals.as_ref().err().map(Lost::to_string),
+            };
+            self.trace.add(self.now, host, what);
+        }
+        match (to, arrivals) {
+            (Some(to), Ok(arrivals)) => {
+                if let Body::Udp(bytes) = &packet.body {
+                    for _ in 1..arrivals.len() {
+                        self.delivery.datagram_doubled(bytes);
+                    }
+                }
+                for arrives in arrivals {
+                    self.at(arrives, Happening::Arrival { host: to, packet: packet.clone() });
+                }
+            }
+            (_, Err(Lost::Rejected)) => self.reject(host, original),
+            _ => {}
+        }
+    }
+
+    /// Who gets a packet and when, or why nobody does.
+    fn route_packet(
+        &mut self,
+        host: usize,
+        packet: &mut Packet,
+    ) -> Result<(usize, Vec<Instant>), (Option<usize>, Lost)> {
+        let sender = &mut self.hosts[host];
+        if packet.source.ip() != sender.access.address {
+            return Err((None, Lost::NoHost));
+        }
+        let left = sender.access.send(self.now, packet, &mut self.tape).map_err(|lost| (None, lost))?;
+        let address = packet.destination.ip();
+        let to = self.hosts.iter().position(|host| host.has(address)).ok_or((None, Lost::NoHost))?;
+        let mut arrivals = Vec::new();
+        for at in left {
+            match self.hosts[to].access.bring(at, packet, &mut self.tape) {
+                Ok(more) => arrivals.extend(more),
+                Err(lost) => return Err((Some(to), lost)),
+            }
+        }
+        Ok((to, arrivals))
+    }
+
+    /// Tells the sender of a packet that a firewall refused it.
+    fn reject(&mut self, host: usize, packet: Packet) {
+        let body = match packet.body {
+            Body::Tcp(segment) if segment.flags.rst => return,
+            Body::Tcp(segment) => {
+                let flags = Flags { rst: true, ack: true, ..Flags::default() };
+                let (position, expected) = (segment.expected, segment.position + 1);
+                Body::Tcp(Segment { flags, position, expected, window: 0, bytes: Vec::new() })
+            }
+            Body::Udp(_) => Body::Unreachable,
+            Body::Unreachable => return,
+        };
+        let (source, destination) = (packet.destination, packet.source);
+        let refusal = Happening::Arrival { host, packet: Packet { source, destination, body } };
+        self.later(Duration::from_millis(1), refusal);
+    }
+
+    fn arrive(&mut self, host: usize, mut packet: Packet) {
+        let now = self.now;
+        let receiver = &mut self.hosts[host];
+        // A refusal comes from the host's own network, and was never translated.
+        let is_inside = packet.destination.ip() == receiver.access.address;
+        if !is_inside && receiver.access.translate(now, &mut packet).is_err() {
+            self.trace.count("packet unmapped");
+            return;
+        }
+        if is_inside && receiver.access.translate_plain(&mut packet).is_err() {
+            return;
+        }
+        let relays = self.scenario.relays.len();
+        if matches!(receiver.role, Role::Bait) {
+            if !build::relay_addresses(relays).contains(&packet.source.ip()) {
+                return;
+            }
+            let what = format!("a packet from {} reached a place that nobody may reach", packet.source);
+            self.broken(host, Law::Grants, what);
+            return;
+        }
+        receiver.stack.handle_packet(now, packet);
+        self.settle(host);
+    }
+
+    /// Whether time stands still although nothing is left to do now.
+    fn is_stuck(&mut self) -> bool {
+        let due = |host: &Host| host.poll_timeout().is_some_and(|due| due <= self.now);
+        let Some(host) = self.hosts.iter().position(due) else { return false };
+        let counted = &mut self.hosts[host].stuck;
+        if counted.0 == self.now {
+            counted.1 += 1;
+        } else {
+            *counted = (self.now, 1);
+        }
+        if counted.1 > 1_000 {
+            self.broken(host, Law::Growth, "a deadline is due for ever".to_owned());
+            return true;
+        }
+        false
+    }
+}
+
+fn packet_bytes(packet: &Packet) -> &[u8] {
+    match &packet.body {
+        Body::Tcp(segment) => &segment.bytes,
+        Body::Udp(bytes) => bytes,
+        Body::Unreachable => &[],
+    }
+}
+
+/// The true civil time at the start of every run, in seconds: the middle of the year 2026.
+const EPOCH: i64 = 1_782_864_000;

@@ -1,0 +1,237 @@
+//! The phases of a run: faults, then none; everything must work again; then everything ends, and nothing may be left.
+
+use core::time::Duration;
+
+use wayleave_proto::base::{Instant, Kind, Link, Route};
+use wayleave_proto::config::Mode;
+
+use super::World;
+use super::faults::clean;
+use super::flow::Outcome;
+use super::host::Role;
+use crate::laws::Law;
+use crate::network::Answering;
+use crate::report::Report;
+use crate::scenario::{Condition, Credential, FlowPlan, State};
+use crate::trace::What;
+
+impl World {
+    /// Runs the whole and says what came of it.
+    pub(crate) fn run(mut self) -> Report {
+        self.run_until(Instant::ZERO + self.scenario.length);
+        if self.scenario.heals {
+            self.heal();
+            self.run_for(GRACE);
+            self.witness();
+        }
+        self.close();
+        self.check_left();
+        self.check_debug();
+        self.report.now = self.now;
+        self.report.sum = self.trace.sum();
+        self.report.violation = self.violation.take();
+        self.report.seen = core::mem::take(&mut self.trace.seen);
+        self.report.items = core::mem::take(&mut self.trace.items);
+        self.report
+    }
+
+    fn run_for(&mut self, span: Duration) {
+        if self.violation.is_none() {
+            self.run_until(self.now + span);
+        }
+    }
+
+    /// The faults are over: good links, true names, relays that run, and a network as the scenario wants it.
+    fn heal(&mut self) {
+        let after = self.scenario.after;
+        self.queue.retain(|_, happening| {
+            !matches!(happening, super::Happening::Fault(_) | super::Happening::Step(..))
+        });
+        for relay in 0..self.scenario.relays.len() {
+            self.set_relay(relay, State::Running);
+            let host = self.scenario.clients.len() + relay;
+            self.hosts[host].access.set_quality(clean());
+            self.hosts[host].ahead = 0;
+        }
+        self.relay_names.answering = Answering::Truly;
+        self.relay_names.delay = Duration::from_millis(10);
+        for host in 0..self.scenario.clients.len() {
+            self.trace.add(self.now, host, What::Fault(format!("the faults are over; the network is {after:?}")));
+            self.hosts[host].names.answering = Answering::Truly;
+            self.hosts[host].names.delay = Duration::from_millis(10);
+            let token = self.token(host, Credential::Lasting);
+            let (now, link) = (self.now, self.hosts[host].access.kind);
+            self.enter(host);
+            if let Some(client) = self.hosts[host].client() {
+                client.suspended = None;
+                if let Ok(token) = token {
+                    client.driver.machine.renew(now, token.into());
+                }
+            }
+            self.roam(host, link, after);
+        }
+        self.settle_all();
+    }
+
+    /// New flows must connect where the rules lead to a path, and fail where they do not.
+    fn witness(&mut self) {
+        if self.violation.is_some() {
+            return;
+        }
+        let begun = self.now;
+        let mut witnesses = Vec::new();
+        for host in 0..self.scenario.clients.len() {
+            let stream = FlowPlan::stream(3_000, 3_000);
+            let datagrams = FlowPlan { pace: Duration::from_millis(100), ..FlowPlan::datagrams(100) };
+            for plan in [stream, datagrams] {
+                witnesses.push((host, plan, self.report.flows.len(), self.has_path(host, plan.kind)));
+                self.enter(host);
+                self.open(host, plan);
+            }
+        }
+        self.settle_all();
+        self.run_for(BOUND);
+        for (host, plan, index, has_path) in &witnesses {
+            let outcome = self.report.flows[*index].2.clone();
+            if *has_path && outcome.answered.is_none() {
+                let what = format!("{} {} has no answer {BOUND:?} after the faults: {outcome:?}", plan.kind, index + 1);
+                self.broken(*host, Law::Liveness, what);
+            }
+        }
+        self.run_for(LONGEST_FAILURE - BOUND);
+        for (host, plan, index, has_path) in witnesses {
+            let outcome = &self.report.flows[index].2;
+            let resolved = outcome.error.is_some() || outcome.released;
+            // A direct datagram flow cannot tell that nobody answers.
+            let is_silent = plan.kind == Kind::Datagram && outcome.connected.is_some_and(|(_, route)| route == Route::Direct);
+            if !has_path && !resolved && !is_silent {
+                let waited = self.now.since(begun);
+                let what = format!("{} {} has not failed after {waited:?}: {outcome:?}", plan.kind, index + 1);
+                self.broken(host, Law::Liveness, what);
+            }
+        }
+    }
+
+    /// Whether the rules lead a flow of that kind to a path that works.
+    fn has_path(&mut self, host: usize, kind: Kind) -> bool {
+        let after = self.scenario.after;
+        let relays = !self.scenario.relays.is_empty();
+        let Some(client) = self.hosts[host].client() else { return false };
+        let is_cellular = client.network.link == Link::Cellular;
+        let is_proxied = client.driver.machine.route(kind) == Route::Proxied;
+        let direct = match after {
+            Condition::Open => true,
+            Condition::NoUdp | Condition::Only443 => kind == Kind::Stream,
+            _ => false,
+        };
+        let relayed = relays
+            && matches!(after, Condition::Open | Condition::NoUdp | Condition::Only443 | Condition::OnlyRelays);
+        match client.plan.mode {
+            Mode::Off => direct,
+            Mode::Normal => relayed,
+            Mode::Smart if is_proxied => relayed,
+            // In scope `session` one kind may prove direct for both, and then the other has no path.
+            Mode::Smart if client.plan.scope == wayleave_proto::config::Scope::Session && after != Condition::Open => {
+                after == Condition::OnlyRelays && relayed && !is_cellular
+            }
+            Mode::Smart => direct || (relayed && !is_cellular),
+        }
+    }
+
+    /// Applications give everything back, and clients end.
+    fn close(&mut self) {
+        if self.violation.is_some() {
+            return;
+        }
+        for host in 0..self.scenario.clients.len() {
+            self.enter(host);
+            self.release_all(host);
+        }
+        self.settle_all();
+        self.run_for(Duration::from_secs(30));
+        for host in 0..self.scenario.clients.len() {
+            let now = self.now;
+            self.enter(host);
+            if let Some(client) = self.hosts[host].client() {
+                client.closed = true;
+                client.driver.machine.close(now);
+            }
+        }
+        self.settle_all();
+        self.run_for(LONGEST_REST);
+    }
+
+    pub(super) fn release_all(&mut self, host: usize) {
+        let now = self.now;
+        let Some(client) = self.hosts[host].client() else { return };
+        let flows = core::mem::take(&mut client.flows);
+        for (id, flow) in flows {
+            client.driver.machine.release(now, id);
+            self.delivery.ended(flow.number, true);
+            let outcome: &mut Outcome = &mut self.report.flows[flow.number as usize - 1].2;
+            outcome.released = true;
+        }
+    }
+
+    pub(super) fn say_direct(&mut self, host: usize, kind: Kind) {
+        let now = self.now;
+        let Some(client) = self.hosts[host].client() else { return };
+        for (of, rules) in &mut client.rules {
+            if of.is_none_or(|of| of == kind) {
+                rules.pass(now);
+                rules.proven();
+            }
+        }
+        client.driver.machine.direct_works(now, kind);
+    }
+
+    /// Law 6: nothing is left.
+    fn check_left(&mut self) {
+        if self.violation.is_some() {
+            return;
+        }
+        for host in 0..self.hosts.len() {
+            let left = self.hosts[host].stack.len();
+            let what = match &mut self.hosts[host].role {
+                Role::Client(client) => {
+                    let (flows, sockets) = (client.driver.machine.flow_count(), client.driver.len());
+                    let timer = wayleave_proto::net::Machine::poll_timeout(&client.driver.machine);
+                    (flows + sockets > 0 || timer.is_some())
+                        .then(|| format!("{flows} flows, {sockets} sockets, timer {timer:?} are left after the end"))
+                }
+                Role::Relay(relay) => relay.driver().and_then(|driver| {
+                    let (stats, sockets) = (driver.machine.stats(), driver.len());
+                    (!driver.machine.is_idle() || stats.held > 0 || sockets > 0 || left > 0)
+                        .then(|| format!("{stats:?}, {sockets} sockets, {left} in the network code are left"))
+                }),
+                Role::Servers(_) | Role::Intruder(_) | Role::Bait => None,
+            };
+            if let Some(what) = what {
+                self.broken(host, Law::Growth, what);
+            }
+        }
+    }
+
+    /// Law 8, for whoever prints a whole machine.
+    fn check_debug(&mut self) {
+        for host in 0..self.hosts.len() {
+            let text = match &mut self.hosts[host].role {
+                Role::Client(client) => format!("{:?}", client.driver.machine),
+                Role::Relay(relay) => relay.driver().map_or(String::new(), |driver| format!("{:?}", driver.machine)),
+                Role::Servers(_) | Role::Intruder(_) | Role::Bait => String::new(),
+            };
+            if self.secrets.shows(&text) {
+                self.broken(host, Law::Secrets, "a secret stands in the debug form of the machine".to_owned());
+            }
+        }
+    }
+}
+
+/// After the faults, what waits for a backoff may do so for that long.
+const GRACE: Duration = Duration::from_secs(45);
+/// Then a new flow connects and is answered within that time, where there is a path.
+const BOUND: Duration = Duration::from_secs(15);
+/// And fails within that time where there is none: a trial, and the time to open on either route.
+const LONGEST_FAILURE: Duration = Duration::from_secs(65);
+/// The longest rest of a relay is the idle time of a stream, two hours.
+const LONGEST_REST: Duration = Duration::from_secs(2 * 3_600 + 600);
