@@ -15,6 +15,7 @@ use super::host::{Host, Role};
 use super::relay::name_of;
 use super::{Happening, World};
 use crate::laws::{Law, Prescribed};
+use crate::network::{Answering, Names};
 use crate::scenario::{ClientPlan, Condition, FlowPlan};
 use crate::trace::What;
 
@@ -156,41 +157,16 @@ impl World {
         let now = self.now;
         let Some(client) = self.hosts[host].client() else { return };
         client.network = network;
-        let before: Vec<bool> = client.rules.iter().map(|(_, rules)| rules.is_proxied()).collect();
         client.each_rule(None, now, |rules, looks| rules.network(now, network, looks && !rules.is_proxied()));
         client.driver.machine.handle_network(now, network);
-        self.settle_restarted(host, &before);
     }
 
     /// The embedder asks for a new trial.
     pub(super) fn ask_trial(&mut self, host: usize, kind: Option<Kind>) {
         let now = self.now;
         let Some(client) = self.hosts[host].client() else { return };
-        let before: Vec<bool> = client.rules.iter().map(|(_, rules)| rules.is_proxied()).collect();
         client.each_rule(kind, now, |rules, looks| rules.retry(now, looks && !rules.is_proxied()));
         client.driver.machine.retry_direct(now, kind);
-        self.settle_restarted(host, &before);
-    }
-
-    /// A decision that was proxied has started again. Whether a flow that is on its way to a relay still looks for a
-    /// direct one depends on how far it is, which cannot be seen from outside; so the trial itself is taken as the sign.
-    fn settle_restarted(&mut self, host: usize, before: &[bool]) {
-        let now = self.now;
-        let from = self.report.client_events.len();
-        self.drain_client(host);
-        let begun: Vec<Option<Kind>> = self.report.client_events[from..]
-            .iter()
-            .filter_map(|(_, event)| match &event.what {
-                client::What::TrialStarted { kind, .. } => Some(*kind),
-                _ => None,
-            })
-            .collect();
-        let Some(client) = self.hosts[host].client() else { return };
-        for ((kind, rules), before) in client.rules.iter_mut().zip(before) {
-            if *before && !rules.is_proxied() && !rules.is_trial() && begun.contains(kind) {
-                rules.flow(now);
-            }
-        }
     }
 
     pub(super) fn settle_client(&mut self, host: usize) {
@@ -236,13 +212,22 @@ impl World {
             Step::Asked { id, name } => {
                 self.check_name(host, name.as_str());
                 let names = &self.hosts[host].names;
-                let (after, answer) = if self.hosts[host].access.up {
+                let access = &self.hosts[host].access;
+                let (after, answer) = if access.up && !access.firewall.without_names {
                     names.ask(name.as_str())
+                } else if access.up {
+                    Names { answering: Answering::Silent, ..names.clone() }.ask(name.as_str())
                 } else {
                     let failure = wayleave_proto::error::IoFailure::NameUnanswered;
                     (Duration::from_millis(1), Err(wayleave_proto::error::IoFailed::new(failure)))
                 };
                 self.looked_up(host, name.as_str(), &answer);
+                if let (Some(client), Ok(addresses)) = (self.hosts[host].client(), &answer)
+                    && client.proxy_names.contains(name.as_str())
+                {
+                    // Whatever the name service says: that is where the proxy is.
+                    client.proxies.extend(addresses);
+                }
                 self.later(after, Happening::Answer { host, id, answer });
             }
             Step::Dialled { address } | Step::Bound { address } => self.check_closed(host, address),
@@ -268,7 +253,21 @@ impl World {
             self.trace.count(&format!("flow error {}", name_of(&format!("{error:?}"))));
         }
         self.said(host, &name, &text);
+        if let client::What::TrialStarted { kind, .. } = &event.what {
+            self.on_trial(host, *kind, event.at);
+        }
         self.report.client_events.push((host, event));
+    }
+
+    /// When a decision starts again, a flow may be on its way to a relay. Whether and when that one looks for a direct path
+    /// again (because the relay refuses it, say) cannot be seen from outside, so here the trial itself is taken as the sign.
+    fn on_trial(&mut self, host: usize, kind: Option<Kind>, now: Instant) {
+        let Some(client) = self.hosts[host].client() else { return };
+        let looks = client.looks(kind);
+        let decision = client.rules.iter_mut().find(|(of, _)| *of == kind);
+        if let Some((_, rules)) = decision.filter(|_| looks) {
+            rules.flow(now);
+        }
     }
 
     /// A direct success counts for the rules.

@@ -1,6 +1,6 @@
 //! Somebody who asks relays for what is forbidden.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -67,7 +67,8 @@ impl World {
             intruder.left -= 1;
             intruder.due = now + intruder.pause;
             let relay = self.tape.below(u32::try_from(relays).unwrap_or(1)) as usize;
-            let request = request(self.tape.byte(), self.tape.byte(), intruder.token.expose());
+            let own = relay_address(relay);
+            let request = request(self.tape.byte(), self.tape.byte(), intruder.token.expose(), own);
             let name = relay_name(relay).parse().map(wayleave_proto::base::Host::Name);
             if let Ok(session) = name.map_err(drop).and_then(|name| intruder.connector.connect(&name).map_err(drop)) {
                 let handle = stack.connect(now, SocketAddr::new(relay_address(relay), RELAY_PORT));
@@ -120,7 +121,8 @@ impl Attempt {
 }
 
 /// A request that must be refused: without a valid token, or to a forbidden place.
-fn request(which: u8, how: u8, token: &str) -> Vec<u8> {
+fn request(which: u8, how: u8, token: &str, own: IpAddr) -> Vec<u8> {
+    let own = format!("{own}:{RELAY_PORT}");
     let good = format!("Proxy-Authorization: Bearer {token}\r\n");
     let cut = token.get(..token.len() - 1 - usize::from(how) % 40).unwrap_or_default();
     let bad = match how % 6 {
@@ -137,7 +139,7 @@ fn request(which: u8, how: u8, token: &str) -> Vec<u8> {
         "169.254.169.254:80",
         "[::ffff:10.0.0.5]:443",
         "private.example:443",
-        "52.20.0.1:443",
+        &own,
         "45.10.0.1:25",
         "100.64.0.1:443",
         "2130706433:443",

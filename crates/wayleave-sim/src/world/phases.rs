@@ -19,7 +19,7 @@ impl World {
     /// Runs the whole and says what came of it.
     pub(crate) fn run(mut self) -> Report {
         self.run_until(Instant::ZERO + self.scenario.length);
-        if self.scenario.heals {
+        if self.scenario.heals && self.violation.is_none() {
             self.heal();
             self.run_for(GRACE);
             self.witness();

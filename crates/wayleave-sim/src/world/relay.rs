@@ -143,9 +143,13 @@ impl World {
             Answering::Wrongly(wrong) => Some(wrong),
             Answering::Denying | Answering::Silent | Answering::Truly => None,
         };
+        // Somebody was told that a name is there; who asked for that name is not known here.
+        if wrong == Some(address.ip()) {
+            return;
+        }
         let table = &self.relay_names.table;
         let leads = |name: &str, ip: core::net::IpAddr| {
-            table.get(name).is_some_and(|ips| ips.contains(&ip)) || wrong == Some(ip)
+            table.get(name).is_some_and(|ips| ips.contains(&ip))
         };
         let result = self.grants.check(unix, kind, address, leads);
         self.check(host, Law::Grants, result);
