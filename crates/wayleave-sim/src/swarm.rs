@@ -119,7 +119,7 @@ fn relay(tape: &mut Tape) -> RelayPlan {
         running: !tape.chance(20),
         quality: quality(tape),
         ahead: ahead(tape),
-        tunnels: if tape.chance(20) { tape.between(1, 4) as usize } else { 1_000 },
+        tunnels: if tape.chance(20) { tape.between(2, 5) as usize } else { 1_000 },
         rate: if tape.chance(20) { u64::from(tape.between(2_000, 200_000)) } else { 0 },
     }
 }

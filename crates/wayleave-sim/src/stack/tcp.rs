@@ -32,6 +32,10 @@ pub(super) struct Tcp {
     orphan: bool,
     /// An acknowledgement is owed.
     owes: bool,
+    /// Questions in a row whether the other side is still there that it has not answered.
+    unanswered: u32,
+    /// Such a question is to be sent.
+    asks: bool,
     sending: Sending,
     receiving: Receiving,
 }
@@ -110,7 +114,7 @@ impl Tcp {
         let receiving =
             Receiving { bytes: VecDeque::new(), expected: 0, early: BTreeMap::new(), end: None, told: 0 };
         let due = Some(now);
-        Self { local, remote, told: Vec::new(), due, stage, orphan: false, owes: false, sending, receiving }
+        Self { local, remote, told: Vec::new(), due, stage, orphan: false, owes: false, unanswered: 0, asks: false, sending, receiving }
     }
 
     pub(super) const fn is_orphan(&self) -> bool {
@@ -164,6 +168,7 @@ impl Tcp {
 
     pub(super) fn on_segment(&mut self, now: Instant, segment: Segment) {
         let Segment { flags, position, expected, window, bytes } = segment;
+        self.unanswered = 0;
         if flags.rst {
             let failure = match self.stage {
                 Stage::Asking => IoFailure::ConnectionRefused,
@@ -201,6 +206,9 @@ impl Tcp {
         if !bytes.is_empty() || flags.fin {
             self.owes = true;
             self.on_bytes(position, bytes);
+        } else if position < self.receiving.expected && self.receiving.end.is_none() {
+            // Somebody asks whether we are still there.
+            self.owes = true;
         }
     }
 
@@ -279,6 +287,10 @@ impl Tcp {
             self.stage = Stage::Over;
             return;
         }
+        if self.stage == Stage::Open && !self.sending.is_waiting() {
+            self.ask();
+            return;
+        }
         let is_opening = matches!(self.stage, Stage::Asking | Stage::Answering);
         let is_probing = !is_opening && self.sending.limit <= self.sending.first;
         if self.sending.tries >= if is_opening { SYN_TRIES } else { TRIES } {
@@ -293,6 +305,16 @@ impl Tcp {
             self.sending.limit = self.sending.first + 1;
         }
         self.due = Some(now);
+    }
+
+    /// Asks whether the other side is still there, RFC 9293 §3.8.4.
+    fn ask(&mut self) {
+        if self.unanswered >= ASK_TRIES {
+            self.end(Told::Failed(IoFailure::TimedOut));
+            return;
+        }
+        self.unanswered += 1;
+        self.asks = true;
     }
 
     /// Puts what there is to send into packets.
@@ -339,6 +361,9 @@ impl Tcp {
             self.emit(packets, Flags { ack: true, ..Flags::default() }, self.sending.next, Vec::new());
         }
         self.owes = false;
+        if core::mem::take(&mut self.asks) {
+            self.emit(packets, Flags { ack: true, ..Flags::default() }, self.sending.next - 1, Vec::new());
+        }
         if self.sending.is_waiting() {
             if sent || self.due.is_none_or(|due| due <= now) {
                 self.due = Some(now + RETRANSMIT * (1 << self.sending.tries.min(6)));
@@ -349,7 +374,7 @@ impl Tcp {
             let until = now + if theirs { TIME_WAIT } else { FIN_WAIT };
             self.due = Some(self.due.map_or(until, |due| if theirs { due.min(until) } else { due }));
         } else {
-            self.due = None;
+            self.due = Some(now + if self.unanswered == 0 { ASK_AFTER } else { ASK_AGAIN });
         }
     }
 
@@ -380,6 +405,10 @@ impl Receiving {
     }
 }
 
+/// When to ask whether the other side is still there, how soon again, and how often: what adapters set on their sockets.
+const ASK_AFTER: Duration = Duration::from_secs(60);
+const ASK_AGAIN: Duration = Duration::from_secs(15);
+const ASK_TRIES: u32 = 4;
 /// Bytes that wait on each side.
 const BUFFER: usize = 64 * 1024;
 /// Payload of a segment.

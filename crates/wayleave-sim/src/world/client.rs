@@ -30,6 +30,8 @@ pub(super) struct ClientHost {
     pub(super) rules: Vec<(Option<Kind>, Prescribed)>,
     /// Nothing runs before.
     pub(super) suspended: Option<Instant>,
+    /// What the embedder is going to say of the network when it runs again.
+    untold: Option<Network>,
     pub(super) closed: bool,
     /// Somebody else may have answered for its servers.
     pub(super) tainted: bool,
@@ -67,6 +69,7 @@ impl ClientHost {
             network,
             rules,
             suspended: None,
+            untold: None,
             closed: false,
             tainted,
             proxies,
@@ -157,6 +160,11 @@ impl World {
         let now = self.now;
         let Some(client) = self.hosts[host].client() else { return };
         client.network = network;
+        client.untold = None;
+        if client.suspended.is_some() {
+            client.untold = Some(network);
+            return;
+        }
         client.each_rule(None, now, |rules, looks| rules.network(now, network, looks && !rules.is_proxied()));
         client.driver.machine.handle_network(now, network);
     }
@@ -172,6 +180,13 @@ impl World {
     pub(super) fn settle_client(&mut self, host: usize) {
         if self.hosts[host].client().is_none_or(|client| client.suspended.is_some_and(|until| until > self.now)) {
             return;
+        }
+        let now = self.now;
+        if let Some(client) = self.hosts[host].client().filter(|client| client.suspended.is_some()) {
+            client.handle_timeout(now);
+        }
+        if let Some(network) = self.hosts[host].client().and_then(|client| client.untold.take()) {
+            self.tell_network(host, network);
         }
         // Bounded: each round needs something that happened, and the network is not asked in between.
         loop {

@@ -62,6 +62,10 @@ impl World {
             let token = self.token(host, Credential::Lasting);
             let (now, link) = (self.now, self.hosts[host].access.kind);
             self.enter(host);
+            // Where a user may have few tunnels, flows that go on would leave none for the new ones.
+            if self.scenario.relays.iter().any(|relay| relay.tunnels < 1_000) {
+                self.release_all(host);
+            }
             if let Some(client) = self.hosts[host].client() {
                 client.suspended = None;
                 if let Ok(token) = token {
@@ -227,8 +231,8 @@ impl World {
     }
 }
 
-/// After the faults, what waits for a backoff may do so for that long.
-const GRACE: Duration = Duration::from_secs(45);
+/// After the faults, what waits for a backoff may do so for that long, and relays find out whom they have lost.
+const GRACE: Duration = Duration::from_secs(200);
 /// Then a new flow connects and is answered within that time, where there is a path.
 const BOUND: Duration = Duration::from_secs(15);
 /// And fails within that time where there is none: a trial, and the time to open on either route.

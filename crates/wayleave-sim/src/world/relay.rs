@@ -8,7 +8,6 @@ use super::driver::{Driver, Step};
 use super::host::{Host, Role};
 use super::{Happening, World};
 use crate::laws::Law;
-use crate::network::Answering;
 use crate::stack::{Handle, Happened};
 
 /// A relay, or what stands in its place.
@@ -139,12 +138,8 @@ impl World {
 
     fn forwards(&mut self, host: usize, kind: Kind, address: core::net::SocketAddr) {
         let unix = self.unix(host);
-        let wrong = match self.relay_names.answering {
-            Answering::Wrongly(wrong) => Some(wrong),
-            Answering::Denying | Answering::Silent | Answering::Truly => None,
-        };
-        // Somebody was told that a name is there; who asked for that name is not known here.
-        if wrong == Some(address.ip()) {
+        // Wrong answers lead there; who asked for which name is not known here.
+        if address.ip() == super::build::NOBODY {
             return;
         }
         let table = &self.relay_names.table;
