@@ -14,8 +14,13 @@ pub enum Answering {
     Truly,
     /// Every name is said to be unknown.
     Denying,
-    /// Every name leads to that address: a captive portal's.
-    Wrongly(IpAddr),
+    /// Every name leads to an address at which nobody is.
+    Wrongly {
+        /// Where names of relays lead.
+        relays: IpAddr,
+        /// Where every other name leads.
+        others: IpAddr,
+    },
     /// Never.
     Silent,
 }
@@ -43,7 +48,10 @@ impl Names {
         match self.answering {
             Answering::Truly => (self.delay, self.table.get(name).cloned().map_or_else(unknown, Ok)),
             Answering::Denying => (self.delay, unknown()),
-            Answering::Wrongly(address) => (self.delay, Ok(vec![address])),
+            Answering::Wrongly { relays, others } => {
+                let is_relay = name.ends_with(".relay.example");
+                (self.delay, Ok(vec![if is_relay { relays } else { others }]))
+            }
             Answering::Silent => (GIVEN_UP, Err(IoFailed::new(IoFailure::NameUnanswered))),
         }
     }

@@ -294,7 +294,8 @@ pub(super) fn relay_addresses(count: usize) -> BTreeSet<IpAddr> {
 pub(super) const RELAY_PORT: u16 = 443;
 pub(super) const PORTAL: Ipv4Addr = Ipv4Addr::new(192, 168, 200, 1);
 pub(super) const INTERCEPTOR: Ipv4Addr = Ipv4Addr::new(192, 168, 200, 2);
-/// An address at which nobody is.
+/// Addresses at which nobody is: where names of relays lead by mistake, and other names.
+pub(super) const NOBODY_EITHER: Ipv4Addr = Ipv4Addr::new(45, 10, 0, 98);
 pub(super) const NOBODY: Ipv4Addr = Ipv4Addr::new(45, 10, 0, 99);
 const SERVERS: Ipv4Addr = Ipv4Addr::new(45, 10, 0, 1);
 const PRIVATE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);

@@ -205,12 +205,15 @@ impl World {
         let mut moved = false;
         loop {
             let Host { stack, role: Role::Client(client), .. } = &mut self.hosts[host] else { return moved };
+            // What the machine has closed must be closed before anything is said of it.
+            let settled = client.driver.settle(self.now, stack, &mut self.tape, &mut steps);
             let happened = stack.poll_happened();
             let is_quiet = happened.is_none();
             if let Some(happened) = happened {
                 client.driver.happened(self.now, stack, &mut self.tape, happened, &mut steps);
             }
-            let settled = client.driver.settle(self.now, stack, &mut self.tape, &mut steps);
+            let settled =
+                settled.and_then(|()| client.driver.settle(self.now, stack, &mut self.tape, &mut steps));
             self.check(host, Law::Growth, settled);
             moved |= !steps.is_empty() || !is_quiet;
             for step in core::mem::take(&mut steps) {

@@ -6,7 +6,7 @@ use core::time::Duration;
 use wayleave_proto::base::{Link, Network};
 
 use super::World;
-use super::build::{INTERCEPTOR, NOBODY, PORTAL, RELAY_PORT, access_of, relay_addresses};
+use super::build::{INTERCEPTOR, NOBODY, NOBODY_EITHER, PORTAL, RELAY_PORT, access_of, relay_addresses};
 use super::relay::Stand;
 use crate::network::{Answering, Firewall, Protocol, Quality, Rule, Verdict};
 use crate::scenario::{Answers, Condition, Credential, Fault, State, Step};
@@ -46,7 +46,9 @@ impl World {
                     Answers::Truly => Answering::Truly,
                     Answers::Denied => Answering::Denying,
                     Answers::Silent => Answering::Silent,
-                    Answers::Wrong => Answering::Wrongly(IpAddr::V4(NOBODY)),
+                    Answers::Wrong => {
+                        Answering::Wrongly { relays: IpAddr::V4(NOBODY_EITHER), others: IpAddr::V4(NOBODY) }
+                    }
                 };
             }
         }
