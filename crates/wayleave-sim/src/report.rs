@@ -32,6 +32,8 @@ pub struct Report {
     pub items: Vec<Item>,
     /// The virtual time at the end.
     pub now: Instant,
+    /// When the faults were over.
+    pub healed: Instant,
     pub(crate) roamed: u8,
     /// Relays that run, but not as at the start.
     pub(crate) odd: BTreeSet<usize>,
@@ -66,6 +68,41 @@ impl Report {
                 _ => None,
             })
             .collect()
+    }
+
+    /// When the first client said something for which `is` holds.
+    pub fn said(&self, is: impl Fn(&client::What) -> bool) -> Vec<Instant> {
+        self.client_events
+            .iter()
+            .filter(|(client, event)| *client == 0 && is(&event.what))
+            .map(|(_, event)| event.at)
+            .collect()
+    }
+
+    /// Over which route the flow of that number was open last.
+    pub fn route(&self, flow: usize) -> Option<Route> {
+        self.connected(flow).map(|(_, route)| route)
+    }
+
+    /// Whether the flow of that number did everything over that route.
+    pub fn is_done_over(&self, flow: usize, route: Route) -> bool {
+        self.is_done(flow) && self.route(flow) == Some(route) && self.error(flow).is_none()
+    }
+
+    /// Whether the only switch of `kind` to a relay happened at `millis`, to the millisecond.
+    pub fn switched_at(&self, kind: Kind, millis: u64) -> bool {
+        matches!(self.faulty_switches(kind).as_slice(), [only] if only.as_millis() == millis)
+    }
+
+    /// Whether `kind` never went to a relay in the part with faults.
+    pub fn never_switched(&self, kind: Kind) -> bool {
+        self.faulty_switches(kind).is_empty()
+    }
+
+    fn faulty_switches(&self, kind: Kind) -> Vec<Instant> {
+        let mut switches = self.switches(kind, Route::Proxied);
+        switches.retain(|at| *at <= self.healed);
+        switches
     }
 
     /// How often something was seen, by the name that the summary gives it.

@@ -17,7 +17,9 @@ use crate::{Scenario, Tape};
 /// Draws a scenario; the rest of the tape is for the run.
 pub fn scenario(tape: &mut Tape) -> Scenario {
     let mut scenario = Scenario::new("swarm", "a random world");
-    scenario.length = Duration::from_millis(u64::from(tape.between(2_000, 40_000)));
+    // Most worlds are short; some last beyond every idle time but the longest.
+    let longest = *tape.pick(&[10_000, 40_000, 40_000, 700_000]);
+    scenario.length = Duration::from_millis(u64::from(tape.between(2_000, longest)));
     scenario.chunk = *tape.pick(&[16 * 1024, 0, 1_000, 64 * 1024]);
     scenario.after = *tape.pick(&[
         Condition::Open,
@@ -64,6 +66,12 @@ fn client(tape: &mut Tape, length: Duration) -> ClientPlan {
         _ => Credential::Forged,
     };
     client.ahead = ahead(tape);
+    client.tight = tape.chance(25);
+    let burst = if tape.chance(12) { tape.between(2, 40) } else { 0 };
+    let (at, many) = (moment(tape, length), flow(tape));
+    for _ in 0..burst {
+        client.application.steps.push((at, Step::Open(many)));
+    }
     for count in 0..12 {
         if !tape.chance(if count == 0 { 250 } else { 190 }) {
             break;
@@ -91,7 +99,8 @@ fn flow(tape: &mut Tape) -> FlowPlan {
     if tape.chance(100) {
         let mut flow = FlowPlan::datagrams(tape.between(1, 60)).to(server);
         flow.down = *tape.pick(&[160, 17, 1_200, 1_400, 1_500]);
-        flow.pace = Duration::from_millis(u64::from(tape.between(1, 400)));
+        let longest = *tape.pick(&[40, 400, 4_000, 150_000]);
+        flow.pace = Duration::from_millis(u64::from(tape.between(1, longest)));
         flow.ending = *tape.pick(&[Ending::ClientFirst, Ending::Open]);
         return flow;
     }
@@ -121,6 +130,7 @@ fn relay(tape: &mut Tape) -> RelayPlan {
         ahead: ahead(tape),
         tunnels: if tape.chance(20) { tape.between(2, 5) as usize } else { 1_000 },
         rate: if tape.chance(20) { u64::from(tape.between(2_000, 200_000)) } else { 0 },
+        tight: tape.chance(25),
     }
 }
 

@@ -1,8 +1,100 @@
-//! The scenarios that have a name.
+//! The scenarios that have a name: every rule of routing, line by line, and what relays and networks do to it.
+//!
+//! Each is a function of its name, and a test of that name runs it twice.
 
 use crate::Scenario;
 
-/// Every named scenario.
-pub fn all() -> Vec<Scenario> {
-    Vec::new()
+macro_rules! catalogue {
+    ($($room:ident { $($name:ident,)* })*) => {
+        $(mod $room;)*
+
+        /// Every named scenario.
+        pub fn all() -> Vec<Scenario> {
+            vec![$($(named(stringify!($name), $room::$name()),)*)*]
+        }
+
+        #[cfg(test)]
+        mod tests {
+            $($(
+                #[test]
+                fn $name() {
+                    super::check(&super::named(stringify!($name), super::$room::$name()));
+                }
+            )*)*
+        }
+    };
+}
+
+catalogue! {
+    modes {
+        mode_off_goes_direct,
+        mode_normal_is_proxied_from_the_first_packet,
+        mode_normal_fails_closed_without_a_relay,
+        mode_normal_fails_closed_without_names,
+        mode_normal_fails_closed_with_an_expired_token,
+        mode_normal_fails_closed_behind_a_portal,
+        mode_normal_fails_closed_while_it_roams,
+    }
+    trial {
+        rule_1_the_trial_begins_at_the_start_with_probes,
+        rule_1_the_trial_begins_with_the_first_flow,
+        rule_2_a_stream_proves_direct,
+        rule_2_a_probe_proves_direct,
+        rule_2_an_answer_proves_direct,
+        rule_2_the_embedder_proves_direct,
+        rule_2_a_quick_failure_proves_nothing,
+        rule_2_a_proof_just_before_the_deadline_counts,
+        rule_3_wifi_becomes_proxied,
+        rule_3_ethernet_becomes_proxied,
+        rule_3_unknown_becomes_proxied,
+        rule_3_cellular_stays_direct_and_tries_again,
+    }
+    changes {
+        rule_4_a_change_while_direct_starts_again,
+        rule_4_a_change_in_the_trial_starts_again,
+        rule_4_down_waits_for_up,
+        rule_5_a_change_while_proxied_keeps_the_route,
+        rule_5_return_to_direct_is_opted_in,
+        rule_6_a_late_success_changes_nothing,
+        rule_7_a_new_trial_can_be_asked_for,
+        rule_8_pending_flows_are_taken_over,
+        rule_8_established_streams_are_not_cut,
+        kinds_are_judged_apart,
+        scope_session_is_one_decision,
+        an_unanswered_datagram_flow_goes_to_the_relay,
+        the_standby_costs_no_round_trip,
+    }
+    relays {
+        the_second_relay_serves_when_the_first_is_gone,
+        a_relay_that_crashes_is_replaced,
+        a_relay_that_drains_finishes_what_it_has,
+        a_relay_without_its_keys_is_passed_over,
+        nonsense_in_place_of_a_relay_is_passed_over,
+        silence_in_place_of_a_relay_is_passed_over,
+        a_token_that_expires_is_renewed,
+        forbidden_targets_are_refused,
+        clocks_may_be_wrong_by_seconds,
+        a_lossy_link_delivers_everything,
+        a_slow_reader_loses_nothing,
+    }
+    networks {
+        only_port_443_splits_the_kinds,
+        interception_is_noticed,
+        names_that_are_not_answered,
+        a_rebound_translator_breaks_nothing_for_ever,
+        connections_that_fall_silent_are_given_up,
+        a_suspended_application_wakes_up,
+    }
+}
+
+fn named(name: &str, scenario: Scenario) -> Scenario {
+    Scenario { name: name.replace('_', "-"), ..scenario }
+}
+
+#[cfg(test)]
+fn check(scenario: &Scenario) {
+    match crate::run(scenario, &crate::Tape::from_seed(0)) {
+        Ok(report) => assert_eq!(report.violation, None, "replay: cargo xtask sim --scenario {}", scenario.name),
+        Err(error) => panic!("{}: {error:#}", scenario.name),
+    }
 }

@@ -31,6 +31,8 @@ pub struct ClientPlan {
     pub credential: Credential,
     /// How many seconds its civil clock is ahead.
     pub ahead: i32,
+    /// Whether its limits are as tight as they can be.
+    pub tight: bool,
     /// What its application does.
     pub application: Application,
 }
@@ -49,6 +51,7 @@ impl ClientPlan {
             return_to_direct: false,
             credential: Credential::Lasting,
             ahead: 0,
+            tight: false,
             application: Application::default(),
         }
     }
@@ -120,11 +123,13 @@ pub struct RelayPlan {
     pub tunnels: usize,
     /// Bytes per second that one user may forward; 0 for no limit.
     pub rate: u64,
+    /// Whether its other limits are as tight as they can be.
+    pub tight: bool,
 }
 
 impl Default for RelayPlan {
     fn default() -> Self {
-        Self { running: true, quality: Quality::default(), ahead: 0, tunnels: 1_000, rate: 0 }
+        Self { running: true, quality: Quality::default(), ahead: 0, tunnels: 1_000, rate: 0, tight: false }
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wayleave_proto::auth::{Algorithm, Claims, Keys, SigningKey, Token};
 use wayleave_proto::base::{Clock, Host as Named, Instant, Kind, Network, Seed, Target, UnixTime};
 use wayleave_proto::client::Client;
-use wayleave_proto::config::{ClientConfig, Probe, RelayConfig, RouteConfig};
+use wayleave_proto::config::{ClientConfig, ClientLimits, Probe, RelayConfig, RelayLimits, RouteConfig};
 use wayleave_proto::policy::RateLimit;
 use wayleave_proto::relay::Relay;
 
@@ -194,6 +194,18 @@ fn client_config(
         ..RouteConfig::default()
     };
     config.network = Network { link: plan.link, up: plan.up };
+    if plan.tight {
+        config.limits = ClientLimits {
+            flows: 4,
+            dials: 1,
+            buffer: 4 * 1024,
+            standby: 0,
+            open_timeout: Duration::from_secs(10),
+            proxy_timeout: Duration::from_secs(3),
+            linger: Duration::from_secs(1),
+            ..ClientLimits::default()
+        };
+    }
     let probe = |kind, port| -> anyhow::Result<Probe> {
         Ok(Probe { kind, target: format!("probe.example:{port}").parse()? })
     };
@@ -212,6 +224,22 @@ fn relay_config(plan: &RelayPlan, index: usize, has_keys: bool) -> anyhow::Resul
     config.targets.own = vec![(relay_address(index), RELAY_PORT).into()];
     config.limits.tunnels_per_account = plan.tunnels;
     config.limits.memory = 8 << 20;
+    if plan.tight {
+        config.limits = RelayLimits {
+            connections: 12,
+            connections_per_source: 8,
+            buffer: 4 * 1024,
+            memory: 1 << 20,
+            handshake_timeout: Duration::from_secs(2),
+            head_timeout: Duration::from_secs(5),
+            dial_timeout: Duration::from_secs(3),
+            datagram_idle: Duration::from_secs(120),
+            stream_idle: Duration::from_secs(60),
+            half_idle: Duration::from_secs(10),
+            linger: Duration::from_secs(1),
+            ..config.limits
+        };
+    }
     if plan.rate > 0 {
         config.limits.bytes = Some(RateLimit { per_second: plan.rate, burst: plan.rate });
     }

@@ -273,6 +273,10 @@ impl World {
         let receiver = &mut self.hosts[host];
         // A refusal comes from the host's own network, and was never translated.
         let is_inside = packet.destination.ip() == receiver.access.address;
+        if !is_inside && !receiver.has(packet.destination.ip()) {
+            // The host has gone to another network since this was sent.
+            return;
+        }
         if !is_inside && receiver.access.translate(now, &mut packet).is_err() {
             self.trace.count("packet unmapped");
             return;

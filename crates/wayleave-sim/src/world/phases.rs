@@ -18,7 +18,8 @@ use crate::trace::What;
 impl World {
     /// Runs the whole and says what came of it.
     pub(crate) fn run(mut self) -> Report {
-        self.run_until(Instant::ZERO + self.scenario.length);
+        self.report.healed = Instant::ZERO + self.scenario.length;
+        self.run_until(self.report.healed);
         if self.scenario.heals && self.violation.is_none() {
             self.heal();
             self.run_for(GRACE);
@@ -63,7 +64,8 @@ impl World {
             let (now, link) = (self.now, self.hosts[host].access.kind);
             self.enter(host);
             // Where a user may have few tunnels, flows that go on would leave none for the new ones.
-            if self.scenario.relays.iter().any(|relay| relay.tunnels < 1_000) {
+            let is_tight = self.scenario.clients[host].tight;
+            if is_tight || self.scenario.relays.iter().any(|relay| relay.tight || relay.tunnels < 1_000) {
                 self.release_all(host);
             }
             if let Some(client) = self.hosts[host].client() {
