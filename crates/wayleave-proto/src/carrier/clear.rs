@@ -69,10 +69,6 @@ impl Session for Clear {
         None
     }
 
-    fn server_name(&self) -> Option<&str> {
-        None
-    }
-
     fn export_keying_material(&self, _: &mut [u8], _: &[u8], _: Option<&[u8]>) -> Result<(), TlsError> {
         Err(TlsError::Protocol { detail: "a direct connection has no keys".into() })
     }

@@ -19,11 +19,18 @@ impl ByteQueue {
 
     /// Puts `bytes` at the end.
     pub fn push(&mut self, bytes: &[u8]) {
-        if self.bytes.len().saturating_add(bytes.len()) > self.bytes.capacity() && self.start >= self.len() {
+        self.end(bytes.len()).extend_from_slice(bytes);
+    }
+
+    /// The end of the queue, with room for `additional` bytes, for those who make there what they put in; only what is
+    /// added may be changed.
+    pub(crate) fn end(&mut self, additional: usize) -> &mut Vec<u8> {
+        if self.bytes.len().saturating_add(additional) > self.bytes.capacity() && self.start >= self.len() {
             self.bytes.drain(..self.start);
             self.start = 0;
         }
-        self.bytes.extend_from_slice(bytes);
+        self.bytes.reserve(additional);
+        &mut self.bytes
     }
 
     /// All bytes that wait.

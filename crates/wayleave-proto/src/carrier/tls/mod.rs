@@ -3,6 +3,7 @@
 mod error;
 #[cfg(any(test, feature = "testing"))]
 mod plain;
+mod record;
 mod rustls;
 
 #[cfg(test)]
@@ -82,9 +83,6 @@ pub trait Session: Send + fmt::Debug {
     /// The protocol agreed by ALPN, RFC 7301; `None` until then, or when the peer knows nothing of ALPN.
     /// <https://www.rfc-editor.org/rfc/rfc7301>
     fn alpn(&self) -> Option<&[u8]>;
-
-    /// The name that the client asked for; `None` on the client side and when it asked for none.
-    fn server_name(&self) -> Option<&str>;
 
     /// Fills `out` with key material that both sides derive alike, RFC 8446 §7.5.
     /// <https://www.rfc-editor.org/rfc/rfc8446#section-7.5>

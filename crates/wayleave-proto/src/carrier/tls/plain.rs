@@ -223,10 +223,6 @@ impl Session for PlainSession {
         self.greeted.then_some(ALPN)
     }
 
-    fn server_name(&self) -> Option<&str> {
-        self.name.as_deref().filter(|_| self.server)
-    }
-
     fn export_keying_material(
         &self,
         out: &mut [u8],
