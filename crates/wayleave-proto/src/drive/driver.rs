@@ -3,13 +3,13 @@
 use core::net::SocketAddr;
 use core::task::{Context, Poll, Waker};
 use std::collections::{BTreeMap, VecDeque};
-use std::io;
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 
 use super::{Lookup, Ready, Runtime, SocketWaker};
 use crate::base::Instant;
 use crate::error::IoFailed;
-use crate::net::{Machine, Output, SocketId};
+use crate::net::{Machine, Onward, Output, SocketId};
 
 /// Drives one machine on one runtime. All its sockets belong to one task.
 pub(super) struct Driver<M: Machine, R: Runtime> {
@@ -165,7 +165,7 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
                     }
                     Err(error) => self.failed(id, &error),
                 },
-                Output::Pending(id) => self.change(id, |socket| socket.wants_write = true),
+                Output::Pending(id) => self.write_next(id),
                 Output::ReadPause(id) => {
                     if let Some(socket) = self.sockets.get_mut(&id) {
                         socket.paused = true;
@@ -204,6 +204,15 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
         };
         self.sockets.insert(id, socket);
         self.work.push_back(id);
+    }
+
+    /// Lets a socket write before anything else is read: what it writes has just been made, and is at hand.
+    fn write_next(&mut self, id: SocketId) {
+        let Some(socket) = self.sockets.get_mut(&id) else { return };
+        socket.wants_write = true;
+        if !core::mem::replace(&mut socket.queued, true) {
+            self.work.push_front(id);
+        }
     }
 
     fn enqueue(&mut self, id: SocketId) {
@@ -306,7 +315,8 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
             (Poll::Ready(Ok(count)), broken) if count > 0 => {
                 socket.broken = broken;
                 let data = self.buffer.get_mut(..count).unwrap_or_default();
-                self.machine.handle_received(now, id, data);
+                let mut onward = Straight { runtime: &self.runtime, sockets: &mut self.sockets };
+                self.machine.handle_stream(now, id, data, &mut onward);
                 self.enqueue(id);
             }
             // Nothing is left to be read of a connection that cannot be written to any more.
@@ -366,6 +376,35 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
         if error.kind() == io::ErrorKind::ConnectionRefused {
             let now = self.runtime.now();
             self.machine.handle_failed(now, id, IoFailed::from(error));
+        }
+    }
+}
+
+/// The sockets, for what goes straight on.
+struct Straight<'a, R: Runtime> {
+    runtime: &'a R,
+    sockets: &'a mut BTreeMap<SocketId, Socket<R>>,
+}
+
+impl<R: Runtime> Onward for Straight<'_, R> {
+    fn write(&mut self, id: SocketId, chunks: [&[u8]; 2]) -> usize {
+        let Some(socket) = self.sockets.get_mut(&id) else { return 0 };
+        let Socket { kind: Kind::Stream(stream), waker, broken: broken @ None, .. } = socket else {
+            return 0;
+        };
+        let mut cx = Context::from_waker(waker);
+        let written = match chunks {
+            [[], chunk] | [chunk, []] => self.runtime.poll_write(stream, &mut cx, chunk),
+            chunks => self.runtime.poll_write_vectored(stream, &mut cx, &chunks.map(IoSlice::new)),
+        };
+        match written {
+            Poll::Pending => 0,
+            Poll::Ready(Ok(written)) => written,
+            Poll::Ready(Err(error)) => {
+                // It is told when the socket is served, behind what it may still have received.
+                *broken = Some(error);
+                0
+            }
         }
     }
 }

@@ -96,6 +96,12 @@ pub trait Machine {
     /// Bytes of a TCP connection, or one datagram of a UDP socket. May be decrypted in place.
     fn handle_received(&mut self, now: Instant, id: SocketId, data: &mut [u8]);
 
+    /// [`handle_received`](Self::handle_received) for bytes of a TCP connection, where the adapter can write to another one
+    /// meanwhile: what is only forwarded need not be copied.
+    fn handle_stream(&mut self, now: Instant, id: SocketId, data: &mut [u8], _onward: &mut dyn Onward) {
+        self.handle_received(now, id, data);
+    }
+
     /// The other side of a TCP connection ended its sending half; no more bytes will come.
     fn handle_finished(&mut self, now: Instant, id: SocketId);
 
@@ -106,4 +112,22 @@ pub trait Machine {
     /// The socket took `written` bytes of what [`pending`](Self::pending) lent; for a datagram any number means that
     /// it is gone.
     fn handle_written(&mut self, now: Instant, id: SocketId, written: usize);
+}
+
+/// Writes to other sockets while bytes of one are lent.
+pub trait Onward {
+    /// Writes the chunks, joined, to the TCP connection `id`, and returns how much of them it took: all, some or nothing.
+    /// It is not to be asked while something is [`pending`](Machine::pending) there. The machine keeps the rest and says
+    /// [`Output::Pending`]; what was taken is not reported again.
+    fn write(&mut self, id: SocketId, chunks: [&[u8]; 2]) -> usize;
+}
+
+/// Takes nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Nowhere;
+
+impl Onward for Nowhere {
+    fn write(&mut self, _: SocketId, _: [&[u8]; 2]) -> usize {
+        0
+    }
 }

@@ -6,11 +6,12 @@ use core::time::Duration;
 use super::connection::{Connection, Grant, Payload, State, Tunnel};
 use super::{CloseReason, ConnectionFault, ConnectionId, Relay, What};
 use crate::base::{Instant, Kind};
+use crate::carrier::tls::TlsError;
 use crate::codec::capsule::MAX_PAYLOAD;
 use crate::codec::h1::{connect_ok, connect_udp_ok};
 use crate::config::RelayLimits;
 use crate::error::IoFailed;
-use crate::net::{Fault, SocketId};
+use crate::net::{Fault, Onward, SocketId};
 use crate::queue::DatagramQueue;
 
 impl Relay {
@@ -87,6 +88,36 @@ impl Relay {
                 }
             },
         }
+    }
+
+    /// Decrypts bytes of a stream and writes them to its target straight away, as far as it takes them.
+    pub(super) fn pass_on(
+        &mut self,
+        id: ConnectionId,
+        data: &mut [u8],
+        onward: &mut dyn Onward,
+    ) -> Result<(), TlsError> {
+        let Some(connection) = self.connections.get_mut(id) else { return Ok(()) };
+        let State::Tunnel(tunnel) = &mut connection.state else { return Ok(()) };
+        let waited = connection.pipe.plaintext_len() > 0;
+        let session = connection.pipe.session();
+        let (plaintext, result) = session.decrypt(data);
+        let lent = data.get(plaintext).unwrap_or_default();
+        let queued = session.plaintext();
+        let taken = if waited || queued.len() + lent.len() == 0 {
+            0
+        } else {
+            onward.write(tunnel.socket, [queued, lent])
+        };
+        let of_queued = taken.min(queued.len());
+        session.consume(of_queued);
+        session.keep(lent.get(taken - of_queued..).unwrap_or_default());
+        if taken > 0 {
+            tunnel.moved = self.now;
+            tunnel.sent += taken as u64;
+            self.charge_stream(id, taken);
+        }
+        result
     }
 
     /// Stops reading from a client whose bytes the target does not take.

@@ -1,6 +1,7 @@
 //! One connection of either side.
 
 use core::fmt;
+use core::ops::Range;
 use std::sync::Arc;
 
 use super::exporter::ExporterCatch;
@@ -83,12 +84,15 @@ impl RustlsSession {
         if self.end == End::Wanted {
             self.close();
         }
-        self.decrypt(&mut rest)
+        let (plaintext, result) = self.open(&mut rest);
+        self.keep(rest.get(plaintext).unwrap_or_default());
+        result
     }
 
-    fn decrypt(&mut self, ciphertext: &mut [u8]) -> Result<(), TlsError> {
-        let Stage::Traffic(traffic) = &mut self.stage else { return Ok(()) };
-        match traffic.receive(ciphertext, &mut self.plaintext) {
+    fn open(&mut self, ciphertext: &mut [u8]) -> (Range<usize>, Result<(), TlsError>) {
+        let Stage::Traffic(traffic) = &mut self.stage else { return (0..0, Ok(())) };
+        let (plaintext, received) = traffic.receive(ciphertext, &mut self.plaintext);
+        let result = match received {
             Ok(()) => Ok(()),
             Err(Stop::Closed) => {
                 self.closed = true;
@@ -101,7 +105,8 @@ impl RustlsSession {
                 }
                 Err(fault.into())
             }
-        }
+        };
+        (plaintext, result)
     }
 
     fn encrypt(&mut self, content: Content, chunks: &[&[u8]]) {
@@ -120,19 +125,23 @@ impl RustlsSession {
 }
 
 impl Session for RustlsSession {
-    fn receive(&mut self, ciphertext: &mut [u8]) -> Result<(), TlsError> {
+    fn decrypt(&mut self, ciphertext: &mut [u8]) -> (Range<usize>, Result<(), TlsError>) {
         if let Some(error) = &self.failure {
-            return Err(error.clone());
+            return (0..0, Err(error.clone()));
         }
         if self.closed {
-            return Ok(());
+            return (0..0, Ok(()));
         }
-        let result = match &self.stage {
-            Stage::Handshake(_) => self.shake(ciphertext),
-            Stage::Traffic(_) => self.decrypt(ciphertext),
-            Stage::Broken => Err(Fault::Internal.into()),
+        let (plaintext, result) = match &self.stage {
+            Stage::Handshake(_) => (0..0, self.shake(ciphertext)),
+            Stage::Traffic(_) => self.open(ciphertext),
+            Stage::Broken => (0..0, Err(Fault::Internal.into())),
         };
-        result.inspect_err(|error| self.failure = Some(error.clone()))
+        (plaintext, result.inspect_err(|error| self.failure = Some(error.clone())))
+    }
+
+    fn keep(&mut self, plaintext: &[u8]) {
+        self.plaintext.push(plaintext);
     }
 
     fn receive_end(&mut self) -> Result<(), TlsError> {

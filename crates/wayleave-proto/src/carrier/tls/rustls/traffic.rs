@@ -1,5 +1,7 @@
 //! A connection behind its handshake: rustls keeps the secrets, the record layer uses them.
 
+use core::ops::Range;
+
 use ::rustls::client::ClientConnectionData;
 use ::rustls::kernel::KernelConnection;
 use ::rustls::server::ServerConnectionData;
@@ -75,36 +77,46 @@ impl Traffic {
         self.opener.held().saturating_add(self.messages.held())
     }
 
-    /// Decrypts in place and appends the plaintext to `plaintext`, in front of a reason to stop too.
+    /// Decrypts in place. The plaintext is what this appended to `before`, then the range of `ciphertext` that is
+    /// returned; so it is with a reason to stop too.
     ///
     /// # Errors
     /// Why nothing more is received; it is not to be called again then.
     pub(super) fn receive(
         &mut self,
-        mut ciphertext: &mut [u8],
-        plaintext: &mut ByteQueue,
-    ) -> Result<(), Stop> {
-        let received = self.receive_all(&mut ciphertext, plaintext);
+        ciphertext: &mut [u8],
+        before: &mut ByteQueue,
+    ) -> (Range<usize>, Result<(), Stop>) {
+        let length = ciphertext.len();
+        let mut rest = ciphertext;
+        let (plaintext, received) = match self.complete(&mut rest, before) {
+            Ok(true) => {
+                let (place, opened) = self.open(rest);
+                if opened.is_ok() {
+                    self.opener.keep(rest, place);
+                }
+                (place.written, opened)
+            }
+            Ok(false) => (0, Ok(())),
+            Err(stop) => (0, Err(stop)),
+        };
         if received.is_err() {
             self.opener.forget();
             self.messages = Messages::default();
         }
-        received
+        let start = length.saturating_sub(rest.len());
+        (start..start.saturating_add(plaintext), received)
     }
 
-    fn receive_all(&mut self, ciphertext: &mut &mut [u8], plaintext: &mut ByteQueue) -> Result<(), Stop> {
-        if self.opener.has_begun() {
-            let Some(mut record) = self.opener.complete(ciphertext)? else { return Ok(()) };
-            let (place, opened) = self.open(&mut record);
-            plaintext.end(place.written.saturating_add(ciphertext.len()));
-            plaintext.push(record.get(..place.written).unwrap_or_default());
-            opened?;
+    /// Completes and opens the record that was begun, if there is one; `false` where it is still incomplete.
+    fn complete(&mut self, ciphertext: &mut &mut [u8], before: &mut ByteQueue) -> Result<bool, Stop> {
+        if !self.opener.has_begun() {
+            return Ok(true);
         }
-        let (place, opened) = self.open(ciphertext);
-        plaintext.push(ciphertext.get(..place.written).unwrap_or_default());
-        opened?;
-        self.opener.keep(ciphertext, place);
-        Ok(())
+        let Some(mut record) = self.opener.complete(ciphertext)? else { return Ok(false) };
+        let (place, opened) = self.open(&mut record);
+        before.push(record.get(..place.written).unwrap_or_default());
+        opened.map(|()| true)
     }
 
     /// Opens every whole record of `bytes`; the plaintext is at its front then.
