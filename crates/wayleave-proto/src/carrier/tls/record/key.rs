@@ -4,7 +4,7 @@ use core::fmt;
 
 use ::rustls::ConnectionTrafficSecrets;
 use ring::aead::{
-    AES_128_GCM, AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey,
+    AES_128_GCM, AES_256_GCM, Aad, Algorithm, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey,
 };
 
 use super::{Fault, HEADER, TAG};
@@ -31,8 +31,18 @@ impl RecordKey {
             ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv } => (&CHACHA20_POLY1305, key, iv),
             _ => return Err(Fault::Internal),
         };
-        let key = UnboundKey::new(algorithm, key.as_ref()).map_err(|_| Fault::Internal)?;
-        let iv = iv.as_ref().try_into().map_err(|_| Fault::Internal)?;
+        Self::from_parts(sequence, algorithm, key.as_ref(), iv.as_ref())
+    }
+
+    /// The same from its parts.
+    pub(super) fn from_parts(
+        sequence: u64,
+        algorithm: &'static Algorithm,
+        key: &[u8],
+        iv: &[u8],
+    ) -> Result<Self, Fault> {
+        let key = UnboundKey::new(algorithm, key).map_err(|_| Fault::Internal)?;
+        let iv = iv.try_into().map_err(|_| Fault::Internal)?;
         Ok(Self { key: LessSafeKey::new(key), iv, sequence })
     }
 

@@ -21,7 +21,7 @@ pub(super) use sealer::Sealer;
 
 /// What a record carries, RFC 8446 §5.1. <https://www.rfc-editor.org/rfc/rfc8446#section-5.1>
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Content {
+pub(in crate::carrier::tls) enum Content {
     Alert,
     Data,
     Handshake,
@@ -48,7 +48,7 @@ impl Content {
 
 /// What is wrong with what the peer sent, RFC 8446 §6.2. <https://www.rfc-editor.org/rfc/rfc8446#section-6.2>
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(in crate::carrier::tls) enum Fault {
     /// A record that was not made with the key.
     BadRecordMac,
     /// A message that cannot be read.
@@ -65,7 +65,7 @@ pub(super) enum Fault {
 
 impl Fault {
     /// The alert that tells the peer.
-    pub(super) const fn alert(self) -> u8 {
+    pub(in crate::carrier::tls) const fn alert(self) -> u8 {
         match self {
             Self::BadRecordMac => 20,
             Self::Decode => 50,

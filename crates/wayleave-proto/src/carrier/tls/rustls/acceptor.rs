@@ -57,16 +57,21 @@ impl RustlsAcceptor {
     pub fn from_pem(environment: Environment, chain: &[u8], key: &[u8]) -> Result<Self, TlsConfigError> {
         Self::new(environment, certificates_from_pem(chain)?, private_key_from_pem(key)?)
     }
-}
 
-impl Acceptor for RustlsAcceptor {
-    fn accept(&self) -> Result<Box<dyn Session>, TlsError> {
+    /// A session over a new connection.
+    pub(super) fn session(&self) -> Result<RustlsSession, TlsError> {
         let catch = ExporterCatch::new();
         let mut config = ServerConfig::clone(&self.config);
         config.key_log = Arc::<ExporterCatch>::clone(&catch);
         let server = UnbufferedServerConnection::new(Arc::new(config))
             .map_err(|error| failure::connection(&error, false))?;
-        Ok(Box::new(RustlsSession::new(Engine::Server(server), catch)))
+        Ok(RustlsSession::new(Engine::Server(server), catch))
+    }
+}
+
+impl Acceptor for RustlsAcceptor {
+    fn accept(&self) -> Result<Box<dyn Session>, TlsError> {
+        Ok(Box::new(self.session()?))
     }
 }
 

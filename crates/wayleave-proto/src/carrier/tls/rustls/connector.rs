@@ -65,10 +65,9 @@ impl RustlsConnector {
         config.resumption = Resumption::in_memory_sessions(SERVERS);
         Self { config: Arc::new(config) }
     }
-}
 
-impl Connector for RustlsConnector {
-    fn connect(&self, host: &Host) -> Result<Box<dyn Session>, TlsError> {
+    /// A session over a new connection.
+    pub(super) fn session(&self, host: &Host) -> Result<RustlsSession, TlsError> {
         let name = match host {
             Host::Address(address) => ServerName::from(*address),
             Host::Name(name) => ServerName::try_from(name.as_str().to_owned())
@@ -79,7 +78,13 @@ impl Connector for RustlsConnector {
         config.key_log = Arc::<ExporterCatch>::clone(&catch);
         let client = UnbufferedClientConnection::new(Arc::new(config), name)
             .map_err(|error| failure::connection(&error, false))?;
-        Ok(Box::new(RustlsSession::new(Engine::Client(client), catch)))
+        Ok(RustlsSession::new(Engine::Client(client), catch))
+    }
+}
+
+impl Connector for RustlsConnector {
+    fn connect(&self, host: &Host) -> Result<Box<dyn Session>, TlsError> {
+        Ok(Box::new(self.session(host)?))
     }
 }
 

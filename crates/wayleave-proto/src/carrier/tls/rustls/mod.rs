@@ -10,6 +10,9 @@ mod pem;
 mod session;
 mod traffic;
 
+#[cfg(test)]
+mod tests;
+
 pub use self::acceptor::RustlsAcceptor;
 pub use self::connector::RustlsConnector;
 pub use self::environment::Environment;

@@ -109,7 +109,7 @@ impl RustlsSession {
         (plaintext, result)
     }
 
-    fn encrypt(&mut self, content: Content, chunks: &[&[u8]]) {
+    pub(super) fn encrypt(&mut self, content: Content, chunks: &[&[u8]]) {
         if let Stage::Traffic(traffic) = &mut self.stage
             && traffic.send(content, chunks, &mut self.out).is_err()
         {
