@@ -21,8 +21,10 @@ impl Relay {
             _ => connection.pipe.receive(data),
         };
         let Some(connection) = self.connections.get_mut(id) else { return };
-        // A handshake message, an alert or a key update may want to be written.
-        self.requests.pending(connection.socket);
+        // A handshake message or an alert wants to be written.
+        if result.is_err() || matches!(connection.state, State::Handshake { .. }) {
+            self.requests.pending(connection.socket);
+        }
         match (result, &connection.state) {
             (Err(error), State::Handshake { .. } | State::Head { .. }) => {
                 self.tell(id, What::ConnectionFailed { reason: ConnectionFault::Tls(error) });

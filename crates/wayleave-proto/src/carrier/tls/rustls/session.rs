@@ -17,6 +17,8 @@ pub(super) struct RustlsSession {
     stage: Stage,
     /// Ciphertext to write.
     out: ByteQueue,
+    /// What a server has for the client behind the handshake, a ticket: it spares a write by going with the first data.
+    ticket: ByteQueue,
     /// Plaintext that waits to be consumed.
     plaintext: ByteQueue,
     /// Plaintext to send that waits for the end of the handshake.
@@ -49,6 +51,7 @@ impl RustlsSession {
         let mut session = Self {
             stage: Stage::Handshake(Box::new(Handshake::new(engine, catch))),
             out: ByteQueue::new(),
+            ticket: ByteQueue::new(),
             plaintext: ByteQueue::new(),
             early: ByteQueue::new(),
             end: End::Open,
@@ -62,7 +65,12 @@ impl RustlsSession {
 
     fn shake(&mut self, ciphertext: &[u8]) -> Result<(), TlsError> {
         let Stage::Handshake(handshake) = &mut self.stage else { return Ok(()) };
-        match handshake.receive(ciphertext, &mut self.out)? {
+        let mut answer = ByteQueue::new();
+        let progress = handshake.receive(ciphertext, &mut answer);
+        let is_ticket = progress == Ok(Progress::Over) && handshake.is_server();
+        let queue = if is_ticket { &mut self.ticket } else { &mut self.out };
+        queue.push(answer.as_slice());
+        match progress? {
             Progress::Waiting => Ok(()),
             Progress::Closed => {
                 self.closed = true;
@@ -110,6 +118,7 @@ impl RustlsSession {
     }
 
     pub(super) fn encrypt(&mut self, content: Content, chunks: &[&[u8]]) {
+        self.out.push(core::mem::take(&mut self.ticket).as_slice());
         if let Stage::Traffic(traffic) = &mut self.stage
             && traffic.send(content, chunks, &mut self.out).is_err()
         {

@@ -186,6 +186,11 @@ fn a_client_resumes() {
         carry(&mut *pair.client, &mut *pair.server, usize::MAX).unwrap();
         let flight = pair.server.pending_len();
         pair.settle(usize::MAX).unwrap();
+        // The ticket goes with the first data.
+        assert_eq!(pair.server.pending_len(), 0);
+        pair.server.send(&[b"answer"]);
+        pair.settle(usize::MAX).unwrap();
+        assert_eq!(read(&mut *pair.client), b"answer");
         flight
     };
     let (full, resumed) = (handshake(), handshake());
