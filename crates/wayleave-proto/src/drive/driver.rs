@@ -43,6 +43,8 @@ struct Socket<R: Runtime> {
     finishing: bool,
     /// The receiving half has ended.
     ended: bool,
+    /// How much of a stream is read at once.
+    appetite: usize,
     /// A write failed; what had arrived before is read first.
     broken: Option<io::Error>,
 }
@@ -66,7 +68,7 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
             noted: Vec::new(),
             alarm: None,
             armed: None,
-            buffer: vec![0; BUFFER].into(),
+            buffer: vec![0; MOST_READ].into(),
         }
     }
 
@@ -169,6 +171,7 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
                 Output::ReadPause(id) => {
                     if let Some(socket) = self.sockets.get_mut(&id) {
                         socket.paused = true;
+                        socket.appetite = LEAST_READ;
                     }
                 }
                 Output::ReadResume(id) => self.change(id, |socket| socket.paused = false),
@@ -200,6 +203,7 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
             paused: false,
             finishing: false,
             ended: false,
+            appetite: LEAST_READ,
             broken: None,
         };
         self.sockets.insert(id, socket);
@@ -309,11 +313,15 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
         if socket.paused {
             return;
         }
-        let read =
-            if socket.ended { Poll::Pending } else { self.runtime.poll_read(stream, cx, &mut self.buffer) };
+        let appetite = socket.appetite;
+        let room = self.buffer.get_mut(..appetite).unwrap_or_default();
+        let read = if socket.ended { Poll::Pending } else { self.runtime.poll_read(stream, cx, room) };
         match (read, socket.broken.take()) {
             (Poll::Ready(Ok(count)), broken) if count > 0 => {
                 socket.broken = broken;
+                if count == appetite {
+                    socket.appetite = (2 * appetite).min(MOST_READ);
+                }
                 let data = self.buffer.get_mut(..count).unwrap_or_default();
                 let mut onward = Straight { runtime: &self.runtime, sockets: &mut self.sockets };
                 self.machine.handle_stream(now, id, data, &mut onward);
@@ -409,8 +417,10 @@ impl<R: Runtime> Onward for Straight<'_, R> {
     }
 }
 
-/// One read takes at most this much: the largest datagram, and four TLS records of a stream.
-const BUFFER: usize = 65_536;
+/// What the first read of a stream takes at most: as much as the largest datagram, and four TLS records.
+const LEAST_READ: usize = 65_536;
+/// What a read takes at most, once those before it were full and all of it went on at once.
+const MOST_READ: usize = 4 * LEAST_READ;
 /// Datagrams read from one socket before the next has its turn.
 const BATCH: usize = 32;
 /// Sockets served before time and wake-ups are looked at again.

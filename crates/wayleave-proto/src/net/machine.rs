@@ -67,8 +67,9 @@ pub enum Output<E> {
 /// Sending: after [`Output::Pending`] the adapter asks for [`pending`](Self::pending) and reports how much the
 /// socket took with [`handle_written`](Self::handle_written), so a partial write costs nothing.
 ///
-/// Receiving: the adapter lends what it read to [`handle_received`](Self::handle_received). Reads of up to 64 KiB
-/// that were under way when [`Output::ReadPause`] came are still accepted.
+/// Receiving: the adapter lends what it read to [`handle_received`](Self::handle_received). A read
+/// that was under way when [`Output::ReadPause`] came is still accepted. What waits in a machine can exceed its limit by
+/// one read, so read no more than 64 KiB at once where the last read led to a pause.
 pub trait Machine {
     /// What the machine tells its embedder.
     type Event;

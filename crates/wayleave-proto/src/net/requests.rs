@@ -102,6 +102,11 @@ impl<R: Copy, E> Requests<R, E> {
         }
     }
 
+    /// Whether socket `id` has something to send, as far as the adapter knows.
+    pub fn is_pending(&self, id: SocketId) -> bool {
+        self.sockets.get(id).is_some_and(|entry| entry.pending)
+    }
+
     /// The adapter has seen that nothing is pending on socket `id`.
     pub fn settle(&mut self, id: SocketId) {
         if let Some(entry) = self.sockets.get_mut(id) {

@@ -297,7 +297,7 @@ impl Machine for Relay {
                 self.count(connection);
             }
             Some(Role::Target(connection)) => {
-                self.on_target_received(connection, data);
+                self.on_target_received(connection, data, onward);
                 self.count(connection);
             }
             None => {}

@@ -129,25 +129,35 @@ impl Relay {
         }
     }
 
-    pub(super) fn on_target_received(&mut self, id: ConnectionId, data: &[u8]) {
+    pub(super) fn on_target_received(&mut self, id: ConnectionId, data: &[u8], onward: &mut dyn Onward) {
         let now = self.now;
         let Some(connection) = self.connections.get_mut(id) else { return };
         let State::Tunnel(tunnel) = &mut connection.state else { return };
         tunnel.received += data.len() as u64;
         tunnel.moved = now;
-        self.requests.pending(connection.socket);
         match &mut tunnel.payload {
             Payload::Datagrams { incoming, .. } if data.len() <= MAX_PAYLOAD => incoming.push(now, data),
             Payload::Datagrams { limited, .. } => *limited += 1,
             Payload::Stream { .. } => {
-                let socket = tunnel.socket;
-                connection.pipe.session().send(&[data]);
-                if connection.pipe.pending_len() > self.config.limits.buffer {
-                    self.requests.pause(socket, true);
+                let (client, target) = (connection.socket, tunnel.socket);
+                let waited = self.requests.is_pending(client);
+                let session = connection.pipe.session();
+                session.send(&[data]);
+                if !waited {
+                    let taken = onward.write(client, [session.pending(), &[]]);
+                    session.written(taken);
                 }
-                self.charge_stream(id, data.len());
+                let left = session.pending_len();
+                if left > 0 {
+                    self.requests.pending(client);
+                }
+                if left > self.config.limits.buffer {
+                    self.requests.pause(target, true);
+                }
+                return self.charge_stream(id, data.len());
             }
         }
+        self.requests.pending(connection.socket);
     }
 
     pub(super) fn on_target_finished(&mut self, id: ConnectionId) {
