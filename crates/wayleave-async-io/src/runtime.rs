@@ -125,6 +125,10 @@ impl Runtime for AsyncIo {
         pin!(stream).poll_write_vectored(cx, pieces)
     }
 
+    fn delay_acks(&self, stream: &mut Async<TcpStream>) {
+        let _ = wayleave_sockets::delay_acks(stream);
+    }
+
     fn finish(&self, stream: &mut Async<TcpStream>) {
         let _ = wayleave_sockets::finish(stream);
     }

@@ -120,6 +120,10 @@ impl Runtime for Std {
         stream.poll(Side::Writer, cx, |mut stream| stream.write_vectored(pieces))
     }
 
+    fn delay_acks(&self, stream: &mut Self::Stream) {
+        let _ = wayleave_sockets::delay_acks(&stream.socket);
+    }
+
     fn finish(&self, stream: &mut Self::Stream) {
         let _ = wayleave_sockets::finish(&stream.socket);
     }

@@ -123,6 +123,10 @@ impl Runtime for Tokio {
         Pin::new(stream).poll_write_vectored(cx, pieces)
     }
 
+    fn delay_acks(&self, stream: &mut TcpStream) {
+        let _ = wayleave_sockets::delay_acks(stream);
+    }
+
     fn finish(&self, stream: &mut TcpStream) {
         let _ = wayleave_sockets::finish(stream);
     }

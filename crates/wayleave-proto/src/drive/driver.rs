@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
-use super::socket::{LEAST_READ, MOST_READ, State};
+use super::socket::{LEAST_READ, MOST_READ, State, refusal};
 use super::{Kind, Ready, Runtime, Served, Socket, Turn};
 use crate::base::{Beside, Instant};
 use crate::error::IoFailed;
@@ -79,6 +79,7 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
             for id in self.noted.drain(..) {
                 if let Some(socket) = self.sockets.get_mut(id) {
                     socket.wake.clear();
+                    socket.state.awaits_input = false;
                     if !core::mem::replace(&mut socket.queued, true) {
                         self.work.push_back(id);
                     }
@@ -150,6 +151,11 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
                     }
                 }
                 Output::ReadResume(id) => self.change(id, |state| state.paused = false),
+                Output::DelayAcks(id) => {
+                    if let Some(Socket { kind: Kind::Stream(stream), .. }) = self.sockets.get_mut(id) {
+                        self.runtime.delay_acks(stream);
+                    }
+                }
                 Output::Finish(id) => self.change(id, |state| {
                     state.finishing = true;
                     state.wants_write = true;
@@ -253,6 +259,16 @@ impl<R: Runtime> Onward for Straight<'_, R> {
                 state.broken = Some(error);
                 0
             }
+        }
+    }
+
+    fn send(&mut self, id: SocketId, payload: &[u8]) -> Result<bool, IoFailed> {
+        let Some(socket) = self.sockets.get_mut(id) else { return Ok(false) };
+        let Socket { kind: Kind::Datagrams(datagrams), waker, .. } = socket else { return Ok(false) };
+        match self.runtime.poll_send(datagrams, &mut Context::from_waker(waker), payload) {
+            Poll::Pending => Ok(false),
+            Poll::Ready(Ok(_)) => Ok(true),
+            Poll::Ready(Err(error)) => refusal(&error).map_or(Ok(true), Err),
         }
     }
 }

@@ -87,6 +87,9 @@ pub trait Runtime: Send + 'static {
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>>;
 
+    /// Lets the platform acknowledge every second segment only, where it can be told.
+    fn delay_acks(&self, stream: &mut Self::Stream);
+
     /// Ends the sending half. Where that fails the connection is gone, and its reading half finds it out.
     fn finish(&self, stream: &mut Self::Stream);
 

@@ -35,6 +35,8 @@ pub(super) struct State {
     pub(super) paused: bool,
     /// The sending half ends when nothing is pending.
     pub(super) finishing: bool,
+    /// Nothing was there to receive, and the waker has not been woken since.
+    pub(super) awaits_input: bool,
     /// The receiving half has ended.
     ended: bool,
     /// How much of a stream is read at once.
@@ -109,6 +111,7 @@ impl State {
             wants_write: false,
             paused: false,
             finishing: false,
+            awaits_input: false,
             ended: false,
             appetite: LEAST_READ,
             broken: None,
@@ -139,8 +142,9 @@ impl<M: Machine, R: Runtime> Turn<'_, M, R> {
         if state.paused {
             return Served::Waits;
         }
+        let is_silent = state.ended || state.awaits_input;
         let room = self.buffer.get_mut(..state.appetite).unwrap_or_default();
-        let read = if state.ended { Poll::Pending } else { self.runtime.poll_read(stream, cx, room) };
+        let read = if is_silent { Poll::Pending } else { self.runtime.poll_read(stream, cx, room) };
         match (read, state.broken.take()) {
             (Poll::Ready(Ok(count)), broken) if count > 0 => {
                 state.broken = broken;
@@ -156,7 +160,10 @@ impl<M: Machine, R: Runtime> Turn<'_, M, R> {
                 self.machine.handle_finished(self.now, self.id);
                 Served::Waits
             }
-            (Poll::Pending, None) => Served::Waits,
+            (Poll::Pending, None) => {
+                state.awaits_input = true;
+                Served::Waits
+            }
         }
     }
 
@@ -176,13 +183,16 @@ impl<M: Machine, R: Runtime> Turn<'_, M, R> {
         }
     }
 
-    fn receive(&mut self, socket: &mut R::Datagrams, state: &State, cx: &mut Context<'_>) -> Served {
-        if state.paused {
+    fn receive(&mut self, socket: &mut R::Datagrams, state: &mut State, cx: &mut Context<'_>) -> Served {
+        if state.paused || state.awaits_input {
             return Served::Waits;
         }
         for _ in 0..BATCH {
             match self.runtime.poll_receive(socket, cx, self.buffer) {
-                Poll::Pending => return Served::Waits,
+                Poll::Pending => {
+                    state.awaits_input = true;
+                    return Served::Waits;
+                }
                 Poll::Ready(Ok(count)) => {
                     let data = self.buffer.get_mut(..count).unwrap_or_default();
                     self.machine.handle_received(self.now, self.id, data);
@@ -193,12 +203,16 @@ impl<M: Machine, R: Runtime> Turn<'_, M, R> {
         Served::Again
     }
 
-    /// Only an answer of the target or its network concerns the machine; a datagram that is too large is just dropped.
     fn refused(&mut self, error: &io::Error) {
-        if error.kind() == io::ErrorKind::ConnectionRefused {
-            self.machine.handle_failed(self.now, self.id, IoFailed::from(error));
+        if let Some(error) = refusal(error) {
+            self.machine.handle_failed(self.now, self.id, error);
         }
     }
+}
+
+/// Only an answer of the target or its network concerns the machine; a datagram that is too large is just dropped.
+pub(super) fn refusal(error: &io::Error) -> Option<IoFailed> {
+    (error.kind() == io::ErrorKind::ConnectionRefused).then(|| IoFailed::from(error))
 }
 
 /// What the first read of a stream takes at most: as much as the largest datagram, and four TLS records.

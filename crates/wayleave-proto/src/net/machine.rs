@@ -46,6 +46,10 @@ pub enum Output<E> {
     ReadResume(SocketId),
     /// Write what is pending, then end the sending half of this TCP connection.
     Finish(SocketId),
+    /// Acknowledge what comes on this TCP connection with every second segment and not at once, where the platform can
+    /// be told ([RFC 9293 §3.8.6.3](https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.3)). It is a wish; the platform
+    /// may forget it, so it is said again from time to time.
+    DelayAcks(SocketId),
     /// Close this socket, or forget this look-up, at once; the id is not used again by either side.
     Close {
         /// The socket or look-up.
@@ -121,6 +125,15 @@ pub trait Onward {
     /// It is not to be asked while something is [`pending`](Machine::pending) there. The machine keeps the rest and says
     /// [`Output::Pending`]; what was taken is not reported again.
     fn write(&mut self, id: SocketId, chunks: [&[u8]; 2]) -> usize;
+
+    /// Sends one datagram on the UDP socket `id`; `false` where the socket takes none now. It is not to be asked while
+    /// something is [`pending`](Machine::pending) there. The machine keeps what was not taken and says
+    /// [`Output::Pending`]; what was taken is not reported again.
+    ///
+    /// # Errors
+    /// The target refused an earlier datagram, and this one is lost. It is not told to
+    /// [`handle_failed`](Machine::handle_failed) again.
+    fn send(&mut self, id: SocketId, payload: &[u8]) -> Result<bool, IoFailed>;
 }
 
 /// Takes nothing.
@@ -130,5 +143,9 @@ pub struct Nowhere;
 impl Onward for Nowhere {
     fn write(&mut self, _: SocketId, _: [&[u8]; 2]) -> usize {
         0
+    }
+
+    fn send(&mut self, _: SocketId, _: &[u8]) -> Result<bool, IoFailed> {
+        Ok(false)
     }
 }

@@ -124,6 +124,11 @@ impl<R: Copy, E> Requests<R, E> {
         }
     }
 
+    /// Wishes for fewer acknowledgements on socket `id`.
+    pub fn delay_acks(&mut self, id: SocketId) {
+        self.outputs.push_back(Output::DelayAcks(id));
+    }
+
     /// Ends the sending half of socket `id`, once.
     pub fn finish(&mut self, id: SocketId) {
         if let Some(entry) = self.sockets.get_mut(id)

@@ -18,6 +18,7 @@ impl Relay {
         let result = match &connection.state {
             State::Closing { .. } => return,
             State::Tunnel(tunnel) if tunnel.grant.kind == Kind::Stream => self.pass_on(id, data, onward),
+            State::Tunnel(_) => return self.on_client_datagrams(id, data, onward),
             _ => connection.pipe.receive(data),
         };
         let Some(connection) = self.connections.get_mut(id) else { return };
