@@ -1,6 +1,6 @@
 //! The sockets and the timer of async-io and the threads of blocking, as the core wants them.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
@@ -114,6 +114,19 @@ impl Runtime for AsyncIo {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         pin!(stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        &self,
+        stream: &mut Async<TcpStream>,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        pin!(stream).poll_write_vectored(cx, pieces)
+    }
+
+    fn delay_acks(&self, stream: &mut Async<TcpStream>) {
+        let _ = wayleave_sockets::delay_acks(stream);
     }
 
     fn finish(&self, stream: &mut Async<TcpStream>) {

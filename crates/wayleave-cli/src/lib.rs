@@ -44,7 +44,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Agent(args) => run(agent::run(*args)),
         Command::Demo => run(demo::run()),
-        Command::Relay(args) => run(relay::run(*args)),
+        Command::Relay(args) => relay::main(*args),
         Command::Token(args) => token::main(args),
     };
     match result {

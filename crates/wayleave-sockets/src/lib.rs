@@ -5,5 +5,5 @@ mod sockets;
 mod trust;
 
 pub use origin::{clock_at, seed, unix_now};
-pub use sockets::{bind, connected, dial, finish, listen, prepare, reset};
+pub use sockets::{bind, connected, delay_acks, dial, finish, listen, prepare, reset};
 pub use trust::{connector_with_ca, platform_connector};

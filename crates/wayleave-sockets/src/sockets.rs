@@ -49,6 +49,24 @@ pub fn prepare(stream: &impl AsFd) -> io::Result<()> {
     socket.set_tcp_nodelay(true)
 }
 
+/// Lets the system acknowledge every second segment of `stream` instead of each that is read, where it can be told.
+///
+/// # Errors
+/// The connection is gone.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+pub fn delay_acks(stream: &impl AsFd) -> io::Result<()> {
+    Ok(rustix::net::sockopt::set_tcp_quickack(stream, false)?)
+}
+
+/// Elsewhere the platform decides.
+///
+/// # Errors
+/// None.
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+pub fn delay_acks(_: &impl AsFd) -> io::Result<()> {
+    Ok(())
+}
+
 /// Ends the sending half of `stream`.
 ///
 /// # Errors

@@ -172,6 +172,7 @@ impl Host {
                 Output::Pending(id) => self.change(id, |entry| entry.wants_write = true),
                 Output::ReadPause(id) => self.change(id, |entry| entry.paused = true),
                 Output::ReadResume(id) => self.change(id, |entry| entry.paused = false),
+                Output::DelayAcks(_) => {} // a wish that costs nothing to ignore
                 Output::Finish(id) => self.change(id, |entry| {
                     entry.finishing = true;
                     entry.wants_write = true;

@@ -1,7 +1,7 @@
 //! The standard library's sockets and threads, as the core wants them.
 
 use std::future::Future;
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -109,6 +109,19 @@ impl Runtime for Std {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         stream.poll(Side::Writer, cx, |mut stream| stream.write(bytes))
+    }
+
+    fn poll_write_vectored(
+        &self,
+        stream: &mut Self::Stream,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        stream.poll(Side::Writer, cx, |mut stream| stream.write_vectored(pieces))
+    }
+
+    fn delay_acks(&self, stream: &mut Self::Stream) {
+        let _ = wayleave_sockets::delay_acks(&stream.socket);
     }
 
     fn finish(&self, stream: &mut Self::Stream) {

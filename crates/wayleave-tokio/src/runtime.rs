@@ -1,7 +1,7 @@
 //! tokio's sockets, timer and threads, as the core wants them.
 
 use std::future::Future;
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -112,6 +112,19 @@ impl Runtime for Tokio {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         Pin::new(stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        &self,
+        stream: &mut TcpStream,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(stream).poll_write_vectored(cx, pieces)
+    }
+
+    fn delay_acks(&self, stream: &mut TcpStream) {
+        let _ = wayleave_sockets::delay_acks(stream);
     }
 
     fn finish(&self, stream: &mut TcpStream) {

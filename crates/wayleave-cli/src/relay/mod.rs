@@ -1,6 +1,7 @@
 //! `wayleave relay`: a relay as a process.
 
 mod descriptors;
+mod gather;
 mod identity;
 mod limits;
 mod options;
@@ -33,8 +34,17 @@ pub(crate) use options::RelayArgs;
 ///
 /// # Errors
 /// What is wrong with the arguments or the configuration, or why it cannot start.
-pub(crate) async fn run(args: RelayArgs) -> Result<(), Failure> {
+pub(crate) fn main(args: RelayArgs) -> Result<(), Failure> {
     let args = args.complete()?;
+    let gather = args.gather.unwrap_or_default();
+    if gather > gather::MOST {
+        return Err(Failure::usage("--gather: give at most 1ms; more would be heard in a call"));
+    }
+    let runtime = gather::runtime(gather).map_err(|error| Failure::run(format!("cannot start: {error}")))?;
+    runtime.block_on(run(args))
+}
+
+async fn run(args: RelayArgs) -> Result<(), Failure> {
     let format = args.log_format.unwrap_or_default();
     log::start(args.log.as_deref(), format)?;
     let Settings { config, listen, token_keys, drain } = Settings::new(args)?;

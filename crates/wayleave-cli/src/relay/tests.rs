@@ -140,6 +140,7 @@ fn what_is_wrong_is_told_with_its_remedy() {
         ("--resolve a", "NAME=ADDRESS"),
         ("--deny-port 0", "1 to 65535"),
         ("--drain soon", "like 250ms"),
+        ("--gather soon", "like 250ms"),
         ("--log-format xml", "text or json"),
     ] {
         let error = lab.run(words).unwrap_err();

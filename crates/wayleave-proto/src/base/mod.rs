@@ -15,7 +15,7 @@ pub use clock::{Clock, Instant, UnixTime};
 pub use link::{Kind, Link, Network, Route};
 pub use random::{Rng, Seed};
 pub use secret::Secret;
-pub use slots::{Key, Slots};
+pub use slots::{Beside, Key, Slots};
 pub use target::{Host, Name, Target, TargetError};
 pub use timers::Timers;
 

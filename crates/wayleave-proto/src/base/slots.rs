@@ -158,3 +158,56 @@ impl<K: Key, T: fmt::Debug> fmt::Debug for Slots<K, T> {
         f.debug_map().entries(self.iter()).finish()
     }
 }
+
+/// What somebody else keeps for the keys of a [`Slots`], found without a search.
+///
+/// It grows with the highest place that was given out. An entry stays until it is removed or its place is used for
+/// another key.
+pub struct Beside<K, T> {
+    entries: Vec<Option<(K, T)>>,
+}
+
+impl<K: Key, T> Beside<K, T> {
+    /// An empty table; it allocates nothing.
+    pub const fn new() -> Self {
+        Self { entries: Vec::new() }
+    }
+
+    /// Stores `value` for `key`, in the place of whatever was there.
+    pub fn insert(&mut self, key: K, value: T) {
+        let place = key.index() as usize;
+        if self.entries.len() <= place {
+            self.entries.resize_with(place.saturating_add(1), || None);
+        }
+        if let Some(entry) = self.entries.get_mut(place) {
+            *entry = Some((key, value));
+        }
+    }
+
+    /// The entry of `key`, to change.
+    pub fn get_mut(&mut self, key: K) -> Option<&mut T> {
+        self.entry(key)?.as_mut().map(|(_, value)| value)
+    }
+
+    /// Removes the entry of `key`.
+    pub fn remove(&mut self, key: K) -> Option<T> {
+        self.entry(key)?.take().map(|(_, value)| value)
+    }
+
+    fn entry(&mut self, key: K) -> Option<&mut Option<(K, T)>> {
+        let entry = self.entries.get_mut(key.index() as usize)?;
+        entry.as_ref().is_some_and(|(of, _)| *of == key).then_some(entry)
+    }
+}
+
+impl<K: Key, T> Default for Beside<K, T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<K: Key, T: fmt::Debug> fmt::Debug for Beside<K, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.entries.iter().flatten().map(|(key, value)| (key, value))).finish()
+    }
+}

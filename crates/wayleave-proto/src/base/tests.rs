@@ -1,6 +1,6 @@
 use core::time::Duration;
 
-use super::{Clock, Host, Instant, Secret, Seed, Slots, Target, TargetError, Timers, UnixTime};
+use super::{Beside, Clock, Host, Instant, Secret, Seed, Slots, Target, TargetError, Timers, UnixTime};
 use crate::net::SocketId as TestId;
 
 #[test]
@@ -14,6 +14,20 @@ fn a_removed_key_never_finds_its_successor() {
     assert_eq!(slots.get(second), Some(&"second"));
     assert_eq!(TestId::from_u64(second.as_u64()), second);
     assert_eq!((slots.len(), first.to_string(), second.to_string()), (1, "s0".into(), "s0.1".into()));
+}
+
+#[test]
+fn a_table_beside_another_knows_its_generations() {
+    let (first, next) = (TestId::from_u64(3), TestId::from_u64(1 << 32 | 3));
+    let mut beside = Beside::new();
+    beside.insert(first, 'a');
+    assert_eq!(beside.get_mut(next), None);
+    assert_eq!(beside.get_mut(TestId::from_u64(2)), None);
+    beside.insert(next, 'b');
+    assert_eq!(beside.get_mut(first), None);
+    assert_eq!(beside.remove(first), None);
+    assert_eq!(beside.remove(next), Some('b'));
+    assert_eq!(beside.remove(next), None);
 }
 
 #[test]

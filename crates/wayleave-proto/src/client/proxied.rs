@@ -9,7 +9,7 @@ use super::flow::{Flow, State};
 use super::{Client, FlowError, FlowId, Role, Timer, What};
 use crate::base::{Instant, Kind, Route, Target, key};
 use crate::carrier::Carrier as CarrierKind;
-use crate::carrier::h1::Pipe;
+use crate::carrier::h1::{Acks, Pipe};
 use crate::carrier::tls::Session;
 use crate::codec::h1::HeadLimits;
 use crate::config::Mode;
@@ -35,6 +35,8 @@ pub(super) struct Carrier {
     pub(super) proxy: usize,
     /// The flow that uses it.
     pub(super) flow: Option<FlowId>,
+    /// When to wish for fewer acknowledgements again.
+    pub(super) acks: Acks,
 }
 
 /// One search for a proxy that answers: staggered over proxies and their addresses, won by the first TLS handshake.
@@ -267,7 +269,8 @@ impl Client {
         let (_, session) = search.sessions.remove(place);
         let Some(proxy) = search.order.get(attempt.target).copied() else { return };
         let pipe = Pipe::new(session, HeadLimits::default());
-        let carrier = self.carriers.insert(Carrier { socket, pipe, proxy, flow: None });
+        let carrier =
+            self.carriers.insert(Carrier { socket, pipe, proxy, flow: None, acks: Acks::default() });
         self.requests.reassign(socket, Role::Carrier(carrier));
         self.requests.pending(socket);
         self.standby_backoff.reset();

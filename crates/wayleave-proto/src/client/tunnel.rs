@@ -1,9 +1,10 @@
 //! A flow inside a carrier: the request, its answer, and what comes after.
 
 use super::event::ProxyFault;
-use super::flow::State;
+use super::flow::{Flow, State};
 use super::{CarrierId, Client, FlowError, FlowId, Timer};
 use crate::base::{Kind, Route};
+use crate::carrier::h1::DatagramError;
 use crate::codec::h1::{Response, encode_connect, encode_connect_udp, parse_response};
 use crate::codec::proxy_status::ProxyError;
 use crate::codec::template::UriTemplate;
@@ -38,6 +39,10 @@ impl Client {
 
     pub(super) fn on_carrier_received(&mut self, id: CarrierId, data: &mut [u8]) {
         let Some(carrier) = self.carriers.get_mut(id) else { return };
+        let flow = carrier.flow.and_then(|flow| self.flows.get(flow));
+        if let Some(Flow { kind: Kind::Datagram, state: State::Tunnel { .. }, .. }) = flow {
+            return self.read_datagrams(id, data);
+        }
         if carrier.pipe.receive(data).is_err() {
             self.requests.close(carrier.socket, true);
             self.on_carrier_gone(id);
@@ -61,7 +66,7 @@ impl Client {
         match (&flow.state, flow.kind) {
             (State::Asking(_), _) => self.read_answer(id, flow_id),
             (State::Tunnel { .. }, Kind::Stream) => self.read_stream(id, flow_id),
-            (State::Tunnel { .. }, Kind::Datagram) => self.read_datagrams(id, flow_id),
+            (State::Tunnel { .. }, Kind::Datagram) => self.read_datagrams(id, &mut []),
             _ => {}
         }
     }
@@ -171,24 +176,37 @@ impl Client {
         self.settle_stream(flow_id);
     }
 
-    fn read_datagrams(&mut self, id: CarrierId, flow_id: FlowId) {
-        let (Some(carrier), Some(flow)) = (self.carriers.get_mut(id), self.flows.get_mut(flow_id)) else {
+    fn read_datagrams(&mut self, id: CarrierId, data: &mut [u8]) {
+        let now = self.now;
+        let Some(carrier) = self.carriers.get_mut(id) else { return };
+        let Some((flow_id, flow)) = carrier.flow.and_then(|id| Some((id, self.flows.get_mut(id)?))) else {
             return;
         };
         let Some(queues) = &mut flow.queues else { return };
-        match carrier.pipe.receive_datagrams(self.now, &mut queues.incoming) {
+        let received = carrier.pipe.receive_datagrams(data, |payload| queues.incoming.push(now, payload));
+        if carrier.pipe.pending_len() > 0 {
+            self.requests.pending(carrier.socket);
+        }
+        match received {
             Ok(received) => {
                 flow.received += received.bytes;
                 let ended = carrier.pipe.session().is_finished();
                 if received.datagrams > 0 {
+                    if carrier.acks.is_due() {
+                        self.requests.delay_acks(carrier.socket);
+                    }
                     self.nudge(flow_id);
                 }
                 if ended {
                     self.on_tunnel_ended(flow_id);
                 }
             }
+            Err(DatagramError::Tls(_)) => {
+                self.requests.close(carrier.socket, true);
+                self.on_carrier_gone(id);
+            }
             // The relay broke the capsule protocol; another tunnel may do better.
-            Err(_) => self.reopen(flow_id),
+            Err(DatagramError::Capsule(_)) => self.reopen(flow_id),
         }
     }
 

@@ -149,6 +149,11 @@ impl Default for RelayLimits {
 }
 
 impl RelayLimits {
+    /// Whether what an account sends and receives is limited at all.
+    pub(crate) const fn has_rates(&self) -> bool {
+        self.bytes.is_some() || self.packets.is_some()
+    }
+
     /// Whether every value is in its range.
     ///
     /// # Errors

@@ -6,6 +6,8 @@ use core::task::{Context, Poll, Waker};
 use std::collections::BTreeMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
+use smallvec::SmallVec;
+
 use super::events::Listeners;
 use super::flow::Flow;
 use super::{DatagramFlow, Driver, Events, Mutex, Runtime, Stream};
@@ -276,8 +278,8 @@ impl<R: Runtime> State<R> {
     }
 
     /// Hands events on and returns whom to wake, once the lock is given back.
-    fn deliver(&mut self) -> Vec<Waker> {
-        let mut wakers = Vec::new();
+    fn deliver(&mut self) -> Wakeful {
+        let mut wakers = Wakeful::new();
         while let Some(notice) = self.driver.events.pop_front() {
             match notice {
                 Notice::Event(event) => self.listeners.tell(&event, &mut wakers),
@@ -292,6 +294,9 @@ impl<R: Runtime> State<R> {
         wakers
     }
 }
+
+/// Whom to wake: mostly the reader of one flow, which costs no allocation.
+type Wakeful = SmallVec<[Waker; 8]>;
 
 /// Which way a flow goes, or why it cannot.
 pub(super) fn opened(status: FlowStatus) -> Result<Option<Route>, FlowError> {

@@ -1,15 +1,15 @@
 //! One machine, its sockets and its clock.
 
-use core::net::SocketAddr;
-use core::task::{Context, Poll, Waker};
-use std::collections::{BTreeMap, VecDeque};
-use std::io;
+use core::task::{Context, Poll};
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 
-use super::{Lookup, Ready, Runtime, SocketWaker};
-use crate::base::Instant;
+use super::socket::{LEAST_READ, MOST_READ, State, refusal};
+use super::{Kind, Ready, Runtime, Served, Socket, Turn};
+use crate::base::{Beside, Instant};
 use crate::error::IoFailed;
-use crate::net::{Machine, Output, SocketId};
+use crate::net::{Machine, Onward, Output, SocketId};
 
 /// Drives one machine on one runtime. All its sockets belong to one task.
 pub(super) struct Driver<M: Machine, R: Runtime> {
@@ -18,7 +18,7 @@ pub(super) struct Driver<M: Machine, R: Runtime> {
     /// What the machine told, for whoever owns it.
     pub(super) events: VecDeque<M::Event>,
     pub(super) ready: Arc<Ready>,
-    sockets: BTreeMap<SocketId, Socket<R>>,
+    sockets: Beside<SocketId, Socket<R>>,
     /// Sockets to look at now.
     work: VecDeque<SocketId>,
     noted: Vec<SocketId>,
@@ -29,31 +29,6 @@ pub(super) struct Driver<M: Machine, R: Runtime> {
     buffer: Box<[u8]>,
 }
 
-struct Socket<R: Runtime> {
-    kind: Kind<R>,
-    wake: Arc<SocketWaker>,
-    waker: Waker,
-    /// It waits among the sockets to look at.
-    queued: bool,
-    /// The machine has something to send, as far as is known.
-    wants_write: bool,
-    /// The machine does not want to receive.
-    paused: bool,
-    /// The sending half ends when nothing is pending.
-    finishing: bool,
-    /// The receiving half has ended.
-    ended: bool,
-    /// A write failed; what had arrived before is read first.
-    broken: Option<io::Error>,
-}
-
-enum Kind<R: Runtime> {
-    Lookup(Lookup),
-    Dialling(R::Stream),
-    Stream(R::Stream),
-    Datagrams(R::Datagrams),
-}
-
 impl<M: Machine, R: Runtime> Driver<M, R> {
     pub(super) fn new(machine: M, runtime: R) -> Self {
         Self {
@@ -61,12 +36,12 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
             runtime,
             events: VecDeque::new(),
             ready: Arc::default(),
-            sockets: BTreeMap::new(),
+            sockets: Beside::new(),
             work: VecDeque::new(),
             noted: Vec::new(),
             alarm: None,
             armed: None,
-            buffer: vec![0; BUFFER].into(),
+            buffer: vec![0; MOST_READ].into(),
         }
     }
 
@@ -101,11 +76,14 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
         self.ready.register(cx.waker());
         for _ in 0..ROUNDS {
             self.ready.take(&mut self.noted);
-            for id in core::mem::take(&mut self.noted) {
-                if let Some(socket) = self.sockets.get(&id) {
+            for id in self.noted.drain(..) {
+                if let Some(socket) = self.sockets.get_mut(id) {
                     socket.wake.clear();
+                    socket.state.awaits_input = false;
+                    if !core::mem::replace(&mut socket.queued, true) {
+                        self.work.push_back(id);
+                    }
                 }
-                self.enqueue(id);
             }
             let is_due = self.poll_timer(cx);
             if is_due {
@@ -165,19 +143,25 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
                     }
                     Err(error) => self.failed(id, &error),
                 },
-                Output::Pending(id) => self.change(id, |socket| socket.wants_write = true),
+                Output::Pending(id) => self.write_next(id),
                 Output::ReadPause(id) => {
-                    if let Some(socket) = self.sockets.get_mut(&id) {
-                        socket.paused = true;
+                    if let Some(socket) = self.sockets.get_mut(id) {
+                        socket.state.paused = true;
+                        socket.state.appetite = LEAST_READ;
                     }
                 }
-                Output::ReadResume(id) => self.change(id, |socket| socket.paused = false),
-                Output::Finish(id) => self.change(id, |socket| {
-                    socket.finishing = true;
-                    socket.wants_write = true;
+                Output::ReadResume(id) => self.change(id, |state| state.paused = false),
+                Output::DelayAcks(id) => {
+                    if let Some(Socket { kind: Kind::Stream(stream), .. }) = self.sockets.get_mut(id) {
+                        self.runtime.delay_acks(stream);
+                    }
+                }
+                Output::Finish(id) => self.change(id, |state| {
+                    state.finishing = true;
+                    state.wants_write = true;
                 }),
                 Output::Close { id, reset } => {
-                    if let Some(Socket { kind: Kind::Stream(mut stream), .. }) = self.sockets.remove(&id)
+                    if let Some(Socket { kind: Kind::Stream(mut stream), .. }) = self.sockets.remove(id)
                         && reset
                     {
                         self.runtime.reset(&mut stream);
@@ -189,191 +173,106 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
     }
 
     fn insert(&mut self, id: SocketId, kind: Kind<R>) {
-        let wake = SocketWaker::new(id, &self.ready);
-        let waker = Waker::from(Arc::clone(&wake));
-        let socket = Socket {
-            kind,
-            wake,
-            waker,
-            queued: true,
-            wants_write: false,
-            paused: false,
-            finishing: false,
-            ended: false,
-            broken: None,
-        };
-        self.sockets.insert(id, socket);
+        self.sockets.insert(id, Socket::new(id, kind, &self.ready));
         self.work.push_back(id);
     }
 
-    fn enqueue(&mut self, id: SocketId) {
-        if let Some(socket) = self.sockets.get_mut(&id)
-            && !core::mem::replace(&mut socket.queued, true)
-        {
-            self.work.push_back(id);
+    /// Lets a socket write before anything else is read: what it writes has just been made, and is at hand.
+    fn write_next(&mut self, id: SocketId) {
+        let Some(socket) = self.sockets.get_mut(id) else { return };
+        socket.state.wants_write = true;
+        if !core::mem::replace(&mut socket.queued, true) {
+            self.work.push_front(id);
         }
     }
 
-    fn change(&mut self, id: SocketId, change: impl FnOnce(&mut Socket<R>)) {
-        if let Some(socket) = self.sockets.get_mut(&id) {
-            change(socket);
+    fn change(&mut self, id: SocketId, change: impl FnOnce(&mut State)) {
+        if let Some(socket) = self.sockets.get_mut(id) {
+            change(&mut socket.state);
+            if !core::mem::replace(&mut socket.queued, true) {
+                self.work.push_back(id);
+            }
         }
-        self.enqueue(id);
     }
 
     fn serve(&mut self, id: SocketId) {
-        let Some(socket) = self.sockets.get_mut(&id) else { return };
-        socket.queued = false;
-        let waker = socket.waker.clone();
-        let mut cx = Context::from_waker(&waker);
-        match &mut socket.kind {
-            Kind::Lookup(lookup) => {
-                if let Poll::Ready(answer) = lookup.as_mut().poll(&mut cx) {
-                    self.sockets.remove(&id);
-                    let answer = answer.map_err(|error| IoFailed::name(&error));
-                    let now = self.runtime.now();
-                    self.machine.handle_resolved(now, id, answer.as_deref().map_err(Clone::clone));
+        let Some(socket) = self.sockets.get_mut(id) else { return };
+        let now = self.runtime.now();
+        let (machine, runtime, buffer) = (&mut self.machine, &self.runtime, &mut self.buffer);
+        match socket.serve(Turn { id, now, machine, runtime, buffer }) {
+            Served::Waits => {}
+            Served::Again => {
+                socket.queued = true;
+                self.work.push_back(id);
+            }
+            Served::Read(count) => {
+                let data = self.buffer.get_mut(..count).unwrap_or_default();
+                let mut onward = Straight { runtime: &self.runtime, sockets: &mut self.sockets };
+                self.machine.handle_stream(now, id, data, &mut onward);
+                self.change(id, |_| {});
+            }
+            Served::Connected(local) => {
+                if let Some(Socket { kind: Kind::Dialling(stream), .. }) = self.sockets.remove(id) {
+                    self.insert(id, Kind::Stream(stream));
+                    self.machine.handle_opened(now, id, local);
                 }
             }
-            Kind::Dialling(stream) => {
-                if let Poll::Ready(result) = self.runtime.poll_connected(stream, &mut cx) {
-                    self.connected(id, result);
-                }
+            Served::Failed(error) => self.failed(id, &error),
+            Served::Resolved(answer) => {
+                self.sockets.remove(id);
+                let answer = answer.map_err(|error| IoFailed::name(&error));
+                self.machine.handle_resolved(now, id, answer.as_deref().map_err(Clone::clone));
             }
-            Kind::Stream(_) => {
-                self.write(id, &mut cx);
-                self.read(id, &mut cx);
-            }
-            Kind::Datagrams(_) => {
-                self.send(id, &mut cx);
-                self.receive(id, &mut cx);
-            }
-        }
-    }
-
-    fn connected(&mut self, id: SocketId, result: io::Result<SocketAddr>) {
-        match (result, self.sockets.remove(&id)) {
-            (Ok(local), Some(Socket { kind: Kind::Dialling(stream), .. })) => {
-                self.insert(id, Kind::Stream(stream));
-                let now = self.runtime.now();
-                self.machine.handle_opened(now, id, local);
-            }
-            (Err(error), _) => self.failed(id, &error),
-            (Ok(_), _) => {}
         }
     }
 
     fn failed(&mut self, id: SocketId, error: &io::Error) {
-        self.sockets.remove(&id);
+        self.sockets.remove(id);
         let now = self.runtime.now();
         self.machine.handle_failed(now, id, IoFailed::from(error));
     }
+}
 
-    fn write(&mut self, id: SocketId, cx: &mut Context<'_>) {
-        let now = self.runtime.now();
-        loop {
-            let Some(socket) = self.sockets.get_mut(&id) else { return };
-            let Kind::Stream(stream) = &mut socket.kind else { return };
-            if !socket.wants_write || socket.broken.is_some() {
-                return;
-            }
-            let Some(bytes) = self.machine.pending(now, id) else {
-                socket.wants_write = false;
-                if core::mem::take(&mut socket.finishing) {
-                    self.runtime.finish(stream);
-                }
-                return;
-            };
-            match self.runtime.poll_write(stream, cx, bytes) {
-                Poll::Pending => return,
-                Poll::Ready(Ok(written)) => self.machine.handle_written(now, id, written),
-                Poll::Ready(Err(error)) => socket.broken = Some(error),
+/// The sockets, for what goes straight on.
+struct Straight<'a, R: Runtime> {
+    runtime: &'a R,
+    sockets: &'a mut Beside<SocketId, Socket<R>>,
+}
+
+impl<R: Runtime> Onward for Straight<'_, R> {
+    fn write(&mut self, id: SocketId, chunks: [&[u8]; 2]) -> usize {
+        let Some(socket) = self.sockets.get_mut(id) else { return 0 };
+        let Socket { kind: Kind::Stream(stream), waker, state, .. } = socket else { return 0 };
+        if state.broken.is_some() {
+            return 0;
+        }
+        let mut cx = Context::from_waker(waker);
+        let written = match chunks {
+            [[], chunk] | [chunk, []] => self.runtime.poll_write(stream, &mut cx, chunk),
+            chunks => self.runtime.poll_write_vectored(stream, &mut cx, &chunks.map(IoSlice::new)),
+        };
+        match written {
+            Poll::Pending => 0,
+            Poll::Ready(Ok(written)) => written,
+            Poll::Ready(Err(error)) => {
+                // It is told when the socket is served, behind what it may still have received.
+                state.broken = Some(error);
+                0
             }
         }
     }
 
-    /// Reads once; what was read is passed on before more is.
-    fn read(&mut self, id: SocketId, cx: &mut Context<'_>) {
-        let now = self.runtime.now();
-        let Some(socket) = self.sockets.get_mut(&id) else { return };
-        let Kind::Stream(stream) = &mut socket.kind else { return };
-        if socket.paused {
-            return;
-        }
-        let read =
-            if socket.ended { Poll::Pending } else { self.runtime.poll_read(stream, cx, &mut self.buffer) };
-        match (read, socket.broken.take()) {
-            (Poll::Ready(Ok(count)), broken) if count > 0 => {
-                socket.broken = broken;
-                let data = self.buffer.get_mut(..count).unwrap_or_default();
-                self.machine.handle_received(now, id, data);
-                self.enqueue(id);
-            }
-            // Nothing is left to be read of a connection that cannot be written to any more.
-            (_, Some(error)) | (Poll::Ready(Err(error)), None) => self.failed(id, &error),
-            (Poll::Ready(Ok(_)), None) => {
-                socket.ended = true;
-                self.machine.handle_finished(now, id);
-            }
-            (Poll::Pending, None) => {}
-        }
-    }
-
-    fn send(&mut self, id: SocketId, cx: &mut Context<'_>) {
-        let now = self.runtime.now();
-        loop {
-            let Some(socket) = self.sockets.get_mut(&id) else { return };
-            let Kind::Datagrams(datagrams) = &mut socket.kind else { return };
-            if !socket.wants_write {
-                return;
-            }
-            let Some(payload) = self.machine.pending(now, id) else {
-                socket.wants_write = false;
-                return;
-            };
-            match self.runtime.poll_send(datagrams, cx, payload) {
-                Poll::Pending => return,
-                Poll::Ready(Ok(_)) => {}
-                // Too large for the path, or the answer to an earlier datagram: this one is lost, the socket is not.
-                Poll::Ready(Err(error)) => self.refused(id, &error),
-            }
-            self.machine.handle_written(now, id, 0);
-        }
-    }
-
-    fn receive(&mut self, id: SocketId, cx: &mut Context<'_>) {
-        let now = self.runtime.now();
-        for _ in 0..BATCH {
-            let Some(Socket { kind: Kind::Datagrams(datagrams), paused: false, .. }) =
-                self.sockets.get_mut(&id)
-            else {
-                return;
-            };
-            match self.runtime.poll_receive(datagrams, cx, &mut self.buffer) {
-                Poll::Pending => return,
-                Poll::Ready(Ok(count)) => {
-                    let data = self.buffer.get_mut(..count).unwrap_or_default();
-                    self.machine.handle_received(now, id, data);
-                }
-                Poll::Ready(Err(error)) => self.refused(id, &error),
-            }
-        }
-        self.enqueue(id);
-    }
-
-    /// Only an answer of the target or its network concerns the machine; a datagram that is too large is just dropped.
-    fn refused(&mut self, id: SocketId, error: &io::Error) {
-        if error.kind() == io::ErrorKind::ConnectionRefused {
-            let now = self.runtime.now();
-            self.machine.handle_failed(now, id, IoFailed::from(error));
+    fn send(&mut self, id: SocketId, payload: &[u8]) -> Result<bool, IoFailed> {
+        let Some(socket) = self.sockets.get_mut(id) else { return Ok(false) };
+        let Socket { kind: Kind::Datagrams(datagrams), waker, .. } = socket else { return Ok(false) };
+        match self.runtime.poll_send(datagrams, &mut Context::from_waker(waker), payload) {
+            Poll::Pending => Ok(false),
+            Poll::Ready(Ok(_)) => Ok(true),
+            Poll::Ready(Err(error)) => refusal(&error).map_or(Ok(true), Err),
         }
     }
 }
 
-/// One read takes at most this much: the largest datagram, and four TLS records of a stream.
-const BUFFER: usize = 65_536;
-/// Datagrams read from one socket before the next has its turn.
-const BATCH: usize = 32;
 /// Sockets served before time and wake-ups are looked at again.
 const SERVED: usize = 256;
 /// Rounds of that before other tasks have their turn.

@@ -74,7 +74,7 @@ impl Listeners {
         })
     }
 
-    pub(super) fn tell(&mut self, event: &Event, wakers: &mut Vec<Waker>) {
+    pub(super) fn tell(&mut self, event: &Event, wakers: &mut impl Extend<Waker>) {
         self.each(wakers, |queue| {
             if queue.events.len() >= MOST_EVENTS {
                 queue.events.pop_front();
@@ -84,11 +84,11 @@ impl Listeners {
         });
     }
 
-    pub(super) fn close(&mut self, wakers: &mut Vec<Waker>) {
+    pub(super) fn close(&mut self, wakers: &mut impl Extend<Waker>) {
         self.each(wakers, |queue| queue.closed = true);
     }
 
-    fn each(&mut self, wakers: &mut Vec<Waker>, act: impl Fn(&mut Queue)) {
+    fn each(&mut self, wakers: &mut impl Extend<Waker>, act: impl Fn(&mut Queue)) {
         self.queues.retain(|queue| {
             let Some(queue) = queue.upgrade() else { return false };
             let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);

@@ -11,6 +11,7 @@ mod flow;
 mod ready;
 mod relay;
 mod runtime;
+mod socket;
 
 pub use client::{Client, IntoTarget};
 pub use events::Events;
@@ -20,6 +21,7 @@ pub use runtime::{Lookup, Runtime};
 
 use driver::Driver;
 use ready::{Ready, SocketWaker};
+use socket::{Kind, Served, Socket, Turn};
 
 /// The one lock of the core, between the task that drives a machine and those that use it. It is never held across a wait.
 #[expect(clippy::disallowed_types, reason = "machines own nothing shared; only those who drive them do")]

@@ -3,7 +3,7 @@
 use core::net::{IpAddr, SocketAddr};
 use core::pin::Pin;
 use core::task::{Context, Poll};
-use std::io;
+use std::io::{self, IoSlice};
 
 use crate::base::{Clock, Instant, Seed};
 
@@ -78,6 +78,17 @@ pub trait Runtime: Send + 'static {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>>;
+
+    /// Writes what the socket takes of several pieces, or of the first.
+    fn poll_write_vectored(
+        &self,
+        stream: &mut Self::Stream,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>>;
+
+    /// Lets the platform acknowledge every second segment only, where it can be told.
+    fn delay_acks(&self, stream: &mut Self::Stream);
 
     /// Ends the sending half. Where that fails the connection is gone, and its reading half finds it out.
     fn finish(&self, stream: &mut Self::Stream);

@@ -46,6 +46,10 @@ pub enum Output<E> {
     ReadResume(SocketId),
     /// Write what is pending, then end the sending half of this TCP connection.
     Finish(SocketId),
+    /// Acknowledge what comes on this TCP connection with every second segment and not at once, where the platform can
+    /// be told ([RFC 9293 §3.8.6.3](https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.3)). It is a wish; the platform
+    /// may forget it, so it is said again from time to time.
+    DelayAcks(SocketId),
     /// Close this socket, or forget this look-up, at once; the id is not used again by either side.
     Close {
         /// The socket or look-up.
@@ -67,8 +71,9 @@ pub enum Output<E> {
 /// Sending: after [`Output::Pending`] the adapter asks for [`pending`](Self::pending) and reports how much the
 /// socket took with [`handle_written`](Self::handle_written), so a partial write costs nothing.
 ///
-/// Receiving: the adapter lends what it read to [`handle_received`](Self::handle_received). Reads of up to 64 KiB
-/// that were under way when [`Output::ReadPause`] came are still accepted.
+/// Receiving: the adapter lends what it read to [`handle_received`](Self::handle_received). A read
+/// that was under way when [`Output::ReadPause`] came is still accepted. What waits in a machine can exceed its limit by
+/// one read, so read no more than 64 KiB at once where the last read led to a pause.
 pub trait Machine {
     /// What the machine tells its embedder.
     type Event;
@@ -96,6 +101,12 @@ pub trait Machine {
     /// Bytes of a TCP connection, or one datagram of a UDP socket. May be decrypted in place.
     fn handle_received(&mut self, now: Instant, id: SocketId, data: &mut [u8]);
 
+    /// [`handle_received`](Self::handle_received) for bytes of a TCP connection, where the adapter can write to another one
+    /// meanwhile: what is only forwarded need not be copied.
+    fn handle_stream(&mut self, now: Instant, id: SocketId, data: &mut [u8], _onward: &mut dyn Onward) {
+        self.handle_received(now, id, data);
+    }
+
     /// The other side of a TCP connection ended its sending half; no more bytes will come.
     fn handle_finished(&mut self, now: Instant, id: SocketId);
 
@@ -106,4 +117,35 @@ pub trait Machine {
     /// The socket took `written` bytes of what [`pending`](Self::pending) lent; for a datagram any number means that
     /// it is gone.
     fn handle_written(&mut self, now: Instant, id: SocketId, written: usize);
+}
+
+/// Writes to other sockets while bytes of one are lent.
+pub trait Onward {
+    /// Writes the chunks, joined, to the TCP connection `id`, and returns how much of them it took: all, some or nothing.
+    /// It is not to be asked while something is [`pending`](Machine::pending) there. The machine keeps the rest and says
+    /// [`Output::Pending`]; what was taken is not reported again.
+    fn write(&mut self, id: SocketId, chunks: [&[u8]; 2]) -> usize;
+
+    /// Sends one datagram on the UDP socket `id`; `false` where the socket takes none now. It is not to be asked while
+    /// something is [`pending`](Machine::pending) there. The machine keeps what was not taken and says
+    /// [`Output::Pending`]; what was taken is not reported again.
+    ///
+    /// # Errors
+    /// The target refused an earlier datagram, and this one is lost. It is not told to
+    /// [`handle_failed`](Machine::handle_failed) again.
+    fn send(&mut self, id: SocketId, payload: &[u8]) -> Result<bool, IoFailed>;
+}
+
+/// Takes nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Nowhere;
+
+impl Onward for Nowhere {
+    fn write(&mut self, _: SocketId, _: [&[u8]; 2]) -> usize {
+        0
+    }
+
+    fn send(&mut self, _: SocketId, _: &[u8]) -> Result<bool, IoFailed> {
+        Ok(false)
+    }
 }

@@ -9,7 +9,7 @@ mod requests;
 
 pub use backoff::Backoff;
 pub use dial::{Anywhere, Attempt, Dial, DialConfig, Fault, Judge};
-pub use machine::{Machine, Output, SocketId};
+pub use machine::{Machine, Nowhere, Onward, Output, SocketId};
 pub use proxies::Proxies;
 pub use race::{Race, interleave};
 pub use requests::Requests;

@@ -102,6 +102,11 @@ impl<R: Copy, E> Requests<R, E> {
         }
     }
 
+    /// Whether socket `id` has something to send, as far as the adapter knows.
+    pub fn is_pending(&self, id: SocketId) -> bool {
+        self.sockets.get(id).is_some_and(|entry| entry.pending)
+    }
+
     /// The adapter has seen that nothing is pending on socket `id`.
     pub fn settle(&mut self, id: SocketId) {
         if let Some(entry) = self.sockets.get_mut(id) {
@@ -117,6 +122,11 @@ impl<R: Copy, E> Requests<R, E> {
             entry.paused = paused;
             self.outputs.push_back(if paused { Output::ReadPause(id) } else { Output::ReadResume(id) });
         }
+    }
+
+    /// Wishes for fewer acknowledgements on socket `id`.
+    pub fn delay_acks(&mut self, id: SocketId) {
+        self.outputs.push_back(Output::DelayAcks(id));
     }
 
     /// Ends the sending half of socket `id`, once.

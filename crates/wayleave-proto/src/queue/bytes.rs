@@ -3,7 +3,7 @@
 /// Bytes in the order they came, always lent as one slice.
 ///
 /// It sets no bound of its own: whoever fills it asks [`len`](Self::len) first. A byte is moved at most once on
-/// average, and an empty queue holds no memory.
+/// average, and an empty queue holds little memory.
 #[derive(Clone, Debug, Default)]
 pub struct ByteQueue {
     bytes: Vec<u8>,
@@ -19,11 +19,18 @@ impl ByteQueue {
 
     /// Puts `bytes` at the end.
     pub fn push(&mut self, bytes: &[u8]) {
-        if self.bytes.len().saturating_add(bytes.len()) > self.bytes.capacity() && self.start >= self.len() {
+        self.end(bytes.len()).extend_from_slice(bytes);
+    }
+
+    /// The end of the queue, with room for `additional` bytes, for those who make there what they put in; only what is
+    /// added may be changed.
+    pub(crate) fn end(&mut self, additional: usize) -> &mut Vec<u8> {
+        if self.bytes.len().saturating_add(additional) > self.bytes.capacity() && self.start >= self.len() {
             self.bytes.drain(..self.start);
             self.start = 0;
         }
-        self.bytes.extend_from_slice(bytes);
+        self.bytes.reserve(additional);
+        &mut self.bytes
     }
 
     /// All bytes that wait.
@@ -35,7 +42,11 @@ impl ByteQueue {
     pub fn consume(&mut self, amount: usize) {
         self.start = self.start.saturating_add(amount);
         if self.start >= self.bytes.len() {
-            *self = Self::new();
+            self.start = 0;
+            self.bytes.clear();
+            if self.bytes.capacity() > KEPT {
+                self.bytes = Vec::new();
+            }
         }
     }
 
@@ -49,8 +60,11 @@ impl ByteQueue {
         self.len() == 0
     }
 
-    /// Bytes of memory held, used or not.
+    /// Bytes of memory held, used or not; the little that an empty queue keeps does not count.
     pub fn held(&self) -> usize {
-        self.bytes.capacity()
+        if self.is_empty() { 0 } else { self.bytes.capacity() }
     }
 }
+
+/// What an empty queue keeps if it never held more, so that records of media cost no allocation.
+const KEPT: usize = 2 * 1024;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::auth::Verdict;
 use crate::base::{Instant, Kind, Target};
-use crate::carrier::h1::Pipe;
+use crate::carrier::h1::{Acks, Pipe};
 use crate::net::{Dial, SocketId};
 use crate::queue::DatagramQueue;
 
@@ -80,6 +80,8 @@ pub(super) enum Payload {
         limited: u64,
         /// The client ended the tunnel; what it sent before is still on its way to the target.
         ending: bool,
+        /// When to wish for fewer acknowledgements again.
+        acks: Acks,
     },
     /// Bytes: they wait in the encrypted connection.
     Stream {

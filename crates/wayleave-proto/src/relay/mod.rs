@@ -21,7 +21,7 @@ use crate::base::{Clock, Instant, Slots, Timers};
 use crate::carrier::h1::Pipe;
 use crate::config::{RelayConfig, Valid};
 use crate::error::IoFailed;
-use crate::net::{Machine, Output, Requests, SocketId};
+use crate::net::{Machine, Nowhere, Onward, Output, Requests, SocketId};
 use crate::policy::{SourceLimits, group};
 
 pub use event::{CloseReason, ConnectionFault, ConnectionId, Event, RefuseReason, What};
@@ -286,14 +286,18 @@ impl Machine for Relay {
     }
 
     fn handle_received(&mut self, now: Instant, id: SocketId, data: &mut [u8]) {
+        self.handle_stream(now, id, data, &mut Nowhere);
+    }
+
+    fn handle_stream(&mut self, now: Instant, id: SocketId, data: &mut [u8], onward: &mut dyn Onward) {
         self.at(now);
         match self.requests.role(id) {
             Some(Role::Client(connection)) => {
-                self.on_client_received(connection, data);
+                self.on_client_received(connection, data, onward);
                 self.count(connection);
             }
             Some(Role::Target(connection)) => {
-                self.on_target_received(connection, data);
+                self.on_target_received(connection, data, onward);
                 self.count(connection);
             }
             None => {}

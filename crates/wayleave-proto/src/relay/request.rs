@@ -6,21 +6,26 @@ use std::sync::Arc;
 use super::connection::{Grant, Opening, State};
 use super::{ConnectionFault, ConnectionId, RefuseReason, Relay, Role, What};
 use crate::auth::{Verdict, authorization};
-use crate::base::Name;
+use crate::base::{Kind, Name};
 use crate::codec::h1::{Request, parse_request};
 use crate::config::RelayConfig;
 use crate::error::IoFailed;
-use crate::net::{Dial, DialConfig, Fault, Judge, SocketId};
+use crate::net::{Dial, DialConfig, Fault, Judge, Onward, SocketId};
 
 impl Relay {
-    pub(super) fn on_client_received(&mut self, id: ConnectionId, data: &mut [u8]) {
+    pub(super) fn on_client_received(&mut self, id: ConnectionId, data: &mut [u8], onward: &mut dyn Onward) {
         let Some(connection) = self.connections.get_mut(id) else { return };
-        if matches!(connection.state, State::Closing { .. }) {
-            return;
+        let result = match &connection.state {
+            State::Closing { .. } => return,
+            State::Tunnel(tunnel) if tunnel.grant.kind == Kind::Stream => self.pass_on(id, data, onward),
+            State::Tunnel(_) => return self.on_client_datagrams(id, data, onward),
+            _ => connection.pipe.receive(data),
+        };
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        // A handshake message or an alert wants to be written.
+        if result.is_err() || matches!(connection.state, State::Handshake { .. }) {
+            self.requests.pending(connection.socket);
         }
-        let result = connection.pipe.receive(data);
-        // A handshake message, an alert or a key update may want to be written.
-        self.requests.pending(connection.socket);
         match (result, &connection.state) {
             (Err(error), State::Handshake { .. } | State::Head { .. }) => {
                 self.tell(id, What::ConnectionFailed { reason: ConnectionFault::Tls(error) });

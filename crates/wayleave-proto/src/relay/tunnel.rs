@@ -6,11 +6,13 @@ use core::time::Duration;
 use super::connection::{Connection, Grant, Payload, State, Tunnel};
 use super::{CloseReason, ConnectionFault, ConnectionId, Relay, What};
 use crate::base::{Instant, Kind};
+use crate::carrier::h1::{Acks, DatagramError};
+use crate::carrier::tls::TlsError;
 use crate::codec::capsule::MAX_PAYLOAD;
 use crate::codec::h1::{connect_ok, connect_udp_ok};
 use crate::config::RelayLimits;
 use crate::error::IoFailed;
-use crate::net::{Fault, SocketId};
+use crate::net::{Fault, Nowhere, Onward, SocketId};
 use crate::queue::DatagramQueue;
 
 impl Relay {
@@ -38,6 +40,7 @@ impl Relay {
                     incoming: DatagramQueue::new(datagrams),
                     limited: 0,
                     ending: false,
+                    acks: Acks::default(),
                 }
             }
         };
@@ -57,7 +60,6 @@ impl Relay {
 
     /// Something of the client's is decrypted and waits.
     pub(super) fn on_client_payload(&mut self, id: ConnectionId) {
-        let now = self.now;
         let Some(connection) = self.connections.get_mut(id) else { return };
         let State::Tunnel(tunnel) = &mut connection.state else { return };
         match &mut tunnel.payload {
@@ -68,25 +70,105 @@ impl Relay {
                 self.pace_client(id);
                 self.settle_stream(id);
             }
-            Payload::Datagrams { outgoing, .. } => match connection.pipe.receive_datagrams(now, outgoing) {
-                Ok(received) => {
-                    // It was paused if it sent much before the tunnel was open.
-                    self.requests.pause(connection.socket, false);
-                    if received.datagrams > 0 {
-                        tunnel.sent += received.bytes;
-                        tunnel.moved = now;
-                        self.requests.pending(tunnel.socket);
-                    }
-                    if connection.pipe.session().is_finished() {
-                        self.on_datagrams_finished(id);
-                    }
-                }
-                Err(error) => {
-                    self.end_tunnel(id, CloseReason::BadCapsule(error.to_string()), false);
-                    self.linger(id);
-                }
-            },
+            Payload::Datagrams { .. } => {
+                // It was paused if it sent much before the tunnel was open.
+                self.requests.pause(connection.socket, false);
+                self.on_client_datagrams(id, &mut [], &mut Nowhere);
+            }
         }
+    }
+
+    /// Decrypts datagrams and sends them to their target straight away; those that its socket does not take wait.
+    pub(super) fn on_client_datagrams(&mut self, id: ConnectionId, data: &mut [u8], onward: &mut dyn Onward) {
+        let (now, limits) = (self.now, &self.config.limits);
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let State::Tunnel(tunnel) = &mut connection.state else { return };
+        let Payload::Datagrams { outgoing, limited, acks, .. } = &mut tunnel.payload else { return };
+        let mut account =
+            limits.has_rates().then(|| self.accounts.get_mut(&tunnel.grant.verdict.account)).flatten();
+        let socket = tunnel.socket;
+        let mut refused = None;
+        let received = connection.pipe.receive_datagrams(data, |payload| {
+            if account.as_ref().is_some_and(|account| account.is_over(now, limits)) {
+                *limited += 1;
+                return;
+            }
+            if outgoing.is_empty() {
+                match onward.send(socket, payload) {
+                    Ok(false) => {}
+                    Ok(true) => {
+                        if let Some(account) = &mut account {
+                            account.charge(now, limits, 1, payload.len() as u64);
+                        }
+                        return;
+                    }
+                    Err(error) => {
+                        refused = Some(error);
+                        return;
+                    }
+                }
+            }
+            outgoing.push(now, payload);
+        });
+        // An alert or a key update may want to be written.
+        if connection.pipe.pending_len() > 0 {
+            self.requests.pending(connection.socket);
+        }
+        let is_finished = connection.pipe.session().is_finished();
+        match received {
+            Ok(received) => {
+                if received.datagrams > 0 {
+                    tunnel.sent += received.bytes;
+                    tunnel.moved = now;
+                    if acks.is_due() {
+                        self.requests.delay_acks(connection.socket);
+                    }
+                }
+                if !outgoing.is_empty() {
+                    self.requests.pending(socket);
+                }
+                if let Some(error) = refused {
+                    self.on_target_failed(id, socket, error);
+                } else if is_finished {
+                    self.on_datagrams_finished(id);
+                }
+            }
+            Err(DatagramError::Tls(_)) => self.on_client_gone(id),
+            Err(DatagramError::Capsule(error)) => {
+                self.end_tunnel(id, CloseReason::BadCapsule(error.to_string()), false);
+                self.linger(id);
+            }
+        }
+    }
+
+    /// Decrypts bytes of a stream and writes them to its target straight away, as far as it takes them.
+    pub(super) fn pass_on(
+        &mut self,
+        id: ConnectionId,
+        data: &mut [u8],
+        onward: &mut dyn Onward,
+    ) -> Result<(), TlsError> {
+        let Some(connection) = self.connections.get_mut(id) else { return Ok(()) };
+        let State::Tunnel(tunnel) = &mut connection.state else { return Ok(()) };
+        let waited = connection.pipe.plaintext_len() > 0;
+        let session = connection.pipe.session();
+        let (plaintext, result) = session.decrypt(data);
+        let lent = data.get(plaintext).unwrap_or_default();
+        let queued = session.plaintext();
+        let taken = if waited || queued.len() + lent.len() == 0 {
+            0
+        } else {
+            onward.write(tunnel.socket, [queued, lent])
+        };
+        let of_queued = taken.min(queued.len());
+        session.consume(of_queued);
+        session.keep(lent.get(taken - of_queued..).unwrap_or_default());
+        if taken > 0 {
+            tunnel.moved = self.now;
+            tunnel.sent += taken as u64;
+            self.charge_stream(id, taken);
+        }
+        result
     }
 
     /// Stops reading from a client whose bytes the target does not take.
@@ -98,25 +180,35 @@ impl Relay {
         }
     }
 
-    pub(super) fn on_target_received(&mut self, id: ConnectionId, data: &[u8]) {
+    pub(super) fn on_target_received(&mut self, id: ConnectionId, data: &[u8], onward: &mut dyn Onward) {
         let now = self.now;
         let Some(connection) = self.connections.get_mut(id) else { return };
         let State::Tunnel(tunnel) = &mut connection.state else { return };
         tunnel.received += data.len() as u64;
         tunnel.moved = now;
-        self.requests.pending(connection.socket);
         match &mut tunnel.payload {
             Payload::Datagrams { incoming, .. } if data.len() <= MAX_PAYLOAD => incoming.push(now, data),
             Payload::Datagrams { limited, .. } => *limited += 1,
             Payload::Stream { .. } => {
-                let socket = tunnel.socket;
-                connection.pipe.session().send(&[data]);
-                if connection.pipe.pending_len() > self.config.limits.buffer {
-                    self.requests.pause(socket, true);
+                let (client, target) = (connection.socket, tunnel.socket);
+                let waited = self.requests.is_pending(client);
+                let session = connection.pipe.session();
+                session.send(&[data]);
+                if !waited {
+                    let taken = onward.write(client, [session.pending(), &[]]);
+                    session.written(taken);
                 }
-                self.charge_stream(id, data.len());
+                let left = session.pending_len();
+                if left > 0 {
+                    self.requests.pending(client);
+                }
+                if left > self.config.limits.buffer {
+                    self.requests.pause(target, true);
+                }
+                return self.charge_stream(id, data.len());
             }
         }
+        self.requests.pending(connection.socket);
     }
 
     pub(super) fn on_target_finished(&mut self, id: ConnectionId) {
@@ -215,8 +307,9 @@ impl Relay {
             && let Payload::Datagrams { incoming, limited, .. } = &mut tunnel.payload
             && !incoming.is_empty()
         {
-            let account = self.accounts.get_mut(&tunnel.grant.verdict.account);
             let limits = &self.config.limits;
+            let account =
+                limits.has_rates().then(|| self.accounts.get_mut(&tunnel.grant.verdict.account)).flatten();
             if account.as_ref().is_some_and(|account| account.is_over(now, limits)) {
                 *limited += drop_all(incoming);
             }
@@ -240,8 +333,11 @@ impl Relay {
         let pending = match &mut tunnel.payload {
             Payload::Stream { .. } => Some(pipe.session().plaintext()).filter(|bytes| !bytes.is_empty()),
             Payload::Datagrams { outgoing, limited, .. } => {
-                let account = self.accounts.get(&tunnel.grant.verdict.account);
-                if account.is_some_and(|account| account.is_over(now, &self.config.limits)) {
+                let limits = &self.config.limits;
+                if limits.has_rates()
+                    && let Some(account) = self.accounts.get(&tunnel.grant.verdict.account)
+                    && account.is_over(now, limits)
+                {
                     *limited += drop_all(outgoing);
                 }
                 outgoing.front(now)
@@ -292,7 +388,9 @@ impl Relay {
                 // It was young enough when it was lent; asking its age again could let the next one go in its place.
                 let bytes = outgoing.iter().next().map_or(0, <[u8]>::len) as u64;
                 outgoing.pop();
-                if let Some(account) = self.accounts.get_mut(&tunnel.grant.verdict.account) {
+                if self.config.limits.has_rates()
+                    && let Some(account) = self.accounts.get_mut(&tunnel.grant.verdict.account)
+                {
                     account.charge(now, &self.config.limits, 1, bytes);
                 }
                 if *ending && outgoing.is_empty() {

@@ -223,6 +223,7 @@ impl World {
             Output::Pending(id) => {
                 self.pending.insert(end(id));
             }
+            Output::DelayAcks(_) => {}
             Output::Finish(id) => {
                 self.finishing.insert(end(id));
                 self.pending.insert(end(id));

@@ -81,38 +81,37 @@ impl Pipe {
         self.head = None;
     }
 
-    /// Moves every whole datagram that has arrived to `queue`, and skips what is not for us (RFC 9297 §3.2).
+    /// Decrypts `ciphertext` in place and hands every whole datagram to `take`, those that came before it first; skips
+    /// what is not for us (RFC 9297 §3.2).
     ///
     /// # Errors
-    /// The peer broke a rule of the capsule protocol; the tunnel has to end.
+    /// The tunnel has to end. What came before the fault was handed over.
     pub fn receive_datagrams(
         &mut self,
-        now: Instant,
-        queue: &mut DatagramQueue,
-    ) -> Result<Moved, CapsuleError> {
+        ciphertext: &mut [u8],
+        mut take: impl FnMut(&[u8]),
+    ) -> Result<Moved, DatagramError> {
         let mut moved = Moved::default();
+        let mut deliver = |payload: &[u8]| {
+            moved.datagrams += 1;
+            moved.bytes += payload.len() as u64;
+            take(payload);
+        };
+        let (lent, result) = self.session.decrypt(ciphertext);
+        // A record that was begun in an earlier read waits inside, before what is lent.
         loop {
-            let plaintext = self.session.plaintext();
-            let mut rest = plaintext;
-            while !rest.is_empty() {
-                let decoded = self.capsules.decode(rest)?;
-                if let Some(payload) = decoded.datagram {
-                    queue.push(now, payload);
-                    moved.datagrams += 1;
-                    moved.bytes += payload.len() as u64;
-                }
-                if decoded.consumed == 0 {
-                    break;
-                }
-                rest = rest.get(decoded.consumed..).unwrap_or_default();
+            let waiting = self.session.plaintext();
+            let length = waiting.len();
+            if length == 0 {
+                break;
             }
-            let used = plaintext.len() - rest.len();
-            self.capsules.release();
-            if used == 0 {
-                return Ok(moved);
-            }
-            self.session.consume(used);
+            decode(&mut self.capsules, waiting, &mut deliver)?;
+            self.session.consume(length);
         }
+        decode(&mut self.capsules, ciphertext.get(lent).unwrap_or_default(), &mut deliver)?;
+        self.capsules.release();
+        result?;
+        Ok(moved)
     }
 
     /// Whether the peer ended in the middle of a capsule (RFC 9297 §3.3).
@@ -163,10 +162,37 @@ impl Pipe {
     }
 }
 
+/// Takes every datagram out of `bytes`; of one that is cut the decoder keeps the part.
+fn decode(
+    capsules: &mut CapsuleDecoder,
+    mut bytes: &[u8],
+    deliver: &mut impl FnMut(&[u8]),
+) -> Result<(), CapsuleError> {
+    while !bytes.is_empty() {
+        let decoded = capsules.decode(bytes)?;
+        if let Some(payload) = decoded.datagram {
+            deliver(payload);
+        }
+        bytes = bytes.get(decoded.consumed.max(1)..).unwrap_or_default();
+    }
+    Ok(())
+}
+
 impl fmt::Debug for Pipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pipe").field("session", &self.session).finish_non_exhaustive()
     }
+}
+
+/// Why a tunnel of datagrams has to end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DatagramError {
+    /// The peer broke a rule of the capsule protocol.
+    #[error(transparent)]
+    Capsule(#[from] CapsuleError),
+    /// The encrypted connection is broken; an alert may be pending.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 /// What [`Pipe::receive_datagrams`] or [`Pipe::send_datagrams`] moved.

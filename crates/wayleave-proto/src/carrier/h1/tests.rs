@@ -19,10 +19,20 @@ fn pair() -> (Box<dyn Session>, Pipe) {
     (client, pipe)
 }
 
-fn to_pipe(client: &mut dyn Session, pipe: &mut Pipe) {
-    let mut bytes = client.pending().to_vec();
+/// What the client sends for `bytes`.
+fn ciphertext(client: &mut dyn Session, bytes: &[u8]) -> Vec<u8> {
+    client.send(&[bytes]);
+    take_pending(client)
+}
+
+fn take_pending(client: &mut dyn Session) -> Vec<u8> {
+    let bytes = client.pending().to_vec();
     client.written(bytes.len());
-    pipe.receive(&mut bytes).unwrap();
+    bytes
+}
+
+fn to_pipe(client: &mut dyn Session, pipe: &mut Pipe) {
+    pipe.receive(&mut take_pending(client)).unwrap();
 }
 
 /// Carries everything to the client and returns how long each record was.
@@ -94,9 +104,9 @@ fn datagrams_may_be_cut_at_every_byte() {
         let (mut client, mut pipe) = pair();
         let mut queue = DatagramQueue::default();
         say(&mut *client, &mut pipe, &whole[..cut]);
-        let before = pipe.receive_datagrams(NOW, &mut queue).unwrap();
-        say(&mut *client, &mut pipe, &whole[cut..]);
-        let after = pipe.receive_datagrams(NOW, &mut queue).unwrap();
+        let before = pipe.receive_datagrams(&mut [], |payload| queue.push(NOW, payload)).unwrap();
+        let mut rest = ciphertext(&mut *client, &whole[cut..]);
+        let after = pipe.receive_datagrams(&mut rest, |payload| queue.push(NOW, payload)).unwrap();
         assert_eq!((before.datagrams + after.datagrams, before.bytes + after.bytes), (3, 303));
         let got: Vec<_> = queue.iter().map(<[u8]>::to_vec).collect();
         assert_eq!(got, [b"one".to_vec(), Vec::new(), vec![7; 300]], "cut at {cut}");
@@ -107,9 +117,8 @@ fn datagrams_may_be_cut_at_every_byte() {
 #[test]
 fn a_capsule_that_is_not_whole_is_told_at_the_end() {
     let (mut client, mut pipe) = pair();
-    let mut queue = DatagramQueue::default();
     say(&mut *client, &mut pipe, &capsule(b"one")[..4]);
-    pipe.receive_datagrams(NOW, &mut queue).unwrap();
+    pipe.receive_datagrams(&mut [], |_| {}).unwrap();
     assert_eq!(pipe.finish_datagrams(), Err(CapsuleError::Truncated));
     assert!(pipe.held() > 0);
 }

@@ -3,12 +3,14 @@
 mod error;
 #[cfg(any(test, feature = "testing"))]
 mod plain;
+mod record;
 mod rustls;
 
 #[cfg(test)]
 mod tests;
 
 use core::fmt;
+use core::ops::Range;
 
 use crate::base::Host;
 
@@ -28,17 +30,28 @@ pub use self::rustls::{
 /// The two halves end apart, RFC 8446 §6.1: each side goes on sending after the other has ended.
 /// <https://www.rfc-editor.org/rfc/rfc8446#section-6.1>
 pub trait Session: Send + fmt::Debug {
-    /// Takes ciphertext, all of it; what it holds is bounded by the caller who stops reading while
-    /// [`plaintext_len`](Self::plaintext_len) is high. May decrypt in place. What comes after the peer's
-    /// close_notify is ignored.
-    ///
-    /// An engine may have to move plaintext aside when much of it waits: whoever lends at most 16 KiB and consumes
-    /// before the next call never pays for that.
+    /// Takes ciphertext, all of it, and decrypts it in place: the plaintext is what waits in [`plaintext`](Self::plaintext)
+    /// and behind that the range that is returned. Whoever calls uses it from the front, and gives what it does not use
+    /// to [`keep`](Self::keep) before anything else. What comes after the peer's close_notify is ignored.
     ///
     /// # Errors
     /// What is wrong with the peer or with what it sent. It is final: every later call returns the same. Plaintext
-    /// from before is still there to read.
-    fn receive(&mut self, ciphertext: &mut [u8]) -> Result<(), TlsError>;
+    /// from before is there all the same.
+    fn decrypt(&mut self, ciphertext: &mut [u8]) -> (Range<usize>, Result<(), TlsError>);
+
+    /// Puts plaintext that [`decrypt`](Self::decrypt) has just returned behind what waits. It is bounded by the caller, who
+    /// stops reading while [`plaintext_len`](Self::plaintext_len) is high.
+    fn keep(&mut self, plaintext: &[u8]);
+
+    /// [`decrypt`](Self::decrypt) for those who use nothing at once: all plaintext waits.
+    ///
+    /// # Errors
+    /// As there.
+    fn receive(&mut self, ciphertext: &mut [u8]) -> Result<(), TlsError> {
+        let (plaintext, result) = self.decrypt(ciphertext);
+        self.keep(ciphertext.get(plaintext).unwrap_or_default());
+        result
+    }
 
     /// The TCP connection ended: no more ciphertext will come.
     ///
@@ -82,9 +95,6 @@ pub trait Session: Send + fmt::Debug {
     /// The protocol agreed by ALPN, RFC 7301; `None` until then, or when the peer knows nothing of ALPN.
     /// <https://www.rfc-editor.org/rfc/rfc7301>
     fn alpn(&self) -> Option<&[u8]>;
-
-    /// The name that the client asked for; `None` on the client side and when it asked for none.
-    fn server_name(&self) -> Option<&str>;
 
     /// Fills `out` with key material that both sides derive alike, RFC 8446 §7.5.
     /// <https://www.rfc-editor.org/rfc/rfc8446#section-7.5>

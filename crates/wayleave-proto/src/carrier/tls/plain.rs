@@ -9,6 +9,7 @@
 //! | 2 end | nothing: close_notify |
 //! | 3 alert | a text: why the sender gives up |
 
+use core::ops::Range;
 use std::sync::Arc;
 
 use ring::digest;
@@ -141,21 +142,34 @@ impl PlainSession {
 }
 
 impl Session for PlainSession {
-    fn receive(&mut self, ciphertext: &mut [u8]) -> Result<(), TlsError> {
+    fn decrypt(&mut self, ciphertext: &mut [u8]) -> (Range<usize>, Result<(), TlsError>) {
         if let Some(error) = &self.failure {
-            return Err(error.clone());
+            return (0..0, Err(error.clone()));
         }
         if self.closed {
-            return Ok(());
+            return (0..0, Ok(()));
         }
+        let waited = !self.plaintext.is_empty();
         self.incoming.push(ciphertext);
-        self.read().inspect_err(|error| {
+        let result = self.read().inspect_err(|error| {
             self.failure = Some(error.clone());
             self.incoming = ByteQueue::new();
             if !matches!(error, TlsError::PeerRefused { .. }) {
                 self.put(ALERT, &[b"it cannot read what it was sent"]);
             }
-        })
+        });
+        // What fits is lent, like that of an engine that decrypts in place.
+        match ciphertext.get_mut(..self.plaintext.len()) {
+            Some(front) if !waited => {
+                front.copy_from_slice(self.plaintext.as_slice());
+                (0..core::mem::take(&mut self.plaintext).len(), result)
+            }
+            _ => (0..0, result),
+        }
+    }
+
+    fn keep(&mut self, plaintext: &[u8]) {
+        self.plaintext.push(plaintext);
     }
 
     fn receive_end(&mut self) -> Result<(), TlsError> {
@@ -221,10 +235,6 @@ impl Session for PlainSession {
 
     fn alpn(&self) -> Option<&[u8]> {
         self.greeted.then_some(ALPN)
-    }
-
-    fn server_name(&self) -> Option<&str> {
-        self.name.as_deref().filter(|_| self.server)
     }
 
     fn export_keying_material(

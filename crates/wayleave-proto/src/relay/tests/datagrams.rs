@@ -1,6 +1,8 @@
 //! Datagrams: capsules, queues, ends (rows 21 to 27, 31 and 32 of the abuse cases).
 
 use super::*;
+use crate::net::Onward;
+use crate::policy::RateLimit;
 
 /// An integer of eight bytes, whatever its value.
 fn wide(value: u64) -> Vec<u8> {
@@ -236,4 +238,83 @@ fn what_was_sent_just_before_the_end_is_delivered() {
     assert_eq!(rig.sent(target), [b"last".to_vec(), b"words".to_vec()]);
     assert_eq!(*rig.close_reason(), CloseReason::Finished);
     rig.assert_clean();
+}
+
+/// Takes datagrams as an adapter does that can send at once.
+#[derive(Default)]
+struct Straight {
+    room: usize,
+    refuses: bool,
+    sent: Vec<Vec<u8>>,
+}
+
+impl Onward for Straight {
+    fn write(&mut self, _: SocketId, _: [&[u8]; 2]) -> usize {
+        0
+    }
+
+    fn send(&mut self, _: SocketId, payload: &[u8]) -> Result<bool, IoFailed> {
+        if self.refuses {
+            return Err(IoFailed::new(IoFailure::ConnectionRefused));
+        }
+        let takes = self.sent.len() < self.room;
+        if takes {
+            self.sent.push(payload.to_vec());
+        }
+        Ok(takes)
+    }
+}
+
+fn pass(rig: &mut Rig, peer: &mut Peer, onward: &mut Straight, payloads: &[&[u8]]) {
+    for payload in payloads {
+        peer.session.send(&[&capsule(payload)]);
+    }
+    let mut bytes = peer.session.pending().to_vec();
+    peer.session.written(bytes.len());
+    rig.relay.handle_stream(rig.now, peer.socket, &mut bytes, onward);
+}
+
+#[test]
+fn datagrams_go_straight_on_until_one_has_to_wait() {
+    let mut rig = Rig::new();
+    let (mut peer, target) = rig.datagrams();
+    rig.stalled.insert(target);
+    let mut onward = Straight { room: 2, ..Straight::default() };
+    pass(&mut rig, &mut peer, &mut onward, &[b"one", b"two", b"three"]);
+    rig.pump();
+    // The socket takes more now, but not before what waits.
+    onward.room = 9;
+    pass(&mut rig, &mut peer, &mut onward, &[b"four"]);
+    assert_eq!(onward.sent, [&b"one"[..], b"two"]);
+    rig.unstall(target);
+    assert_eq!(rig.sent(target), [&b"three"[..], b"four"]);
+    pass(&mut rig, &mut peer, &mut onward, &[b"five"]);
+    assert_eq!(onward.sent, [&b"one"[..], b"two", b"five"]);
+    rig.pump();
+    assert!(rig.sent(target).is_empty());
+    rig.end(&mut peer);
+    let What::TunnelClosed { sent, dropped, reason, .. } = rig.last() else { panic!() };
+    assert_eq!((*sent, *dropped, reason), (19, 0, &CloseReason::Finished));
+    rig.assert_clean();
+}
+
+#[test]
+fn what_goes_straight_on_counts_against_the_rate() {
+    let mut rig = Rig::with(|config| config.limits.packets = Some(RateLimit { per_second: 1, burst: 2 }));
+    let (mut peer, _) = rig.datagrams();
+    let mut onward = Straight { room: 9, ..Straight::default() };
+    pass(&mut rig, &mut peer, &mut onward, &[b"a", b"b", b"c", b"d", b"e"]);
+    assert_eq!(onward.sent, [b"a", b"b", b"c"], "one beyond the burst, and then no more");
+    rig.end(&mut peer);
+    assert!(matches!(rig.last(), What::TunnelClosed { dropped: 2, .. }));
+}
+
+#[test]
+fn a_target_that_refuses_what_goes_straight_on_ends_the_tunnel() {
+    let mut rig = Rig::new();
+    let (mut peer, target) = rig.datagrams();
+    pass(&mut rig, &mut peer, &mut Straight { refuses: true, ..Straight::default() }, &[b"a", b"b"]);
+    rig.pump();
+    assert!(matches!(rig.close_reason(), CloseReason::TargetGone(_)));
+    assert!(rig.closed.contains_key(&target));
 }

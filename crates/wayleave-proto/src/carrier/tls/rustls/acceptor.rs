@@ -4,9 +4,11 @@ use core::fmt;
 use std::sync::Arc;
 
 use ::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use ::rustls::server::{ServerConfig, ServerConnection, ServerSessionMemoryCache};
+use ::rustls::server::{ServerConfig, ServerSessionMemoryCache, UnbufferedServerConnection};
 use ::rustls::version::TLS13;
 
+use super::exporter::ExporterCatch;
+use super::handshake::Engine;
 use super::session::RustlsSession;
 use super::{Environment, certificates_from_pem, failure, private_key_from_pem};
 use crate::carrier::tls::{ALPN, Acceptor, Session, TlsConfigError, TlsError};
@@ -44,6 +46,7 @@ impl RustlsAcceptor {
         config.session_storage = ServerSessionMemoryCache::new(SESSIONS);
         config.send_tls13_tickets = 1;
         config.max_early_data_size = 0;
+        config.enable_secret_extraction = true;
         Ok(Self { config: Arc::new(config) })
     }
 
@@ -54,13 +57,21 @@ impl RustlsAcceptor {
     pub fn from_pem(environment: Environment, chain: &[u8], key: &[u8]) -> Result<Self, TlsConfigError> {
         Self::new(environment, certificates_from_pem(chain)?, private_key_from_pem(key)?)
     }
+
+    /// A session over a new connection.
+    pub(super) fn session(&self) -> Result<RustlsSession, TlsError> {
+        let catch = ExporterCatch::new();
+        let mut config = ServerConfig::clone(&self.config);
+        config.key_log = Arc::<ExporterCatch>::clone(&catch);
+        let server = UnbufferedServerConnection::new(Arc::new(config))
+            .map_err(|error| failure::connection(&error, false))?;
+        Ok(RustlsSession::new(Engine::Server(server), catch))
+    }
 }
 
 impl Acceptor for RustlsAcceptor {
     fn accept(&self) -> Result<Box<dyn Session>, TlsError> {
-        let server = ServerConnection::new(Arc::clone(&self.config))
-            .map_err(|error| failure::connection(&error, false))?;
-        Ok(Box::new(RustlsSession::new(server.into())))
+        Ok(Box::new(self.session()?))
     }
 }
 

@@ -4,11 +4,13 @@ use core::fmt;
 use std::sync::Arc;
 
 use ::rustls::client::danger::ServerCertVerifier;
-use ::rustls::client::{ClientConfig, ClientConnection, Resumption, WantsClientCert};
+use ::rustls::client::{ClientConfig, Resumption, UnbufferedClientConnection, WantsClientCert};
 use ::rustls::pki_types::{CertificateDer, ServerName};
 use ::rustls::version::TLS13;
 use ::rustls::{ConfigBuilder, RootCertStore, WantsVerifier};
 
+use super::exporter::ExporterCatch;
+use super::handshake::Engine;
 use super::session::RustlsSession;
 use super::{Environment, failure};
 use crate::base::Host;
@@ -59,21 +61,30 @@ impl RustlsConnector {
     fn new(builder: ConfigBuilder<ClientConfig, WantsClientCert>) -> Self {
         let mut config = builder.with_no_client_auth();
         config.alpn_protocols = vec![ALPN.to_vec()];
+        config.enable_secret_extraction = true;
         config.resumption = Resumption::in_memory_sessions(SERVERS);
         Self { config: Arc::new(config) }
     }
-}
 
-impl Connector for RustlsConnector {
-    fn connect(&self, host: &Host) -> Result<Box<dyn Session>, TlsError> {
+    /// A session over a new connection.
+    pub(super) fn session(&self, host: &Host) -> Result<RustlsSession, TlsError> {
         let name = match host {
             Host::Address(address) => ServerName::from(*address),
             Host::Name(name) => ServerName::try_from(name.as_str().to_owned())
                 .map_err(|_| TlsError::InvalidName { name: shown(name.as_str()) })?,
         };
-        let client = ClientConnection::new(Arc::clone(&self.config), name)
+        let catch = ExporterCatch::new();
+        let mut config = ClientConfig::clone(&self.config);
+        config.key_log = Arc::<ExporterCatch>::clone(&catch);
+        let client = UnbufferedClientConnection::new(Arc::new(config), name)
             .map_err(|error| failure::connection(&error, false))?;
-        Ok(Box::new(RustlsSession::new(client.into())))
+        Ok(RustlsSession::new(Engine::Client(client), catch))
+    }
+}
+
+impl Connector for RustlsConnector {
+    fn connect(&self, host: &Host) -> Result<Box<dyn Session>, TlsError> {
+        Ok(Box::new(self.session(host)?))
     }
 }
 

@@ -3,14 +3,17 @@
 mod acceptor;
 mod connector;
 mod environment;
+mod exporter;
 mod failure;
+mod handshake;
 mod pem;
-mod records;
 mod session;
+mod traffic;
+
+#[cfg(test)]
+mod tests;
 
 pub use self::acceptor::RustlsAcceptor;
 pub use self::connector::RustlsConnector;
 pub use self::environment::Environment;
 pub use self::pem::{certificates_from_pem, private_key_from_pem};
-#[cfg(test)]
-pub(super) use self::records::Records;

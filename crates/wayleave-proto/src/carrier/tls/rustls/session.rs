@@ -1,34 +1,39 @@
 //! One connection of either side.
 
 use core::fmt;
-use std::io::{self, BufRead, IoSlice, Read, Write};
+use core::ops::Range;
+use std::sync::Arc;
 
-use ::rustls::Connection;
-use smallvec::SmallVec;
-
+use super::exporter::ExporterCatch;
 use super::failure;
-use super::records::Records;
-use crate::carrier::tls::{Session, TlsError};
+use super::handshake::{Engine, Handshake, Progress};
+use super::traffic::{Stop, Traffic};
+use crate::carrier::tls::record::{Content, Fault};
+use crate::carrier::tls::{ALPN, Session, TlsError};
 use crate::queue::ByteQueue;
 
-/// A buffered connection of rustls behind our seam.
+/// A connection whose handshake is rustls's, and whose records are made and opened here.
 pub(super) struct RustlsSession {
-    tls: Connection,
+    stage: Stage,
     /// Ciphertext to write.
     out: ByteQueue,
-    /// Plaintext that rustls had no room for any more: older than what is inside.
-    aside: ByteQueue,
-    /// Bytes of plaintext that wait inside rustls.
-    inside: usize,
-    /// Bytes of plaintext that wait inside rustls for the end of the handshake.
-    early: usize,
-    records: Records,
-    /// Whether the buffer for incomplete records may have grown.
-    grown: bool,
+    /// What a server has for the client behind the handshake, a ticket: it spares a write by going with the first data.
+    ticket: ByteQueue,
+    /// Plaintext that waits to be consumed.
+    plaintext: ByteQueue,
+    /// Plaintext to send that waits for the end of the handshake.
+    early: ByteQueue,
     end: End,
     /// Whether close_notify came.
     closed: bool,
     failure: Option<TlsError>,
+}
+
+enum Stage {
+    Handshake(Box<Handshake>),
+    Traffic(Box<Traffic>),
+    /// The change from one to the other failed.
+    Broken,
 }
 
 /// How far the sending half is with its end.
@@ -42,125 +47,110 @@ enum End {
 
 impl RustlsSession {
     /// A session over a new connection; the first flight of a client is pending at once.
-    pub(super) fn new(mut tls: Connection) -> Self {
-        // The caller bounds what it sends by what is pending; a limit inside would cut records short.
-        tls.set_buffer_limit(None);
+    pub(super) fn new(engine: Engine, catch: Arc<ExporterCatch>) -> Self {
         let mut session = Self {
-            tls,
+            stage: Stage::Handshake(Box::new(Handshake::new(engine, catch))),
             out: ByteQueue::new(),
-            aside: ByteQueue::new(),
-            inside: 0,
-            early: 0,
-            records: Records::default(),
-            grown: false,
+            ticket: ByteQueue::new(),
+            plaintext: ByteQueue::new(),
+            early: ByteQueue::new(),
             end: End::Open,
             closed: false,
             failure: None,
         };
-        session.collect();
+        // A client has the first word; a server has nothing to say yet.
+        let _ = session.shake(&[]);
         session
     }
 
-    /// Feeds what rustls takes at once: a few kilobytes.
-    fn feed(&mut self, ciphertext: &mut &[u8]) -> Result<(), TlsError> {
-        let before = *ciphertext;
-        match self.tls.read_tls(ciphertext) {
-            Ok(_) => {}
-            // Full: it takes no ciphertext while more than one record's worth of plaintext waits.
-            Err(_) if self.inside > 0 => {
-                self.set_aside();
-                return Ok(());
+    fn shake(&mut self, ciphertext: &[u8]) -> Result<(), TlsError> {
+        let Stage::Handshake(handshake) = &mut self.stage else { return Ok(()) };
+        let mut answer = ByteQueue::new();
+        let progress = handshake.receive(ciphertext, &mut answer);
+        let is_ticket = progress == Ok(Progress::Over) && handshake.is_server();
+        let queue = if is_ticket { &mut self.ticket } else { &mut self.out };
+        queue.push(answer.as_slice());
+        match progress? {
+            Progress::Waiting => Ok(()),
+            Progress::Closed => {
+                self.closed = true;
+                Ok(())
             }
-            Err(error) => return Err(failure::protocol(error)),
+            Progress::Over => self.begin_traffic(),
         }
-        let taken = before.len().saturating_sub(ciphertext.len());
-        self.records.advance(before.get(..taken).unwrap_or_default());
-        self.grown |= self.records.incomplete() > 0;
-
-        let greeted = self.tls.protocol_version().is_some();
-        let state = self.tls.process_new_packets().map_err(|error| failure::connection(&error, greeted))?;
-        self.inside = state.plaintext_bytes_to_read();
-        self.closed = state.peer_has_closed();
-        if self.closed {
-            // What came behind close_notify is already forgotten.
-            self.records = Records::default();
-        }
-        if taken == 0 && !self.closed {
-            return Err(failure::protocol("a record is too large"));
-        }
-        Ok(())
-    }
-
-    /// Moves the plaintext that waits inside rustls to our own queue.
-    fn set_aside(&mut self) {
-        let mut reader = self.tls.reader();
-        while let Ok(chunk) = reader.fill_buf() {
-            let len = chunk.len();
-            if len == 0 {
-                break;
-            }
-            self.aside.push(chunk);
-            reader.consume(len);
-        }
-        self.inside = 0;
     }
 
     /// Does what waited for the end of the handshake.
-    fn after_handshake(&mut self) {
-        if self.tls.is_handshaking() {
-            return;
-        }
-        self.early = 0;
+    fn begin_traffic(&mut self) -> Result<(), TlsError> {
+        let Stage::Handshake(handshake) = core::mem::replace(&mut self.stage, Stage::Broken) else {
+            return Ok(());
+        };
+        let (traffic, mut rest) = handshake.finish()?;
+        self.stage = Stage::Traffic(Box::new(traffic));
+        let early = core::mem::take(&mut self.early);
+        self.encrypt(Content::Data, &[early.as_slice()]);
         if self.end == End::Wanted {
-            self.tls.send_close_notify();
-            self.end = End::Sent;
+            self.close();
         }
+        let (plaintext, result) = self.open(&mut rest);
+        self.keep(rest.get(plaintext).unwrap_or_default());
+        result
     }
 
-    /// Collects the ciphertext that rustls has made.
-    fn collect(&mut self) {
-        while self.tls.wants_write() {
-            // The sink takes everything and has no errors; the check keeps a surprise from becoming a loop.
-            if !matches!(self.tls.write_tls(&mut Sink(&mut self.out)), Ok(1..)) {
-                break;
+    fn open(&mut self, ciphertext: &mut [u8]) -> (Range<usize>, Result<(), TlsError>) {
+        let Stage::Traffic(traffic) = &mut self.stage else { return (0..0, Ok(())) };
+        let (plaintext, received) = traffic.receive(ciphertext, &mut self.plaintext);
+        let result = match received {
+            Ok(()) => Ok(()),
+            Err(Stop::Closed) => {
+                self.closed = true;
+                Ok(())
             }
+            Err(Stop::Refused(error)) => Err(error),
+            Err(Stop::Fault(fault)) => {
+                if self.end == End::Open {
+                    self.encrypt(Content::Alert, &[&[FATAL, fault.alert()]]);
+                }
+                Err(fault.into())
+            }
+        };
+        (plaintext, result)
+    }
+
+    pub(super) fn encrypt(&mut self, content: Content, chunks: &[&[u8]]) {
+        self.out.push(core::mem::take(&mut self.ticket).as_slice());
+        if let Stage::Traffic(traffic) = &mut self.stage
+            && traffic.send(content, chunks, &mut self.out).is_err()
+        {
+            // Bytes are lost, so nothing may follow them.
+            self.failure = Some(Fault::Internal.into());
         }
     }
 
-    /// Lets rustls give back the room of a large record. It does so only when asked to read, before it reads, and it
-    /// lets itself be asked only when little plaintext waits.
-    fn trim(&mut self) {
-        if self.grown && self.inside == 0 && self.records.incomplete() == 0 {
-            let asked = self.tls.read_tls(&mut Nothing);
-            self.grown = !matches!(asked, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
-        }
-    }
-
-    fn fail(&mut self, error: TlsError) -> TlsError {
-        // After an error rustls does not say how much waits inside, so count it by taking it.
-        self.set_aside();
-        self.records = Records::default();
-        self.failure = Some(error.clone());
-        error
+    fn close(&mut self) {
+        self.encrypt(Content::Alert, &[&[WARNING, CLOSE_NOTIFY]]);
+        self.end = End::Sent;
     }
 }
 
 impl Session for RustlsSession {
-    fn receive(&mut self, ciphertext: &mut [u8]) -> Result<(), TlsError> {
+    fn decrypt(&mut self, ciphertext: &mut [u8]) -> (Range<usize>, Result<(), TlsError>) {
         if let Some(error) = &self.failure {
-            return Err(error.clone());
+            return (0..0, Err(error.clone()));
         }
-        let mut rest: &[u8] = ciphertext;
-        let mut result = Ok(());
-        while !rest.is_empty() && !self.closed && result.is_ok() {
-            result = self.feed(&mut rest).map_err(|error| self.fail(error));
+        if self.closed {
+            return (0..0, Ok(()));
         }
-        if result.is_ok() {
-            self.after_handshake();
-            self.trim();
-        }
-        self.collect();
-        result
+        let (plaintext, result) = match &self.stage {
+            Stage::Handshake(_) => (0..0, self.shake(ciphertext)),
+            Stage::Traffic(_) => self.open(ciphertext),
+            Stage::Broken => (0..0, Err(Fault::Internal.into())),
+        };
+        (plaintext, result.inspect_err(|error| self.failure = Some(error.clone())))
+    }
+
+    fn keep(&mut self, plaintext: &[u8]) {
+        self.plaintext.push(plaintext);
     }
 
     fn receive_end(&mut self) -> Result<(), TlsError> {
@@ -172,62 +162,42 @@ impl Session for RustlsSession {
     }
 
     fn plaintext(&mut self) -> &[u8] {
-        if !self.aside.is_empty() {
-            return self.aside.as_slice();
-        }
-        if self.inside == 0 {
-            return &[];
-        }
-        self.tls.reader().into_first_chunk().unwrap_or_default()
+        self.plaintext.as_slice()
     }
 
     fn consume(&mut self, amount: usize) {
-        let from_aside = amount.min(self.aside.len());
-        self.aside.consume(from_aside);
-        let mut left = amount.saturating_sub(from_aside).min(self.inside);
-        self.inside = self.inside.saturating_sub(left);
-        let mut reader = self.tls.reader();
-        while left > 0 {
-            let chunk = reader.fill_buf().map_or(0, <[u8]>::len).min(left);
-            if chunk == 0 {
-                break;
-            }
-            reader.consume(chunk);
-            left = left.saturating_sub(chunk);
-        }
-        self.trim();
+        self.plaintext.consume(amount);
     }
 
     fn plaintext_len(&self) -> usize {
-        self.aside.len().saturating_add(self.inside)
+        self.plaintext.len()
     }
 
     fn is_finished(&mut self) -> bool {
-        self.closed && self.plaintext_len() == 0
+        self.closed && self.plaintext.is_empty()
     }
 
     fn send(&mut self, chunks: &[&[u8]]) {
         if self.end != End::Open || self.failure.is_some() {
             return;
         }
-        let slices: SmallVec<[IoSlice<'_>; 16]> = chunks.iter().map(|chunk| IoSlice::new(chunk)).collect();
-        let total = chunks.iter().fold(0, |sum: usize, chunk| sum.saturating_add(chunk.len()));
-        let taken = self.tls.writer().write_vectored(&slices);
-        if !matches!(taken, Ok(taken) if taken == total) {
-            // Only keys that can neither be used nor replaced do this. Bytes are lost, so nothing may follow them.
-            self.fail(failure::protocol("the engine did not take what was sent"));
+        if self.is_handshaking() {
+            for chunk in chunks {
+                self.early.push(chunk);
+            }
+        } else {
+            self.encrypt(Content::Data, chunks);
         }
-        if self.tls.is_handshaking() {
-            self.early = self.early.saturating_add(total);
-        }
-        self.collect();
     }
 
     fn send_end(&mut self) {
-        if self.end == End::Open && self.failure.is_none() {
+        if self.end != End::Open || self.failure.is_some() {
+            return;
+        }
+        if self.is_handshaking() {
             self.end = End::Wanted;
-            self.after_handshake();
-            self.collect();
+        } else {
+            self.close();
         }
     }
 
@@ -244,18 +214,16 @@ impl Session for RustlsSession {
     }
 
     fn is_handshaking(&self) -> bool {
-        self.tls.is_handshaking()
+        matches!(self.stage, Stage::Handshake(_))
     }
 
     fn alpn(&self) -> Option<&[u8]> {
-        self.tls.alpn_protocol()
-    }
-
-    fn server_name(&self) -> Option<&str> {
-        match &self.tls {
-            Connection::Client(_) => None,
-            Connection::Server(server) => server.server_name(),
-        }
+        let agreed = match &self.stage {
+            Stage::Handshake(handshake) => handshake.alpn(),
+            Stage::Traffic(traffic) => traffic.alpn(),
+            Stage::Broken => false,
+        };
+        agreed.then_some(ALPN)
     }
 
     fn export_keying_material(
@@ -264,11 +232,20 @@ impl Session for RustlsSession {
         label: &[u8],
         context: Option<&[u8]>,
     ) -> Result<(), TlsError> {
-        self.tls.export_keying_material(out, label, context).map(|_| ()).map_err(failure::protocol)
+        let exporter = match &self.stage {
+            Stage::Traffic(traffic) => traffic.exporter(),
+            Stage::Handshake(_) | Stage::Broken => None,
+        };
+        exporter.ok_or_else(|| failure::protocol("there is no key material yet"))?.export(out, label, context)
     }
 
     fn held(&self) -> usize {
-        [self.out.held(), self.aside.held(), self.inside, self.early, self.records.incomplete()]
+        let inside = match &self.stage {
+            Stage::Handshake(handshake) => handshake.held(),
+            Stage::Traffic(traffic) => traffic.held(),
+            Stage::Broken => 0,
+        };
+        [self.out.held(), self.plaintext.held(), self.early.held(), inside]
             .into_iter()
             .fold(0, usize::saturating_add)
     }
@@ -276,10 +253,15 @@ impl Session for RustlsSession {
 
 impl fmt::Debug for RustlsSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_server = match &self.stage {
+            Stage::Handshake(handshake) => handshake.is_server(),
+            Stage::Traffic(traffic) => traffic.is_server(),
+            Stage::Broken => false,
+        };
         f.debug_struct("RustlsSession")
-            .field("server", &matches!(self.tls, Connection::Server(_)))
-            .field("handshaking", &self.tls.is_handshaking())
-            .field("plaintext", &self.plaintext_len())
+            .field("server", &is_server)
+            .field("handshaking", &self.is_handshaking())
+            .field("plaintext", &self.plaintext.len())
             .field("pending", &self.out.len())
             .field("end", &self.end)
             .field("closed", &self.closed)
@@ -288,33 +270,7 @@ impl fmt::Debug for RustlsSession {
     }
 }
 
-/// Appends all that is written.
-struct Sink<'a>(&'a mut ByteQueue);
-
-impl Write for Sink<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.push(bytes);
-        Ok(bytes.len())
-    }
-
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let before = self.0.len();
-        for slice in slices {
-            self.0.push(slice);
-        }
-        Ok(self.0.len().saturating_sub(before))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Has nothing to read now, and does not say that it ended.
-struct Nothing;
-
-impl Read for Nothing {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        Err(io::ErrorKind::WouldBlock.into())
-    }
-}
+/// Levels and description of alerts, RFC 8446 §6. <https://www.rfc-editor.org/rfc/rfc8446#section-6>
+const WARNING: u8 = 1;
+const FATAL: u8 = 2;
+const CLOSE_NOTIFY: u8 = 0;

@@ -3,7 +3,6 @@
 mod failures;
 mod identity;
 mod pipe;
-mod records;
 
 use core::time::Duration;
 use std::sync::Arc;

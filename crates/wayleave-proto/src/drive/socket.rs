@@ -1,0 +1,223 @@
+//! One socket or look-up of a machine, and a turn of it.
+
+use core::net::{IpAddr, SocketAddr};
+use core::task::{Context, Poll, Waker};
+use std::io;
+use std::sync::Arc;
+
+use super::{Lookup, Ready, Runtime, SocketWaker};
+use crate::base::Instant;
+use crate::error::IoFailed;
+use crate::net::{Machine, SocketId};
+
+/// One socket or look-up.
+pub(super) struct Socket<R: Runtime> {
+    pub(super) kind: Kind<R>,
+    pub(super) wake: Arc<SocketWaker>,
+    pub(super) waker: Waker,
+    /// It waits among the sockets to look at.
+    pub(super) queued: bool,
+    pub(super) state: State,
+}
+
+pub(super) enum Kind<R: Runtime> {
+    Lookup(Lookup),
+    Dialling(R::Stream),
+    Stream(R::Stream),
+    Datagrams(R::Datagrams),
+}
+
+/// What a socket has to do.
+pub(super) struct State {
+    /// The machine has something to send, as far as is known.
+    pub(super) wants_write: bool,
+    /// The machine does not want to receive.
+    pub(super) paused: bool,
+    /// The sending half ends when nothing is pending.
+    pub(super) finishing: bool,
+    /// Nothing was there to receive, and the waker has not been woken since.
+    pub(super) awaits_input: bool,
+    /// The receiving half has ended.
+    ended: bool,
+    /// How much of a stream is read at once.
+    pub(super) appetite: usize,
+    /// A write failed; what had arrived before is read first.
+    pub(super) broken: Option<io::Error>,
+}
+
+/// What a turn came to.
+pub(super) enum Served {
+    /// There may be more to do at once.
+    Again,
+    /// The connection stands, with this address of its own.
+    Connected(SocketAddr),
+    /// It is broken.
+    Failed(io::Error),
+    /// So many bytes of the connection are in the buffer.
+    Read(usize),
+    /// The look-up is answered.
+    Resolved(io::Result<Vec<IpAddr>>),
+    /// Nothing is left to do until something happens.
+    Waits,
+}
+
+/// What one turn of a socket works with.
+pub(super) struct Turn<'a, M, R> {
+    pub(super) id: SocketId,
+    pub(super) now: Instant,
+    pub(super) machine: &'a mut M,
+    pub(super) runtime: &'a R,
+    pub(super) buffer: &'a mut [u8],
+}
+
+impl<R: Runtime> Socket<R> {
+    /// A socket that is looked at now.
+    pub(super) fn new(id: SocketId, kind: Kind<R>, ready: &Arc<Ready>) -> Self {
+        let wake = SocketWaker::new(id, ready);
+        let waker = Waker::from(Arc::clone(&wake));
+        Self { kind, wake, waker, queued: true, state: State::new() }
+    }
+
+    /// Does what can be done without waiting: what is pending is sent, then some is received.
+    pub(super) fn serve<M: Machine>(&mut self, mut turn: Turn<'_, M, R>) -> Served {
+        self.queued = false;
+        let mut cx = Context::from_waker(&self.waker);
+        let state = &mut self.state;
+        match &mut self.kind {
+            Kind::Lookup(lookup) => match lookup.as_mut().poll(&mut cx) {
+                Poll::Ready(answer) => Served::Resolved(answer),
+                Poll::Pending => Served::Waits,
+            },
+            Kind::Dialling(stream) => match turn.runtime.poll_connected(stream, &mut cx) {
+                Poll::Ready(Ok(local)) => Served::Connected(local),
+                Poll::Ready(Err(error)) => Served::Failed(error),
+                Poll::Pending => Served::Waits,
+            },
+            Kind::Stream(stream) => {
+                turn.write(stream, state, &mut cx);
+                turn.read(stream, state, &mut cx)
+            }
+            Kind::Datagrams(socket) => {
+                turn.send(socket, state, &mut cx);
+                turn.receive(socket, state, &mut cx)
+            }
+        }
+    }
+}
+
+impl State {
+    const fn new() -> Self {
+        Self {
+            wants_write: false,
+            paused: false,
+            finishing: false,
+            awaits_input: false,
+            ended: false,
+            appetite: LEAST_READ,
+            broken: None,
+        }
+    }
+}
+
+impl<M: Machine, R: Runtime> Turn<'_, M, R> {
+    fn write(&mut self, stream: &mut R::Stream, state: &mut State, cx: &mut Context<'_>) {
+        while state.wants_write && state.broken.is_none() {
+            let Some(bytes) = self.machine.pending(self.now, self.id) else {
+                state.wants_write = false;
+                if core::mem::take(&mut state.finishing) {
+                    self.runtime.finish(stream);
+                }
+                return;
+            };
+            match self.runtime.poll_write(stream, cx, bytes) {
+                Poll::Pending => return,
+                Poll::Ready(Ok(written)) => self.machine.handle_written(self.now, self.id, written),
+                Poll::Ready(Err(error)) => state.broken = Some(error),
+            }
+        }
+    }
+
+    /// Reads once; what was read is passed on before more is.
+    fn read(&mut self, stream: &mut R::Stream, state: &mut State, cx: &mut Context<'_>) -> Served {
+        if state.paused {
+            return Served::Waits;
+        }
+        let is_silent = state.ended || state.awaits_input;
+        let room = self.buffer.get_mut(..state.appetite).unwrap_or_default();
+        let read = if is_silent { Poll::Pending } else { self.runtime.poll_read(stream, cx, room) };
+        match (read, state.broken.take()) {
+            (Poll::Ready(Ok(count)), broken) if count > 0 => {
+                state.broken = broken;
+                if count == state.appetite {
+                    state.appetite = (2 * count).min(MOST_READ);
+                }
+                Served::Read(count)
+            }
+            // Nothing is left to be read of a connection that cannot be written to any more.
+            (_, Some(error)) | (Poll::Ready(Err(error)), None) => Served::Failed(error),
+            (Poll::Ready(Ok(_)), None) => {
+                state.ended = true;
+                self.machine.handle_finished(self.now, self.id);
+                Served::Waits
+            }
+            (Poll::Pending, None) => {
+                state.awaits_input = true;
+                Served::Waits
+            }
+        }
+    }
+
+    fn send(&mut self, socket: &mut R::Datagrams, state: &mut State, cx: &mut Context<'_>) {
+        while state.wants_write {
+            let Some(payload) = self.machine.pending(self.now, self.id) else {
+                state.wants_write = false;
+                return;
+            };
+            match self.runtime.poll_send(socket, cx, payload) {
+                Poll::Pending => return,
+                Poll::Ready(Ok(_)) => {}
+                // Too large for the path, or the answer to an earlier datagram: this one is lost, the socket is not.
+                Poll::Ready(Err(error)) => self.refused(&error),
+            }
+            self.machine.handle_written(self.now, self.id, 0);
+        }
+    }
+
+    fn receive(&mut self, socket: &mut R::Datagrams, state: &mut State, cx: &mut Context<'_>) -> Served {
+        if state.paused || state.awaits_input {
+            return Served::Waits;
+        }
+        for _ in 0..BATCH {
+            match self.runtime.poll_receive(socket, cx, self.buffer) {
+                Poll::Pending => {
+                    state.awaits_input = true;
+                    return Served::Waits;
+                }
+                Poll::Ready(Ok(count)) => {
+                    let data = self.buffer.get_mut(..count).unwrap_or_default();
+                    self.machine.handle_received(self.now, self.id, data);
+                }
+                Poll::Ready(Err(error)) => self.refused(&error),
+            }
+        }
+        Served::Again
+    }
+
+    fn refused(&mut self, error: &io::Error) {
+        if let Some(error) = refusal(error) {
+            self.machine.handle_failed(self.now, self.id, error);
+        }
+    }
+}
+
+/// Only an answer of the target or its network concerns the machine; a datagram that is too large is just dropped.
+pub(super) fn refusal(error: &io::Error) -> Option<IoFailed> {
+    (error.kind() == io::ErrorKind::ConnectionRefused).then(|| IoFailed::from(error))
+}
+
+/// What the first read of a stream takes at most: as much as the largest datagram, and four TLS records.
+pub(super) const LEAST_READ: usize = 65_536;
+/// What a read takes at most, once those before it were full and all of it went on at once.
+pub(super) const MOST_READ: usize = 4 * LEAST_READ;
+/// Datagrams read from one socket before the next has its turn.
+const BATCH: usize = 32;
