@@ -1,0 +1,61 @@
+//! The relays that are compared: where each comes from, how it is started, and the door to it.
+
+pub mod install;
+pub mod ours;
+pub mod plain;
+mod process;
+
+pub use process::Process;
+
+use crate::lab::Lab;
+use crate::load::door::Entrance;
+
+/// What a relay is in the comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// What no relay can undercut: it only forwards.
+    Limit,
+    /// This project's.
+    Ours,
+    /// Somebody else's.
+    Peer,
+}
+
+/// A relay that runs.
+#[derive(Debug)]
+pub struct Peer {
+    /// What it is called in the table.
+    pub name: String,
+    /// What it is in the comparison.
+    pub kind: Kind,
+    /// Where streams are opened, if it has them.
+    pub streams: Option<Entrance>,
+    /// Where datagram flows are opened, if it has them.
+    pub datagrams: Option<Entrance>,
+    /// The process.
+    pub process: Process,
+}
+
+/// Starts every relay whose name is `wanted`; what could not be started says why.
+pub fn start_all(
+    lab: &Lab,
+    ours: &[ours::Binary],
+    wanted: impl Fn(&str) -> bool,
+) -> Vec<(String, anyhow::Result<Peer>)> {
+    let mut started = Vec::new();
+    for binary in ours.iter().filter(|binary| wanted(&binary.name)) {
+        started.push((binary.name.clone(), ours::start(lab, &binary.name, &binary.path)));
+    }
+    for (name, start) in PEERS.iter().filter(|(name, _)| wanted(name)) {
+        eprintln!("starting {name}");
+        started.push(((*name).to_owned(), start(lab)));
+    }
+    started
+}
+
+type Start = fn(&Lab) -> anyhow::Result<Peer>;
+
+const PEERS: &[(&str, Start)] = &[
+    ("plain tokio, aws-lc-rs", |lab| plain::start(lab, "aws-lc-rs")),
+    ("plain tokio, ring", |lab| plain::start(lab, "ring")),
+];

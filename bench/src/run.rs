@@ -1,0 +1,73 @@
+//! A whole run: start every relay, measure every row at each in turn, write the report.
+
+use std::time::{Duration, Instant};
+
+use crate::lab::Lab;
+use crate::options::Options;
+use crate::peers::{self, Peer};
+use crate::report::{Progress, Results, table};
+use crate::work::{Row, rows};
+use crate::{stop, sys};
+
+/// Does what `options` say.
+///
+/// # Errors
+/// Nothing could be measured, or a signal ended it.
+pub fn run(options: &Options) -> anyhow::Result<()> {
+    let rows: Vec<Row> = rows().into_iter().filter(|row| chosen(&options.only, &row.name)).collect();
+    if options.list {
+        rows.iter().for_each(|row| println!("{}", row.name));
+        return Ok(());
+    }
+    stop::watch();
+    sys::raise_files();
+    let lab = Lab::new(std::path::absolute(&options.folder)?, std::path::absolute(&options.source)?)?;
+    let mut results = Results::default();
+    let mut running = Vec::new();
+    for (name, started) in peers::start_all(&lab, &options.ours, |name| chosen(&options.relays, name)) {
+        match started {
+            Ok(peer) => running.push(peer),
+            Err(error) => {
+                stop::check()?;
+                results.absent(&name, &error);
+            }
+        }
+    }
+    measure(&lab, &rows, &running, options.quick, &mut results)?;
+    print!("{}", table::text(&results));
+    Ok(())
+}
+
+fn measure(
+    lab: &Lab,
+    rows: &[Row],
+    running: &[Peer],
+    is_quick: bool,
+    results: &mut Results,
+) -> anyhow::Result<()> {
+    let (rounds, span) =
+        if is_quick { (1, Duration::from_millis(300)) } else { (ROUNDS, Duration::from_millis(800)) };
+    let started = Instant::now();
+    let mut progress = Progress::new(rows.len() * running.len() * rounds);
+    for row in rows {
+        for _ in 0..rounds {
+            // Each in turn, so that a disturbance does not fall on one of them alone.
+            for peer in running {
+                progress.step(&row.name, &peer.name);
+                if row.work.fits(peer) {
+                    let sample = row.work.sample(lab, peer, span);
+                    stop::check()?;
+                    results.add(row, peer, sample);
+                }
+            }
+        }
+    }
+    progress.end(started.elapsed());
+    Ok(())
+}
+
+fn chosen(wanted: &[String], name: &str) -> bool {
+    wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str()))
+}
+
+const ROUNDS: usize = 3;
