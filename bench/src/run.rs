@@ -14,7 +14,9 @@ use crate::{stop, sys};
 /// # Errors
 /// Nothing could be measured, or a signal ended it.
 pub fn run(options: &Options) -> anyhow::Result<()> {
-    let rows: Vec<Row> = rows().into_iter().filter(|row| chosen(&options.only, &row.name)).collect();
+    let is_chosen =
+        |row: &Row| chosen(&options.only, &row.name) && !(row.is_extra && options.only.is_empty());
+    let rows: Vec<Row> = rows().into_iter().filter(is_chosen).collect();
     if options.list {
         rows.iter().for_each(|row| println!("{}", row.name));
         return Ok(());

@@ -14,8 +14,10 @@ pub enum Door {
     ConnectUdp(String),
     /// Nothing: the relay has one target.
     Fixed,
-    /// SOCKS5 without authentication.
+    /// SOCKS5 without authentication (RFC 1928).
     Socks,
+    /// TURN over UDP without authentication (RFC 8656), with a channel for each flow.
+    Turn,
 }
 
 /// Where a relay is reached, and how.
@@ -51,7 +53,7 @@ impl Door {
     /// What is said to reach `target`, in order.
     pub fn steps(&self, target: SocketAddr) -> Vec<Step> {
         match self {
-            Self::Fixed => Vec::new(),
+            Self::Fixed | Self::Turn => Vec::new(),
             Self::Connect(field) => vec![Step {
                 sends: format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{field}\r\n").into_bytes(),
                 expects: Answer::Head("200"),

@@ -1,5 +1,6 @@
 //! The load generator: clients and far ends for every kind of relay, on one thread.
 
+pub mod datagrams;
 pub mod door;
 pub mod histogram;
 pub mod poll;

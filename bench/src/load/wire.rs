@@ -53,6 +53,11 @@ impl Wire {
         self.out.is_empty() && self.tls.as_ref().is_none_or(|tls| !tls.is_handshaking())
     }
 
+    /// Whether more waits than is good for anything that grows old.
+    pub fn is_full(&self) -> bool {
+        self.out.len() - self.sent > FULL
+    }
+
     /// Takes all of `bytes` and sends as much as the socket takes; the rest waits for [`Self::flush`].
     ///
     /// # Errors
@@ -169,3 +174,6 @@ pub fn is_wait(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected)
         || error.raw_os_error() == Some(libc::EINPROGRESS)
 }
+
+/// Bytes that may wait for the socket.
+const FULL: usize = 16 * 1024;

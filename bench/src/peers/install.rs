@@ -46,4 +46,4 @@ pub fn run(lab: &Lab, name: &str, mut command: Command) -> anyhow::Result<()> {
     }
 }
 
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(900);

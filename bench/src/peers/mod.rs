@@ -7,8 +7,11 @@ mod process;
 
 pub use process::Process;
 
+use std::time::Duration;
+
 use crate::lab::Lab;
 use crate::load::door::Entrance;
+use crate::sys;
 
 /// What a relay is in the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +35,20 @@ pub struct Peer {
     pub streams: Option<Entrance>,
     /// Where datagram flows are opened, if it has them.
     pub datagrams: Option<Entrance>,
-    /// The process.
-    pub process: Process,
+    /// The process, if there is one.
+    pub process: Option<Process>,
+}
+
+impl Peer {
+    /// The processor time that it has had.
+    pub fn cpu_time(&self) -> Duration {
+        self.process.as_ref().map_or(Duration::ZERO, |process| sys::cpu_time(process.id()))
+    }
+
+    /// The bytes of memory that it holds.
+    pub fn memory(&self) -> u64 {
+        self.process.as_ref().map_or(0, |process| sys::memory(process.id()))
+    }
 }
 
 /// Starts every relay whose name is `wanted`; what could not be started says why.

@@ -40,7 +40,7 @@ pub fn start(lab: &Lab, name: &str, program: &Path) -> anyhow::Result<Peer> {
         kind: Kind::Ours,
         streams: Some(entrance(Door::Connect(field.clone()))),
         datagrams: Some(entrance(Door::ConnectUdp(field))),
-        process,
+        process: Some(process),
     })
 }
 

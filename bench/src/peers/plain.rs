@@ -29,6 +29,6 @@ pub fn start(lab: &Lab, engine: &str) -> anyhow::Result<Peer> {
         kind: Kind::Peer,
         streams: Some(entrance(Door::Connect(String::new()))),
         datagrams: Some(entrance(Door::ConnectUdp(String::new()))),
-        process,
+        process: Some(process),
     })
 }

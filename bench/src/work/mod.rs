@@ -1,6 +1,12 @@
 //! What is measured: each row of the table, and one sample of it at one relay.
 
+mod datagrams;
+mod rows;
 mod streams;
+
+pub use datagrams::Datagrams;
+pub use rows::rows;
+pub use streams::Streams;
 
 use std::time::Duration;
 
@@ -15,33 +21,17 @@ pub struct Row {
     pub name: String,
     /// What is measured.
     pub work: Work,
+    /// Whether it runs only when it is asked for by name.
+    pub is_extra: bool,
 }
 
 /// What the load does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
-    /// Questions of 160 bytes that are echoed, one at a time in each tunnel.
-    Ask {
-        /// How many tunnels.
-        tunnels: usize,
-    },
-    /// Bytes as fast as they go.
-    Bulk {
-        /// From the client to the target.
-        is_up: bool,
-        /// How many tunnels.
-        tunnels: usize,
-    },
-    /// Tunnels that rest after one byte in each direction.
-    Idle {
-        /// How many.
-        tunnels: usize,
-    },
-    /// Tunnels that are opened, have one byte echoed and are closed.
-    Reopen {
-        /// How many are being opened at once.
-        at_once: usize,
-    },
+    /// Datagrams through flows.
+    Datagrams(Datagrams),
+    /// Bytes through stream tunnels.
+    Streams(Streams),
 }
 
 /// What one run at one relay gave.
@@ -63,26 +53,25 @@ impl Work {
     /// The unit of [`Sample::cost`].
     pub fn cost_unit(self) -> &'static str {
         match self {
-            Self::Ask { .. } => "us/request",
-            Self::Bulk { .. } => "s/GB",
-            Self::Idle { .. } => "KiB/tunnel",
-            Self::Reopen { .. } => "us/tunnel",
+            Self::Datagrams(_) => "us/datagram",
+            Self::Streams(work) => work.cost_unit(),
         }
     }
 
     /// The unit of [`Sample::rate`].
     pub fn rate_unit(self) -> &'static str {
         match self {
-            Self::Ask { .. } => "requests/s",
-            Self::Bulk { .. } => "Gbit/s",
-            Self::Idle { .. } => "tunnels",
-            Self::Reopen { .. } => "tunnels/s",
+            Self::Datagrams(_) => "1,000/s",
+            Self::Streams(work) => work.rate_unit(),
         }
     }
 
     /// Whether `peer` can do it.
     pub fn fits(self, peer: &Peer) -> bool {
-        peer.streams.is_some()
+        match self {
+            Self::Datagrams(_) => peer.datagrams.is_some(),
+            Self::Streams(_) => peer.streams.is_some(),
+        }
     }
 
     /// Runs it once at `peer` for about `span`, on the core for the load.
@@ -93,28 +82,13 @@ impl Work {
         let run = || {
             sys::pin(lab.load_core)?;
             sys::take_priority();
-            streams::sample(self, lab, peer, span)
+            match self {
+                Self::Datagrams(work) => datagrams::sample(work, lab, peer, span),
+                Self::Streams(work) => streams::sample(work, lab, peer, span),
+            }
         };
         std::thread::scope(|scope| {
             scope.spawn(run).join().unwrap_or_else(|_| Err(anyhow::anyhow!("the load broke down")))
         })
     }
-}
-
-/// Every row of a full run.
-pub fn rows() -> Vec<Row> {
-    let mut rows = Vec::new();
-    for tunnels in [1, 8, 100] {
-        for (way, is_up) in [("down", false), ("up", true)] {
-            rows.push(Row { name: format!("streams/{way}/{tunnels}"), work: Work::Bulk { is_up, tunnels } });
-        }
-    }
-    for tunnels in [1, 100] {
-        rows.push(Row { name: format!("streams/ask/{tunnels}"), work: Work::Ask { tunnels } });
-    }
-    rows.push(Row { name: "streams/setup".into(), work: Work::Reopen { at_once: 8 } });
-    for tunnels in [1_000, 10_000] {
-        rows.push(Row { name: format!("streams/idle/{tunnels}"), work: Work::Idle { tunnels } });
-    }
-    rows
 }

@@ -2,6 +2,10 @@
 
 #![expect(unsafe_code, reason = "the calls that start a process on one core have no safe form")]
 
+mod batch;
+
+pub use batch::Batch;
+
 use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt as _;
