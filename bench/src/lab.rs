@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -81,11 +81,11 @@ impl Lab {
         anyhow::bail!("no port is free for TCP and UDP")
     }
 
-    /// A configuration of a peer from this crate with its `{names}` filled in, as a file in the folder of the run.
+    /// A configuration of a peer from this crate with each `@NAME@` filled in, as a file in the folder of the run.
     ///
     /// # Errors
     /// The file cannot be read or written.
-    pub fn fill(&self, peer: &str, file: &str, values: &[(&str, &str)]) -> anyhow::Result<PathBuf> {
+    pub fn fill(&self, peer: &str, file: &str, values: &[(&str, String)]) -> anyhow::Result<PathBuf> {
         let path = self.source.join("peers").join(peer).join(file);
         let mut text =
             fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
@@ -129,11 +129,6 @@ fn client_config(certificate: CertificateDer<'static>) -> anyhow::Result<Arc<Cli
     let mut config = builder.with_root_certificates(roots).with_no_client_auth();
     config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
-}
-
-/// Whether `path` is there.
-pub fn exists(path: &Path) -> bool {
-    path.exists()
 }
 
 const DEPTH: usize = 4 << 20;

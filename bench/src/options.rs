@@ -1,9 +1,11 @@
 //! What a user can say.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
+use crate::forward::Medium;
 use crate::peers::ours::Binary;
 
 /// Measure relays side by side on this machine.
@@ -36,4 +38,24 @@ pub struct Options {
     /// The folder of this crate, with the configurations of the peers
     #[arg(long, value_name = "FOLDER", default_value = "bench")]
     pub source: PathBuf,
+    /// What this program is when it starts itself.
+    #[command(subcommand)]
+    pub part: Option<Part>,
+}
+
+/// What this program is when it starts itself.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Part {
+    /// The limit.
+    #[command(hide = true)]
+    Forward {
+        /// What streams go through.
+        medium: Medium,
+        /// Where it listens.
+        listen: SocketAddr,
+        /// Where streams go.
+        streams: SocketAddr,
+        /// Where datagrams go.
+        datagrams: SocketAddr,
+    },
 }

@@ -3,17 +3,23 @@
 use std::time::{Duration, Instant};
 
 use crate::lab::Lab;
-use crate::options::Options;
+use crate::options::{Options, Part};
 use crate::peers::{self, Peer};
 use crate::report::{Progress, Results, table};
 use crate::work::{Row, rows};
-use crate::{stop, sys};
+use crate::{forward, stop, sys};
 
 /// Does what `options` say.
 ///
 /// # Errors
 /// Nothing could be measured, or a signal ended it.
 pub fn run(options: &Options) -> anyhow::Result<()> {
+    match &options.part {
+        Some(Part::Forward { medium, listen, streams, datagrams }) => {
+            return forward::run(*medium, *listen, *streams, *datagrams);
+        }
+        None => {}
+    }
     let is_chosen =
         |row: &Row| chosen(&options.only, &row.name) && !(row.is_extra && options.only.is_empty());
     let rows: Vec<Row> = rows().into_iter().filter(is_chosen).collect();

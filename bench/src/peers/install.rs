@@ -1,6 +1,7 @@
 //! Brings what is missing, through the ordinary package clients.
 
 use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -44,6 +45,49 @@ pub fn run(lab: &Lab, name: &str, mut command: Command) -> anyhow::Result<()> {
         }
         thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// Brings a program of Debian's, if it is not there.
+///
+/// # Errors
+/// It cannot be had, or only in another version than `version`, which is the beginning of one.
+pub fn package(lab: &Lab, name: &str, version: &str, program: &str) -> anyhow::Result<()> {
+    if !Path::new(program).exists() {
+        let mut command = Command::new("apt-get");
+        command.args(["install", "-y", "--no-install-recommends", name]);
+        command.env("DEBIAN_FRONTEND", "noninteractive");
+        run(lab, &format!("{name}-install"), command)?;
+    }
+    let mut query = Command::new("dpkg-query");
+    query.args(["--show", "--showformat", "${Version}", name]);
+    let output = query.output().context("dpkg-query cannot be started")?;
+    let found = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !found.starts_with(version) {
+        bail!("{name} is there in version {found}, and compared in {version}");
+    }
+    Ok(())
+}
+
+/// Brings a program that a Python wheel has in it, into a virtual environment at `venv`; gives its path.
+///
+/// # Errors
+/// It cannot be had.
+pub fn wheel(lab: &Lab, venv: &Path, name: &str, version: &str, program: &str) -> anyhow::Result<PathBuf> {
+    let found = || {
+        let libraries = fs::read_dir(venv.join("lib")).ok()?.flatten();
+        libraries.map(|python| python.path().join("site-packages").join(program)).find(|path| path.exists())
+    };
+    let there = venv.join(format!("{name}-{version}"));
+    if !there.exists() {
+        let mut create = Command::new("python3");
+        create.args(["-m", "venv"]).arg(venv);
+        run(lab, &format!("{name}-venv"), create)?;
+        let mut install = Command::new(venv.join("bin/pip"));
+        install.args(["install", "--no-deps", &format!("{name}=={version}")]);
+        run(lab, &format!("{name}-install"), install)?;
+        fs::write(&there, "")?;
+    }
+    found().with_context(|| format!("{name} {version} has no {program} in it"))
 }
 
 const PATIENCE: Duration = Duration::from_secs(900);

@@ -1,6 +1,7 @@
 //! The relays that are compared: where each comes from, how it is started, and the door to it.
 
 pub mod install;
+mod others;
 pub mod ours;
 pub mod plain;
 mod process;
@@ -9,6 +10,7 @@ pub use process::Process;
 
 use std::time::Duration;
 
+use crate::forward::Medium;
 use crate::lab::Lab;
 use crate::load::door::Entrance;
 use crate::sys;
@@ -16,8 +18,12 @@ use crate::sys;
 /// What a relay is in the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// Somebody else's, without TLS: it does less.
+    Clear,
     /// What no relay can undercut: it only forwards.
     Limit,
+    /// No relay.
+    Nothing,
     /// This project's.
     Ours,
     /// Somebody else's.
@@ -73,4 +79,12 @@ type Start = fn(&Lab) -> anyhow::Result<Peer>;
 const PEERS: &[(&str, Start)] = &[
     ("plain tokio, aws-lc-rs", |lab| plain::start(lab, "aws-lc-rs")),
     ("plain tokio, ring", |lab| plain::start(lab, "ring")),
+    ("envoy", others::envoy),
+    ("haproxy (TLS only)", others::haproxy),
+    ("h2o", others::h2o),
+    ("coturn (TURN, UDP)", others::coturn),
+    ("dante (SOCKS5)", others::dante),
+    ("limit: splice, mmsg", |lab| others::forward(lab, Medium::Splice)),
+    ("limit: copy", |lab| others::forward(lab, Medium::Copy)),
+    ("no relay", others::none),
 ];

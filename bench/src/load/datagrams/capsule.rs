@@ -1,7 +1,7 @@
 //! DATAGRAM capsules with UDP payloads (RFC 9297 §3.5, RFC 9298 §5), written and read apart from the product's codec.
 
 /// Appends the capsule of `payload`.
-pub fn encode(payload: &[u8], out: &mut Vec<u8>) {
+pub(super) fn encode(payload: &[u8], out: &mut Vec<u8>) {
     let length = payload.len() + 1;
     out.push(0);
     match u8::try_from(length) {
@@ -14,13 +14,13 @@ pub fn encode(payload: &[u8], out: &mut Vec<u8>) {
 
 /// Finds payloads in a stream.
 #[derive(Debug, Default)]
-pub struct Decoder {
+pub(super) struct Decoder {
     rest: Vec<u8>,
 }
 
 impl Decoder {
     /// Gives `sink` each payload that is whole; what is left waits for more.
-    pub fn read(&mut self, bytes: &[u8], mut sink: impl FnMut(&[u8])) {
+    pub(super) fn read(&mut self, bytes: &[u8], mut sink: impl FnMut(&[u8])) {
         if self.rest.is_empty() {
             let used = read_whole(bytes, &mut sink);
             self.rest.extend_from_slice(&bytes[used..]);

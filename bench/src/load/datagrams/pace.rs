@@ -23,7 +23,7 @@ pub enum Pace {
 
 /// A pace in time.
 #[derive(Clone, Copy, Debug)]
-pub struct Schedule {
+pub(super) struct Schedule {
     next: Instant,
     interval: Duration,
     group: u32,
@@ -31,7 +31,7 @@ pub struct Schedule {
 
 impl Schedule {
     /// The schedule of `pace` over `flows` flows, from `now` on.
-    pub fn new(pace: Pace, flows: usize, now: Instant) -> Self {
+    pub(super) fn new(pace: Pace, flows: usize, now: Instant) -> Self {
         let (rate, group) = match pace {
             Pace::Flood => (u32::MAX, BURST),
             Pace::Groups { rate, group } => (rate, group),
@@ -43,7 +43,7 @@ impl Schedule {
     }
 
     /// How many are due at `now`; the next come later.
-    pub fn due(&mut self, now: Instant) -> u32 {
+    pub(super) fn due(&mut self, now: Instant) -> u32 {
         if now < self.next {
             return 0;
         }
@@ -52,7 +52,7 @@ impl Schedule {
     }
 
     /// When the next are due.
-    pub fn next(&self) -> Instant {
+    pub(super) fn next(&self) -> Instant {
         self.next
     }
 }

@@ -5,13 +5,13 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 /// The channel that every flow uses.
-pub const CHANNEL: u16 = 0x4000;
+pub(super) const CHANNEL: u16 = 0x4000;
 
 /// Allocates at the relay that `socket` is connected to, and binds [`CHANNEL`] to `target`.
 ///
 /// # Errors
 /// The relay does not answer, or refuses.
-pub fn bind(socket: &UdpSocket, target: SocketAddr) -> io::Result<()> {
+pub(super) fn bind(socket: &UdpSocket, target: SocketAddr) -> io::Result<()> {
     socket.set_read_timeout(Some(Duration::from_millis(500)))?;
     // REQUESTED-TRANSPORT: UDP.
     ask(socket, ALLOCATE, &attribute(0x0019, &[17, 0, 0, 0]))?;
