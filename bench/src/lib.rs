@@ -3,6 +3,7 @@
 //! [`load`] is the load generator, [`peers`] starts the relays, [`work`] has the rows of the table and [`report`] writes
 //! what they gave. Figures are read by people and never decide whether a test passes.
 
+pub mod adapter;
 pub mod forward;
 pub mod lab;
 pub mod load;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::adapter::Adapter;
 use crate::forward::Medium;
 use crate::peers::ours::Binary;
 
@@ -46,6 +47,9 @@ pub struct Options {
 /// What this program is when it starts itself.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Part {
+    /// Our relay on one adapter.
+    #[command(hide = true)]
+    Adapter(Adapter),
     /// The limit.
     #[command(hide = true)]
     Forward {

@@ -18,6 +18,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         Some(Part::Forward { medium, listen, streams, datagrams }) => {
             return forward::run(*medium, *listen, *streams, *datagrams);
         }
+        Some(Part::Adapter(adapter)) => return adapter.run(),
         None => {}
     }
     let is_chosen =
@@ -54,19 +55,18 @@ fn measure(
     results: &mut Results,
 ) -> anyhow::Result<()> {
     let (rounds, span) =
-        if is_quick { (1, Duration::from_millis(300)) } else { (ROUNDS, Duration::from_millis(800)) };
+        if is_quick { (1, Duration::from_millis(300)) } else { (ROUNDS, Duration::from_millis(500)) };
     let started = Instant::now();
-    let mut progress = Progress::new(rows.len() * running.len() * rounds);
+    let steps = |row: &Row| row.rounds(rounds) * running.iter().filter(|peer| row.fits(peer)).count();
+    let mut progress = Progress::new(rows.iter().map(steps).sum());
     for row in rows {
-        for _ in 0..rounds {
+        for _ in 0..row.rounds(rounds) {
             // Each in turn, so that a disturbance does not fall on one of them alone.
-            for peer in running {
+            for peer in running.iter().filter(|peer| row.fits(peer)) {
                 progress.step(&row.name, &peer.name);
-                if row.work.fits(peer) {
-                    let sample = row.work.sample(lab, peer, span);
-                    stop::check()?;
-                    results.add(row, peer, sample);
-                }
+                let sample = row.work.sample(lab, peer, span);
+                stop::check()?;
+                results.add(row, peer, sample);
             }
         }
     }

@@ -119,9 +119,9 @@ impl Lane {
     fn fill(&mut self, mut from: &TcpStream) -> io::Result<usize> {
         match self {
             Self::Buffer { bytes, start, end } => {
-                *start = 0;
-                *end = from.read(bytes)?;
-                Ok(*end)
+                let count = from.read(bytes)?;
+                (*start, *end) = (0, count);
+                Ok(count)
             }
             Self::Pipe { write, filled, .. } => {
                 *filled = splice(from, None, write, None, SIZE, FLAGS)?;

@@ -15,7 +15,7 @@ use crate::stop;
 ///
 /// # Errors
 /// It cannot be started, fails, or takes longer than [`PATIENCE`].
-pub fn run(lab: &Lab, name: &str, mut command: Command) -> anyhow::Result<()> {
+pub(super) fn run(lab: &Lab, name: &str, mut command: Command) -> anyhow::Result<()> {
     let log = lab.log(name);
     let file = File::create(&log)?;
     command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
@@ -51,7 +51,7 @@ pub fn run(lab: &Lab, name: &str, mut command: Command) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// It cannot be had, or only in another version than `version`, which is the beginning of one.
-pub fn package(lab: &Lab, name: &str, version: &str, program: &str) -> anyhow::Result<()> {
+pub(super) fn package(lab: &Lab, name: &str, version: &str, program: &str) -> anyhow::Result<()> {
     if !Path::new(program).exists() {
         let mut command = Command::new("apt-get");
         command.args(["install", "-y", "--no-install-recommends", name]);
@@ -72,7 +72,13 @@ pub fn package(lab: &Lab, name: &str, version: &str, program: &str) -> anyhow::R
 ///
 /// # Errors
 /// It cannot be had.
-pub fn wheel(lab: &Lab, venv: &Path, name: &str, version: &str, program: &str) -> anyhow::Result<PathBuf> {
+pub(super) fn wheel(
+    lab: &Lab,
+    venv: &Path,
+    name: &str,
+    version: &str,
+    program: &str,
+) -> anyhow::Result<PathBuf> {
     let found = || {
         let libraries = fs::read_dir(venv.join("lib")).ok()?.flatten();
         libraries.map(|python| python.path().join("site-packages").join(program)).find(|path| path.exists())

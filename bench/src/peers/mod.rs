@@ -1,15 +1,17 @@
 //! The relays that are compared: where each comes from, how it is started, and the door to it.
 
-pub mod install;
+mod adapters;
+mod install;
 mod others;
 pub mod ours;
-pub mod plain;
+mod plain;
 mod process;
 
 pub use process::Process;
 
 use std::time::Duration;
 
+use crate::adapter::Runtime;
 use crate::forward::Medium;
 use crate::lab::Lab;
 use crate::load::door::Entrance;
@@ -18,6 +20,8 @@ use crate::sys;
 /// What a relay is in the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// This project's, on one of its adapters.
+    Adapter,
     /// Somebody else's, without TLS: it does less.
     Clear,
     /// What no relay can undercut: it only forwards.
@@ -41,19 +45,31 @@ pub struct Peer {
     pub streams: Option<Entrance>,
     /// Where datagram flows are opened, if it has them.
     pub datagrams: Option<Entrance>,
-    /// The process, if there is one.
-    pub process: Option<Process>,
+    process: Option<Process>,
+    fresh: u64,
 }
 
 impl Peer {
+    /// A relay that has not done anything yet.
+    fn new(
+        name: &str,
+        kind: Kind,
+        streams: Option<Entrance>,
+        datagrams: Option<Entrance>,
+        process: Option<Process>,
+    ) -> Self {
+        let fresh = process.as_ref().map_or(0, |process| sys::memory(process.id()));
+        Self { name: name.to_owned(), kind, streams, datagrams, process, fresh }
+    }
+
     /// The processor time that it has had.
     pub fn cpu_time(&self) -> Duration {
         self.process.as_ref().map_or(Duration::ZERO, |process| sys::cpu_time(process.id()))
     }
 
-    /// The bytes of memory that it holds.
-    pub fn memory(&self) -> u64 {
-        self.process.as_ref().map_or(0, |process| sys::memory(process.id()))
+    /// The bytes of memory that it holds beyond what it held when it had done nothing yet.
+    pub fn grown(&self) -> u64 {
+        self.process.as_ref().map_or(0, |process| sys::memory(process.id()).saturating_sub(self.fresh))
     }
 }
 
@@ -87,4 +103,7 @@ const PEERS: &[(&str, Start)] = &[
     ("limit: splice, mmsg", |lab| others::forward(lab, Medium::Splice)),
     ("limit: copy", |lab| others::forward(lab, Medium::Copy)),
     ("no relay", others::none),
+    ("adapter: tokio", |lab| adapters::start(lab, Runtime::Tokio)),
+    ("adapter: async-io", |lab| adapters::start(lab, Runtime::AsyncIo)),
+    ("adapter: std", |lab| adapters::start(lab, Runtime::Std)),
 ];

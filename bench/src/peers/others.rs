@@ -114,13 +114,8 @@ pub(super) fn forward(lab: &Lab, medium: Medium) -> anyhow::Result<Peer> {
 /// No relay at all: what the latencies of the others have to be compared with.
 pub(super) fn none(lab: &Lab) -> anyhow::Result<Peer> {
     let reach = |address| Entrance { tls: None, ..entrance(lab, address, Door::Fixed) };
-    Ok(Peer {
-        name: "no relay".into(),
-        kind: Kind::Nothing,
-        streams: Some(reach(lab.streams.local_addr()?)),
-        datagrams: Some(reach(lab.datagrams.local_addr()?)),
-        process: None,
-    })
+    let (streams, datagrams) = (lab.streams.local_addr()?, lab.datagrams.local_addr()?);
+    Ok(Peer::new("no relay", Kind::Nothing, Some(reach(streams)), Some(reach(datagrams)), None))
 }
 
 fn peer(
@@ -130,7 +125,7 @@ fn peer(
     datagrams: Option<Entrance>,
     process: Process,
 ) -> Peer {
-    Peer { name: name.to_owned(), kind, streams, datagrams, process: Some(process) }
+    Peer::new(name, kind, streams, datagrams, Some(process))
 }
 
 fn entrance(lab: &Lab, address: SocketAddr, door: Door) -> Entrance {

@@ -35,13 +35,13 @@ pub fn start(lab: &Lab, name: &str, program: &Path) -> anyhow::Result<Peer> {
     process.until_it_listens(address)?;
     let field = format!("Proxy-Authorization: Bearer {}\r\n", token.trim());
     let entrance = |door| Entrance { address, door, tls: Some(lab.tls.clone()) };
-    Ok(Peer {
-        name: name.to_owned(),
-        kind: Kind::Ours,
-        streams: Some(entrance(Door::Connect(field.clone()))),
-        datagrams: Some(entrance(Door::ConnectUdp(field))),
-        process: Some(process),
-    })
+    Ok(Peer::new(
+        name,
+        Kind::Ours,
+        Some(entrance(Door::Connect(field.clone()))),
+        Some(entrance(Door::ConnectUdp(field))),
+        Some(process),
+    ))
 }
 
 /// A relay of ours: what it is called in the table, and its binary.

@@ -10,7 +10,7 @@ use crate::load::door::{Door, Entrance};
 ///
 /// # Errors
 /// It cannot be built or does not start.
-pub fn start(lab: &Lab, engine: &str) -> anyhow::Result<Peer> {
+pub(super) fn start(lab: &Lab, engine: &str) -> anyhow::Result<Peer> {
     let target = lab.tool(&format!("plain-{engine}"));
     let program = target.join("release/plain-relay");
     let mut build = Command::new("cargo");
@@ -24,11 +24,11 @@ pub fn start(lab: &Lab, engine: &str) -> anyhow::Result<Peer> {
     let mut process = Process::start(lab, &format!("plain-{engine}"), command)?;
     process.until_it_listens(address)?;
     let entrance = |door| Entrance { address, door, tls: Some(lab.tls.clone()) };
-    Ok(Peer {
-        name,
-        kind: Kind::Peer,
-        streams: Some(entrance(Door::Connect(String::new()))),
-        datagrams: Some(entrance(Door::ConnectUdp(String::new()))),
-        process: Some(process),
-    })
+    Ok(Peer::new(
+        &name,
+        Kind::Peer,
+        Some(entrance(Door::Connect(String::new()))),
+        Some(entrance(Door::ConnectUdp(String::new()))),
+        Some(process),
+    ))
 }

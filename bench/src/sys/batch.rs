@@ -162,7 +162,7 @@ fn from_raw(address: &libc::sockaddr_in) -> SocketAddr {
 }
 
 /// Datagrams in one call at most.
-pub const CAPACITY: usize = 64;
+const CAPACITY: usize = 64;
 
 /// Bytes in one datagram at most.
-pub const LARGEST: usize = 2048;
+const LARGEST: usize = 2048;

@@ -11,7 +11,7 @@ pub use streams::Streams;
 use std::time::Duration;
 
 use crate::lab::Lab;
-use crate::peers::Peer;
+use crate::peers::{Kind, Peer};
 use crate::sys;
 
 /// One row of the table.
@@ -21,8 +21,38 @@ pub struct Row {
     pub name: String,
     /// What is measured.
     pub work: Work,
+    /// Who takes part.
+    pub group: Group,
     /// Whether it runs only when it is asked for by name.
     pub is_extra: bool,
+}
+
+/// Who takes part in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Our relay on each adapter.
+    Adapters,
+    /// Our relay alone, to see how its cost grows.
+    Growth,
+    /// Every relay, but for the adapters.
+    Relays,
+}
+
+impl Row {
+    /// Whether `peer` takes part and can do it.
+    pub fn fits(&self, peer: &Peer) -> bool {
+        let is_in = match self.group {
+            Group::Adapters => peer.kind == Kind::Adapter,
+            Group::Growth => peer.kind == Kind::Ours,
+            Group::Relays => peer.kind != Kind::Adapter,
+        };
+        is_in && self.work.is_possible(peer)
+    }
+
+    /// How often it is run; memory only grows, so that it is looked at once.
+    pub fn rounds(&self, usual: usize) -> usize {
+        if matches!(self.work, Work::Streams(Streams::Idle { .. })) { 1 } else { usual }
+    }
 }
 
 /// What the load does.
@@ -66,10 +96,11 @@ impl Work {
         }
     }
 
-    /// Whether `peer` can do it.
-    pub fn fits(self, peer: &Peer) -> bool {
+    fn is_possible(self, peer: &Peer) -> bool {
         match self {
             Self::Datagrams(_) => peer.datagrams.is_some(),
+            // A process that is not there has no memory.
+            Self::Streams(Streams::Idle { .. }) => peer.streams.is_some() && peer.kind != Kind::Nothing,
             Self::Streams(_) => peer.streams.is_some(),
         }
     }

@@ -73,14 +73,13 @@ pub(super) fn sample(work: Streams, lab: &Lab, peer: &Peer, span: Duration) -> a
             bulk(&mut streams, peer, span)
         }
         Streams::Idle { tunnels } => {
-            let before = peer.memory();
             let mut streams = new(Role::Idle)?;
             // Each tunnel has two ends here, and the relay holds two sockets for it too.
             let most = usize::try_from(sys::raise_files().saturating_sub(FILES) / 2).unwrap_or(usize::MAX);
             let tunnels = tunnels.min(most);
             streams.open(tunnels, PATIENCE)?;
             streams.run(Duration::from_millis(300))?;
-            let grown = peer.memory().saturating_sub(before);
+            let grown = peer.grown();
             Ok(Sample {
                 cost: grown as f64 / 1024.0 / tunnels as f64,
                 rate: tunnels as f64,

@@ -14,7 +14,7 @@ pub(super) fn encode(payload: &[u8], out: &mut Vec<u8>) {
 
 /// Finds payloads in a stream.
 #[derive(Debug, Default)]
-pub(super) struct Decoder {
+pub struct Decoder {
     rest: Vec<u8>,
 }
 
