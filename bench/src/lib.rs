@@ -7,6 +7,7 @@ pub mod adapter;
 pub mod forward;
 pub mod lab;
 pub mod load;
+pub mod machines;
 pub mod options;
 pub mod peers;
 pub mod report;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use wayleave_bench::machines::Counting;
 use wayleave_bench::options::Options;
 use wayleave_bench::run;
 
@@ -15,3 +16,6 @@ fn main() -> ExitCode {
         }
     }
 }
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;

@@ -62,4 +62,12 @@ pub enum Part {
         /// Where datagrams go.
         datagrams: SocketAddr,
     },
+    /// One of the machines alone.
+    #[command(hide = true)]
+    Machine {
+        /// The case.
+        name: String,
+        /// How many units of work.
+        units: u32,
+    },
 }

@@ -90,6 +90,11 @@ pub fn start_all(
     started
 }
 
+/// The names of the relays that are compared with ours.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    PEERS.iter().map(|(name, _)| *name)
+}
+
 type Start = fn(&Lab) -> anyhow::Result<Peer>;
 
 const PEERS: &[(&str, Start)] = &[

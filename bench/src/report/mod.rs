@@ -1,12 +1,16 @@
 //! What was measured, and how it is shown.
 
+pub mod json;
 mod progress;
+pub mod svg;
 pub mod table;
 
 use std::fmt::Display;
+use std::time::Duration;
 
 pub use progress::Progress;
 
+use crate::machines::Cost;
 use crate::peers::{Kind, Peer};
 use crate::work::{Row, Sample, Work};
 
@@ -15,6 +19,10 @@ use crate::work::{Row, Sample, Work};
 pub struct Results {
     /// The rows in the order of the run.
     pub rows: Vec<Measured>,
+    /// The machines alone.
+    pub machines: Vec<Cost>,
+    /// How the run was made, a sentence each.
+    pub conditions: Vec<String>,
     /// The relays that could not take part, and why.
     pub absent: Vec<(String, String)>,
 }
@@ -68,7 +76,37 @@ impl Results {
     }
 }
 
+impl Measured {
+    /// The least median cost among relays of `kind`.
+    pub fn best(&self, kind: Kind) -> Option<f64> {
+        let costs = self.relays.iter().filter(|figures| figures.kind == kind);
+        costs.filter_map(|figures| Some(figures.cost()?.median)).min_by(f64::total_cmp)
+    }
+
+    /// What the costs of this row are compared with: the best relay of others that does the same work. Adapters are
+    /// compared with the first of them.
+    pub fn mark(&self) -> Option<f64> {
+        let first = self.relays.first().filter(|figures| figures.kind == Kind::Adapter);
+        first.map_or_else(|| self.best(Kind::Peer), |first| Some(first.cost()?.median))
+    }
+}
+
 impl Figures {
+    /// What a unit of the row costs.
+    pub fn cost(&self) -> Option<Spread> {
+        self.spread(|sample| sample.cost)
+    }
+
+    /// The medians of the median, the 99th and the 99.9th percentile in microseconds, where it was timed.
+    pub fn latency(&self) -> Option<[f64; 3]> {
+        self.samples.first()?.latency?;
+        let micros = |sample: &Sample, place: usize| {
+            sample.latency.map_or(0.0, |all: [Duration; 3]| all[place].as_secs_f64() * 1e6)
+        };
+        let median = |place| self.spread(|sample| micros(sample, place)).map_or(0.0, |spread| spread.median);
+        Some([median(0), median(1), median(2)])
+    }
+
     /// The median of a figure over the runs, its least and its greatest value; `None` without a run.
     pub fn spread(&self, figure: impl Fn(&Sample) -> f64) -> Option<Spread> {
         let mut values: Vec<f64> = self.samples.iter().map(figure).collect();

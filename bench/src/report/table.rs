@@ -1,74 +1,96 @@
-//! The table for people.
+//! The table for people: Markdown, which is as readable on a terminal.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
-use super::{Figures, Measured, Results};
+use super::{Figures, Measured, Results, Sample};
+use crate::machines::Cost;
 use crate::peers::Kind;
 
-/// The table in plain text.
+/// The whole report as text.
 pub fn text(results: &Results) -> String {
     let mut out = String::new();
-    for row in &results.rows {
-        // Writing to a string cannot fail.
-        let _ = section(&mut out, row);
-    }
-    for (relay, reason) in &results.absent {
-        let _ = writeln!(out, "absent: {relay}: {reason}");
-    }
+    // Writing to a string cannot fail.
+    let _ = write(&mut out, results);
     out
 }
 
-fn section(out: &mut String, row: &Measured) -> std::fmt::Result {
-    writeln!(out, "\n{} (cost in {}, rate in {})", row.name, row.work.cost_unit(), row.work.rate_unit())?;
-    writeln!(
-        out,
-        "  {:24} {:>7} {:>7} {:>26} {:>12} {:>5}  latency us p50/p99/p99.9, loss",
-        "relay", "/ peer", "/ limit", "cost", "rate", "busy"
-    )?;
-    let best = |kind| {
-        let costs = row.relays.iter().filter(move |figures| figures.kind == kind);
-        costs.filter_map(|figures| Some(figures.spread(|sample| sample.cost)?.median)).min_by(f64::total_cmp)
-    };
-    let (peer, limit) = (best(Kind::Peer), best(Kind::Limit));
-    for figures in &row.relays {
-        line(out, figures, peer, limit)?;
+fn write(out: &mut String, results: &Results) -> fmt::Result {
+    results.conditions.iter().try_for_each(|sentence| writeln!(out, "- {sentence}"))?;
+    for (relay, reason) in &results.absent {
+        writeln!(out, "- **absent**: {relay}: {reason}")?;
+    }
+    if !results.machines.is_empty() {
+        machines(out, &results.machines)?;
+    }
+    if !results.rows.is_empty() {
+        overview(out, &results.rows)?;
+    }
+    results.rows.iter().try_for_each(|row| section(out, row))
+}
+
+fn machines(out: &mut String, costs: &[Cost]) -> fmt::Result {
+    writeln!(out, "\n### Machines alone\n")?;
+    writeln!(out, "| one unit of | instructions | ns | allocations |\n|---|---:|---:|---:|")?;
+    for cost in costs {
+        let instructions = cost.instructions.map_or("-".into(), |count| format!("{count:.0}"));
+        let (name, time, allocations) = (&cost.name, cost.nanoseconds, cost.allocations);
+        writeln!(out, "| {name} | {instructions} | {time:.0} | {allocations:.2} |")?;
     }
     Ok(())
 }
 
-fn line(out: &mut String, figures: &Figures, peer: Option<f64>, limit: Option<f64>) -> std::fmt::Result {
-    let name = &figures.relay;
-    let Some(cost) = figures.spread(|sample| sample.cost) else {
-        return writeln!(out, "  {name:24} failed: {}", figures.failure.as_deref().unwrap_or_default());
-    };
-    let ratio = |to: Option<f64>| to.map_or("-".to_owned(), |to| format!("{:.2}", cost.median / to));
-    let shown = format!("{:.3} ({:.3}-{:.3})", cost.median, cost.least, cost.greatest);
-    let median =
-        |figure: fn(&super::Sample) -> f64| figures.spread(figure).map_or(0.0, |spread| spread.median);
-    let (rate, busy) = (median(|sample| sample.rate), median(|sample| sample.busy) * 100.0);
-    write!(
+/// Our ratios alone.
+fn overview(out: &mut String, rows: &[Measured]) -> fmt::Result {
+    writeln!(out, "\n### Ratios\n")?;
+    writeln!(
         out,
-        "  {name:24} {:>7} {:>7} {shown:>26} {:>12} {busy:>4.0}%",
-        ratio(peer),
-        ratio(limit),
-        rounded(rate)
+        "| row | ours | to the best peer | to the best without TLS | to the limit |\n|---|---|---:|---:|---:|"
     )?;
-    let latency = figures.samples.iter().filter_map(|sample| sample.latency).count();
-    if latency > 0 {
-        let micros = [0, 1, 2].map(|place| {
-            let figure =
-                |sample: &super::Sample| sample.latency.map_or(0.0, |all| all[place].as_secs_f64() * 1e6);
-            figures.spread(figure).map_or(0.0, |spread| spread.median)
-        });
-        write!(out, "  {:.0}/{:.0}/{:.0}", micros[0], micros[1], micros[2])?;
+    for row in rows {
+        for figures in row.relays.iter().filter(|figures| figures.kind == Kind::Ours) {
+            let Some(cost) = figures.cost() else { continue };
+            let [peer, clear, limit] = [row.mark(), row.best(Kind::Clear), row.best(Kind::Limit)]
+                .map(|to| to.map_or("-".to_owned(), |to| format!("{:.2}", cost.median / to)));
+            let (name, ours, unit) = (&row.name, rounded(cost.median), row.work.cost_unit());
+            writeln!(out, "| {name} | {}: {ours} {unit} | {peer} | {clear} | {limit} |", figures.relay)?;
+        }
     }
-    if figures.samples.iter().any(|sample| sample.loss.is_some()) {
-        write!(out, "  {:.2} % lost", median(|sample| sample.loss.unwrap_or_default()) * 100.0)?;
-    }
-    if let Some(failure) = &figures.failure {
-        write!(out, "  (a run failed: {failure})")?;
-    }
-    writeln!(out)
+    Ok(())
+}
+
+fn section(out: &mut String, row: &Measured) -> fmt::Result {
+    let (cost, rate) = (row.work.cost_unit(), row.work.rate_unit());
+    writeln!(out, "\n**{}**\n", row.name)?;
+    writeln!(
+        out,
+        "| relay | ratio | {cost} (least - most) | {rate} | core used | us p50 / p99 / p99.9 | lost |"
+    )?;
+    writeln!(out, "|---|---:|---:|---:|---:|---:|---:|")?;
+    row.relays.iter().try_for_each(|figures| line(out, figures, row.mark()))
+}
+
+fn line(out: &mut String, figures: &Figures, mark: Option<f64>) -> fmt::Result {
+    let name = &figures.relay;
+    let Some(cost) = figures.cost() else {
+        return writeln!(out, "| {name} | failed: {} ||||||", figures.failure.as_deref().unwrap_or_default());
+    };
+    let is_there = figures.kind != Kind::Nothing;
+    let ratio = mark.filter(|_| is_there).map_or("-".to_owned(), |mark| format!("{:.2}", cost.median / mark));
+    let spread = format!("{} ({} - {})", rounded(cost.median), rounded(cost.least), rounded(cost.greatest));
+    let spread = if is_there { spread } else { "-".to_owned() };
+    let median = |figure: fn(&Sample) -> f64| figures.spread(figure).map_or(0.0, |spread| spread.median);
+    let (rate, busy) = (rounded(median(|sample| sample.rate)), median(|sample| sample.busy) * 100.0);
+    let latency = figures
+        .latency()
+        .map_or(String::new(), |[p50, p99, p999]| format!("{p50:.0} / {p99:.0} / {p999:.0}"));
+    let is_lossy = figures.samples.iter().any(|sample| sample.loss.is_some());
+    let loss = if is_lossy {
+        format!("{:.1} %", median(|sample| sample.loss.unwrap_or_default()) * 100.0)
+    } else {
+        String::new()
+    };
+    let failure = figures.failure.as_ref().map_or(String::new(), |why| format!(" (a run failed: {why})"));
+    writeln!(out, "| {name}{failure} | {ratio} | {spread} | {rate} | {busy:.0} % | {latency} | {loss} |")
 }
 
 /// Three digits, as a person would say it.

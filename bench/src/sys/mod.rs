@@ -30,9 +30,9 @@ pub fn take_priority() -> bool {
     set_priority(libc::SCHED_FIFO, PRIORITY)
 }
 
-/// Gives the calling thread back its ordinary priority.
-pub fn leave_priority() {
-    set_priority(libc::SCHED_OTHER, 0);
+/// Whether this process may have real-time priority.
+pub fn may_take_priority() -> bool {
+    std::thread::spawn(take_priority).join().unwrap_or_default()
 }
 
 fn set_priority(policy: libc::c_int, priority: libc::c_int) -> bool {
