@@ -14,7 +14,7 @@ pub(super) struct Forwarder {
     front: UdpSocket,
     target: SocketAddr,
     poll: Poll,
-    flows: Vec<(UdpSocket, SocketAddr)>,
+    flows: Vec<Option<(UdpSocket, SocketAddr)>>,
     by_client: HashMap<SocketAddr, usize>,
     received: Batch,
     sent: Batch,
@@ -62,30 +62,33 @@ impl Forwarder {
                 let flow = match self.by_client.get(&from) {
                     Some(flow) => *flow,
                     None => {
-                        let socket = UdpSocket::bind("127.0.0.1:0")?;
-                        socket.connect(self.target)?;
                         let flow = self.flows.len();
-                        self.poll.add(&socket, 1 + flow as u64)?;
-                        self.flows.push((socket, from));
+                        self.flows.push(Some((open(&self.poll, self.target, flow)?, from)));
                         self.by_client.insert(from, flow);
                         flow
                     }
                 };
-                if last.is_some_and(|last| last != flow) || self.sent.is_full() {
-                    self.sent.send(&self.flows[last.unwrap_or(flow)].0, false);
+                if let Some(last) = last.filter(|last| *last != flow || self.sent.is_full()) {
+                    flush(&mut self.sent, &self.flows, last);
                 }
                 last = Some(flow);
-                self.sent.push(None, |bytes| fill(bytes, payload));
+                if payload.is_empty() {
+                    // The flow is over.
+                    self.by_client.remove(&from);
+                    self.flows[flow] = None;
+                } else {
+                    self.sent.push(None, |bytes| fill(bytes, payload));
+                }
             }
             if let Some(flow) = last {
-                self.sent.send(&self.flows[flow].0, false);
+                flush(&mut self.sent, &self.flows, flow);
             }
         }
         Ok(())
     }
 
     fn down(&mut self, flow: usize) {
-        let (socket, client) = &self.flows[flow];
+        let Some((socket, client)) = &self.flows[flow] else { return };
         while self.received.receive(socket).is_ok() {
             for (payload, _) in self.received.iter() {
                 if self.sent.is_full() {
@@ -100,6 +103,23 @@ impl Forwarder {
         if !self.sent.is_empty() {
             self.sent.send(&self.front, true);
         }
+    }
+}
+
+fn open(poll: &Poll, target: SocketAddr, flow: usize) -> anyhow::Result<UdpSocket> {
+    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    socket.connect(target)?;
+    poll.add(&socket, 1 + flow as u64)?;
+    Ok(socket)
+}
+
+/// Sends what was gathered for `flow`.
+fn flush(sent: &mut Batch, flows: &[Option<(UdpSocket, SocketAddr)>], flow: usize) {
+    match &flows[flow] {
+        Some((socket, _)) => {
+            sent.send(socket, false);
+        }
+        None => sent.clear(),
     }
 }
 

@@ -99,8 +99,10 @@ impl Work {
     fn is_possible(self, peer: &Peer) -> bool {
         match self {
             Self::Datagrams(_) => peer.datagrams.is_some(),
-            // A process that is not there has no memory.
-            Self::Streams(Streams::Idle { .. }) => peer.streams.is_some() && peer.kind != Kind::Nothing,
+            // What only forwards holds nothing, and its pipes are too many for the files that it may open.
+            Self::Streams(Streams::Idle { .. }) => {
+                peer.streams.is_some() && !matches!(peer.kind, Kind::Limit | Kind::Nothing)
+            }
             Self::Streams(_) => peer.streams.is_some(),
         }
     }

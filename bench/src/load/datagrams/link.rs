@@ -22,6 +22,8 @@ pub enum Link {
         header: Vec<u8>,
         /// The connection with which the relay lets the flow live.
         control: Option<TcpStream>,
+        /// What tells the relay that the flow is over.
+        farewell: Option<Vec<u8>>,
     },
     /// Capsules in a stream.
     Tunnel(Box<Tunnel>, Decoder),
@@ -41,12 +43,12 @@ impl Link {
                 socket.set_nonblocking(true)?;
                 let length = u16::try_from(size).map_err(io::Error::other)?;
                 let header = [turn::CHANNEL.to_be_bytes(), length.to_be_bytes()].concat();
-                Ok(Self::Socket { socket, header, control: None })
+                Ok(Self::Socket { socket, header, control: None, farewell: Some(turn::release()) })
             }
             Door::Fixed => {
                 let socket = udp(entrance.address)?;
                 socket.set_nonblocking(true)?;
-                Ok(Self::Socket { socket, header: Vec::new(), control: None })
+                Ok(Self::Socket { socket, header: Vec::new(), control: None, farewell: Some(Vec::new()) })
             }
             Door::Connect(_) | Door::ConnectUdp(_) => {
                 Ok(Self::Tunnel(Box::new(Tunnel::open(entrance, target)?), Decoder::default()))
@@ -131,6 +133,15 @@ impl Link {
     }
 }
 
+impl Drop for Link {
+    fn drop(&mut self) {
+        if let Self::Socket { socket, farewell: Some(farewell), .. } = self {
+            // Where it is lost, the relay finds out later.
+            let _ = socket.send(farewell);
+        }
+    }
+}
+
 impl AsFd for Link {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
@@ -169,5 +180,5 @@ fn socks(relay: SocketAddr, target: SocketAddr) -> io::Result<Link> {
     let mut header = vec![0, 0, 0, 1];
     header.extend(target.ip().octets());
     header.extend(target.port().to_be_bytes());
-    Ok(Link::Socket { socket, header, control: Some(control) })
+    Ok(Link::Socket { socket, header, control: Some(control), farewell: None })
 }

@@ -24,13 +24,14 @@ pub(super) fn bind(socket: &UdpSocket, target: SocketAddr) -> io::Result<()> {
     ask(socket, CHANNEL_BIND, &[attribute(0x000c, &channel), attribute(0x0012, &peer)].concat())
 }
 
+/// The request that ends an allocation: a REFRESH with a LIFETIME of 0.
+pub(super) fn release() -> Vec<u8> {
+    request(REFRESH, &attribute(0x000d, &[0; 4]))
+}
+
 /// Sends a request until it is answered with success.
 fn ask(socket: &UdpSocket, method: u16, attributes: &[u8]) -> io::Result<()> {
-    let mut request = method.to_be_bytes().to_vec();
-    request.extend((attributes.len() as u16).to_be_bytes());
-    request.extend(MAGIC.to_be_bytes());
-    request.extend([method as u8; 12]);
-    request.extend_from_slice(attributes);
+    let request = request(method, attributes);
     let mut answer = [0; 1500];
     for _ in 0..5 {
         socket.send(&request)?;
@@ -44,10 +45,20 @@ fn ask(socket: &UdpSocket, method: u16, attributes: &[u8]) -> io::Result<()> {
     Err(io::Error::other("the relay does not answer"))
 }
 
+fn request(method: u16, attributes: &[u8]) -> Vec<u8> {
+    let mut request = method.to_be_bytes().to_vec();
+    request.extend((attributes.len() as u16).to_be_bytes());
+    request.extend(MAGIC.to_be_bytes());
+    request.extend([method as u8; 12]);
+    request.extend_from_slice(attributes);
+    request
+}
+
 fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     [&kind.to_be_bytes(), &(value.len() as u16).to_be_bytes(), value].concat()
 }
 
 const ALLOCATE: u16 = 0x0003;
+const REFRESH: u16 = 0x0004;
 const CHANNEL_BIND: u16 = 0x0009;
 const MAGIC: u32 = 0x2112_a442;
