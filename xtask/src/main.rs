@@ -1,5 +1,6 @@
 //! Every chore of this repository: `cargo xtask help`.
 
+mod bench;
 mod fuzz;
 mod licences;
 mod not_run;
@@ -36,6 +37,7 @@ fn run(words: &[&str]) -> anyhow::Result<ExitCode> {
         ["fuzz", "replay"] => fuzz::replay(),
         ["fuzz", "run", name] => fuzz::run(name, None),
         ["fuzz", "run", name, "--time", seconds] => fuzz::run(name, Some(seconds)),
+        ["bench", options @ ..] => bench::run(options),
         ["help" | "--help" | "-h"] | [] => {
             print!("{HELP}");
             Ok(())
@@ -56,5 +58,7 @@ cargo xtask COMMAND
   fuzz list                    the fuzz targets
   fuzz replay                  every target over its corpus, on stable Rust
   fuzz run NAME [--time SECS]  search on with cargo-fuzz on nightly Rust; 60 seconds by default
+  bench [OPTIONS] [--against REV]  relays side by side on this machine; `cargo xtask bench --help` lists the options.
+                               With --against our relay as it was at that revision takes part too
   help                         this text
 ";

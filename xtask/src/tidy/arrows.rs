@@ -74,7 +74,7 @@ fn storey(name: &str) -> usize {
         "wayleave-link" | "wayleave-sockets" => 1,
         "wayleave-cli" => 3,
         "wayleave-fuzz" => 4,
-        "fuzz" | "tests" | "wayleave-tests" => 5,
+        "bench" | "fuzz" | "tests" | "wayleave-bench" | "wayleave-tests" => 5,
         _ => 2,
     }
 }
