@@ -6,6 +6,7 @@ mod capsules;
 mod client_machine;
 mod head;
 mod play;
+mod relay_machine;
 mod socks;
 mod text;
 
@@ -16,6 +17,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("capsules", capsules::run),
     ("client_machine", client_machine::run),
+    ("relay_machine", relay_machine::run),
     ("request_head", head::request),
     ("response_head", head::response),
     ("socks", socks::run),

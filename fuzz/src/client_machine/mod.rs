@@ -115,6 +115,7 @@ impl<'a> Play<'a> {
         self.rig.check(&shown);
         self.rig.machine.close(self.rig.now());
         self.rig.settle();
+        self.rig.drain();
         self.look();
         self.rig.expect_nothing();
         self.is_closed = true;

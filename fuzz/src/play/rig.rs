@@ -29,6 +29,8 @@ pub(crate) struct Rig<M: Machine> {
     /// How far the next input lies in the past.
     behind: Duration,
     is_held: bool,
+    /// An input was not followed by a drain.
+    is_behind: bool,
     known: BTreeSet<SocketId>,
     /// Reported as broken since the last drain: what the machine had said of them before is void.
     broken: BTreeSet<SocketId>,
@@ -68,6 +70,7 @@ impl<M: Machine<Event: Debug> + Debug> Rig<M> {
             latest: Instant::ZERO,
             behind: Duration::ZERO,
             is_held: false,
+            is_behind: false,
             known: BTreeSet::new(),
             broken: BTreeSet::new(),
             trace: DefaultHasher::new(),
@@ -91,6 +94,11 @@ impl<M: Machine<Event: Debug> + Debug> Rig<M> {
         self.behind = span;
     }
 
+    /// Whether everything that the machine has to say was taken.
+    pub(crate) fn is_drained(&self) -> bool {
+        !self.is_behind
+    }
+
     /// The next input is not followed by a drain.
     pub(crate) fn hold(&mut self) {
         self.is_held = true;
@@ -106,7 +114,8 @@ impl<M: Machine<Event: Debug> + Debug> Rig<M> {
     /// To be called behind every input.
     pub(crate) fn settle(&mut self) {
         self.behind = Duration::ZERO;
-        if !core::mem::take(&mut self.is_held) {
+        self.is_behind = core::mem::take(&mut self.is_held);
+        if !self.is_behind {
             self.drain();
         }
     }
@@ -238,6 +247,7 @@ impl<M: Machine<Event: Debug> + Debug> Rig<M> {
             self.take(output);
         }
         self.broken.clear();
+        self.is_behind = false;
         count > 0
     }
 
