@@ -3,7 +3,10 @@
 //! `tests/replay.rs` runs each over its corpus on stable Rust; `libfuzzer/` lets libFuzzer search on.
 
 mod capsules;
+mod client_machine;
 mod head;
+mod play;
+mod relay_machine;
 mod socks;
 mod text;
 
@@ -13,6 +16,8 @@ pub type Target = (&'static str, fn(&[u8]));
 /// Every target.
 pub const TARGETS: &[Target] = &[
     ("capsules", capsules::run),
+    ("client_machine", client_machine::run),
+    ("relay_machine", relay_machine::run),
     ("request_head", head::request),
     ("response_head", head::response),
     ("socks", socks::run),

@@ -1,7 +1,11 @@
+use core::net::IpAddr;
 use core::time::Duration;
+
+use proptest::prelude::*;
 
 use super::{Beside, Clock, Host, Instant, Secret, Seed, Slots, Target, TargetError, Timers, UnixTime};
 use crate::net::SocketId as TestId;
+use crate::testing::cases;
 
 #[test]
 fn a_removed_key_never_finds_its_successor() {
@@ -101,5 +105,24 @@ fn targets_are_read_strictly() {
         (long.as_str(), TargetError::Host),
     ] {
         assert_eq!(text.parse::<Target>(), Err(error), "{text}");
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(200))]
+
+    #[test]
+    fn a_target_reads_as_it_was_written(address in any::<IpAddr>(), name in "[a-z0-9_-]{1,20}(\\.[a-z0-9-]{1,20}){0,3}", port in 1_u16..) {
+        for host in [Host::Address(address), name.parse().unwrap()] {
+            let target = Target::new(host, port).unwrap();
+            prop_assert_eq!(target.to_string().parse(), Ok(target));
+        }
+    }
+
+    #[test]
+    fn any_text_is_a_target_or_none(text in "\\PC{0,40}|[a-z0-9.:\\[\\]%-]{0,30}:[0-9]{0,6}") {
+        if let Ok(target) = text.parse::<Target>() {
+            prop_assert_eq!(target.to_string().parse(), Ok(target));
+        }
     }
 }

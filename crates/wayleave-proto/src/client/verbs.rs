@@ -228,6 +228,9 @@ impl Client {
     /// Puts a new credential in force for every tunnel that is opened from now on.
     pub fn renew(&mut self, now: Instant, credential: Credential) {
         self.at(now);
+        if self.closed {
+            return;
+        }
         self.credential = Some(credential);
         self.arm_token();
     }
@@ -235,6 +238,9 @@ impl Client {
     /// The network underneath is another, has other addresses, or went away.
     pub fn handle_network(&mut self, now: Instant, network: Network) {
         let now = self.at(now);
+        if self.closed {
+            return;
+        }
         self.network = network;
         self.tell(What::NetworkChanged { network });
         self.proxies.forget();
@@ -265,6 +271,9 @@ impl Client {
     /// Asks for a new trial of the direct path, for one kind of flow or for both.
     pub fn retry_direct(&mut self, now: Instant, kind: Option<Kind>) {
         let now = self.at(now);
+        if self.closed {
+            return;
+        }
         self.routes.retry(now, kind);
         self.begin_trials();
         self.follow_routes();
@@ -273,10 +282,13 @@ impl Client {
     /// The embedder knows that the direct path works: a connection of its own stands.
     pub fn direct_works(&mut self, now: Instant, kind: Kind) {
         self.at(now);
-        self.prove(kind, Proof::Embedder);
+        if !self.closed {
+            self.prove(kind, Proof::Embedder);
+        }
     }
 
-    /// Ends the client: every flow fails, every socket is closed.
+    /// Ends the client: every flow fails, every socket is closed. Nothing can be asked of it any more, and it says
+    /// nothing more.
     pub fn close(&mut self, now: Instant) {
         self.at(now);
         self.closed = true;

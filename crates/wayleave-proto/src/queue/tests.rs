@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::{ByteQueue, DatagramLimits, DatagramQueue};
 use crate::base::Instant;
+use crate::testing::cases;
 
 const LIMITS: DatagramLimits = DatagramLimits { count: 4, bytes: 10, age: Duration::from_millis(100) };
 
@@ -192,7 +193,7 @@ impl Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(128) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..cases(128) })]
 
     #[test]
     fn datagrams_behave_like_the_obvious_queue(steps in prop::collection::vec(step(), 0..120)) {

@@ -3,8 +3,12 @@
 //! Every byte takes one latency to arrive, nothing is lost unless the direct path is closed, and time jumps from one
 //! happening to the next. Names are answered from a table.
 
+#[cfg(test)]
+mod cases;
 mod keys;
 mod world;
 
+#[cfg(test)]
+pub(crate) use cases::cases;
 pub use keys::{relay_config, signing_key, token};
 pub use world::{Direct, End, World};

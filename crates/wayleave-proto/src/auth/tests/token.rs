@@ -1,5 +1,8 @@
+use proptest::prelude::*;
+
 use super::{NOW, claims, signing};
 use crate::auth::{Algorithm, Token, TokenTextError};
+use crate::testing::cases;
 
 #[test]
 fn the_text_of_a_token_is_checked_and_hidden() {
@@ -31,4 +34,16 @@ fn a_token_says_when_it_expires_without_being_verified() {
         assert_eq!(Token::new(other).unwrap().expires(), None);
     }
     assert!(claims().expires > Some(NOW));
+}
+
+proptest! {
+    #![proptest_config(cases(200))]
+
+    /// RFC 6750 §2.1: one or more of these characters, then any number of equals signs.
+    #[test]
+    fn a_token_has_the_characters_of_the_standard_alone(text in "[A-Za-z0-9._~+/-]{0,6}={0,3}|\\PC{0,8}|[ a=é]{0,4}") {
+        let first = text.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "-._~+/".contains(c));
+        let is_token = first.len() < text.len() && first.chars().all(|c| c == '=');
+        prop_assert_eq!(Token::new(&text).is_ok(), is_token, "{:?}", text);
+    }
 }

@@ -8,6 +8,7 @@ use ring::hmac;
 use super::{NOW, claims, keys, signing};
 use crate::auth::{Algorithm, Claims, Keys, KeysError, Rules, SigningKey, TokenError, VerifyingKey, inspect};
 use crate::base::UnixTime;
+use crate::testing::cases;
 
 const SECRET: [u8; 32] = [9; 32];
 
@@ -380,7 +381,7 @@ fn numbers_are_minted_as_numbers() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(cases(48))]
 
     #[test]
     fn claims_survive_the_round_trip(

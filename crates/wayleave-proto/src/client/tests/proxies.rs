@@ -4,6 +4,7 @@ use super::*;
 use crate::auth::{Algorithm, Keys, SigningKey, Token};
 use crate::base::Route;
 use crate::client::{FlowError, ProxyFault};
+use crate::net::Machine as _;
 
 fn connected_to(world: &World) -> Vec<String> {
     let proxy = |event: &Event| match &event.what {
@@ -145,4 +146,22 @@ fn many_flows_at_once_leave_a_proxy_that_refuses_them() {
         .filter(|status| *status != FlowStatus::Open(Route::Proxied))
         .collect();
     assert!(failed.is_empty(), "{} failed, {:?}", failed.len(), failed.first());
+}
+
+#[test]
+fn a_closed_client_says_nothing_more() {
+    let mut world = world(config(Mode::Smart, Link::Wifi));
+    connect(&mut world, ECHO);
+    world.client.close(world.now);
+    world.settle();
+    assert_eq!(world.client.poll_timeout(), None);
+    let told = world.events.len();
+    let token = token(START, 7_200 * SECOND).unwrap();
+    world.client.renew(world.now, Credential::Token(token));
+    world.client.handle_network(world.now, Network::up(Link::Ethernet));
+    world.client.retry_direct(world.now, None);
+    world.client.direct_works(world.now, Kind::Stream);
+    world.settle();
+    assert_eq!(world.client.poll_timeout(), None, "a deadline is left");
+    assert_eq!(world.events.len(), told, "{}", story(&world.events[told..]));
 }

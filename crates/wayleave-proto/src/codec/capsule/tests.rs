@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::{CapsuleDecoder, CapsuleError, MAX_PAYLOAD, datagram_header};
 use crate::codec::varint;
+use crate::testing::cases;
 
 /// The datagrams of a stream that comes in `pieces`, and how it ended.
 fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, u64, Result<(), CapsuleError>) {
@@ -155,7 +156,7 @@ fn a_whole_payload_is_lent_from_the_input() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn what_is_written_is_read(

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::{ProxyError, ProxyStatus};
+use crate::testing::cases;
 
 #[test]
 fn the_registry_is_read_and_written() {
@@ -74,7 +75,7 @@ fn the_last_member_is_read_leniently() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn what_is_written_is_read(details in "[ -\\[\\]-~]{0,200}", index in 0_usize..32) {

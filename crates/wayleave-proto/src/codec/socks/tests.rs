@@ -7,6 +7,7 @@ use super::{
     parse_request, parse_udp, reply, udp_header,
 };
 use crate::base::{Host, Target};
+use crate::testing::cases;
 
 fn target(text: &str) -> Target {
     text.parse().unwrap()
@@ -149,7 +150,7 @@ fn any_host() -> impl Strategy<Value = Host> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(cases(200))]
 
     #[test]
     fn a_header_reads_as_it_was_written(host in any_host(), port in 1_u16.., payload: Vec<u8>) {

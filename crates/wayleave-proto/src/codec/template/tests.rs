@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::{TemplateError, UriTemplate};
 use crate::base::Target;
+use crate::testing::cases;
 
 fn expand(template: &str, target: &str) -> String {
     UriTemplate::parse(template).unwrap().expand_path(&target.parse().unwrap())
@@ -95,7 +96,34 @@ fn each_rule_of_the_standard_is_kept() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(cases(128))]
+
+    /// A second reading of RFC 6570 for the three kinds of expression, by replacing words.
+    #[test]
+    fn a_template_is_filled_in_as_by_hand(
+        parts in proptest::collection::vec(0_usize..7, 0..6),
+        target in prop_oneof![Just("[2001:db8::1]:443"), Just("192.0.2.6:80"), Just("a-b.example:65535")],
+    ) {
+        let (host, port) = match target {
+            "[2001:db8::1]:443" => ("2001%3Adb8%3A%3A1", "443"),
+            "192.0.2.6:80" => ("192.0.2.6", "80"),
+            _ => ("a-b.example", "65535"),
+        };
+        let known = [
+            ("x%20/", "x%20/".to_owned()),
+            ("{target_host}", host.to_owned()),
+            ("{target_host,other,target_port}", format!("{host},{port}")),
+            ("{?target_port,target_host}", format!("?target_port={port}&target_host={host}")),
+            ("{&target_host}", format!("&target_host={host}")),
+            ("{other}", String::new()),
+            ("{?other,target_port}", format!("?target_port={port}")),
+        ];
+        let text: String = parts.iter().map(|part| known[*part].0).collect();
+        let filled: String = parts.iter().map(|part| known[*part].1.as_str()).collect();
+        let template = UriTemplate::parse(&format!("https://a.example/{text}{{target_host}}:{{target_port}}")).unwrap();
+        let path = template.expand_path(&target.parse::<Target>().unwrap());
+        prop_assert_eq!(path, format!("/{filled}{host}:{port}"));
+    }
 
     #[test]
     fn any_text_is_answered(text in "(https://a\\.example)?[/a-z{}?&,%:#+]{0,40}") {

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::{MAX, decode, encode, len, to_bytes};
+use crate::testing::cases;
 
 fn encoded(value: u64) -> Vec<u8> {
     let mut out = Vec::new();
@@ -44,7 +45,19 @@ fn widths_change_where_the_standard_says() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(cases(64))]
+
+    #[test]
+    fn any_bytes_are_a_number_or_too_few(bytes in proptest::collection::vec(any::<u8>(), 0..12)) {
+        let needed = bytes.first().map(|first| 1 << (first >> 6));
+        match decode(&bytes) {
+            Some((value, width)) => {
+                prop_assert_eq!(Some(width), needed);
+                prop_assert!(value <= MAX && len(value) <= width && width <= bytes.len());
+            }
+            None => prop_assert!(needed.is_none_or(|needed: usize| needed > bytes.len())),
+        }
+    }
 
     #[test]
     fn what_is_written_is_read(value in 0..=MAX, behind in any::<[u8; 2]>()) {

@@ -7,6 +7,7 @@ use super::{address, target};
 use crate::base::Instant;
 use crate::codec::socks::{SocksError, udp_header};
 use crate::local::{Association, AssociationConfig, DatagramError, Inbound};
+use crate::testing::cases;
 
 const CLIENT: &str = "127.0.0.1:5000";
 
@@ -126,7 +127,7 @@ fn flows_grow_old_and_so_does_the_association() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(cases(100))]
 
     #[test]
     fn the_table_keeps_its_bound_and_names_every_flow_once(

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::{Told, address, play, play_pieces, target, with_password};
 use crate::codec::socks::SocksError;
 use crate::local::{Front, FrontConfig, FrontFault, FrontOutput, Refusal};
+use crate::testing::cases;
 
 const CONNECT: &[u8] = b"\x05\x01\x00\x03\x0bweb.example\x01\xbb";
 const SUCCESS: &[u8] = &[5, 0, 0, 1, 192, 0, 2, 7, 0x12, 0x34];
@@ -127,7 +128,7 @@ fn a_password_does_not_show() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(cases(300))]
 
     #[test]
     fn any_bytes_end_in_few_outputs_and_at_any_split(

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::{Race, interleave};
 use crate::base::Instant;
+use crate::testing::cases;
 
 const fn at(millis: u64) -> Instant {
     Instant::from_millis(millis)
@@ -138,7 +139,7 @@ fn the_bound_keeps_both_families() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..cases(64) })]
 
     #[test]
     fn interleaving_keeps_what_there_is_once(picks in proptest::collection::vec((any::<bool>(), 0_u8..12), 0..40)) {

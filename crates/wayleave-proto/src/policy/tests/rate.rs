@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use crate::base::Instant;
 use crate::policy::{Bucket, RateLimit, SourceLimits};
+use crate::testing::cases;
 
 /// The bucket as a textbook has it, in billionths of a unit.
 struct Naive {
@@ -27,7 +28,7 @@ impl Naive {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn a_bucket_does_what_the_textbook_does(

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::policy::RateLimit;
+use crate::testing::cases;
 
 /// Something that happens to the client or the target of a number.
 #[derive(Clone, Debug)]
@@ -132,7 +133,7 @@ fn happen(rig: &mut Rig, peers: &mut Vec<Peer>, happening: &Happening, sayings: 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..cases(96) })]
 
     #[test]
     fn nothing_is_left_whatever_happens(

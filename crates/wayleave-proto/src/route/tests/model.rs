@@ -8,6 +8,7 @@ use super::super::{Probed, Proof, RouteEvent, Routes};
 use super::{KINDS, events};
 use crate::base::{Instant, Kind, Link, Network, Route};
 use crate::config::{RouteConfig, Scope};
+use crate::testing::cases;
 
 #[derive(Clone, Copy, Debug)]
 enum Input {
@@ -126,7 +127,7 @@ fn pass() -> impl Strategy<Value = Duration> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..cases(400) })]
 
     #[test]
     fn the_route_is_the_prescribed_one_at_every_moment(

@@ -1,6 +1,7 @@
 //! Two sessions against each other, in memory.
 
 mod failures;
+mod fragments;
 mod identity;
 mod pipe;
 

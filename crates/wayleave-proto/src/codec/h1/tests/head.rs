@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use crate::codec::h1::{HeadError, HeadFault, HeadLimits, HeadReader};
+use crate::testing::cases;
 
 const LIMITS: HeadLimits = HeadLimits { bytes: 200, request_line: 60, fields: 4 };
 
@@ -96,7 +97,7 @@ fn a_token_does_not_show_in_debug() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn any_bytes_in_any_pieces_end_alike(

@@ -4,6 +4,7 @@ use super::{parse, upgrade};
 use crate::base::{Kind, Target, TargetError};
 use crate::codec::h1::{HeadFault, encode_connect, encode_connect_udp};
 use crate::codec::template::UriTemplate;
+use crate::testing::cases;
 
 fn target(text: &str) -> Target {
     text.parse().unwrap()
@@ -253,7 +254,7 @@ fn targets() -> impl Strategy<Value = Target> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn what_is_asked_is_read(wanted in targets(), token in "[A-Za-z0-9._~+/-]{1,40}=?") {

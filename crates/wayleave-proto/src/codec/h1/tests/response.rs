@@ -6,6 +6,7 @@ use crate::codec::h1::{
     parse_response, refusal,
 };
 use crate::codec::proxy_status::{ProxyError, ProxyStatus};
+use crate::testing::cases;
 
 fn refused(status: u16) -> Response {
     Response::Refused { status, proxy_status: None, details: None, retry_after: None }
@@ -139,7 +140,24 @@ fn the_nearest_proxy_is_heard() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(cases(64))]
+
+    #[test]
+    fn what_a_relay_answers_is_read(status in 400_u16..600, index in 0_usize..32, body in "[ -~]{0,40}", seconds in proptest::option::of(0_u32..100_000)) {
+        let error = ProxyError::ALL[index % ProxyError::ALL.len()];
+        let mut out = Vec::new();
+        let proxy_status = Some(ProxyStatus::failed(error));
+        refusal(&mut out, &Refusal { status, proxy_status, retry_after: seconds, body: &body, ..Refusal::default() });
+        let end = out.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
+        for kind in [Kind::Stream, Kind::Datagram] {
+            let Ok(Response::Refused { status: read, proxy_status, retry_after, .. }) =
+                parse_response(&out[..end + 4], kind)
+            else {
+                panic!("{status} is no refusal")
+            };
+            prop_assert_eq!((read, proxy_status, retry_after), (status, Some(error), seconds));
+        }
+    }
 
     #[test]
     fn any_bytes_are_answered(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {

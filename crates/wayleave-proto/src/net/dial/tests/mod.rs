@@ -1,3 +1,5 @@
+mod model;
+
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::collections::VecDeque;

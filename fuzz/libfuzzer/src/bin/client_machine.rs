@@ -1,0 +1,4 @@
+#![no_main]
+//! Target `client_machine`.
+
+wayleave_libfuzzer::program!("client_machine");
