@@ -49,8 +49,7 @@ pub(super) fn run(medium: Medium, listen: SocketAddr, target: SocketAddr) -> any
             0 => is_called = true,
             token => ready.push((token as usize - 1) / 2),
         })?;
-        while is_called {
-            let Ok((client, _)) = listener.accept() else { break };
+        while let Some((client, _)) = if is_called { listener.accept().ok() } else { None } {
             let Ok(pair) = Pair::new(medium, client, target) else { continue };
             let index = pairs.iter().position(Option::is_none).unwrap_or(pairs.len());
             poll.add(&pair.client, 1 + 2 * index as u64)?;

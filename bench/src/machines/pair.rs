@@ -94,7 +94,7 @@ impl Pair {
 
     /// One datagram from the target to the client.
     pub(super) fn datagram_down(&mut self, payload: &[u8]) {
-        self.from_target(payload);
+        self.answer_from_target(payload);
         while let Ok(Some(datagram)) = self.client.datagram(self.flow) {
             self.arrived += datagram.len();
             self.client.take_datagram(self.flow);
@@ -112,7 +112,7 @@ impl Pair {
 
     /// Bytes of a stream from the target to the client.
     pub(super) fn stream_down(&mut self, bytes: &[u8]) {
-        self.from_target(bytes);
+        self.answer_from_target(bytes);
         while let Ok(Incoming::Bytes(bytes)) = self.client.read(self.flow) {
             let count = bytes.len();
             self.arrived += count;
@@ -126,7 +126,7 @@ impl Pair {
         std::mem::take(&mut self.arrived)
     }
 
-    fn from_target(&mut self, bytes: &[u8]) {
+    fn answer_from_target(&mut self, bytes: &[u8]) {
         let Some(target) = self.target else { return };
         self.buffer.clear();
         self.buffer.extend_from_slice(bytes);

@@ -108,7 +108,8 @@ fn many(options: &Options) -> anyhow::Result<bool> {
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let results = std::thread::scope(|scope| {
-        let jobs: Vec<_> = (0..options.jobs.unwrap_or(cores).max(1)).map(|_| scope.spawn(|| swarm.work())).collect();
+        let jobs: Vec<_> =
+            (0..options.jobs.unwrap_or(cores).max(1)).map(|_| scope.spawn(|| swarm.work())).collect();
         jobs.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>()
     });
     for result in results {

@@ -10,7 +10,8 @@ use wayleave_proto::config::{Mode, Scope};
 
 use crate::network::Quality;
 use crate::scenario::{
-    Answers, ClientPlan, Condition, Credential, Ending, Fault, FlowPlan, IntruderPlan, RelayPlan, Server, State, Step,
+    Answers, ClientPlan, Condition, Credential, Ending, Fault, FlowPlan, IntruderPlan, RelayPlan, Server,
+    State, Step,
 };
 use crate::{Scenario, Tape};
 
@@ -161,7 +162,11 @@ fn fault(tape: &mut Tape, clients: usize, relays: usize) -> Fault {
         _ => {
             let client = (!tape.chance(100)).then_some(client);
             let answering = *tape.pick(&[Answers::Truly, Answers::Denied, Answers::Silent, Answers::Wrong]);
-            Fault::Names { client, answering, delay: Duration::from_millis(u64::from(tape.between(1, 2_000))) }
+            Fault::Names {
+                client,
+                answering,
+                delay: Duration::from_millis(u64::from(tape.between(1, 2_000))),
+            }
         }
     }
 }

@@ -103,6 +103,9 @@ impl Trace {
 
 impl core::fmt::Debug for Trace {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Trace").field("items", &self.items.len()).field("sum", &self.sum()).finish_non_exhaustive()
+        f.debug_struct("Trace")
+            .field("items", &self.items.len())
+            .field("sum", &self.sum())
+            .finish_non_exhaustive()
     }
 }

@@ -117,9 +117,9 @@ impl<'a> Flows<'a> {
                 greeted.fill(false);
                 again = Instant::now() + Duration::from_millis(250);
             }
-            for index in first..self.links.len() {
-                if !self.heard[index] && !greeted[index] && self.links[index].advance()? {
-                    greeted[index] = true;
+            for (index, greeted) in greeted.iter_mut().enumerate().skip(first) {
+                if !self.heard[index] && !*greeted && self.links[index].advance()? {
+                    *greeted = true;
                     self.send_up(index)?;
                     self.links[index].flush()?;
                 }
@@ -268,10 +268,10 @@ impl<'a> Flows<'a> {
     fn receive_far(&mut self) {
         while self.batch.receive(self.far).is_ok() {
             for (payload, from) in self.batch.iter() {
-                if let Some(flow) = count(&mut self.counts, self.start, payload) {
-                    if let Some(address) = self.addresses.get_mut(flow) {
-                        *address = Some(from);
-                    }
+                if let Some(flow) = count(&mut self.counts, self.start, payload)
+                    && let Some(address) = self.addresses.get_mut(flow)
+                {
+                    *address = Some(from);
                 }
             }
         }

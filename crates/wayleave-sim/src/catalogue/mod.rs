@@ -94,7 +94,9 @@ fn named(name: &str, scenario: Scenario) -> Scenario {
 #[cfg(test)]
 fn check(scenario: &Scenario) {
     match crate::run(scenario, &crate::Tape::from_seed(0)) {
-        Ok(report) => assert_eq!(report.violation, None, "replay: cargo xtask sim --scenario {}", scenario.name),
+        Ok(report) => {
+            assert_eq!(report.violation, None, "replay: cargo xtask sim --scenario {}", scenario.name)
+        }
         Err(error) => panic!("{}: {error:#}", scenario.name),
     }
 }

@@ -66,14 +66,16 @@ impl Identity {
 
         let key = ed25519(number + 100);
         let leaf_key = KeyPair::try_from(key.as_slice())?;
-        let leaf = CertificateParams::new(vec!["*.relay.example".to_owned()])?.signed_by(&leaf_key, &issuer)?;
+        let leaf =
+            CertificateParams::new(vec!["*.relay.example".to_owned()])?.signed_by(&leaf_key, &issuer)?;
         Ok(Self { root, leaf: leaf.der().clone(), key })
     }
 }
 
 /// A private key as RFC 8410 §7 writes it.
 fn ed25519(number: u8) -> Vec<u8> {
-    let mut der = vec![0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+    let mut der =
+        vec![0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
     der.extend([number; 32]);
     der
 }

@@ -103,7 +103,8 @@ impl Delivery {
 
 /// The byte at `index` of one half of a flow.
 pub fn pattern(flow: u64, up: bool, index: u64) -> u8 {
-    let mut word = (flow ^ (u64::from(up) << 63)).wrapping_add((index >> 3).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let mut word =
+        (flow ^ (u64::from(up) << 63)).wrapping_add((index >> 3).wrapping_mul(0x9E37_79B9_7F4A_7C15));
     word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     word ^= word >> 27;
     word.to_be_bytes()[(index & 7) as usize]

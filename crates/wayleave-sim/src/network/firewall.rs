@@ -96,7 +96,8 @@ impl Firewall {
 
     /// Judges a packet on its way out.
     pub fn judge(&mut self, now: Instant, packet: &Packet) -> Verdict {
-        let verdict = self.rules.iter().find(|rule| rule.fits(packet)).map_or(Verdict::Pass, |rule| rule.verdict);
+        let verdict =
+            self.rules.iter().find(|rule| rule.fits(packet)).map_or(Verdict::Pass, |rule| rule.verdict);
         if verdict != Verdict::Pass || (self.reset_after.is_none() && self.silent_after.is_none()) {
             return verdict;
         }

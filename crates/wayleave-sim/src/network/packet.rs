@@ -104,7 +104,11 @@ impl fmt::Display for Packet {
         write!(f, "{} > {} ", self.source, self.destination)?;
         match &self.body {
             Body::Tcp(segment) => {
-                write!(f, "TCP {} at {}, expects {}, window {}", segment.flags, segment.position, segment.expected, segment.window)?;
+                write!(
+                    f,
+                    "TCP {} at {}, expects {}, window {}",
+                    segment.flags, segment.position, segment.expected, segment.window
+                )?;
                 if segment.bytes.is_empty() { Ok(()) } else { write!(f, ", {} bytes", segment.bytes.len()) }
             }
             Body::Udp(bytes) => write!(f, "UDP, {} bytes", bytes.len()),

@@ -48,13 +48,27 @@ pub struct FlowPlan {
 impl FlowPlan {
     /// A stream that sends `up` bytes, gets `down`, and ends.
     pub const fn stream(up: u32, down: u32) -> Self {
-        Self { kind: Kind::Stream, server: Server::Good, up, down, ending: Ending::ClientFirst, pace: Duration::ZERO }
+        Self {
+            kind: Kind::Stream,
+            server: Server::Good,
+            up,
+            down,
+            ending: Ending::ClientFirst,
+            pace: Duration::ZERO,
+        }
     }
 
     /// Datagrams of 160 bytes, one each 20 ms.
     pub const fn datagrams(count: u32) -> Self {
         let pace = Duration::from_millis(20);
-        Self { kind: Kind::Datagram, server: Server::Good, up: count, down: 160, ending: Ending::ClientFirst, pace }
+        Self {
+            kind: Kind::Datagram,
+            server: Server::Good,
+            up: count,
+            down: 160,
+            ending: Ending::ClientFirst,
+            pace,
+        }
     }
 
     /// To another server.

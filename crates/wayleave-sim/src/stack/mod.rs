@@ -247,7 +247,11 @@ impl Stack {
                 window: 0,
                 bytes: Vec::new(),
             };
-            self.packets.push_back(Packet { source: destination, destination: source, body: Body::Tcp(answer) });
+            self.packets.push_back(Packet {
+                source: destination,
+                destination: source,
+                body: Body::Tcp(answer),
+            });
         }
     }
 

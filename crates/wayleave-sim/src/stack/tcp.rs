@@ -114,7 +114,19 @@ impl Tcp {
         let receiving =
             Receiving { bytes: VecDeque::new(), expected: 0, early: BTreeMap::new(), end: None, told: 0 };
         let due = Some(now);
-        Self { local, remote, told: Vec::new(), due, stage, orphan: false, owes: false, unanswered: 0, asks: false, sending, receiving }
+        Self {
+            local,
+            remote,
+            told: Vec::new(),
+            due,
+            stage,
+            orphan: false,
+            owes: false,
+            unanswered: 0,
+            asks: false,
+            sending,
+            receiving,
+        }
     }
 
     pub(super) const fn is_orphan(&self) -> bool {
@@ -328,7 +340,12 @@ impl Tcp {
             }
             Stage::Open => self.poll_payload(now, packets),
             Stage::Breaking => {
-                self.emit(packets, Flags { rst: true, ack: true, ..Flags::default() }, self.sending.next, Vec::new());
+                self.emit(
+                    packets,
+                    Flags { rst: true, ack: true, ..Flags::default() },
+                    self.sending.next,
+                    Vec::new(),
+                );
                 self.stage = Stage::Over;
             }
             Stage::Asking | Stage::Answering | Stage::Over => {}

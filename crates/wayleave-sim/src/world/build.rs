@@ -62,7 +62,12 @@ impl World {
         Ok(world)
     }
 
-    fn add_client(&mut self, index: usize, seed: &Seed, table: BTreeMap<String, Vec<IpAddr>>) -> anyhow::Result<()> {
+    fn add_client(
+        &mut self,
+        index: usize,
+        seed: &Seed,
+        table: BTreeMap<String, Vec<IpAddr>>,
+    ) -> anyhow::Result<()> {
         let plan = self.scenario.clients[index].clone();
         let relays = self.scenario.relays.len();
         let mut access = access_of(index, 0, plan.link);
@@ -104,7 +109,11 @@ impl World {
     fn add_others(&mut self) -> anyhow::Result<()> {
         let others = [
             ("servers", SERVERS, Behaviour::Serves),
-            ("portal", PORTAL, Behaviour::Says(b"HTTP/1.1 302 Found\r\nLocation: http://login.example/\r\n\r\n".to_vec())),
+            (
+                "portal",
+                PORTAL,
+                Behaviour::Says(b"HTTP/1.1 302 Found\r\nLocation: http://login.example/\r\n\r\n".to_vec()),
+            ),
             ("interceptor", INTERCEPTOR, Behaviour::Intercepts(Authority::Foreign.acceptor()?)),
         ];
         for (name, address, behaviour) in others {
@@ -291,7 +300,8 @@ pub(super) fn target(server: Server) -> Target {
         Server::Private => "private.example:443",
     };
     debug_assert_eq!(port::REFUSING, 81);
-    text.parse().unwrap_or_else(|_| Target { host: Named::Address(IpAddr::V4(SERVERS)), port: core::num::NonZeroU16::MIN })
+    text.parse()
+        .unwrap_or(Target { host: Named::Address(IpAddr::V4(SERVERS)), port: core::num::NonZeroU16::MIN })
 }
 
 fn names(relays: usize) -> BTreeMap<String, Vec<IpAddr>> {

@@ -178,7 +178,10 @@ impl World {
     }
 
     pub(super) fn settle_client(&mut self, host: usize) {
-        if self.hosts[host].client().is_none_or(|client| client.suspended.is_some_and(|until| until > self.now)) {
+        if self.hosts[host]
+            .client()
+            .is_none_or(|client| client.suspended.is_some_and(|until| until > self.now))
+        {
             return;
         }
         let now = self.now;
@@ -334,7 +337,11 @@ impl World {
     fn check_name(&mut self, host: usize, name: &str) {
         let Some(client) = self.hosts[host].client() else { return };
         if client.plan.mode == Mode::Normal && !client.proxy_names.contains(name) {
-            self.broken(host, Law::FailClosed, format!("the name {name} is looked up by a client in mode normal"));
+            self.broken(
+                host,
+                Law::FailClosed,
+                format!("the name {name} is looked up by a client in mode normal"),
+            );
         }
     }
 
@@ -342,7 +349,11 @@ impl World {
     fn check_closed(&mut self, host: usize, address: SocketAddr) {
         let Some(client) = self.hosts[host].client() else { return };
         if client.plan.mode == Mode::Normal && !client.proxies.contains(&address.ip()) {
-            self.broken(host, Law::FailClosed, format!("a client in mode normal opens a socket to {address}"));
+            self.broken(
+                host,
+                Law::FailClosed,
+                format!("a client in mode normal opens a socket to {address}"),
+            );
         }
     }
 

@@ -37,13 +37,24 @@ struct Socket {
 /// What the machine asked of the world, and what the world told it, in that order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step<E> {
-    Asked { id: SocketId, name: Name },
-    Dialled { address: SocketAddr },
-    Bound { address: SocketAddr },
+    Asked {
+        id: SocketId,
+        name: Name,
+    },
+    Dialled {
+        address: SocketAddr,
+    },
+    Bound {
+        address: SocketAddr,
+    },
     /// A connection of the machine's own stands.
-    Opened { remote: SocketAddr },
+    Opened {
+        remote: SocketAddr,
+    },
     /// A datagram came.
-    Answered { remote: SocketAddr },
+    Answered {
+        remote: SocketAddr,
+    },
     Said(E),
 }
 
@@ -196,6 +207,8 @@ where
                     stack.close(now, handle, reset);
                 }
             }
+            // Acknowledgements cost nothing here.
+            Output::DelayAcks(_) => {}
             Output::Event(event) => steps.push(Step::Said(event)),
         }
     }
@@ -261,8 +274,7 @@ where
     }
 
     fn insert(&mut self, id: SocketId, handle: Handle, remote: SocketAddr, is_stream: bool) {
-        let socket =
-            Socket { handle, remote, is_stream, paused: false, finishing: false, finished: false };
+        let socket = Socket { handle, remote, is_stream, paused: false, finishing: false, finished: false };
         self.sockets.insert(id, socket);
         self.handles.insert(handle, id);
     }

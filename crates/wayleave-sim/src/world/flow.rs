@@ -191,11 +191,8 @@ impl Flow {
         id: FlowId,
         delivery: &mut Delivery,
     ) -> Result<bool, String> {
-        loop {
-            let answer = match client.datagram(id) {
-                Ok(Some(bytes)) => bytes.to_vec(),
-                _ => break,
-            };
+        while let Ok(Some(bytes)) = client.datagram(id) {
+            let answer = bytes.to_vec();
             client.take_datagram(id);
             if !self.tainted {
                 if answer.get(..8) != Some(&self.number.to_be_bytes()) {

@@ -70,7 +70,9 @@ impl World {
             let own = relay_address(relay);
             let request = request(self.tape.byte(), self.tape.byte(), intruder.token.expose(), own);
             let name = relay_name(relay).parse().map(wayleave_proto::base::Host::Name);
-            if let Ok(session) = name.map_err(drop).and_then(|name| intruder.connector.connect(&name).map_err(drop)) {
+            if let Ok(session) =
+                name.map_err(drop).and_then(|name| intruder.connector.connect(&name).map_err(drop))
+            {
                 let handle = stack.connect(now, SocketAddr::new(relay_address(relay), RELAY_PORT));
                 intruder.attempts.insert(handle, Attempt { session, request, answer: Vec::new() });
             }

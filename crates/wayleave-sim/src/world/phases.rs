@@ -57,7 +57,11 @@ impl World {
         self.relay_names.answering = Answering::Truly;
         self.relay_names.delay = Duration::from_millis(10);
         for host in 0..self.scenario.clients.len() {
-            self.trace.add(self.now, host, What::Fault(format!("the faults are over; the network is {after:?}")));
+            self.trace.add(
+                self.now,
+                host,
+                What::Fault(format!("the faults are over; the network is {after:?}")),
+            );
             self.hosts[host].names.answering = Answering::Truly;
             self.hosts[host].names.delay = Duration::from_millis(10);
             let token = self.token(host, Credential::Lasting);
@@ -100,7 +104,11 @@ impl World {
         for (host, plan, index, has_path) in &witnesses {
             let outcome = self.report.flows[*index].2.clone();
             if *has_path && outcome.answered.is_none() {
-                let what = format!("{} {} has no answer {BOUND:?} after the faults: {outcome:?}", plan.kind, index + 1);
+                let what = format!(
+                    "{} {} has no answer {BOUND:?} after the faults: {outcome:?}",
+                    plan.kind,
+                    index + 1
+                );
                 self.broken(*host, Law::Liveness, what);
             }
         }
@@ -109,10 +117,12 @@ impl World {
             let outcome = &self.report.flows[index].2;
             let resolved = outcome.error.is_some() || outcome.released;
             // A direct datagram flow cannot tell that nobody answers.
-            let is_silent = plan.kind == Kind::Datagram && outcome.connected.is_some_and(|(_, route)| route == Route::Direct);
+            let is_silent = plan.kind == Kind::Datagram
+                && outcome.connected.is_some_and(|(_, route)| route == Route::Direct);
             if !has_path && !resolved && !is_silent {
                 let waited = self.now.since(begun);
-                let what = format!("{} {} has not failed after {waited:?}: {outcome:?}", plan.kind, index + 1);
+                let what =
+                    format!("{} {} has not failed after {waited:?}: {outcome:?}", plan.kind, index + 1);
                 self.broken(host, Law::Liveness, what);
             }
         }
@@ -131,13 +141,19 @@ impl World {
             _ => false,
         };
         let relayed = relays
-            && matches!(after, Condition::Open | Condition::NoUdp | Condition::Only443 | Condition::OnlyRelays);
+            && matches!(
+                after,
+                Condition::Open | Condition::NoUdp | Condition::Only443 | Condition::OnlyRelays
+            );
         match client.plan.mode {
             Mode::Off => direct,
             Mode::Normal => relayed,
             Mode::Smart if is_proxied => relayed,
             // In scope `session` one kind may prove direct for both, and then the other has no path.
-            Mode::Smart if client.plan.scope == wayleave_proto::config::Scope::Session && after != Condition::Open => {
+            Mode::Smart
+                if client.plan.scope == wayleave_proto::config::Scope::Session
+                    && after != Condition::Open =>
+            {
                 after == Condition::OnlyRelays && relayed && !is_cellular
             }
             Mode::Smart => direct || (relayed && !is_cellular),
@@ -202,8 +218,9 @@ impl World {
                 Role::Client(client) => {
                     let (flows, sockets) = (client.driver.machine.flow_count(), client.driver.len());
                     let timer = wayleave_proto::net::Machine::poll_timeout(&client.driver.machine);
-                    (flows + sockets > 0 || timer.is_some())
-                        .then(|| format!("{flows} flows, {sockets} sockets, timer {timer:?} are left after the end"))
+                    (flows + sockets > 0 || timer.is_some()).then(|| {
+                        format!("{flows} flows, {sockets} sockets, timer {timer:?} are left after the end")
+                    })
                 }
                 Role::Relay(relay) => relay.driver().and_then(|driver| {
                     let (stats, sockets) = (driver.machine.stats(), driver.len());
@@ -223,11 +240,17 @@ impl World {
         for host in 0..self.hosts.len() {
             let text = match &mut self.hosts[host].role {
                 Role::Client(client) => format!("{:?}", client.driver.machine),
-                Role::Relay(relay) => relay.driver().map_or(String::new(), |driver| format!("{:?}", driver.machine)),
+                Role::Relay(relay) => {
+                    relay.driver().map_or(String::new(), |driver| format!("{:?}", driver.machine))
+                }
                 Role::Servers(_) | Role::Intruder(_) | Role::Bait => String::new(),
             };
             if self.secrets.shows(&text) {
-                self.broken(host, Law::Secrets, "a secret stands in the debug form of the machine".to_owned());
+                self.broken(
+                    host,
+                    Law::Secrets,
+                    "a secret stands in the debug form of the machine".to_owned(),
+                );
             }
         }
     }

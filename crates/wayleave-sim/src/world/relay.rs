@@ -143,9 +143,7 @@ impl World {
             return;
         }
         let table = &self.relay_names.table;
-        let leads = |name: &str, ip: core::net::IpAddr| {
-            table.get(name).is_some_and(|ips| ips.contains(&ip))
-        };
+        let leads = |name: &str, ip: core::net::IpAddr| table.get(name).is_some_and(|ips| ips.contains(&ip));
         let result = self.grants.check(unix, kind, address, leads);
         self.check(host, Law::Grants, result);
     }
@@ -158,7 +156,8 @@ impl World {
         // A connection may go on to fill what it has; only new work is refused at the limit.
         let bound = most + stats.connections * PER_CONNECTION;
         if stats.held > bound {
-            let what = format!("{} bytes in buffers, {} connections, limit {most}", stats.held, stats.connections);
+            let what =
+                format!("{} bytes in buffers, {} connections, limit {most}", stats.held, stats.connections);
             self.broken(host, Law::Growth, what);
         }
     }

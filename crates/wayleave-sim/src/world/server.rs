@@ -83,7 +83,9 @@ impl World {
         while let Some(happened) = self.hosts[host].stack.poll_happened() {
             match happened {
                 Happened::Accepted(handle) => {
-                    let Host { stack, role: Role::Servers(servers), .. } = &mut self.hosts[host] else { return };
+                    let Host { stack, role: Role::Servers(servers), .. } = &mut self.hosts[host] else {
+                        return;
+                    };
                     let port = stack.local(handle).map_or(0, |local| local.port());
                     let session = match &servers.behaviour {
                         Behaviour::Intercepts(acceptor) => acceptor.accept().ok(),
@@ -149,7 +151,8 @@ impl World {
             let number = |from: usize, to: usize| {
                 stream.header[from..to].iter().fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte))
             };
-            let request = Request { flow: number(0, 8), down: number(12, 16), ends_first: stream.header[16] == 1 };
+            let request =
+                Request { flow: number(0, 8), down: number(12, 16), ends_first: stream.header[16] == 1 };
             stream.request = Some(request);
             self.delivery.header(request.flow, HEADER);
         }
