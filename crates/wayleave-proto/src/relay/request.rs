@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::connection::{Grant, Opening, State};
 use super::{ConnectionFault, ConnectionId, RefuseReason, Relay, Role, What};
 use crate::auth::{Verdict, authorization};
-use crate::base::Name;
-use crate::codec::h1::{Request, parse_request};
+use crate::base::{Kind, Name, Target};
+use crate::codec::h1::{Request, Wish, options_ok, parse_request};
 use crate::config::RelayConfig;
 use crate::error::IoFailed;
 use crate::net::{Dial, DialConfig, Fault, Judge, SocketId};
@@ -63,12 +63,27 @@ impl Relay {
     }
 
     fn on_request(&mut self, id: ConnectionId, request: Request) {
-        let Request { kind, target, authorization, .. } = request;
+        let Request { wish, authorization, .. } = request;
         let admitted = self.admit(id, authorization.as_ref().map(|value| value.expose().as_str()));
-        let verdict = match admitted {
-            Ok(verdict) => verdict,
-            Err(reason) => return self.refuse(id, Some(target), reason),
-        };
+        match (admitted, wish) {
+            (Ok(_), Wish::Options) => self.answer_options(id),
+            (Ok(verdict), Wish::Tunnel { kind, target }) => self.on_admitted(id, kind, target, verdict),
+            (Err(reason), Wish::Options) => self.refuse(id, None, reason),
+            (Err(reason), Wish::Tunnel { target, .. }) => self.refuse(id, Some(target), reason),
+        }
+    }
+
+    /// Says that the credentials are good; there is nothing more to it.
+    fn answer_options(&mut self, id: ConnectionId) {
+        let mut head = Vec::new();
+        options_ok(&mut head);
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.pipe.session().send(&[&head]);
+        }
+        self.linger(id);
+    }
+
+    fn on_admitted(&mut self, id: ConnectionId, kind: Kind, target: Target, verdict: Arc<Verdict>) {
         if let Err(denied) = self.config.targets.judge_port(target.port.get()) {
             return self.refuse(id, Some(target), RefuseReason::Denied(denied));
         }

@@ -213,3 +213,19 @@ fn secrets_do_not_show_themselves() {
     assert!(!shown.contains(token.expose()));
     assert!(!shown.contains("5a, 5a") && !shown.contains("90, 90") && !shown.contains("ZZZ"), "{shown}");
 }
+
+#[test]
+fn options_say_whether_a_token_is_good_and_reach_nothing() {
+    let mut rig = Rig::new();
+    let options = |fields: &str| format!("OPTIONS * HTTP/1.1\r\nHost: relay.example\r\n{fields}\r\n");
+    let answer = rig.refused(options(&bearer()));
+    assert_eq!((answer.status, answer.field("Allow")), (204, Some("CONNECT, GET, OPTIONS")));
+    assert!(rig.events.is_empty());
+    for (fields, missing) in [("", true), ("Proxy-Authorization: Bearer guess\r\n", false)] {
+        let answer = rig.refused(options(fields));
+        assert_eq!(answer.status, 407);
+        assert_eq!(!answer.text.contains("invalid_token"), missing);
+    }
+    assert!(rig.is_untouched());
+    rig.assert_clean();
+}
