@@ -2,6 +2,7 @@
 
 mod datagrams;
 mod proxies;
+mod renewal;
 mod smart;
 mod streams;
 
