@@ -9,6 +9,7 @@ mod keys;
 mod log;
 mod options;
 mod relay;
+mod signals;
 #[cfg(test)]
 mod testing;
 mod token;

@@ -2,11 +2,11 @@
 
 mod descriptors;
 mod identity;
+mod key_files;
 mod limits;
 mod options;
 mod report;
 mod settings;
-mod signals;
 
 #[cfg(test)]
 mod tests;
@@ -14,18 +14,18 @@ mod tests;
 use std::future::pending;
 use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::{info, warn};
+use wayleave_proto::auth::Keys;
 use wayleave_tokio::{Relay, RelayHandle};
 
 use crate::Failure;
 use crate::log::{self, Format};
+use crate::signals::{Signals, Wish};
 
 use settings::Settings;
-use signals::{Signals, Wish};
 
 pub(crate) use options::RelayArgs;
 
@@ -37,7 +37,7 @@ pub(crate) async fn run(args: RelayArgs) -> Result<(), Failure> {
     let args = args.complete()?;
     let format = args.log_format.unwrap_or_default();
     log::start(args.log.as_deref(), format)?;
-    let Settings { config, listen, token_keys, drain } = Settings::new(args)?;
+    let Settings { config, listen, mut key_files, drain } = Settings::new(args)?;
     raise_limit(config.limits.connections);
     let mut signals = Signals::new()?;
     let relay = Relay::bind(config, listen).await.map_err(|error| unbound(listen, &error))?;
@@ -45,18 +45,23 @@ pub(crate) async fn run(args: RelayArgs) -> Result<(), Failure> {
     announce(relay.local_addr(), format);
     let mut serving = tokio::spawn(relay.serve(|event| report::report(&event)));
     let mut deadline = None;
+    let mut ticks = interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             served = &mut serving => {
                 return served.map_err(|error| Failure::run(format!("the relay broke down: {error}")));
             }
             wish = signals.next() => match wish {
-                Wish::Reload => reload(&handle, &token_keys),
+                Wish::Reload => reload(&handle, key_files.read()),
                 Wish::Stop if deadline.is_none() && !drain.is_zero() => {
                     begin_drain(&handle, drain);
                     deadline = Some(Instant::now() + drain);
                 }
                 Wish::Stop => stop(&handle, "stopping at once"),
+            },
+            _ = ticks.tick() => if let Some(read) = key_files.look() {
+                reload(&handle, read);
             },
             () = reached(deadline) => {
                 stop(&handle, "the time to drain is over");
@@ -102,8 +107,8 @@ fn stop(handle: &RelayHandle, why: &str) {
     handle.close();
 }
 
-fn reload(handle: &RelayHandle, files: &[PathBuf]) {
-    match settings::token_keys(files) {
+fn reload(handle: &RelayHandle, read: Result<Keys, Failure>) {
+    match read {
         Ok(keys) => {
             info!(keys = keys.iter().count(), "token keys read again");
             handle.renew_keys(keys);
@@ -136,6 +141,8 @@ fn unbound(listen: SocketAddr, error: &io::Error) -> Failure {
     Failure::run(format!("cannot listen on {listen}: {remedy}"))
 }
 
+/// How often the key files are looked at.
+const EVERY: Duration = Duration::from_secs(1);
 /// Files that are no sockets of tunnels, about.
 const FILES: u64 = 64;
 /// Between two attempts to end what does not end.

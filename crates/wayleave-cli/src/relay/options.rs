@@ -65,7 +65,7 @@ pub(crate) struct RelayArgs {
 
     /// The keys that tokens are checked with, from `wayleave token keygen --public-out`; can be given several times
     ///
-    /// SIGHUP reads them again.
+    /// They are read again when they change, and on SIGHUP.
     #[arg(long, value_name = "FILE")]
     #[serde(deserialize_with = "many")]
     pub(super) token_keys: Vec<PathBuf>,
@@ -242,4 +242,4 @@ The same as a file, for `wayleave relay --config relay.toml`; every limit is sho
   datagrams = { count = 256, bytes = \"256KiB\", age = \"500ms\" }
 
 Signals: the first SIGTERM or SIGINT stops accepting and lets tunnels finish for --drain, the second stops at once;
-SIGHUP reads the token keys again, and keeps the old ones where a file is not in order.";
+SIGHUP reads the token keys again, as their change does; the old ones stay where a file is not in order.";

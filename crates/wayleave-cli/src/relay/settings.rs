@@ -10,6 +10,7 @@ use wayleave_proto::config::{RelayConfig, RelayLimits, Valid};
 
 use super::RelayArgs;
 use super::identity::Identity;
+use super::key_files::KeyFiles;
 use crate::options::{Rate, Resolve};
 use crate::{Failure, keys};
 
@@ -18,7 +19,7 @@ use crate::{Failure, keys};
 pub(super) struct Settings {
     pub(super) config: Valid<RelayConfig>,
     pub(super) listen: SocketAddr,
-    pub(super) token_keys: Vec<PathBuf>,
+    pub(super) key_files: KeyFiles,
     pub(super) drain: Duration,
 }
 
@@ -30,8 +31,8 @@ impl Settings {
     pub(super) fn new(args: RelayArgs) -> Result<Self, Failure> {
         let names = names(&args);
         let identity = identity(&args, &names)?;
-        let keys = token_keys(&args.token_keys)?;
         let limits = limits(&args);
+        let (key_files, keys) = KeyFiles::open(args.token_keys.clone())?;
         let mut config = RelayConfig::new(identity.acceptor()?, keys);
         config.rules.audience = args.audience;
         config.rules.leeway = args.leeway.unwrap_or(config.rules.leeway);
@@ -49,7 +50,7 @@ impl Settings {
         Ok(Self {
             config,
             listen: args.listen.unwrap_or(LISTEN),
-            token_keys: args.token_keys,
+            key_files,
             drain: args.drain.unwrap_or(DRAIN),
         })
     }

@@ -3,13 +3,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Parser;
-use wayleave_proto::auth::{AccountId, Algorithm, Claims, SigningKey, TokenError, Verdict};
+use wayleave_proto::auth::{AccountId, Algorithm, Claims, Keys, SigningKey, TokenError, Verdict};
 use wayleave_proto::base::{Instant, Kind};
 use wayleave_proto::config::RelayLimits;
 use wayleave_proto::policy::RateLimit;
 use wayleave_proto::relay::{ConnectionId, Event, RefuseReason, What};
 
 use super::RelayArgs;
+use super::key_files::KeyFiles;
 use super::options::EXAMPLES;
 use super::report::report;
 use super::settings::Settings;
@@ -215,4 +216,41 @@ impl Write for Lines {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+#[test]
+fn changed_keys_are_read_when_nobody_writes_them_any_more_and_bad_ones_are_told_once() {
+    let lab = Lab::new();
+    let key =
+        |kid: &str| relay_file(&SigningKey::generate(Algorithm::EdDsa, kid, &[7; 32]).unwrap().verifying());
+    let write = |text: &str| lab.0.file("relay-keys.toml", text);
+    let kids = |keys: Keys| keys.iter().map(|key| key.kid().to_owned()).collect::<Vec<_>>();
+    let (mut files, keys) = KeyFiles::open(vec![lab.0.path().join("relay-keys.toml")]).unwrap();
+    assert_eq!(kids(keys), ["a"]);
+    assert!(files.look().is_none());
+
+    write(key("b").expose());
+    assert!(files.look().is_none(), "it may still be written");
+    assert_eq!(kids(files.look().unwrap().unwrap()), ["b"]);
+    assert!(files.look().is_none());
+
+    // Put in its place by a rename, with the same length.
+    let beside = lab.0.file("beside.toml", key("c").expose());
+    std::fs::rename(beside, lab.0.path().join("relay-keys.toml")).unwrap();
+    files.look();
+    assert_eq!(kids(files.look().unwrap().unwrap()), ["c"]);
+
+    write("[[jwt]]\nkid = \"d\"\n");
+    files.look();
+    let told = files.look().unwrap().unwrap_err().to_string();
+    assert!(told.contains("relay-keys.toml, line 1: alg is missing"), "{told}");
+    assert!(files.look().is_none(), "told once");
+
+    std::fs::remove_file(lab.0.path().join("relay-keys.toml")).unwrap();
+    files.look();
+    assert!(files.look().unwrap().unwrap_err().to_string().contains("there is no such file"));
+    write(key("e").expose());
+    files.look();
+    assert_eq!(kids(files.look().unwrap().unwrap()), ["e"]);
+    assert_eq!(kids(files.read().unwrap()), ["e"], "read whether changed or not");
 }

@@ -231,4 +231,6 @@ Examples:
       token-file = \"token.txt\"
       events = \"events.jsonl\"
 
+SIGHUP reads the token file again.
+
 Exit status: 0 after SIGTERM or SIGINT, 2 for a wrong argument or configuration, 1 for a failure at run time.";
