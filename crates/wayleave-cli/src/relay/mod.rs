@@ -105,7 +105,7 @@ fn stop(handle: &RelayHandle, why: &str) {
 fn reload(handle: &RelayHandle, files: &[PathBuf]) {
     match settings::token_keys(files) {
         Ok(keys) => {
-            info!(keys = keys.iter().count(), "token keys read again");
+            info!(keys = keys.len(), "token keys read again");
             handle.renew_keys(keys);
         }
         Err(failure) => warn!("the old token keys stay: {failure}"),

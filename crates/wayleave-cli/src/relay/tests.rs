@@ -3,10 +3,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Parser;
-use wayleave_proto::auth::{AccountId, Algorithm, Claims, SigningKey, TokenError, Verdict};
+use wayleave_proto::auth::{AccountId, Algorithm, Claims, CredentialKind, SigningKey, TokenError, Verdict};
 use wayleave_proto::base::{Instant, Kind};
 use wayleave_proto::config::RelayLimits;
 use wayleave_proto::policy::RateLimit;
+use wayleave_proto::policy::Scope;
 use wayleave_proto::relay::{ConnectionId, Event, RefuseReason, What};
 
 use super::RelayArgs;
@@ -161,7 +162,14 @@ fn a_line_of_the_log_is_one_line_and_tells_the_reason() {
         subject: Some("e\u{1b}[31mvil\nx \u{202e}".into()),
         ..Claims::default()
     };
-    let verdict = Verdict { account: AccountId::new("a", &claims), claims, kid: "a".into() };
+    let verdict = Verdict {
+        account: AccountId::new("a", &claims),
+        claims,
+        credential: CredentialKind::Jwt,
+        kid: "a".into(),
+        payload: None,
+        scope: Scope::default(),
+    };
     let opened = What::TunnelOpened {
         kind: Kind::Stream,
         target: "media.example:5004".parse().unwrap(),
