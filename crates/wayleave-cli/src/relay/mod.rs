@@ -110,7 +110,7 @@ fn stop(handle: &RelayHandle, why: &str) {
 fn reload(handle: &RelayHandle, read: Result<Keys, Failure>) {
     match read {
         Ok(keys) => {
-            info!(keys = keys.iter().count(), "token keys read again");
+            info!(keys = keys.len(), "token keys read again");
             handle.renew_keys(keys);
         }
         Err(failure) => warn!("the old token keys stay: {failure}"),

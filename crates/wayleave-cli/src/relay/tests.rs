@@ -3,10 +3,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Parser;
-use wayleave_proto::auth::{AccountId, Algorithm, Claims, Keys, SigningKey, TokenError, Verdict};
+use wayleave_proto::auth::{
+    AccountId, Algorithm, Claims, CredentialKind, Keys, SigningKey, TokenError, Verdict,
+};
 use wayleave_proto::base::{Instant, Kind};
 use wayleave_proto::config::RelayLimits;
 use wayleave_proto::policy::RateLimit;
+use wayleave_proto::policy::Scope;
 use wayleave_proto::relay::{ConnectionId, Event, RefuseReason, What};
 
 use super::RelayArgs;
@@ -162,7 +165,14 @@ fn a_line_of_the_log_is_one_line_and_tells_the_reason() {
         subject: Some("e\u{1b}[31mvil\nx \u{202e}".into()),
         ..Claims::default()
     };
-    let verdict = Verdict { account: AccountId::new("a", &claims), claims, kid: "a".into() };
+    let verdict = Verdict {
+        account: AccountId::new("a", &claims),
+        claims,
+        credential: CredentialKind::Jwt,
+        kid: "a".into(),
+        payload: None,
+        scope: Scope::default(),
+    };
     let opened = What::TunnelOpened {
         kind: Kind::Stream,
         target: "media.example:5004".parse().unwrap(),
@@ -224,7 +234,7 @@ fn changed_keys_are_read_when_nobody_writes_them_any_more_and_bad_ones_are_told_
     let key =
         |kid: &str| relay_file(&SigningKey::generate(Algorithm::EdDsa, kid, &[7; 32]).unwrap().verifying());
     let write = |text: &str| lab.0.file("relay-keys.toml", text);
-    let kids = |keys: Keys| keys.iter().map(|key| key.kid().to_owned()).collect::<Vec<_>>();
+    let kids = |keys: Keys| keys.jwt().map(|key| key.kid().to_owned()).collect::<Vec<_>>();
     let (mut files, keys) = KeyFiles::open(vec![lab.0.path().join("relay-keys.toml")]).unwrap();
     assert_eq!(kids(keys), ["a"]);
     assert!(files.look().is_none());

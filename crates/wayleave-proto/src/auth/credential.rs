@@ -1,5 +1,7 @@
 //! How a client proves who it is.
 
+use core::fmt;
+
 use super::Token;
 use crate::base::{Secret, UnixTime};
 
@@ -33,5 +35,27 @@ impl Credential {
 impl From<Token> for Credential {
     fn from(token: Token) -> Self {
         Self::Token(token)
+    }
+}
+
+/// The kinds of credential that a relay takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum CredentialKind {
+    /// An application's own key, proven on this connection.
+    AppSign,
+    /// A signed token.
+    Jwt,
+    /// An encrypted token of the form `04...`.
+    Token04,
+}
+
+impl fmt::Display for CredentialKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AppSign => "app sign",
+            Self::Jwt => "JWT",
+            Self::Token04 => "Token04",
+        })
     }
 }

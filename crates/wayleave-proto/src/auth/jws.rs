@@ -53,6 +53,9 @@ pub enum TokenError {
     /// It will be good later.
     #[error("the token is not valid yet")]
     NotYetValid,
+    /// The token, its user or its application is revoked.
+    #[error("the token, its user or its application is revoked")]
+    Revoked,
     /// It has more than 4,096 characters.
     #[error("the token has more than 4096 characters")]
     TooLong,

@@ -3,40 +3,108 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use super::jws::Jws;
-use super::key::sha256;
-use super::{AccountId, Claims, TokenError, VerifyingKey};
-use crate::base::UnixTime;
+use ring::digest::Context;
 
-/// The verifying keys of a relay, each with a name of its own.
+use super::jws::Jws;
+use super::key::{feed, sha256};
+use super::{
+    AccountId, AppId, AppSignKey, Claims, CredentialKind, Payload, Revocations, Token04Key, TokenError,
+    VerifyingKey,
+};
+use crate::base::UnixTime;
+use crate::policy::{Grantor, Scope};
+
+/// What a relay is given to check credentials with, and what its operator says of applications and single tokens.
+#[derive(Clone, Debug, Default)]
+pub struct KeysConfig {
+    /// Keys of signed tokens, each with a name of its own.
+    pub jwt: Vec<VerifyingKey>,
+    /// Secrets of applications, for Token04; several of one application for rotation.
+    pub token04: Vec<Token04Key>,
+    /// Public keys of applications, for the app sign; several of one application for rotation.
+    pub app_sign: Vec<AppSignKey>,
+    /// What is no longer accepted, whatever its keys say.
+    pub revocations: Revocations,
+    /// What the operator allows each application; an application that is not named is not limited by it.
+    pub apps: BTreeMap<AppId, Scope>,
+}
+
+impl From<Vec<VerifyingKey>> for KeysConfig {
+    fn from(jwt: Vec<VerifyingKey>) -> Self {
+        Self { jwt, ..Self::default() }
+    }
+}
+
+/// The keys of a relay, checked to go together.
 #[derive(Clone, Debug)]
 pub struct Keys {
-    keys: BTreeMap<String, VerifyingKey>,
+    jwt: BTreeMap<String, VerifyingKey>,
+    token04: Vec<Token04Key>,
+    app_sign: Vec<AppSignKey>,
+    revocations: Revocations,
+    apps: BTreeMap<AppId, Scope>,
     fingerprint: [u8; 32],
 }
 
 impl Keys {
-    /// Takes `keys` together.
+    /// Takes the keys of `config` together.
     ///
     /// # Errors
-    /// [`KeysError`] where there is none, or two have one name.
-    pub fn new(keys: Vec<VerifyingKey>) -> Result<Self, KeysError> {
+    /// [`KeysError`] where there is no key, or two have one name.
+    pub fn new(config: impl Into<KeysConfig>) -> Result<Self, KeysError> {
+        let KeysConfig { jwt, token04, app_sign, revocations, apps } = config.into();
         let mut named = BTreeMap::new();
-        for key in keys {
+        for key in jwt {
             if let Some(twin) = named.insert(key.kid().to_owned(), key) {
                 return Err(KeysError::Duplicate { kid: twin.kid().to_owned() });
             }
         }
-        if named.is_empty() {
+        if named.is_empty() && token04.is_empty() && app_sign.is_empty() {
             return Err(KeysError::Empty);
         }
-        let fingerprint = sha256(|digest| named.values().for_each(|key| key.digest(digest)));
-        Ok(Self { keys: named, fingerprint })
+        let apps = apps.into_iter().map(|(app, scope)| (app, scope.granted_by(Grantor::Operator))).collect();
+        let fingerprint = sha256(|digest| {
+            named.values().for_each(|key| key.digest(digest));
+            token04.iter().for_each(|key| key.digest(digest));
+            app_sign.iter().for_each(|key| key.digest(digest));
+            digest_apps(&apps, digest);
+        });
+        Ok(Self { jwt: named, token04, app_sign, revocations, apps, fingerprint })
     }
 
-    /// The keys, by name.
-    pub fn iter(&self) -> impl Iterator<Item = &VerifyingKey> {
-        self.keys.values()
+    /// The keys of signed tokens, by name.
+    pub fn jwt(&self) -> impl Iterator<Item = &VerifyingKey> {
+        self.jwt.values()
+    }
+
+    /// How many keys there are, of every kind.
+    pub fn len(&self) -> usize {
+        self.jwt.len() + self.token04.len() + self.app_sign.len()
+    }
+
+    /// Whether there is no key; never so, since [`Self::new`] refuses that.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What is revoked.
+    pub const fn revocations(&self) -> &Revocations {
+        &self.revocations
+    }
+
+    /// What is revoked, to add to it; it holds for the next tunnel on.
+    pub const fn revocations_mut(&mut self) -> &mut Revocations {
+        &mut self.revocations
+    }
+
+    /// Whether the token, the user or the application behind `verdict` is revoked.
+    pub fn is_revoked(&self, verdict: &Verdict) -> bool {
+        self.revocations.hold(verdict)
+    }
+
+    /// What the operator allows the application `app_id`.
+    pub fn scope(&self, app_id: Option<&AppId>) -> Scope {
+        app_id.and_then(|app_id| self.apps.get(app_id)).cloned().unwrap_or_default()
     }
 
     /// Says what `token` is worth at `now`.
@@ -60,31 +128,47 @@ impl Keys {
         if key.app_id().is_some_and(|app_id| claims.app_id.as_ref() != Some(app_id)) {
             return Err(TokenError::WrongApp);
         }
-        Ok(Verdict { account: AccountId::new(key.kid(), &claims), kid: key.kid().to_owned(), claims })
+        let account = AccountId::new(key.kid(), &claims);
+        let scope = self.scope(claims.app_id.as_ref()).intersect(&claims.scope);
+        let kid = key.kid().to_owned();
+        let verdict = Verdict { account, claims, credential: CredentialKind::Jwt, kid, payload: None, scope };
+        self.judge_revocation(&verdict)?;
+        Ok(verdict)
     }
 
+    pub(super) fn judge_revocation(&self, verdict: &Verdict) -> Result<(), TokenError> {
+        if self.is_revoked(verdict) { Err(TokenError::Revoked) } else { Ok(()) }
+    }
+
+    /// All but the revocations, which are asked each time.
     pub(super) const fn fingerprint(&self) -> &[u8; 32] {
         &self.fingerprint
     }
 
     fn key(&self, kid: Option<&str>) -> Result<&VerifyingKey, TokenError> {
         match kid {
-            Some(kid) => self.keys.get(kid).ok_or(TokenError::UnknownKey),
-            None if self.keys.len() == 1 => self.keys.values().next().ok_or(TokenError::NoKeyId),
+            Some(kid) => self.jwt.get(kid).ok_or(TokenError::UnknownKey),
+            None if self.jwt.len() == 1 => self.jwt.values().next().ok_or(TokenError::NoKeyId),
             None => Err(TokenError::NoKeyId),
         }
     }
 }
 
-/// What is known of a token that is good.
+/// What is known of a credential that is good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// Whose limits it counts against.
     pub account: AccountId,
-    /// What it says.
+    /// What it says of its bearer. An app sign says the application and nothing else: no user and no expiry.
     pub claims: Claims,
-    /// The key that signed it.
+    /// Which kind of credential it is.
+    pub credential: CredentialKind,
+    /// The name of the key that it fits: the `kid` of a JWT, else the application with a running number.
     pub kid: String,
+    /// What a Token04 carries for the application.
+    pub payload: Option<Payload>,
+    /// What the bearer may do: what the operator allows the application, and the credential as well.
+    pub scope: Scope,
 }
 
 /// What a relay asks of a token beyond its signature.
@@ -136,6 +220,12 @@ pub enum KeysError {
     /// There is no key.
     #[error("there is no key; a relay without keys would refuse everybody")]
     Empty,
+}
+
+fn digest_apps(apps: &BTreeMap<AppId, Scope>, digest: &mut Context) {
+    for (app, scope) in apps {
+        feed(digest, &[Some(app.as_str().as_bytes()), Some(format!("{scope:?}").as_bytes())]);
+    }
 }
 
 pub(super) fn later(time: UnixTime, span: Duration) -> UnixTime {

@@ -1,6 +1,7 @@
 //! Who a client is: tokens, keys and the words in which they travel.
 
 mod account;
+mod app_sign;
 mod claims;
 mod credential;
 mod field;
@@ -8,18 +9,23 @@ mod json;
 mod jws;
 mod key;
 mod keys;
+mod revocations;
 mod token;
+mod token04;
 mod verdicts;
 
 #[cfg(test)]
 mod tests;
 
 pub use account::AccountId;
+pub use app_sign::AppSignKey;
 pub use claims::{AppId, AppIdError, Claims};
-pub use credential::Credential;
+pub use credential::{Credential, CredentialKind};
 pub use field::{AuthorizationError, Challenge, authorization};
 pub use jws::{Header, TokenError, inspect};
 pub use key::{Algorithm, KeyError, MintError, SigningKey, VerifyingKey};
-pub use keys::{Keys, KeysError, Rules, Verdict};
+pub use keys::{Keys, KeysConfig, KeysError, Rules, Verdict};
+pub use revocations::{Revocations, Revoked};
 pub use token::{Token, TokenTextError};
+pub use token04::{Payload, Privilege, Room, Token04Key, Token04KeyError};
 pub use verdicts::Verdicts;

@@ -14,7 +14,7 @@ fn signing(algorithm: Algorithm, kid: &str) -> SigningKey {
 }
 
 fn keys(signing: &[&SigningKey]) -> Keys {
-    Keys::new(signing.iter().map(|key| key.verifying()).collect()).unwrap()
+    Keys::new(signing.iter().map(|key| key.verifying()).collect::<Vec<_>>()).unwrap()
 }
 
 /// Good for an hour from [`NOW`] on.
