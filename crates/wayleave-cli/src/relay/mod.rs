@@ -1,5 +1,6 @@
 //! `wayleave relay`: a relay as a process.
 
+mod admin;
 mod descriptors;
 mod identity;
 mod key_files;
@@ -16,6 +17,8 @@ use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::{info, warn};
 use wayleave_proto::auth::Keys;
@@ -25,6 +28,7 @@ use crate::Failure;
 use crate::log::{self, Format};
 use crate::signals::{Signals, Wish};
 
+use admin::Order;
 use settings::Settings;
 
 pub(crate) use options::RelayArgs;
@@ -37,13 +41,18 @@ pub(crate) async fn run(args: RelayArgs) -> Result<(), Failure> {
     let args = args.complete()?;
     let format = args.log_format.unwrap_or_default();
     log::start(args.log.as_deref(), format)?;
-    let Settings { config, listen, mut key_files, drain } = Settings::new(args)?;
+    let Settings { config, listen, mut key_files, admin, drain } = Settings::new(args)?;
     raise_limit(config.limits.connections);
     let mut signals = Signals::new()?;
     let relay = Relay::bind(config, listen).await.map_err(|error| unbound(listen, &error))?;
     let handle = relay.handle();
     announce(relay.local_addr(), format);
     let mut serving = tokio::spawn(relay.serve(|event| report::report(&event)));
+    let (orders, mut ordered) = mpsc::channel(1);
+    let mut administered = JoinSet::new();
+    if let Some(admin) = admin {
+        administered.spawn(admin.serve(handle.clone(), orders));
+    }
     let mut deadline = None;
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -53,15 +62,25 @@ pub(crate) async fn run(args: RelayArgs) -> Result<(), Failure> {
                 return served.map_err(|error| Failure::run(format!("the relay broke down: {error}")));
             }
             wish = signals.next() => match wish {
-                Wish::Reload => reload(&handle, key_files.read()),
+                Wish::Reload => drop(reload(&handle, key_files.read())),
                 Wish::Stop if deadline.is_none() && !drain.is_zero() => {
                     begin_drain(&handle, drain);
                     deadline = Some(Instant::now() + drain);
                 }
                 Wish::Stop => stop(&handle, "stopping at once"),
             },
+            Some(order) = ordered.recv() => match order {
+                Order::Drain if deadline.is_none() => {
+                    begin_drain(&handle, drain);
+                    deadline = Some(Instant::now() + drain);
+                }
+                Order::Drain => {}
+                Order::Reload(tell) => {
+                    let _ = tell.send(reload(&handle, key_files.read()));
+                }
+            },
             _ = ticks.tick() => if let Some(read) = key_files.look() {
-                reload(&handle, read);
+                drop(reload(&handle, read));
             },
             () = reached(deadline) => {
                 stop(&handle, "the time to drain is over");
@@ -107,13 +126,19 @@ fn stop(handle: &RelayHandle, why: &str) {
     handle.close();
 }
 
-fn reload(handle: &RelayHandle, read: Result<Keys, Failure>) {
+/// Puts keys into force that were read again, and says how many they are, or what was wrong.
+fn reload(handle: &RelayHandle, read: Result<Keys, Failure>) -> Result<usize, String> {
     match read {
         Ok(keys) => {
-            info!(keys = keys.len(), "token keys read again");
+            let count = keys.len();
+            info!(keys = count, "token keys read again");
             handle.renew_keys(keys);
+            Ok(count)
         }
-        Err(failure) => warn!("the old token keys stay: {failure}"),
+        Err(failure) => {
+            warn!("the old token keys stay: {failure}");
+            Err(failure.to_string())
+        }
     }
 }
 

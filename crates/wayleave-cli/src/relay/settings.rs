@@ -7,11 +7,13 @@ use std::time::Duration;
 use wayleave_proto::auth::Keys;
 use wayleave_proto::base::Host;
 use wayleave_proto::config::{RelayConfig, RelayLimits, Valid};
+use wayleave_proto::policy::Scope;
 
 use super::RelayArgs;
+use super::admin::Admin;
 use super::identity::Identity;
 use super::key_files::KeyFiles;
-use crate::options::{Rate, Resolve};
+use crate::options::{Bytes, Resolve};
 use crate::{Failure, keys};
 
 /// All that the process needs.
@@ -20,6 +22,7 @@ pub(super) struct Settings {
     pub(super) config: Valid<RelayConfig>,
     pub(super) listen: SocketAddr,
     pub(super) key_files: KeyFiles,
+    pub(super) admin: Option<Admin>,
     pub(super) drain: Duration,
 }
 
@@ -31,7 +34,7 @@ impl Settings {
     pub(super) fn new(args: RelayArgs) -> Result<Self, Failure> {
         let names = names(&args);
         let identity = identity(&args, &names)?;
-        let limits = limits(&args);
+        let (limits, scope) = (limits(&args), scope(&args));
         let (key_files, keys) = KeyFiles::open(args.token_keys.clone())?;
         let mut config = RelayConfig::new(identity.acceptor()?, keys);
         config.rules.audience = args.audience;
@@ -43,16 +46,20 @@ impl Settings {
             config.hosts.entry(name).or_default().push(address);
         }
         config.limits = limits;
+        config.scope = scope;
+        let listen = args.listen.unwrap_or(LISTEN);
+        let admin = args
+            .admin
+            .as_ref()
+            .map(|place| Admin::bind(place, args.admin_secret_file.clone(), args.admin_anywhere));
+        let admin = admin.transpose()?;
+        config.targets.own.push(listen);
+        config.targets.own.extend(admin.as_ref().and_then(Admin::local_addr));
         let config = config.build().map_err(|error| {
             // Users know the fields by the names in the file.
             Failure::usage(format!("{}: {}", error.field.replace('_', "-"), error.remedy))
         })?;
-        Ok(Self {
-            config,
-            listen: args.listen.unwrap_or(LISTEN),
-            key_files,
-            drain: args.drain.unwrap_or(DRAIN),
-        })
+        Ok(Self { config, listen, key_files, admin, drain: args.drain.unwrap_or(DRAIN) })
     }
 }
 
@@ -110,9 +117,18 @@ fn limits(args: &RelayArgs) -> RelayLimits {
     args.limits.apply(&mut limits);
     limits.connections = args.max_connections.unwrap_or(limits.connections);
     limits.tunnels_per_account = args.max_tunnels_per_token.unwrap_or(limits.tunnels_per_account);
-    limits.bytes = args.rate_bytes.map(|Rate(rate)| rate).or(limits.bytes);
-    limits.packets = args.rate_packets.map(|Rate(rate)| rate).or(limits.packets);
     limits
+}
+
+/// What the command line and the file say that everybody may do at most.
+fn scope(args: &RelayArgs) -> Scope {
+    let mut scope = args.scope.clone();
+    for rates in [&mut scope.to_client, &mut scope.to_target] {
+        rates.bits_per_second = args.rate_bits.map(|Bytes(bits)| bits).or(rates.bits_per_second);
+        rates.packets_per_second =
+            args.rate_packets.map(|Bytes(packets)| packets).or(rates.packets_per_second);
+    }
+    scope
 }
 
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8443);

@@ -8,8 +8,7 @@ use wayleave_proto::auth::{
 };
 use wayleave_proto::base::{Instant, Kind};
 use wayleave_proto::config::RelayLimits;
-use wayleave_proto::policy::RateLimit;
-use wayleave_proto::policy::Scope;
+use wayleave_proto::policy::{Rates, Scope};
 use wayleave_proto::relay::{ConnectionId, Event, RefuseReason, What};
 
 use super::RelayArgs;
@@ -69,7 +68,7 @@ fn the_command_line_alone_is_enough() {
             "--self-signed DIR/tls --token-keys DIR/relay-keys.toml --listen [::1]:0 --drain 3 --deny-port 6881 \
              --allow-target 127.0.0.0/8 --allow-target ::1 --deny-target 127.0.0.1 --audience eu --leeway 0 \
              --resolve a.example=127.0.0.1 --resolve a.example=::1 --max-connections 5 --max-tunnels-per-token 6 \
-             --rate-bytes 10M/20M --rate-packets 7",
+             --rate-bits 10M --rate-packets 7",
         )
         .unwrap();
     let config = &settings.config;
@@ -79,8 +78,8 @@ fn the_command_line_alone_is_enough() {
     assert_eq!((config.rules.audience.as_deref(), config.rules.leeway), (Some("eu"), Duration::ZERO));
     assert_eq!(config.hosts[&"a.example".parse().unwrap()].len(), 2);
     assert_eq!((config.limits.connections, config.limits.tunnels_per_account), (5, 6));
-    assert_eq!(config.limits.bytes, Some(RateLimit { per_second: 10_000_000, burst: 20_000_000 }));
-    assert_eq!(config.limits.packets, Some(RateLimit { per_second: 7, burst: 7 }));
+    let rates = Rates { bits_per_second: Some(10_000_000), packets_per_second: Some(7) };
+    assert_eq!((config.scope.to_target, config.scope.to_client), (rates, rates));
 }
 
 #[test]
@@ -120,9 +119,12 @@ fn the_file_in_the_help_shows_the_defaults() {
     let settings = lab.run("--config DIR/relay.toml").unwrap();
     assert_eq!(format!("{:?}", settings.config.limits), format!("{:?}", RelayLimits::default()));
 
-    lab.file(&text.replace("# bytes", "bytes").replace("# packets", "packets"));
-    let settings = lab.run("--config DIR/relay.toml").unwrap();
-    assert!(settings.config.limits.bytes.is_some() && settings.config.limits.packets.is_some());
+    let with = |name: &str| text.replace(&format!("# {name} ="), &format!("{name} ="));
+    for name in ["volume", "tunnels", "to_target", "to_client", "targets", "on_expiry"] {
+        lab.file(&with(name));
+        let settings = lab.run("--config DIR/relay.toml").unwrap();
+        assert_ne!(settings.config.scope, Scope::default(), "{name}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use wayleave_proto::auth::{AppId, Claims, SigningKey, Token};
 use wayleave_proto::base::UnixTime;
+use wayleave_proto::policy::Scope;
 use wayleave_sockets::unix_now;
 
 use crate::options::read;
@@ -66,6 +67,7 @@ pub(super) fn mint(args: &MintArgs, now: UnixTime) -> Result<Token, Failure> {
         expires: Some(later(begin.unwrap_or(now), args.ttl)),
         issued: Some(now),
         not_before: begin,
+        scope: Scope::default(),
         subject: args.user.clone(),
         token_id: args.token_id.clone(),
     };

@@ -53,7 +53,7 @@ impl Revocations {
     }
 
     /// Whether one of them means the credential behind `verdict`.
-    pub(super) fn hold(&self, verdict: &Verdict) -> bool {
+    pub fn hold(&self, verdict: &Verdict) -> bool {
         if self.entries.is_empty() {
             return false;
         }

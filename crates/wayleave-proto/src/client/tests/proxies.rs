@@ -136,7 +136,8 @@ fn many_flows_at_once_leave_a_proxy_that_refuses_them() {
     let mut world = world(config(Mode::Normal, Link::Wifi));
     world.run(SECOND);
     let foreign = SigningKey::generate(Algorithm::EdDsa, "other", &[9; 32]).unwrap().verifying();
-    world.relays[0].1.as_mut().unwrap().renew_keys(Keys::new(vec![foreign]).unwrap());
+    let now = world.now;
+    world.relays[0].1.as_mut().unwrap().renew_keys(now, Keys::new(vec![foreign]).unwrap());
     let flows: Vec<_> = (0..100).map(|_| open(&mut world, Kind::Stream, ECHO)).collect();
     world.run(20 * SECOND);
     let failed: Vec<_> = flows

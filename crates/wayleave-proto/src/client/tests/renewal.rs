@@ -3,6 +3,7 @@
 use super::*;
 use crate::auth::Token;
 use crate::client::{FlowError, ProxyFault};
+use crate::policy::OnExpiry;
 
 /// A token that is good from the start of the world for so long.
 fn good_for(seconds: u32) -> Credential {
@@ -144,4 +145,106 @@ fn a_request_that_was_under_way_with_the_old_token_is_made_again() {
     world.client.renew(world.now, Credential::Token(token(later, 3_600 * SECOND).unwrap()));
     assert!(world.run_until(SECOND, |world| is_open(world, flow)), "{}", story(&world.events));
     assert!(!story(&world.events).contains("ProxyFailed"), "{}", story(&world.events));
+}
+
+/// A client with a token for 100 s, of relays that close tunnels 10 s after that.
+fn closing() -> World {
+    let mut config = config(Mode::Normal, Link::Wifi);
+    config.credential = Some(good_for(100));
+    world_with(config, |relay| {
+        relay.rules.leeway = Duration::ZERO;
+        relay.scope.on_expiry = Some(OnExpiry::CloseAfter(10 * SECOND));
+    })
+}
+
+/// Renews as an application does that follows the events.
+fn renew_when_told(world: &mut World, until: Duration) {
+    let mut seen = world.events.len();
+    let end = world.now + until;
+    while world.now < end {
+        let left = end.since(world.now);
+        world.run_until(left, |world| world.events.len() > seen);
+        let told = world.events[seen..].iter().any(|event| matches!(event.what, What::TokenExpiring { .. }));
+        seen = world.events.len();
+        if told {
+            let now = UnixTime::from_secs(START.as_secs() + world.now.as_millis() / 1_000);
+            world.client.renew(world.now, Credential::Token(token(now, 100 * SECOND).unwrap()));
+        }
+    }
+}
+
+#[test]
+fn a_stream_is_cut_in_the_middle_where_the_token_is_not_renewed() {
+    let mut world = closing();
+    let flow = connect(&mut world, ECHO);
+    world.client.write(world.now, flow, b"before").unwrap();
+    world.run(109 * SECOND);
+    assert_eq!(read_all(&mut world, flow).0, b"before");
+    assert!(is_open(&world, flow));
+    world.run(2 * SECOND);
+    assert_eq!(world.client.status(flow), FlowStatus::Failed(FlowError::Reset));
+    assert_eq!(
+        world.client.write(world.now, flow, b"after"),
+        Err(FlowError::Reset),
+        "nobody may take it for delivered"
+    );
+    let closed: Vec<_> = world.relay_events.iter().filter_map(closed_by).collect();
+    assert_eq!(closed, [crate::relay::CloseReason::Expired]);
+}
+
+#[test]
+fn an_application_that_follows_the_events_keeps_its_stream_over_many_tokens() {
+    let mut world = closing();
+    let flow = connect(&mut world, ECHO);
+    for _ in 0..5 {
+        renew_when_told(&mut world, 200 * SECOND);
+        assert!(is_open(&world, flow), "{}", story(&world.events));
+        world.client.write(world.now, flow, b"x").unwrap();
+    }
+    assert_eq!(exchange(&mut world, flow, b"y"), b"xxxxxy");
+    assert!(accepted_by(&world).len() >= 10);
+}
+
+#[test]
+fn a_datagram_flow_rests_after_the_expiry_and_goes_on_with_a_renewed_token() {
+    let mut world = closing();
+    let flow = open(&mut world, Kind::Datagram, ECHO);
+    world.client.send_datagram(world.now, flow, b"before").unwrap();
+    world.run(SECOND);
+    assert_eq!(datagrams(&mut world, flow), [b"before"]);
+    world.run(120 * SECOND);
+    let closed: Vec<_> = world.relay_events.iter().filter_map(closed_by).collect();
+    assert_eq!(closed, [crate::relay::CloseReason::Expired]);
+    // Late media is worthless: what is sent without a good token is lost, the flow is not.
+    world.client.send_datagram(world.now, flow, b"lost").unwrap();
+    world.run(5 * SECOND);
+    assert!(datagrams(&mut world, flow).is_empty());
+    let now = UnixTime::from_secs(START.as_secs() + world.now.as_millis() / 1_000);
+    world.client.renew(world.now, Credential::Token(token(now, 100 * SECOND).unwrap()));
+    world.run(SECOND);
+    world.client.send_datagram(world.now, flow, b"after").unwrap();
+    world.run(SECOND);
+    assert_eq!(datagrams(&mut world, flow), [b"after"], "{}", story(&world.events));
+}
+
+#[test]
+fn a_datagram_flow_with_a_renewed_token_is_never_interrupted() {
+    let mut world = closing();
+    let flow = open(&mut world, Kind::Datagram, ECHO);
+    world.client.send_datagram(world.now, flow, &[0]).unwrap();
+    world.run(SECOND);
+    for number in 1..=100 {
+        renew_when_told(&mut world, 5 * SECOND);
+        world.client.send_datagram(world.now, flow, &[number]).unwrap();
+        world.run(Duration::from_millis(10));
+        assert_eq!(datagrams(&mut world, flow).last(), Some(&vec![number]));
+    }
+    assert!(world.relay_events.iter().all(|event| closed_by(event).is_none()));
+}
+
+fn closed_by(event: &crate::relay::Event) -> Option<crate::relay::CloseReason> {
+    match &event.what {
+        crate::relay::What::TunnelClosed { reason, .. } => Some(reason.clone()),
+        _ => None,
+    }
 }

@@ -183,7 +183,7 @@ fn other_keys_hold_from_the_next_request_on() {
     let mut rig = Rig::new();
     let (mut peer, target) = rig.stream();
     let key = SigningKey::generate(Algorithm::EdDsa, "new", &[9; 32]).unwrap();
-    rig.relay.renew_keys(Keys::new(vec![key.verifying()]).unwrap());
+    rig.relay.renew_keys(rig.now, Keys::new(vec![key.verifying()]).unwrap());
     assert_eq!(rig.refused(connect(TARGET)).status, 407);
     rig.say(&mut peer, b"still");
     assert_eq!(rig.sent(target).concat(), b"still");
