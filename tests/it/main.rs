@@ -4,6 +4,7 @@ mod agent;
 mod lab;
 mod process;
 mod relay;
+mod sessions;
 mod socks;
 mod targets;
 mod wrong;
