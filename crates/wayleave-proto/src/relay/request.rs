@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::connection::{Grant, Opening, State};
 use super::{ConnectionFault, ConnectionId, RefuseReason, Relay, Role, What};
-use crate::auth::{Verdict, authorization};
-use crate::base::Name;
+use crate::auth::{Authorization, Concealed, Verdict, authorization};
+use crate::base::{Name, Target};
+use crate::carrier::tls::exported;
 use crate::codec::h1::{Request, parse_request};
 use crate::config::RelayConfig;
 use crate::error::IoFailed;
@@ -63,8 +64,9 @@ impl Relay {
     }
 
     fn on_request(&mut self, id: ConnectionId, request: Request) {
-        let Request { kind, target, authorization, .. } = request;
-        let admitted = self.admit(id, authorization.as_ref().map(|value| value.expose().as_str()));
+        let Request { kind, target, authority, authorization, .. } = request;
+        let value = authorization.as_ref().map(|value| value.expose().as_str());
+        let admitted = self.admit(id, authority.as_ref(), value);
         let verdict = match admitted {
             Ok(verdict) => verdict,
             Err(reason) => return self.refuse(id, Some(target), reason),
@@ -89,7 +91,12 @@ impl Relay {
     }
 
     /// Judges the credentials of a request; nothing is looked up or dialled before.
-    fn admit(&mut self, id: ConnectionId, value: Option<&str>) -> Result<Arc<Verdict>, RefuseReason> {
+    fn admit(
+        &mut self,
+        id: ConnectionId,
+        authority: Option<&Target>,
+        value: Option<&str>,
+    ) -> Result<Arc<Verdict>, RefuseReason> {
         let Some(source) = self.connections.get(id).map(|connection| connection.client.ip()) else {
             return Err(RefuseReason::NoToken);
         };
@@ -98,16 +105,22 @@ impl Relay {
         }
         // Asking without credentials is how clients learn what is wanted; it is no attempt at guessing them.
         let Some(value) = value else { return Err(RefuseReason::NoToken) };
-        let token = authorization(value).map_err(RefuseReason::Authorization);
+        let shown = authorization(value).map_err(RefuseReason::Authorization);
         // Many users can share one address: who guesses there must not keep those out whose tokens are known.
-        let is_known = token.as_ref().is_ok_and(|token| self.verdicts.knows(&self.keys, token.expose()));
+        let is_known = match &shown {
+            Ok(Authorization::Token(token)) => self.verdicts.knows(&self.keys, token.expose()),
+            _ => false,
+        };
         if !is_known && self.failures.blocked_until(self.now, source).is_some() {
             return Err(RefuseReason::TooManyFailures(source));
         }
         let unix = self.clock.unix(self.now);
-        let verdict = token.and_then(|token| {
-            let verdict = self.verdicts.verify(&self.keys, token.expose(), unix, &self.config.rules);
-            verdict.map_err(RefuseReason::Token)
+        let verdict = shown.and_then(|shown| match shown {
+            Authorization::Concealed(concealed) => self.judge_app_sign(id, authority, &concealed),
+            Authorization::Token(token) => {
+                let verdict = self.verdicts.verify(&self.keys, token.expose(), unix, &self.config.rules);
+                verdict.map_err(RefuseReason::Token)
+            }
         });
         if verdict.is_err() {
             self.failures.record_failure(self.now, source);
@@ -115,6 +128,20 @@ impl Relay {
             return Err(RefuseReason::Overload(self.held));
         }
         verdict
+    }
+
+    /// What an app sign proves holds for this connection alone, and is not remembered.
+    fn judge_app_sign(
+        &mut self,
+        id: ConnectionId,
+        authority: Option<&Target>,
+        concealed: &Concealed,
+    ) -> Result<Arc<Verdict>, RefuseReason> {
+        let connection = self.connections.get_mut(id);
+        let session = connection.map(|connection| connection.pipe.session());
+        let export = |label: &[u8], context: &[u8]| exported(&*session?, label, context);
+        let verdict = self.keys.verify_app_sign(concealed, authority, export);
+        verdict.map(Arc::new).map_err(RefuseReason::Token)
     }
 
     pub(super) fn advance_dial(&mut self, id: ConnectionId) {
