@@ -7,11 +7,12 @@ use ring::digest::Context;
 
 use super::jws::Jws;
 use super::key::{feed, sha256};
+use super::token04::{self, MOST_SECRETS, Opened, is_token04};
 use super::{
-    AccountId, AppId, AppSignKey, Claims, CredentialKind, Payload, Revocations, Token04Key, TokenError,
-    VerifyingKey,
+    AccountId, AppId, AppSignKey, Claims, Concealed, CredentialKind, Payload, Revocations, Token04Key,
+    TokenError, VerifyingKey,
 };
-use crate::base::UnixTime;
+use crate::base::{Target, UnixTime};
 use crate::policy::{Grantor, Scope};
 
 /// What a relay is given to check credentials with, and what its operator says of applications and single tokens.
@@ -58,6 +59,9 @@ impl Keys {
             if let Some(twin) = named.insert(key.kid().to_owned(), key) {
                 return Err(KeysError::Duplicate { kid: twin.kid().to_owned() });
             }
+        }
+        if token04.len() > MOST_SECRETS {
+            return Err(KeysError::TooMany { most: MOST_SECRETS });
         }
         if named.is_empty() && token04.is_empty() && app_sign.is_empty() {
             return Err(KeysError::Empty);
@@ -115,6 +119,59 @@ impl Keys {
     /// # Errors
     /// [`TokenError`] with the reason, which is for the log and not for the client.
     pub fn verify(&self, token: &str, now: UnixTime, rules: &Rules) -> Result<Verdict, TokenError> {
+        let verdict = if is_token04(token) {
+            self.verify_token04(token, now, rules)?
+        } else {
+            self.verify_jwt(token, now, rules)?
+        };
+        self.judge_revocation(&verdict)?;
+        Ok(verdict)
+    }
+
+    /// Says whether `concealed` proves the key of an application on the connection that `export` belongs to.
+    ///
+    /// The work is the same whether there is such a key or not.
+    ///
+    /// # Errors
+    /// [`TokenError`] with the reason, which is for the log and not for the client.
+    pub fn verify_app_sign(
+        &self,
+        concealed: &Concealed,
+        authority: Option<&Target>,
+        export: impl FnOnce(&[u8], &[u8]) -> Option<[u8; 48]>,
+    ) -> Result<Verdict, TokenError> {
+        let place = concealed.verify(&self.app_sign, authority, export)?;
+        let app_id = self.app_sign.get(place).map(|key| key.app_id().clone());
+        let claims = Claims { app_id, ..Claims::default() };
+        let verdict = self.verdict(CredentialKind::AppSign, claims, None, place);
+        self.judge_revocation(&verdict)?;
+        Ok(verdict)
+    }
+
+    fn verify_token04(&self, token: &str, now: UnixTime, rules: &Rules) -> Result<Verdict, TokenError> {
+        let Opened { claims, payload, place } = token04::open(&self.token04, token)?;
+        let verdict = self.verdict(CredentialKind::Token04, claims, payload, place);
+        rules.judge(&verdict, now)?;
+        Ok(verdict)
+    }
+
+    /// The verdict on a credential whose key has no name but its place among all of its kind.
+    fn verdict(
+        &self,
+        credential: CredentialKind,
+        claims: Claims,
+        payload: Option<Payload>,
+        place: usize,
+    ) -> Verdict {
+        // No name of a key has a space: the accounts are not those of any JWT, and the same under each key.
+        let account = AccountId::new(&format!(" {credential}"), &claims);
+        let app = claims.app_id.as_ref().map_or("", AppId::as_str);
+        let kid = format!("{app}#{}", place.saturating_add(1));
+        let scope = self.scope(claims.app_id.as_ref()).intersect(&claims.scope);
+        Verdict { account, claims, credential, kid, payload, scope }
+    }
+
+    fn verify_jwt(&self, token: &str, now: UnixTime, rules: &Rules) -> Result<Verdict, TokenError> {
         let jws = Jws::read(token)?;
         let key = self.key(jws.header.kid.as_deref())?;
         if !key.algorithm().is_named(&jws.header.algorithm) {
@@ -124,15 +181,16 @@ impl Keys {
             return Err(TokenError::BadSignature);
         }
         let claims = jws.claims()?;
-        rules.judge(&claims, now)?;
         if key.app_id().is_some_and(|app_id| claims.app_id.as_ref() != Some(app_id)) {
             return Err(TokenError::WrongApp);
         }
-        let account = AccountId::new(key.kid(), &claims);
+        // Whoever may mint for an application mints for the same accounts, so that a rotated key changes nobody's.
+        let minter = if claims.app_id.is_some() { "" } else { key.kid() };
+        let account = AccountId::new(minter, &claims);
         let scope = self.scope(claims.app_id.as_ref()).intersect(&claims.scope);
         let kid = key.kid().to_owned();
         let verdict = Verdict { account, claims, credential: CredentialKind::Jwt, kid, payload: None, scope };
-        self.judge_revocation(&verdict)?;
+        rules.judge(&verdict, now)?;
         Ok(verdict)
     }
 
@@ -185,7 +243,8 @@ pub struct Rules {
 
 impl Rules {
     /// A token is good from `nbf` on, and no longer at `exp`, each wider by the leeway.
-    pub(super) fn judge(&self, claims: &Claims, now: UnixTime) -> Result<(), TokenError> {
+    pub(super) fn judge(&self, verdict: &Verdict, now: UnixTime) -> Result<(), TokenError> {
+        let claims = &verdict.claims;
         let expires = claims.expires.ok_or(TokenError::NoExpiry)?;
         if now >= later(expires, self.leeway) {
             return Err(TokenError::Expired);
@@ -194,6 +253,8 @@ impl Rules {
             return Err(TokenError::NotYetValid);
         }
         let meant = match &self.audience {
+            // A Token04 has no place for an audience.
+            _ if verdict.credential == CredentialKind::Token04 => true,
             Some(audience) => claims.audience.contains(audience),
             None => claims.audience.is_empty(),
         };
@@ -220,6 +281,14 @@ pub enum KeysError {
     /// There is no key.
     #[error("there is no key; a relay without keys would refuse everybody")]
     Empty,
+    /// There are more secrets of Token04 than a relay tries for each token.
+    #[error(
+        "there are more than {most} Token04 secrets, each of which is tried for each token; take old ones away"
+    )]
+    TooMany {
+        /// How many it tries.
+        most: usize,
+    },
 }
 
 fn digest_apps(apps: &BTreeMap<AppId, Scope>, digest: &mut Context) {

@@ -18,14 +18,17 @@ mod verdicts;
 mod tests;
 
 pub use account::AccountId;
-pub use app_sign::AppSignKey;
+pub use app_sign::{AppSign, AppSignError, AppSignKey, AppSignTextError, Concealed};
 pub use claims::{AppId, AppIdError, Claims};
 pub use credential::{Credential, CredentialKind};
-pub use field::{AuthorizationError, Challenge, authorization};
+pub use field::{Authorization, AuthorizationError, Challenge, authorization};
 pub use jws::{Header, TokenError, inspect};
 pub use key::{Algorithm, KeyError, MintError, SigningKey, VerifyingKey};
 pub use keys::{Keys, KeysConfig, KeysError, Rules, Verdict};
 pub use revocations::{Revocations, Revoked};
 pub use token::{Token, TokenTextError};
-pub use token04::{Payload, Privilege, Room, Token04Key, Token04KeyError};
+pub use token04::{
+    MOST_SECRETS, Payload, Privilege, Room, Token04Claims, Token04Key, Token04KeyError, Token04Mode,
+    inspect_token04,
+};
 pub use verdicts::Verdicts;

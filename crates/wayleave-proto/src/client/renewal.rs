@@ -12,6 +12,7 @@ use super::proxied::DialId;
 use super::{CarrierId, Client, ProxyFault, Timer, What};
 use crate::auth::Credential;
 use crate::base::{Instant, Kind};
+use crate::carrier::tls::exported;
 use crate::codec::h1::{Response, encode_options, parse_response};
 use crate::net::Backoff;
 
@@ -119,7 +120,10 @@ impl Client {
         else {
             return;
         };
-        let authorization = self.credential.as_ref().map(|credential| credential.authorization_value());
+        let session = carrier.pipe.session();
+        let authorization = self.credential.as_ref().and_then(|credential| {
+            credential.authorization_value(target, |label, context| exported(session, label, context))
+        });
         let mut head = Vec::with_capacity(512);
         let value = authorization.as_ref().map(|value| value.expose().as_str());
         encode_options(&mut head, &target.to_string(), value);

@@ -4,6 +4,7 @@ use super::event::ProxyFault;
 use super::flow::State;
 use super::{CarrierId, Client, FlowError, FlowId, Timer};
 use crate::base::{Kind, Route};
+use crate::carrier::tls::exported;
 use crate::codec::h1::{Response, encode_connect, encode_connect_udp, parse_response};
 use crate::codec::proxy_status::ProxyError;
 use crate::codec::template::UriTemplate;
@@ -15,7 +16,14 @@ impl Client {
             return;
         };
         let Some(proxy) = self.config.proxies.get(carrier.proxy) else { return };
-        let authorization = self.credential.as_ref().map(|credential| credential.authorization_value());
+        let authority = match flow.kind {
+            Kind::Datagram => proxy,
+            Kind::Stream => &flow.target,
+        };
+        let session = carrier.pipe.session();
+        let authorization = self.credential.as_ref().and_then(|credential| {
+            credential.authorization_value(authority, |label, context| exported(session, label, context))
+        });
         let authorization = authorization.as_ref().map(|value| value.expose().as_str());
         let mut head = Vec::with_capacity(512);
         match flow.kind {

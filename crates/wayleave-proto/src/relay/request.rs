@@ -64,8 +64,8 @@ impl Relay {
     }
 
     fn on_request(&mut self, id: ConnectionId, request: Request) {
-        let Request { wish, authorization, .. } = request;
-        self.admit(id, wish, authorization.as_ref().map(|value| value.expose().as_str()));
+        let Request { wish, authority, authorization, .. } = request;
+        self.admit(id, wish, authority.as_ref(), authorization.as_ref().map(|value| value.expose().as_str()));
     }
 
     /// Says that the credentials are good; there is nothing more to it.

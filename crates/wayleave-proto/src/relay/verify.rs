@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::connection::State;
 use super::{ConnectionId, RefuseReason, Relay, What};
-use crate::auth::{TokenError, Verdict, authorization};
-use crate::base::{Instant, Secret};
+use crate::auth::{Authorization, TokenError, Verdict, authorization};
+use crate::base::{Instant, Secret, Target};
+use crate::carrier::tls::exported;
 use crate::codec::h1::Wish;
 use crate::config::Verifier;
 
@@ -21,7 +22,7 @@ impl Presented {
         Self(Arc::new(Secret::new(value.to_owned())))
     }
 
-    /// The value, such as `Bearer TOKEN`; [`authorization`] finds the token in it.
+    /// The value, such as `Bearer TOKEN`; [`authorization`] reads it.
     pub fn expose(&self) -> &str {
         self.0.expose()
     }
@@ -65,9 +66,15 @@ impl Relay {
     }
 
     /// Judges the credentials of a request; nothing is looked up or dialled before.
-    pub(super) fn admit(&mut self, id: ConnectionId, wish: Wish, value: Option<&str>) {
+    pub(super) fn admit(
+        &mut self,
+        id: ConnectionId,
+        wish: Wish,
+        authority: Option<&Target>,
+        value: Option<&str>,
+    ) {
         let Some(source) = self.connections.get(id).map(|connection| connection.client.ip()) else { return };
-        match self.examine(source, value) {
+        match self.examine(id, source, authority, value) {
             Ok(Some(verdict)) => {
                 let judged = self.judge(source, verdict);
                 self.on_judged(id, wish, judged);
@@ -77,32 +84,48 @@ impl Relay {
         }
     }
 
-    /// What the relay's own keys say; `None` where the embedder has to say it.
+    /// What the relay's own keys say; `None` where the embedder has to say it. The outer error is no attempt at guessing.
     fn examine(
         &mut self,
+        id: ConnectionId,
         source: IpAddr,
+        authority: Option<&Target>,
         value: Option<&str>,
     ) -> Result<Option<Result<Arc<Verdict>, RefuseReason>>, RefuseReason> {
         if self.draining {
             return Err(RefuseReason::Draining);
         }
-        // Asking without credentials is how clients learn what is wanted; it is no attempt at guessing them.
+        // Asking without credentials is how clients learn what is wanted.
         let Some(value) = value else { return Err(RefuseReason::NoToken) };
         let is_blocked = self.failures.blocked_until(self.now, source).is_some();
         let Verifier::Keys(keys) = &self.verifier else {
             return if is_blocked { Err(RefuseReason::TooManyFailures(source)) } else { Ok(None) };
         };
-        let token = authorization(value).map_err(RefuseReason::Authorization);
+        let shown = authorization(value).map_err(RefuseReason::Authorization);
         // Many users can share one address: who guesses there must not keep those out whose tokens are known.
-        let is_known = token.as_ref().is_ok_and(|token| self.verdicts.knows(keys, token.expose()));
+        let is_known = match &shown {
+            Ok(Authorization::Token(token)) => self.verdicts.knows(keys, token.expose()),
+            _ => false,
+        };
         if !is_known && is_blocked {
             return Err(RefuseReason::TooManyFailures(source));
         }
         let unix = self.clock.unix(self.now);
-        Ok(Some(token.and_then(|token| {
-            let verdict = self.verdicts.verify(keys, token.expose(), unix, &self.config.rules);
+        let verdict = shown.and_then(|shown| {
+            let verdict = match shown {
+                // What an app sign proves holds for this connection alone, and is not remembered.
+                Authorization::Concealed(concealed) => {
+                    let session = self.connections.get_mut(id).map(|connection| connection.pipe.session());
+                    let export = |label: &[u8], context: &[u8]| exported(&*session?, label, context);
+                    keys.verify_app_sign(&concealed, authority, export).map(Arc::new)
+                }
+                Authorization::Token(token) => {
+                    self.verdicts.verify(keys, token.expose(), unix, &self.config.rules)
+                }
+            };
             verdict.map_err(RefuseReason::Token)
-        })))
+        });
+        Ok(Some(verdict))
     }
 
     /// Counts a failure against its source, and refuses what is good when there is no room for it.
@@ -156,7 +179,7 @@ impl Relay {
     }
 }
 
-fn target_of(wish: &Wish) -> Option<crate::base::Target> {
+fn target_of(wish: &Wish) -> Option<Target> {
     match wish {
         Wish::Options => None,
         Wish::Tunnel { target, .. } => Some(target.clone()),

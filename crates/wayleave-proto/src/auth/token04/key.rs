@@ -2,8 +2,11 @@
 
 use ring::digest::Context;
 
-use super::super::AppId;
-use super::super::key::{array, feed};
+use super::super::key::{array, feed, sha256};
+use super::super::{AppId, MintError, Token, TokenError, TokenTextError};
+use super::body::{Body, Token04Claims};
+use super::seal::{open, seal};
+use super::wire::{Token04Mode, Wire, malformed};
 use crate::base::Secret;
 
 /// A secret with which the server of an application mints Token04.
@@ -42,6 +45,68 @@ impl Token04Key {
     /// Whether the CBC form is allowed.
     pub const fn allows_cbc(&self) -> bool {
         self.allow_cbc
+    }
+
+    /// Mints a token. `random` is drawn anew for each: two tokens with the same would give the secret of the GCM form
+    /// away.
+    ///
+    /// # Errors
+    /// [`MintError`] where no relay would accept the token.
+    pub fn mint(
+        &self,
+        claims: &Token04Claims,
+        mode: Token04Mode,
+        random: &[u8; 16],
+    ) -> Result<Token, MintError> {
+        if claims.user_id.is_empty() {
+            return Err(MintError::NoUser);
+        }
+        let nonce = i32::from_be_bytes(array(&sha256(|digest| digest.update(random))));
+        let text = claims.to_json(&self.app_id, nonce);
+        let expires = i64::try_from(claims.expires.as_secs()).map_err(|_| MintError::NoExpiry)?;
+        let (iv, _) = random.split_at_checked(mode.iv_length()).unwrap_or((random, &[]));
+        self.write(mode, expires, iv, text.as_bytes())
+    }
+
+    pub(super) fn write(
+        &self,
+        mode: Token04Mode,
+        expires: i64,
+        iv: &[u8],
+        text: &[u8],
+    ) -> Result<Token, MintError> {
+        let too_long = TokenTextError::TooLong { length: text.len() };
+        let sealed = seal(self.secret.expose(), mode, iv, text).ok_or(too_long)?;
+        let wire = Wire { mode, expires, iv: iv.to_vec(), sealed };
+        Ok(Token::new(&wire.write().ok_or(too_long)?)?)
+    }
+
+    /// What `wire` says, if it was made with this secret for this application; `None` where it was not.
+    ///
+    /// # Errors
+    /// It was, and something else is wrong with it.
+    pub(super) fn open(&self, wire: &Wire) -> Option<Result<Body, TokenError>> {
+        let (text, is_whole) = open(self.secret.expose(), wire)?;
+        // Read in any case: how long it takes must not tell a wrong padding from a right one.
+        let body = Body::read(&text);
+        if !is_whole {
+            return None;
+        }
+        let body = match (body, wire.mode) {
+            (Ok(body), _) => body,
+            // Another secret makes noise, of which one in 256 has a padding that looks right.
+            (Err(_), Token04Mode::Cbc) => return None,
+            (Err(error), Token04Mode::Gcm) => return Some(Err(error)),
+        };
+        Some(if body.claims.app_id.as_ref() != Some(&self.app_id) {
+            Err(TokenError::WrongApp)
+        } else if wire.mode == Token04Mode::Cbc && !self.allow_cbc {
+            Err(TokenError::CbcForbidden)
+        } else if body.expires != wire.expires {
+            Err(malformed("its expiry in the clear is not the one inside"))
+        } else {
+            Ok(body)
+        })
     }
 
     /// Feeds all that makes up the key into `digest`.

@@ -14,6 +14,9 @@ use crate::codec::{authority, percent, template, text};
 pub struct Request {
     /// What it wants.
     pub wish: Wish,
+    /// The authority of the request's URI: the target of a CONNECT, else what Host or an absolute URI names, at port 443
+    /// where it names none; `None` where that is nothing that could be reached.
+    pub authority: Option<Target>,
     /// The value of the only Proxy-Authorization field.
     pub authorization: Option<Secret<String>>,
     /// What the client calls itself: escaped for a log line, at most 120 characters.
@@ -71,8 +74,12 @@ pub fn parse_request(head: &[u8], limits: &HeadLimits) -> Result<Request, HeadEr
     if fields.has("content-length") {
         return Err(HeadFault::Body.into());
     }
+    let authority = match &wish {
+        Wish::Tunnel { kind: Kind::Stream, target } => Some(target.clone()),
+        Wish::Options | Wish::Tunnel { .. } => authority_of(uri, fields),
+    };
     let user_agent = fields.all("user-agent").next().map(|value| text::escaped(value, MAX_USER_AGENT));
-    Ok(Request { wish, authorization, user_agent })
+    Ok(Request { wish, authority, authorization, user_agent })
 }
 
 /// What `httparse` has against a head; only a request line gets as far as [`HeadFault::Version`].
@@ -176,6 +183,15 @@ fn path(uri: &str) -> Result<&str, HeadFault> {
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at_checked(end).ok_or(HeadFault::StartLine)?;
     if authority::is_valid(authority) { Ok(path) } else { Err(HeadFault::StartLine) }
+}
+
+/// The authority of a GET or of OPTIONS: an absolute-form wins over Host, [RFC 9112 §3.2.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2).
+fn authority_of(uri: &str, fields: Fields<'_, '_>) -> Option<Target> {
+    let text = match uri.split_once("://") {
+        Some((_, rest)) if !uri.starts_with('/') => rest.split(['/', '?']).next()?,
+        _ => core::str::from_utf8(fields.all("host").next()?).ok()?,
+    };
+    text.parse().or_else(|_| format!("{text}:443").parse()).ok()
 }
 
 fn refused_method(method: &str) -> HeadFault {

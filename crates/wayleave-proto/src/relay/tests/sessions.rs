@@ -1,7 +1,7 @@
 //! Credentials that are renewed, expire or are revoked under tunnels that run (row 36 of the abuse cases).
 
 use super::*;
-use crate::auth::{Keys, KeysConfig, Revoked};
+use crate::auth::{Algorithm, Keys, KeysConfig, Revoked, SigningKey};
 use crate::policy::{OnExpiry, Scope};
 
 /// A relay that closes tunnels so long after the expiry, without leeway.
@@ -123,6 +123,23 @@ fn a_newer_token_on_any_connection_carries_every_tunnel_of_its_account_on() {
     rig.pass(60 * SECOND);
     assert_eq!(rig.tunnels(), 0);
     rig.assert_clean();
+}
+
+#[test]
+fn a_renewal_by_the_next_key_is_one_of_the_same_account() {
+    let mut rig = closing(5);
+    rig.stream_by(&good_for("alice", 100));
+    let next = SigningKey::generate(Algorithm::EdDsa, "next", &[8; 32]).unwrap();
+    rig.relay.renew_keys(rig.now, Keys::new(vec![next.verifying()]).unwrap());
+    let claims = Claims {
+        app_id: Some("1001".parse().unwrap()),
+        subject: Some("alice".into()),
+        expires: Some(UnixTime::from_secs(START.as_secs() + 300)),
+        ..Claims::default()
+    };
+    assert_eq!(rig.options(&bearer_of(&next.mint(&claims).unwrap())), 204);
+    rig.pass(200 * SECOND);
+    assert_eq!(rig.tunnels(), 1);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A verifier of the embedder's own, which answers at once or later.
 
 use super::*;
-use crate::auth::{AccountId, CredentialKind, Revoked, TokenError, Verdict, authorization};
+use crate::auth::{AccountId, Authorization, CredentialKind, Revoked, TokenError, Verdict, authorization};
 use crate::config::Verifier;
 use crate::policy::Scope;
 use crate::relay::{ConnectionId, Presented};
@@ -49,7 +49,8 @@ fn the_embedder_is_asked_and_may_take_its_time() {
     rig.pass(5 * SECOND);
     assert!(rig.is_untouched());
     let (connection, presented) = rig.asked();
-    assert_eq!(authorization(presented.expose()).unwrap().expose(), "a-token-of-ones-own");
+    let Authorization::Token(token) = authorization(presented.expose()).unwrap() else { panic!() };
+    assert_eq!(token.expose(), "a-token-of-ones-own");
     assert!(!format!("{:?} {:?}", rig.events, rig.relay).contains("ones-own"));
     rig.answer_with(connection, Ok(verdict("alice")));
     let (target, _) = rig.dials[0];
