@@ -243,7 +243,7 @@ fn a_token_expires_also_where_it_was_remembered() {
 #[test]
 fn secrets_do_not_show_themselves() {
     let token = token(START, 3_600 * SECOND).unwrap();
-    let credential = crate::auth::Credential::Token(token.clone());
+    let credential = Credential::Token(token.clone());
     let key = SigningKey::generate(Algorithm::Hs256, "k", &[0x5a; 32]);
     let shown = format!(
         "{token:?} {credential:?} {key:?} {:?} {:?}",
