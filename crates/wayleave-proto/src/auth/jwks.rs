@@ -72,15 +72,15 @@ fn one(entry: &Map<String, Value>) -> Result<Result<VerifyingKey, &'static str>,
         (Some("oct"), _) => &["HS256"],
         _ => return Ok(Err("its type (kty, crv) is not one that verifies tokens here")),
     };
-    if !algorithm.is_none_or(|algorithm| algorithms.contains(&algorithm)) {
+    if algorithm.is_some_and(|algorithm| !algorithms.contains(&algorithm)) {
         return Ok(Err("its algorithm (alg) is neither EdDSA nor HS256"));
     }
-    if !text("use")?.is_none_or(|usage| usage == "sig") {
+    if text("use")?.is_some_and(|usage| usage != "sig") {
         return Ok(Err("it is not for signatures (use)"));
     }
     let operations =
         entry.get("key_ops").map(|list| list.as_array().ok_or("key_ops is no list")).transpose()?;
-    if !operations.is_none_or(|list| list.iter().any(|operation| operation == "verify")) {
+    if operations.is_some_and(|list| !list.iter().any(|operation| operation == "verify")) {
         return Ok(Err("it is not for verifying (key_ops)"));
     }
     let Some(kid) = text("kid")? else { return Ok(Err("it has no name (kid)")) };
