@@ -30,7 +30,7 @@ enum Command {
     AppSign(app_sign::AppSignArgs),
     Inspect(inspect::InspectArgs),
     Keygen(keygen::KeygenArgs),
-    Mint(mint::MintArgs),
+    Mint(Box<mint::MintArgs>),
 }
 
 /// Runs the command.
