@@ -3,6 +3,7 @@
 //! `tests/replay.rs` runs each over its corpus on stable Rust; `libfuzzer/` lets libFuzzer search on.
 
 mod capsules;
+mod credentials;
 mod head;
 mod socks;
 mod text;
@@ -13,12 +14,16 @@ pub type Target = (&'static str, fn(&[u8]));
 /// Every target.
 pub const TARGETS: &[Target] = &[
     ("capsules", capsules::run),
+    ("concealed", credentials::concealed),
+    ("jwks", credentials::jwks),
     ("request_head", head::request),
     ("response_head", head::response),
+    ("scope", credentials::scope),
     ("socks", socks::run),
     ("target", text::target),
     ("template", text::template),
     ("token", text::token),
+    ("token04", credentials::token04),
 ];
 
 /// Runs the target `name`.

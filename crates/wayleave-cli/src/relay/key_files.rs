@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use wayleave_proto::auth::Keys;
 use wayleave_proto::base::Secret;
 
 use super::settings;
 use crate::Failure;
+use crate::keys::sets_named;
 
 /// The key files, and what stood in them when they were last read.
 ///
@@ -54,16 +55,32 @@ impl KeyFiles {
     }
 }
 
-/// A number that is another one when the text of any file is another one, or cannot be read. Following the text and not
+/// A number that is another one when the text of any file is another one, or cannot be read, and of any set of keys that a
+/// file names. Following the text and not
 /// the time of the file, it takes a file that was put in its place by a rename, a link that leads elsewhere, and an
 /// editor that writes in place alike.
 fn look(paths: &[PathBuf]) -> u64 {
     let mut hasher = DefaultHasher::new();
     for path in paths {
-        match fs::read(path).map(Secret::new) {
-            Ok(text) => text.expose().hash(&mut hasher),
-            Err(error) => error.kind().hash(&mut hasher),
+        let text = add(&mut hasher, path);
+        let sets = text.as_ref().and_then(|text| Some(sets_named(path, str::from_utf8(text.expose()).ok()?)));
+        for set in sets.unwrap_or_default() {
+            add(&mut hasher, &set);
         }
     }
     hasher.finish()
+}
+
+/// Adds one file, and returns its text.
+fn add(hasher: &mut DefaultHasher, path: &Path) -> Option<Secret<Vec<u8>>> {
+    match fs::read(path).map(Secret::new) {
+        Ok(text) => {
+            text.expose().hash(hasher);
+            Some(text)
+        }
+        Err(error) => {
+            error.kind().hash(hasher);
+            None
+        }
+    }
 }

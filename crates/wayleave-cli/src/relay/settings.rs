@@ -74,12 +74,7 @@ pub(super) fn token_keys(files: &[PathBuf]) -> Result<Keys, Failure> {
              --public-out relay-keys.toml` and give --token-keys relay-keys.toml",
         ));
     }
-    let mut all = Vec::new();
-    for file in files {
-        all.extend(keys::for_relay(file)?);
-    }
-    let shown = files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ");
-    Keys::new(all).map_err(|error| Failure::usage(format!("{shown}: {error}")))
+    keys::together(files, keys::for_relay)
 }
 
 fn names(args: &RelayArgs) -> Vec<Host> {

@@ -266,3 +266,20 @@ fn changed_keys_are_read_when_nobody_writes_them_any_more_and_bad_ones_are_told_
     assert_eq!(kids(files.look().unwrap().unwrap()), ["e"]);
     assert_eq!(kids(files.read().unwrap()), ["e"], "read whether changed or not");
 }
+
+#[test]
+fn a_set_of_keys_that_a_key_file_names_is_followed_too() {
+    let lab = Lab::new();
+    let set = |kid: &str| {
+        let key = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+        format!(r#"{{"keys":[{{"kty":"OKP","crv":"Ed25519","kid":"{kid}","x":"{key}"}}]}}"#)
+    };
+    lab.0.file("set.json", &set("one"));
+    let path = lab.0.file("sets.toml", "[[jwks]]\nfile = \"set.json\"\n");
+    let (mut files, _) = KeyFiles::open(vec![path]).unwrap();
+    assert!(files.look().is_none());
+    lab.0.file("set.json", &set("two"));
+    files.look();
+    let keys = files.look().unwrap().unwrap();
+    assert_eq!(keys.jwt().map(|key| key.kid()).collect::<Vec<_>>(), ["two"]);
+}

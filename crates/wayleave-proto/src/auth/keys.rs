@@ -30,6 +30,24 @@ pub struct KeysConfig {
     pub apps: BTreeMap<AppId, Scope>,
 }
 
+impl KeysConfig {
+    /// Adds what `more` has.
+    ///
+    /// # Errors
+    /// [`KeysError::TwiceLimited`] where both say what one application may do.
+    pub fn extend(&mut self, more: Self) -> Result<(), KeysError> {
+        if let Some(app_id) = more.apps.keys().find(|app_id| self.apps.contains_key(*app_id)) {
+            return Err(KeysError::TwiceLimited { app_id: app_id.clone() });
+        }
+        self.jwt.extend(more.jwt);
+        self.token04.extend(more.token04);
+        self.app_sign.extend(more.app_sign);
+        self.revocations.extend(more.revocations.iter().cloned());
+        self.apps.extend(more.apps);
+        Ok(())
+    }
+}
+
 impl From<Vec<VerifyingKey>> for KeysConfig {
     fn from(jwt: Vec<VerifyingKey>) -> Self {
         Self { jwt, ..Self::default() }
@@ -288,6 +306,12 @@ pub enum KeysError {
     TooMany {
         /// How many it tries.
         most: usize,
+    },
+    /// Two entries say what one application may do.
+    #[error("two [[app]] entries are about the application {app_id}; make one of them")]
+    TwiceLimited {
+        /// The application.
+        app_id: AppId,
     },
 }
 

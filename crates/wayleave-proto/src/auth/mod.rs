@@ -6,6 +6,7 @@ mod claims;
 mod credential;
 mod field;
 mod json;
+mod jwks;
 mod jws;
 mod key;
 mod keys;
@@ -22,6 +23,7 @@ pub use app_sign::{AppSign, AppSignError, AppSignKey, AppSignTextError, Conceale
 pub use claims::{AppId, AppIdError, Claims};
 pub use credential::{Credential, CredentialKind};
 pub use field::{Authorization, AuthorizationError, Challenge, authorization};
+pub use jwks::{Jwks, JwksError};
 pub use jws::{Header, TokenError, inspect};
 pub use key::{Algorithm, KeyError, MintError, SigningKey, VerifyingKey};
 pub use keys::{Keys, KeysConfig, KeysError, Rules, Verdict};

@@ -1,4 +1,5 @@
 mod field;
+mod jwks;
 mod key;
 mod token;
 mod verdicts;
