@@ -4,6 +4,7 @@
 
 mod capsules;
 mod client_machine;
+mod credentials;
 mod head;
 mod play;
 mod relay_machine;
@@ -18,12 +19,16 @@ pub const TARGETS: &[Target] = &[
     ("capsules", capsules::run),
     ("client_machine", client_machine::run),
     ("relay_machine", relay_machine::run),
+    ("concealed", credentials::concealed),
+    ("jwks", credentials::jwks),
     ("request_head", head::request),
     ("response_head", head::response),
+    ("scope", credentials::scope),
     ("socks", socks::run),
     ("target", text::target),
     ("template", text::template),
     ("token", text::token),
+    ("token04", credentials::token04),
 ];
 
 /// Runs the target `name`.

@@ -40,11 +40,21 @@ impl<C: ClientKit, R: RelayKit> Lab<C, R> {
 
     /// A token that the relays of this lab accept.
     pub(crate) fn token(&self) -> Token {
-        token(&self.key)
+        token(&self.key, "alice", HOUR)
+    }
+
+    /// A token of `user` that is good for so long.
+    pub(crate) fn token_of(&self, user: &str, ttl: Duration) -> Token {
+        token(&self.key, user, ttl)
     }
 
     /// Starts a relay that reaches `localhost` at 127.0.0.2, where the targets are.
     pub(crate) fn relay(&self) -> Served {
+        self.relay_with(|_| {})
+    }
+
+    /// The same, with something changed.
+    pub(crate) fn relay_with(&self, change: impl FnOnce(&mut RelayConfig)) -> Served {
         let pair = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec!["localhost".into()]).unwrap();
         let chain = params.signed_by(&pair, &self.ca).unwrap().pem();
@@ -55,6 +65,7 @@ impl<C: ClientKit, R: RelayKit> Lab<C, R> {
         config.targets.addresses =
             AddressPolicy { allow: vec!["127.0.0.0/8".parse().unwrap()], deny: Vec::new() };
         config.hosts.insert("localhost".parse().unwrap(), vec![TARGETS.into()]);
+        change(&mut config);
         R::serve(config.build().unwrap())
     }
 
@@ -82,15 +93,15 @@ impl<C: ClientKit, R: RelayKit> Lab<C, R> {
 
 /// A token signed by a key that no relay knows.
 pub(crate) fn foreign_token() -> Token {
-    token(&SigningKey::generate(Algorithm::EdDsa, "lab", &[4; 32]).unwrap())
+    token(&SigningKey::generate(Algorithm::EdDsa, "lab", &[4; 32]).unwrap(), "alice", HOUR)
 }
 
-fn token(key: &SigningKey) -> Token {
+fn token(key: &SigningKey, user: &str, ttl: Duration) -> Token {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    let expires = now + Duration::from_secs(3_600);
+    let expires = now + ttl;
     let claims = Claims {
         app_id: "1001".parse().ok(),
-        subject: Some("alice".into()),
+        subject: Some(user.into()),
         expires: Some(UnixTime::from_millis(u64::try_from(expires.as_millis()).unwrap())),
         ..Claims::default()
     };
@@ -211,7 +222,7 @@ fn bound(address: SocketAddr, kind: Type) -> io::Result<Socket> {
 }
 
 /// Waits until `is_so`; what `state` says is shown where that takes too long.
-pub(crate) fn wait_until<S: std::fmt::Debug>(state: impl Fn() -> S, is_so: impl Fn(&S) -> bool) {
+pub(crate) fn wait_until<S: std::fmt::Debug>(mut state: impl FnMut() -> S, is_so: impl Fn(&S) -> bool) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let state = state();
@@ -257,5 +268,6 @@ static TURN: RwLock<()> = RwLock::new(());
 
 /// Where the targets are: an address that `localhost` does not have.
 pub(crate) const TARGETS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+const HOUR: Duration = Duration::from_secs(3_600);
 /// Bytes moved at once.
 pub(crate) const CHUNK: usize = 65_536;

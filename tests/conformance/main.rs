@@ -37,6 +37,9 @@ macro_rules! pairs {
                 proxies: a_wrong_token_is_refused_until_it_is_renewed();
                 proxies: when_a_relay_stops_the_next_one_takes_over();
                 proxies: with_the_relays_gone_nothing_leaves_directly();
+                sessions: a_renewed_token_carries_open_flows_over_the_expiry();
+                sessions: a_revocation_ends_what_it_means_and_nothing_else();
+                sessions: a_verifier_of_the_embedder_may_answer_later();
                 smart: another_network_is_told_and_tried_anew();
                 smart: behind_a_black_hole_every_link_is_treated_as_it_should();
                 smart: who_asks_for_it_gets_the_direct_path_back();

@@ -1,9 +1,11 @@
 //! End to end: the real command, real sockets, real clients.
 
 mod agent;
+mod foreign;
 mod lab;
 mod process;
 mod relay;
+mod sessions;
 mod socks;
 mod targets;
 mod wrong;

@@ -1,5 +1,6 @@
 //! The `wayleave` command as a library, so that tests can call what the command calls.
 
+mod admin;
 mod agent;
 mod demo;
 mod duration;
@@ -9,6 +10,7 @@ mod keys;
 mod log;
 mod options;
 mod relay;
+mod signals;
 #[cfg(test)]
 mod testing;
 mod token;
@@ -29,6 +31,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Admin(admin::AdminArgs),
     Agent(Box<agent::AgentArgs>),
     /// Show all of it on this machine: two relays, a client behind a black hole, a stop-watch.
     Demo,
@@ -42,6 +45,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
+        Command::Admin(args) => run(admin::run(args)),
         Command::Agent(args) => run(agent::run(*args)),
         Command::Demo => run(demo::run()),
         Command::Relay(args) => relay::main(*args),

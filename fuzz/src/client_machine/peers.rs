@@ -3,7 +3,7 @@
 use wayleave_proto::base::{Host, Kind};
 use wayleave_proto::carrier::tls::{Acceptor as _, PlainAcceptor, Session};
 use wayleave_proto::codec::capsule::CapsuleDecoder;
-use wayleave_proto::codec::h1::{HeadLimits, parse_request};
+use wayleave_proto::codec::h1::{HeadLimits, Wish, parse_request};
 use wayleave_proto::net::SocketId;
 
 use super::{Play, number_of};
@@ -119,7 +119,9 @@ impl Play<'_> {
                 value.strip_prefix("Bearer ") == Some(wayleave_proto::auth::Token::expose(token))
             };
             assert!(self.tokens.iter().any(is_ours), "the request shows no token");
-            let number = match &request.target.host {
+            // A renewed token is shown without asking for anything.
+            let Wish::Tunnel { kind, target } = request.wish else { return };
+            let number = match &target.host {
                 Host::Address(address) => number_of(*address),
                 Host::Name(name) => {
                     let digits = name.as_str().trim_start_matches('f').split('.').next();
@@ -127,7 +129,7 @@ impl Play<'_> {
                 }
             };
             let flow = &mut self.flows[number];
-            assert_eq!((flow.kind, &flow.target), (request.kind, &request.target));
+            assert_eq!((flow.kind, &flow.target), (kind, &target));
             flow.is_garbled |= proxy.is_garbled;
             proxy.flow = Some(number);
             return;

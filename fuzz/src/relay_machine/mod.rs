@@ -17,7 +17,7 @@ use wayleave_proto::auth::Keys;
 use wayleave_proto::base::{Clock, Instant, UnixTime};
 use wayleave_proto::config::RelayConfig;
 use wayleave_proto::net::SocketId;
-use wayleave_proto::policy::RateLimit;
+use wayleave_proto::policy::Rates;
 use wayleave_proto::queue::DatagramLimits;
 use wayleave_proto::relay::Relay;
 use wayleave_proto::testing::relay_config;
@@ -108,7 +108,8 @@ impl<'a> Play<'a> {
     fn renew_keys(&mut self) {
         self.key = 1 - self.key;
         let keys = Keys::new(vec![KEYS[self.key].verifying()]).expect("one key is no conflict");
-        self.rig.machine.renew_keys(keys);
+        let now = self.rig.now();
+        self.rig.machine.renew_keys(now, keys);
     }
 }
 
@@ -122,8 +123,8 @@ fn config(tape: &mut Tape<'_>) -> RelayConfig {
     limits.connections_per_source = tape.pick(&[64, 2]);
     limits.tunnels_per_account = tape.pick(&[64, 2]);
     if tape.byte() % 4 == 3 {
-        limits.bytes = Some(RateLimit { per_second: 5_000, burst: 5_000 });
-        limits.packets = Some(RateLimit { per_second: 10, burst: 10 });
+        let rates = Rates { bits_per_second: Some(40_000), packets_per_second: Some(10) };
+        (config.scope.to_client, config.scope.to_target) = (rates, rates);
     }
     if tape.byte() % 4 == 3 {
         limits.memory = 1 << 20;

@@ -10,12 +10,12 @@ use ::std::sync::mpsc::Receiver;
 use ::std::sync::{Arc, Mutex};
 use ::std::time::Duration;
 
-use wayleave_proto::auth::Credential;
+use wayleave_proto::auth::{Credential, Revoked, TokenError, Verdict};
 use wayleave_proto::base::{Kind, Network, Route, Target};
 use wayleave_proto::client::{Event, FlowError};
 use wayleave_proto::config::{ClientConfig, RelayConfig, Valid};
 use wayleave_proto::drive::{self, Runtime};
-use wayleave_proto::relay;
+use wayleave_proto::relay::{self, ConnectionId};
 
 /// A runtime that clients can run on.
 pub(crate) trait ClientKit {
@@ -98,6 +98,8 @@ pub(crate) trait Handle: Send + Sync {
     fn drain(&self);
     fn close(&self);
     fn stats(&self) -> relay::Stats;
+    fn revoke(&self, revoked: Revoked) -> usize;
+    fn verified(&self, connection: ConnectionId, answer: Result<Verdict, TokenError>);
 }
 
 impl<R: Runtime> Verbs for drive::Client<R> {
@@ -133,6 +135,14 @@ impl<R: Runtime> Handle for drive::RelayHandle<R> {
 
     fn stats(&self) -> relay::Stats {
         self.stats()
+    }
+
+    fn revoke(&self, revoked: Revoked) -> usize {
+        self.revoke(revoked).unwrap()
+    }
+
+    fn verified(&self, connection: ConnectionId, answer: Result<Verdict, TokenError>) {
+        self.verified(connection, answer);
     }
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod datagrams;
 pub(crate) mod ending;
 pub(crate) mod proxies;
+pub(crate) mod sessions;
 pub(crate) mod smart;
 pub(crate) mod streams;
 mod traffic;

@@ -9,7 +9,6 @@ mod listen;
 mod options;
 mod refusal;
 mod settings;
-mod signals;
 mod splice;
 mod token;
 
@@ -20,9 +19,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, UdpSocket};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tracing::info;
 use wayleave_proto::base::{Kind, Target};
 use wayleave_proto::local::FrontConfig;
 use wayleave_sockets::unix_now;
@@ -30,10 +30,10 @@ use wayleave_tokio::Client;
 
 use crate::Failure;
 use crate::log::{self, Format};
+use crate::signals::{Signals, Wish};
 
 use events::Journal;
 use settings::Settings;
-use signals::Signals;
 
 pub(crate) use options::AgentArgs;
 
@@ -64,11 +64,18 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     });
     let watching =
         watching.transpose().map_err(|error| Failure::run(format!("cannot watch the network: {error}")))?;
-    if let Some(file) = settings.token_file {
-        tasks.spawn(token::watch(file, client.clone()));
-    }
+    let again = settings.token_file.map(|file| {
+        let again = Arc::new(Notify::new());
+        tasks.spawn(token::watch(file, client.clone(), Arc::clone(&again)));
+        again
+    });
     doors.serve(&settings.front, &client, &mut tasks)?;
-    signals.wait().await;
+    while signals.next().await == Wish::Reload {
+        match &again {
+            Some(again) => again.notify_one(),
+            None => info!("there is no token file to read again; give one with --token-file"),
+        }
+    }
     // Every task lets go of its flows; the client ends when what was written is delivered, and the events after it.
     tasks.shutdown().await;
     drop(watching);

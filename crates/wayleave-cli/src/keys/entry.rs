@@ -37,7 +37,7 @@ enum Key {
 }
 
 /// A key without its name.
-struct Bits(Secret<Vec<u8>>);
+pub(super) struct Bits(pub(super) Secret<Vec<u8>>);
 
 impl Entry {
     pub(super) fn for_relay(self) -> Result<VerifyingKey, String> {
@@ -55,12 +55,7 @@ impl Entry {
             Key::Private(bits) => {
                 SigningKey::from_parts(&kid, Algorithm::EdDsa, bits.0.expose()).map(|key| key.verifying())
             }
-            Key::Public(bits) => {
-                let bytes = bits.0.expose().as_slice();
-                let bytes =
-                    bytes.try_into().map_err(|_| format!("public_key has {} bytes, not 32", bytes.len()))?;
-                VerifyingKey::ed25519(&kid, bytes)
-            }
+            Key::Public(bits) => VerifyingKey::ed25519(&kid, public(&bits)?),
             Key::Shared(bits) => VerifyingKey::hs256(&kid, bits.0.expose()),
         };
         let key = key.map_err(said)?;
@@ -123,6 +118,12 @@ impl Word for AppId {
     }
 }
 
-fn said(error: impl std::error::Error) -> String {
+/// The 32 bytes of a public key.
+pub(super) fn public(bits: &Bits) -> Result<[u8; 32], String> {
+    let bytes = bits.0.expose().as_slice();
+    bytes.try_into().map_err(|_| format!("public_key has {} bytes, not 32", bytes.len()))
+}
+
+pub(super) fn said(error: impl std::error::Error) -> String {
     error.to_string()
 }

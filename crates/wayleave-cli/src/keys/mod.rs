@@ -1,48 +1,114 @@
-//! Key files: what mints tokens, and what checks them.
+//! Key files: what mints tokens, and what checks credentials.
 //!
-//! Both are TOML with a `[[jwt]]` table for each key, so that two files become one by writing one behind the other.
+//! Both are TOML with a table for each key, so that two files become one by writing one behind the other:
+//! `[[jwt]]` and `[[jwks]]` for signed tokens, `[[token04]]`, `[[app_sign]]`, and beside the keys `[[app]]`, what an
+//! application may do, and `[[revoked]]`, what is no longer accepted. docs/tokens.md says every key of them.
 
+mod app;
 mod entry;
 
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use toml::Spanned;
-use wayleave_proto::auth::{Algorithm, SigningKey, VerifyingKey};
+use tracing::warn;
+use wayleave_proto::auth::{
+    Algorithm, AppId, AppSign, AppSignKey, Jwks, Keys, KeysConfig, SigningKey, Token04Key, VerifyingKey,
+};
 use wayleave_proto::base::Secret;
 
 use crate::Failure;
 use crate::options::{parse, place, text_of};
 
+use app::{App, AppSignEntry, JwksEntry, RevokedEntry, Token04Entry};
 use entry::Entry;
 
-/// The keys in the file of a relay.
+/// What is in the file of a relay.
 ///
 /// # Errors
 /// What is wrong with the file, with its line. A key that can mint and need not is refused: a relay should not hold it.
-pub(crate) fn for_relay(path: &Path) -> Result<Vec<VerifyingKey>, Failure> {
+pub(crate) fn for_relay(path: &Path) -> Result<KeysConfig, Failure> {
     read(path, Entry::for_relay)
 }
 
-/// The keys in either file, to check tokens with.
+/// What is in either file, to check credentials with.
 ///
 /// # Errors
 /// What is wrong with the file, with its line.
-pub(crate) fn for_checking(path: &Path) -> Result<Vec<VerifyingKey>, Failure> {
+pub(crate) fn for_checking(path: &Path) -> Result<KeysConfig, Failure> {
     read(path, Entry::for_checking)
 }
 
-/// The keys in the file of an application's server.
+/// The keys of signed tokens in the file of an application's server.
 ///
 /// # Errors
 /// What is wrong with the file, with its line; public keys are refused, since they cannot mint.
 pub(crate) fn for_minting(path: &Path) -> Result<Vec<SigningKey>, Failure> {
-    read(path, Entry::for_minting)
+    let source = Source::open(path)?;
+    let file: File = source.parse()?;
+    if file.jwt.is_empty() {
+        return Err(source.empty("[[jwt]] key"));
+    }
+    file.jwt.into_iter().map(|entry| source.take(entry, Entry::for_minting)).collect()
+}
+
+/// The secrets of Token04 in the file of an application's server.
+///
+/// # Errors
+/// What is wrong with the file, with its line, or that there is none in it.
+pub(crate) fn for_minting_token04(path: &Path) -> Result<Vec<Token04Key>, Failure> {
+    let source = Source::open(path)?;
+    let file: File = source.parse()?;
+    if file.token04.is_empty() {
+        return Err(source.empty("[[token04]] secret"));
+    }
+    file.token04.into_iter().map(|entry| source.take(entry, Token04Entry::key)).collect()
+}
+
+/// What `read` finds in all of `files`, as one.
+///
+/// # Errors
+/// What is wrong with a file, with its line, or that they do not go together.
+pub(crate) fn together(
+    files: &[PathBuf],
+    read: fn(&Path) -> Result<KeysConfig, Failure>,
+) -> Result<Keys, Failure> {
+    let mut all = KeysConfig::default();
+    for file in files {
+        all.extend(read(file)?).map_err(|error| Failure::usage(format!("{}: {error}", file.display())))?;
+    }
+    let shown = files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ");
+    Keys::new(all).map_err(|error| Failure::usage(format!("{shown}: {error}")))
+}
+
+/// The files of `[[jwks]]` tables that the text of a key file at `path` names, as far as it can be read at all.
+pub(crate) fn sets_named(path: &Path, text: &str) -> Vec<PathBuf> {
+    let table = text.parse::<toml::Table>().unwrap_or_default();
+    let sets = table.get("jwks").and_then(toml::Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let files = sets.iter().filter_map(|set| set.get("file")?.as_str());
+    files.map(|file| path.parent().unwrap_or(Path::new("")).join(file)).collect()
+}
+
+/// The app sign of `app_id` in the file at `path`.
+///
+/// # Errors
+/// The file cannot be read, or holds no app sign.
+pub(crate) fn app_sign(app_id: &AppId, path: &Path) -> Result<AppSign, Failure> {
+    let text = Secret::new(text_of(path)?);
+    AppSign::new(app_id.clone(), text.expose())
+        .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+}
+
+/// The lines of a relay's file about an app sign.
+pub(crate) fn app_sign_lines(key: &AppSignKey) -> String {
+    let public = URL_SAFE_NO_PAD.encode(key.public_key());
+    format!("[[app_sign]]\napp_id = \"{}\"\npublic_key = \"{public}\"\n", quoted(key.app_id().as_str()))
 }
 
 /// The file that [`for_minting`] reads.
@@ -67,41 +133,120 @@ pub(crate) fn relay_file(key: &VerifyingKey) -> Secret<String> {
     Secret::new(format!("{head}{}", table(key.kid(), key.algorithm(), name, value.expose())))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 struct File {
-    #[serde(default)]
+    app: Vec<Spanned<App>>,
+    app_sign: Vec<Spanned<AppSignEntry>>,
+    jwks: Vec<Spanned<JwksEntry>>,
     jwt: Vec<Spanned<Entry>>,
+    revoked: Vec<Spanned<RevokedEntry>>,
+    token04: Vec<Spanned<Token04Entry>>,
 }
 
-fn read<T>(path: &Path, take: impl Fn(Entry) -> Result<T, String>) -> Result<Vec<T>, Failure> {
-    let text = Secret::new(text_of(path)?);
-    let text = text.expose();
-    if text.trim_start().starts_with("-----BEGIN") {
-        return Err(Failure::usage(format!(
-            "{}: this is a PEM file, and keys for tokens stand in a TOML file; make one with `wayleave token keygen`",
-            path.display()
-        )));
+/// A file and its text, to say where in it something is wrong.
+struct Source<'a> {
+    path: &'a Path,
+    text: Secret<String>,
+}
+
+impl<'a> Source<'a> {
+    fn open(path: &'a Path) -> Result<Self, Failure> {
+        let text = Secret::new(text_of(path)?);
+        if text.expose().trim_start().starts_with("-----BEGIN") {
+            return Err(Failure::usage(format!(
+                "{}: this is a PEM file, and keys for tokens stand in a TOML file; make one with `wayleave token keygen`",
+                path.display()
+            )));
+        }
+        Ok(Self { path, text })
     }
-    let file: File = parse(path, text)?;
-    if file.jwt.is_empty() {
-        return Err(Failure::usage(format!(
-            "{}: there is no [[jwt]] key in this file; make one with `wayleave token keygen`",
-            path.display()
-        )));
+
+    fn parse(&self) -> Result<File, Failure> {
+        parse(self.path, self.text.expose())
     }
-    let key = |entry: Spanned<Entry>| {
+
+    /// What `take` makes of one entry.
+    fn take<T, U>(&self, entry: Spanned<T>, take: impl FnOnce(T) -> Result<U, String>) -> Result<U, Failure> {
         let span = entry.span();
-        take(entry.into_inner())
-            .map_err(|what| Failure::usage(format!("{}: {what}", place(path, text, Some(span)))))
+        take(entry.into_inner()).map_err(|what| {
+            Failure::usage(format!("{}: {what}", place(self.path, self.text.expose(), Some(span))))
+        })
+    }
+
+    fn empty(&self, what: &str) -> Failure {
+        Failure::usage(format!(
+            "{}: there is no {what} in this file; make one with `wayleave token keygen`",
+            self.path.display()
+        ))
+    }
+}
+
+fn read(path: &Path, jwt: fn(Entry) -> Result<VerifyingKey, String>) -> Result<KeysConfig, Failure> {
+    let source = Source::open(path)?;
+    let file: File = source.parse()?;
+    let mut config = KeysConfig::default();
+    for entry in file.jwt {
+        config.jwt.push(source.take(entry, jwt)?);
+    }
+    for entry in file.jwks {
+        config.jwt.extend(source.take(entry, |entry| jwks(path, entry))?);
+    }
+    for entry in file.token04 {
+        config.token04.push(source.take(entry, Token04Entry::key)?);
+    }
+    for entry in file.app_sign {
+        config.app_sign.push(source.take(entry, AppSignEntry::key)?);
+    }
+    for entry in file.revoked {
+        config.revocations.insert(source.take(entry, RevokedEntry::revoked)?);
+    }
+    for entry in file.app {
+        source.take(entry, |entry| {
+            let (app_id, scope) = entry.scope()?;
+            let more = KeysConfig { apps: [(app_id, scope)].into(), ..KeysConfig::default() };
+            config.extend(more).map_err(|error| error.to_string())
+        })?;
+    }
+    let keys = config.jwt.len() + config.token04.len() + config.app_sign.len();
+    if keys == 0 && config.apps.is_empty() && config.revocations.is_empty() {
+        return Err(source.empty("[[jwt]] key"));
+    }
+    Ok(config)
+}
+
+/// The keys of the set that an entry names, relative to the file at `path`.
+fn jwks(path: &Path, entry: JwksEntry) -> Result<Vec<VerifyingKey>, String> {
+    let (file, app_id) = entry.read()?;
+    let file = path.parent().unwrap_or(Path::new("")).join(file);
+    let shown = file.display();
+    let text =
+        fs::read(&file).map(Secret::new).map_err(|error| format!("{shown} cannot be read: {error}"))?;
+    let set = Jwks::read(text.expose()).map_err(|error| format!("{shown}: {error}"))?;
+    for (number, reason) in set.skipped {
+        warn!("{shown}: key {number} was passed over: {reason}");
+    }
+    if set.keys.is_empty() {
+        return Err(format!(
+            "{shown}: the set has no key that verifies tokens here (Ed25519, or oct with HS256)"
+        ));
+    }
+    let bind = |key: VerifyingKey| match &app_id {
+        Some(app_id) => key.for_app(app_id.clone()),
+        None => key,
     };
-    file.jwt.into_iter().map(key).collect()
+    Ok(set.keys.into_iter().map(bind).collect())
 }
 
 fn table(kid: &str, algorithm: Algorithm, name: &str, value: &str) -> String {
-    // A kid has printable characters only, and these are the two that a TOML string gives a meaning to.
-    let kid = kid.replace('\\', "\\\\").replace('"', "\\\"");
+    let kid = quoted(kid);
     format!("[[jwt]]\nkid = \"{kid}\"\nalg = \"{algorithm}\"\n{name} = \"{value}\"\n")
+}
+
+/// A name as it stands between the quotes of TOML. It has printable characters only, and these are the two that a string
+/// gives a meaning to.
+fn quoted(name: &str) -> String {
+    name.replace('\\', "\\\\").replace('"', "\\\"")
 }
 
 const CHECKS: &str = "# Checks tokens and cannot mint them. For relays: --token-keys.\n";

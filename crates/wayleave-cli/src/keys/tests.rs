@@ -1,6 +1,9 @@
-use wayleave_proto::auth::{Algorithm, SigningKey};
+use std::time::Duration;
 
-use super::{for_checking, for_minting, for_relay, minting_file, relay_file};
+use wayleave_proto::auth::{Algorithm, Revoked, SigningKey};
+use wayleave_proto::policy::OnExpiry;
+
+use super::{for_checking, for_minting, for_relay, minting_file, relay_file, together};
 use crate::testing::Directory;
 
 #[test]
@@ -15,7 +18,7 @@ fn what_is_written_can_be_read() {
         assert_eq!(read.kid(), key.kid());
         assert_eq!(read.secret().expose(), key.secret().expose());
         for read in [for_relay(&checks), for_checking(&checks), for_checking(&mints)] {
-            let read = read.unwrap().remove(0);
+            let read = read.unwrap().jwt.remove(0);
             assert_eq!(read.kid(), key.kid());
             assert_eq!(read.public_key(), key.verifying().public_key());
         }
@@ -28,7 +31,7 @@ fn two_files_are_one_when_written_behind_each_other() {
     let directory = Directory::new();
     let both = directory.file("both.toml", &format!("{}{}", text("a").expose(), text("b").expose()));
     assert_eq!(
-        for_relay(&both).unwrap().iter().map(|key| key.kid().to_owned()).collect::<Vec<_>>(),
+        for_relay(&both).unwrap().jwt.iter().map(|key| key.kid().to_owned()).collect::<Vec<_>>(),
         ["a", "b"]
     );
 }
@@ -40,7 +43,7 @@ fn a_key_can_belong_to_one_application() {
         let text =
             format!("[[jwt]]\nkid = \"a\"\nalg = \"EdDSA\"\napp_id = {app_id}\npublic_key = \"{KEY}\"\n");
         let keys = for_relay(&directory.file("relay-keys.toml", &text)).unwrap();
-        assert_eq!(keys[0].app_id().map(|app_id| app_id.as_str()), Some("1001"));
+        assert_eq!(keys.jwt[0].app_id().map(|app_id| app_id.as_str()), Some("1001"));
     }
 }
 
@@ -86,7 +89,10 @@ fn a_mistake_is_told_with_its_line_and_without_the_key() {
             ", line 1: the secret of an HS256 key has 3 bytes",
         ),
         ("[[jwt]]\nkid = \"a\"\nalg = \"EdDSA\"\npublic_key = \"QUJD\"", ", line 1: public_key has 3 bytes"),
-        ("[[jwt]]\nkid = \"a\"\nalg = \"HS256\"\nsekret = \"KEY\"", ", line 4: unknown key `sekret`"),
+        (
+            "[[jwt]]\nkid = \"a\"\nalg = \"HS256\"\nsekret = \"KEY\"",
+            ", line 4: unknown key `sekret`; the nearest that is known is `secret`",
+        ),
         ("[[jwt]]\nkid = \"a\"\nalg = \"HS256\"\nsecret = \"KEY", ", line 4: "),
     ] {
         let path = directory.file("bad.toml", &text.replace("KEY", KEY));
@@ -94,6 +100,110 @@ fn a_mistake_is_told_with_its_line_and_without_the_key() {
         let told = format!("{}{told}", path.display());
         assert!(error.starts_with(&told), "{error}, not {told}");
         assert!(!error.contains(KEY) && !error.contains("QUJD"), "{error}");
+    }
+}
+
+#[test]
+fn one_file_holds_every_kind_of_key_and_what_the_operator_says() {
+    let directory = Directory::new();
+    directory.file(
+        "set.json",
+        &format!(r#"{{"keys":[{{"kty":"OKP","crv":"Ed25519","x":"{KEY}","kid":"s"}},{{"kty":"EC"}}]}}"#),
+    );
+    let path = directory.file(
+        "relay-keys.toml",
+        &format!(
+            r#"
+            [[jwt]]
+            kid = "a"
+            alg = "EdDSA"
+            public_key = "{KEY}"
+            [[jwks]]
+            file = "set.json"
+            app_id = 7
+            [[token04]]
+            app_id = 1001
+            secret = "0123456789abcdef0123456789abcdef"
+            allow_cbc = false
+            [[app_sign]]
+            app_id = 1001
+            public_key = "{KEY}"
+            [[revoked]]
+            jti = "t1"
+            [[revoked]]
+            user = "bob"
+            app_id = 1001
+            [[revoked]]
+            app_id = 9
+            [[app]]
+            app_id = 1001
+            targets = [{{ hosts = ["*.example"], ports = [443, "5000-5999"], kinds = ["stream"] }}]
+            to_client = {{ bits_per_second = 1000000 }}
+            volume = 5000000
+            tunnels = 4
+            on_expiry = {{ close_after = 30 }}
+            "#
+        ),
+    );
+    let config = for_relay(&path).unwrap();
+    assert_eq!((config.jwt.len(), config.token04.len(), config.app_sign.len()), (2, 1, 1));
+    assert!(!config.token04[0].allows_cbc());
+    assert_eq!(config.jwt[1].app_id().map(|app_id| app_id.as_str()), Some("7"));
+    let revoked: Vec<_> = config.revocations.iter().cloned().collect();
+    let app = |text: &str| text.parse().unwrap();
+    assert_eq!(
+        revoked,
+        [
+            Revoked::App(app("9")),
+            Revoked::Token("t1".into()),
+            Revoked::User { user: "bob".into(), app_id: Some(app("1001")) },
+        ]
+    );
+    let scope = &config.apps[&app("1001")];
+    assert_eq!((scope.volume, scope.tunnels), (Some(5_000_000), Some(4)));
+    assert_eq!(scope.on_expiry, Some(OnExpiry::CloseAfter(Duration::from_secs(30))));
+    assert!(
+        together(&[path.clone(), path], for_relay).unwrap_err().to_string().contains("two [[app]] entries")
+    );
+}
+
+#[test]
+fn a_mistake_beside_the_keys_is_told_with_its_line_too() {
+    let directory = Directory::new();
+    for (text, told) in [
+        ("[[token04]]\napp_id = 1", ", line 1: secret, the 32 characters"),
+        ("[[token04]]\napp_id = \"x\"\nsecret = \"SECRET\"", ", line 1: the app_id of a Token04 is a number"),
+        (
+            "\n[[token04]]\napp_id = 1\nsecret = \"short\"",
+            ", line 2: the secret of a Token04 application has 5",
+        ),
+        (
+            "[[token04]]\nallow_cbs = true",
+            ", line 2: unknown key `allow_cbs`; the nearest that is known is `allow_cbc`",
+        ),
+        ("[[app_sign]]\napp_id = 1", ", line 1: public_key is missing"),
+        ("[[app_sign]]\napp_id = 1\npublic_key = \"QUJD\"", ", line 1: public_key has 3 bytes"),
+        ("[[revoked]]", ", line 1: a revocation names a jti, a user"),
+        ("[[revoked]]\njti = \"a\"\nuser = \"b\"", ", line 1: a revocation names a jti, a user"),
+        ("[[app]]\nvolume = 1", ", line 1: app_id is missing"),
+        (
+            "[[app]]\napp_id = 1\ntunnel = 1",
+            ", line 3: unknown key `tunnel`; the nearest that is known is `tunnels`",
+        ),
+        (
+            "[[app]]\napp_id = 1\ntargets = [{ host = [] }]",
+            ", line 3: unknown key `host`; the nearest that is known is `hosts`",
+        ),
+        ("[[app]]\napp_id = 1\ntargets = [{ hosts = [\"a b\"] }]", ", line 3: a host is *"),
+        ("[[app]]\napp_id = 1\n[[app]]\napp_id = 1", ", line 3: two [[app]] entries"),
+        ("[[jwks]]\nfile = \"none.json\"", ", line 1: "),
+        ("[[jtw]]\n", ", line 1: unknown key `jtw`; the nearest that is known is `jwt`"),
+    ] {
+        let path = directory.file("bad.toml", text);
+        let error = for_relay(&path).unwrap_err().to_string();
+        let told = format!("{}{told}", path.display());
+        assert!(error.starts_with(&told), "{error}, not {told}");
+        assert!(!error.contains("SECRET") && !error.contains("short"), "{error}");
     }
 }
 

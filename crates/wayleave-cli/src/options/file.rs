@@ -34,10 +34,34 @@ pub(crate) fn text_of(path: &Path) -> Result<String, Failure> {
 /// What is wrong, with its line.
 pub(crate) fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, Failure> {
     toml::from_str(text).map_err(|error| {
-        let message =
-            error.message().replace("unknown field", "unknown key").replace("missing field", "missing key");
+        let message = error.message().replace("missing field", "missing key");
+        let message = unknown(&message).unwrap_or(message);
         Failure::usage(format!("{}: {message}", place(path, text, error.span())))
     })
+}
+
+/// A sentence of serde about an unknown name, in our words and with the known name that is nearest to it.
+fn unknown(message: &str) -> Option<String> {
+    let rest = message.strip_prefix("unknown field `")?;
+    let (name, known) = rest.split_once('`')?;
+    let nearest = known.split('`').skip(1).step_by(2).min_by_key(|known| distance(name, known));
+    let hint = nearest.map(|nearest| format!("; the nearest that is known is `{nearest}`"));
+    Some(format!("unknown key `{name}`{}", hint.unwrap_or_default()))
+}
+
+/// How many letters have to be added, taken away or changed to make `one` of `other`.
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (line, a) in one.bytes().enumerate() {
+        let mut corner = line;
+        row[0] = line + 1;
+        for (column, b) in other.bytes().enumerate() {
+            let changed = corner + usize::from(a != b);
+            corner = row[column + 1];
+            row[column + 1] = changed.min(row[column] + 1).min(corner + 1);
+        }
+    }
+    row[other.len()]
 }
 
 /// Names the file, and the line where `span` begins.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use wayleave_proto::base::{Host, Name};
-use wayleave_proto::policy::{Cidr, RateLimit};
+use wayleave_proto::policy::{Cidr, HostPattern, OnExpiry, PortRange, RateLimit};
 
 use crate::duration::parse_duration;
 
@@ -87,6 +87,31 @@ impl Word for SocketAddr {
 impl Word for Cidr {
     fn read(text: &str) -> Result<Self, String> {
         text.parse().map_err(said)
+    }
+}
+
+impl Word for HostPattern {
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(said)
+    }
+}
+
+impl Word for PortRange {
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(said)
+    }
+}
+
+impl Word for OnExpiry {
+    fn read(text: &str) -> Result<Self, String> {
+        match text {
+            "keep" => Ok(Self::Keep),
+            "refuse-new" => Ok(Self::RefuseNew),
+            _ => {
+                let grace = text.strip_prefix("close-after=").and_then(|text| parse_duration(text).ok());
+                grace.map(Self::CloseAfter).ok_or_else(|| "write keep, refuse-new, or close-after=30s".into())
+            }
+        }
     }
 }
 

@@ -38,9 +38,9 @@ pub(super) struct LimitsTable {
     #[serde(deserialize_with = "one")]
     buffer: Option<Bytes>,
     #[serde(deserialize_with = "one")]
-    bytes: Option<Rate>,
+    accounts: Option<usize>,
     #[serde(deserialize_with = "one")]
-    packets: Option<Rate>,
+    revocations: Option<usize>,
     #[serde(deserialize_with = "one")]
     failures: Option<Rate>,
     head: HeadTable,
@@ -87,8 +87,8 @@ impl LimitsTable {
         set(&mut limits.half_idle, self.half_idle);
         set(&mut limits.linger, self.linger);
         set(&mut limits.buffer, self.buffer.map(size));
-        set(&mut limits.bytes, self.bytes.map(|Rate(rate)| Some(rate)));
-        set(&mut limits.packets, self.packets.map(|Rate(rate)| Some(rate)));
+        set(&mut limits.accounts, self.accounts);
+        set(&mut limits.revocations, self.revocations);
         set(&mut limits.failures, self.failures.map(|Rate(rate)| rate));
         set(&mut limits.head.bytes, self.head.bytes.map(size));
         set(&mut limits.head.request_line, self.head.request_line.map(size));

@@ -1,13 +1,14 @@
 //! `wayleave relay`: a relay as a process.
 
+mod admin;
 mod descriptors;
 mod gather;
 mod identity;
+mod key_files;
 mod limits;
 mod options;
 mod report;
 mod settings;
-mod signals;
 
 #[cfg(test)]
 mod tests;
@@ -15,18 +16,21 @@ mod tests;
 use std::future::pending;
 use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::{info, warn};
+use wayleave_proto::auth::Keys;
 use wayleave_tokio::{Relay, RelayHandle};
 
 use crate::Failure;
 use crate::log::{self, Format};
+use crate::signals::{Signals, Wish};
 
+use admin::Order;
 use settings::Settings;
-use signals::{Signals, Wish};
 
 pub(crate) use options::RelayArgs;
 
@@ -47,26 +51,46 @@ pub(crate) fn main(args: RelayArgs) -> Result<(), Failure> {
 async fn run(args: RelayArgs) -> Result<(), Failure> {
     let format = args.log_format.unwrap_or_default();
     log::start(args.log.as_deref(), format)?;
-    let Settings { config, listen, token_keys, drain } = Settings::new(args)?;
+    let Settings { config, listen, mut key_files, admin, drain } = Settings::new(args)?;
     raise_limit(config.limits.connections);
     let mut signals = Signals::new()?;
     let relay = Relay::bind(config, listen).await.map_err(|error| unbound(listen, &error))?;
     let handle = relay.handle();
     announce(relay.local_addr(), format);
     let mut serving = tokio::spawn(relay.serve(|event| report::report(&event)));
+    let (orders, mut ordered) = mpsc::channel(1);
+    let mut administered = JoinSet::new();
+    if let Some(admin) = admin {
+        administered.spawn(admin.serve(handle.clone(), orders));
+    }
     let mut deadline = None;
+    let mut ticks = interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             served = &mut serving => {
                 return served.map_err(|error| Failure::run(format!("the relay broke down: {error}")));
             }
             wish = signals.next() => match wish {
-                Wish::Reload => reload(&handle, &token_keys),
+                Wish::Reload => drop(reload(&handle, key_files.read())),
                 Wish::Stop if deadline.is_none() && !drain.is_zero() => {
                     begin_drain(&handle, drain);
                     deadline = Some(Instant::now() + drain);
                 }
                 Wish::Stop => stop(&handle, "stopping at once"),
+            },
+            Some(order) = ordered.recv() => match order {
+                Order::Drain if deadline.is_none() => {
+                    begin_drain(&handle, drain);
+                    deadline = Some(Instant::now() + drain);
+                }
+                Order::Drain => {}
+                Order::Reload(tell) => {
+                    let _ = tell.send(reload(&handle, key_files.read()));
+                }
+            },
+            _ = ticks.tick() => if let Some(read) = key_files.look() {
+                drop(reload(&handle, read));
             },
             () = reached(deadline) => {
                 stop(&handle, "the time to drain is over");
@@ -112,13 +136,19 @@ fn stop(handle: &RelayHandle, why: &str) {
     handle.close();
 }
 
-fn reload(handle: &RelayHandle, files: &[PathBuf]) {
-    match settings::token_keys(files) {
+/// Puts keys into force that were read again, and says how many they are, or what was wrong.
+fn reload(handle: &RelayHandle, read: Result<Keys, Failure>) -> Result<usize, String> {
+    match read {
         Ok(keys) => {
-            info!(keys = keys.iter().count(), "token keys read again");
+            let count = keys.len();
+            info!(keys = count, "token keys read again");
             handle.renew_keys(keys);
+            Ok(count)
         }
-        Err(failure) => warn!("the old token keys stay: {failure}"),
+        Err(failure) => {
+            warn!("the old token keys stay: {failure}");
+            Err(failure.to_string())
+        }
     }
 }
 
@@ -146,6 +176,8 @@ fn unbound(listen: SocketAddr, error: &io::Error) -> Failure {
     Failure::run(format!("cannot listen on {listen}: {remedy}"))
 }
 
+/// How often the key files are looked at.
+const EVERY: Duration = Duration::from_secs(1);
 /// Files that are no sockets of tunnels, about.
 const FILES: u64 = 64;
 /// Between two attempts to end what does not end.

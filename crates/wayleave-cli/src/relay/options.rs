@@ -7,12 +7,13 @@ use std::time::Duration;
 use clap::Args;
 use serde::Deserialize;
 use wayleave_proto::base::Host;
-use wayleave_proto::policy::Cidr;
+use wayleave_proto::policy::{Cidr, Scope};
 
 use super::limits::LimitsTable;
 use crate::Failure;
+use crate::admin::Place;
 use crate::log::Format;
-use crate::options::{Rate, Resolve, many, one, parse, read, text_of};
+use crate::options::{Bytes, Resolve, many, one, parse, read, text_of};
 
 /// Run a relay: it authenticates clients by their tokens and forwards their streams and datagrams.
 ///
@@ -65,7 +66,7 @@ pub(crate) struct RelayArgs {
 
     /// The keys that tokens are checked with, from `wayleave token keygen --public-out`; can be given several times
     ///
-    /// SIGHUP reads them again.
+    /// They are read again when they change, and on SIGHUP.
     #[arg(long, value_name = "FILE")]
     #[serde(deserialize_with = "many")]
     pub(super) token_keys: Vec<PathBuf>,
@@ -118,6 +119,22 @@ pub(crate) struct RelayArgs {
     #[arg(long, value_name = "TIME", value_parser = read::<Duration>)]
     #[serde(deserialize_with = "one")]
     pub(super) gather: Option<Duration>,
+    /// Let the operator speak to the relay here, with `wayleave admin` or any HTTP client [default: nowhere]
+    ///
+    /// A Unix socket is for this user and root alone; an address needs --admin-secret-file and is one of loopback. No
+    /// client reaches it through the relay.
+    #[arg(long, value_name = "ADDRESS:PORT|unix:PATH", value_parser = read::<Place>)]
+    #[serde(deserialize_with = "one")]
+    pub(super) admin: Option<Place>,
+
+    /// The secret that opens the admin interface: one word of at least 32 characters in a file
+    #[arg(long, value_name = "FILE")]
+    #[serde(deserialize_with = "one")]
+    pub(super) admin_secret_file: Option<PathBuf>,
+
+    /// Let --admin be an address that is not loopback; what is said there is not encrypted
+    #[arg(long)]
+    pub(super) admin_anywhere: bool,
 
     /// Client connections at once [default: 65536]
     #[arg(long, value_name = "COUNT", value_parser = read::<usize>)]
@@ -129,15 +146,15 @@ pub(crate) struct RelayArgs {
     #[serde(skip)]
     pub(super) max_tunnels_per_token: Option<usize>,
 
-    /// Bytes a second of one user, both directions together, like 10M or 10M/20M with 20M at once [default: no limit]
-    #[arg(long, value_name = "RATE[/BURST]", value_parser = read::<Rate>)]
+    /// Bits a second of one user in each direction, like 10M [default: no limit]
+    #[arg(long, value_name = "RATE", value_parser = read::<Bytes>)]
     #[serde(skip)]
-    pub(super) rate_bytes: Option<Rate>,
+    pub(super) rate_bits: Option<Bytes>,
 
-    /// Datagrams a second of one user, both directions together [default: no limit]
-    #[arg(long, value_name = "RATE[/BURST]", value_parser = read::<Rate>)]
+    /// Datagrams a second of one user in each direction [default: no limit]
+    #[arg(long, value_name = "RATE", value_parser = read::<Bytes>)]
     #[serde(skip)]
-    pub(super) rate_packets: Option<Rate>,
+    pub(super) rate_packets: Option<Bytes>,
 
     /// How much to log: error, warn, info, debug or trace [default: the variable RUST_LOG, else info]
     #[arg(long, value_name = "LEVEL")]
@@ -152,6 +169,10 @@ pub(crate) struct RelayArgs {
     /// The limits, in the file only.
     #[arg(skip)]
     pub(super) limits: LimitsTable,
+
+    /// What everybody may do at most, in the file only.
+    #[arg(skip)]
+    pub(super) scope: Scope,
 }
 
 impl RelayArgs {
@@ -167,9 +188,12 @@ impl RelayArgs {
     }
 
     fn resolve_paths(&mut self, base: &Path) {
-        let single = [&mut self.cert, &mut self.key, &mut self.self_signed];
+        let single = [&mut self.cert, &mut self.key, &mut self.self_signed, &mut self.admin_secret_file];
         for path in single.into_iter().flatten().chain(&mut self.token_keys) {
             *path = base.join(&*path);
+        }
+        if let Some(place) = &mut self.admin {
+            place.resolve(base);
         }
     }
 
@@ -198,9 +222,13 @@ impl RelayArgs {
             resolve: first(self.resolve, file.resolve),
             drain: self.drain.or(file.drain),
             gather: self.gather.or(file.gather),
+            admin: self.admin.or(file.admin),
+            admin_secret_file: self.admin_secret_file.or(file.admin_secret_file),
+            admin_anywhere: self.admin_anywhere || file.admin_anywhere,
             log: self.log.or(file.log),
             log_format: self.log_format.or(file.log_format),
             limits: file.limits,
+            scope: file.scope,
             ..self
         }
     }
@@ -229,6 +257,7 @@ The same as a file, for `wayleave relay --config relay.toml`; every limit is sho
   resolve = [\"media.example=192.0.2.1\"]
   drain = \"10s\"
   gather = \"0\"                       # 0.1ms lets one wake-up serve many calls
+  # admin = \"unix:admin.sock\"       # nobody by default
   log-format = \"json\"
 
   [limits]
@@ -236,8 +265,8 @@ The same as a file, for `wayleave relay --config relay.toml`; every limit is sho
   connections-per-source = 16384     # from one address (IPv6: one /64)
   tunnels-per-account = 16384        # of one user of one application; more get 429
   memory = \"1GiB\"                    # in all buffers; new tunnels get 503 beyond
-  # bytes = \"10M/20M\"                # a second/at once, of one user; no limit by default
-  # packets = \"5000/10000\"
+  accounts = 65536                   # remembered without a tunnel, for their rates and volumes
+  revocations = 65536                # made by the admin interface
   failures = \"1/20\"                  # failed authentications of one address
   handshake-timeout = \"10s\"
   head-timeout = \"30s\"
@@ -251,5 +280,13 @@ The same as a file, for `wayleave relay --config relay.toml`; every limit is sho
   head = { bytes = \"16KiB\", request-line = \"8KiB\", fields = 64 }
   datagrams = { count = 256, bytes = \"256KiB\", age = \"500ms\" }
 
+  [scope]                            # what everybody may do at most; [[app]] in a key file and tokens narrow it
+  # volume = 1000000000              # bytes of one user, as long as the relay remembers it; no limit by default
+  # tunnels = 16                     # of one user at once
+  # to_target = { bits_per_second = 10000000, packets_per_second = 5000 }
+  # to_client = { bits_per_second = 10000000, packets_per_second = 5000 }
+  # targets = [{ hosts = [\"*.media.example\"], ports = [443, \"5000-5999\"] }]
+  # on_expiry = { close_after = 60 } # what becomes of open tunnels; \"keep\" by default, or \"refuse_new\"
+
 Signals: the first SIGTERM or SIGINT stops accepting and lets tunnels finish for --drain, the second stops at once;
-SIGHUP reads the token keys again, and keeps the old ones where a file is not in order.";
+SIGHUP reads the token keys again, as their change does; the old ones stay where a file is not in order.";

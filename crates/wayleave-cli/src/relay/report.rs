@@ -45,6 +45,8 @@ pub(super) fn report(event: &Event) {
             ms = millis(*elapsed),
             "tunnel opened"
         ),
+        // Only an embedder is asked.
+        What::Verify { .. } => {}
         _ => info!(%connection, %client, "{what:?}"),
     }
 }

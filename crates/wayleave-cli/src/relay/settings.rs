@@ -7,10 +7,13 @@ use std::time::Duration;
 use wayleave_proto::auth::Keys;
 use wayleave_proto::base::Host;
 use wayleave_proto::config::{RelayConfig, RelayLimits, Valid};
+use wayleave_proto::policy::Scope;
 
 use super::RelayArgs;
+use super::admin::Admin;
 use super::identity::Identity;
-use crate::options::{Rate, Resolve};
+use super::key_files::KeyFiles;
+use crate::options::{Bytes, Resolve};
 use crate::{Failure, keys};
 
 /// All that the process needs.
@@ -18,7 +21,8 @@ use crate::{Failure, keys};
 pub(super) struct Settings {
     pub(super) config: Valid<RelayConfig>,
     pub(super) listen: SocketAddr,
-    pub(super) token_keys: Vec<PathBuf>,
+    pub(super) key_files: KeyFiles,
+    pub(super) admin: Option<Admin>,
     pub(super) drain: Duration,
 }
 
@@ -30,8 +34,8 @@ impl Settings {
     pub(super) fn new(args: RelayArgs) -> Result<Self, Failure> {
         let names = names(&args);
         let identity = identity(&args, &names)?;
-        let keys = token_keys(&args.token_keys)?;
-        let limits = limits(&args);
+        let (limits, scope) = (limits(&args), scope(&args));
+        let (key_files, keys) = KeyFiles::open(args.token_keys.clone())?;
         let mut config = RelayConfig::new(identity.acceptor()?, keys);
         config.rules.audience = args.audience;
         config.rules.leeway = args.leeway.unwrap_or(config.rules.leeway);
@@ -42,16 +46,20 @@ impl Settings {
             config.hosts.entry(name).or_default().push(address);
         }
         config.limits = limits;
+        config.scope = scope;
+        let listen = args.listen.unwrap_or(LISTEN);
+        let admin = args
+            .admin
+            .as_ref()
+            .map(|place| Admin::bind(place, args.admin_secret_file.clone(), args.admin_anywhere));
+        let admin = admin.transpose()?;
+        config.targets.own.push(listen);
+        config.targets.own.extend(admin.as_ref().and_then(Admin::local_addr));
         let config = config.build().map_err(|error| {
             // Users know the fields by the names in the file.
             Failure::usage(format!("{}: {}", error.field.replace('_', "-"), error.remedy))
         })?;
-        Ok(Self {
-            config,
-            listen: args.listen.unwrap_or(LISTEN),
-            token_keys: args.token_keys,
-            drain: args.drain.unwrap_or(DRAIN),
-        })
+        Ok(Self { config, listen, key_files, admin, drain: args.drain.unwrap_or(DRAIN) })
     }
 }
 
@@ -66,12 +74,7 @@ pub(super) fn token_keys(files: &[PathBuf]) -> Result<Keys, Failure> {
              --public-out relay-keys.toml` and give --token-keys relay-keys.toml",
         ));
     }
-    let mut all = Vec::new();
-    for file in files {
-        all.extend(keys::for_relay(file)?);
-    }
-    let shown = files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ");
-    Keys::new(all).map_err(|error| Failure::usage(format!("{shown}: {error}")))
+    keys::together(files, keys::for_relay)
 }
 
 fn names(args: &RelayArgs) -> Vec<Host> {
@@ -109,9 +112,18 @@ fn limits(args: &RelayArgs) -> RelayLimits {
     args.limits.apply(&mut limits);
     limits.connections = args.max_connections.unwrap_or(limits.connections);
     limits.tunnels_per_account = args.max_tunnels_per_token.unwrap_or(limits.tunnels_per_account);
-    limits.bytes = args.rate_bytes.map(|Rate(rate)| rate).or(limits.bytes);
-    limits.packets = args.rate_packets.map(|Rate(rate)| rate).or(limits.packets);
     limits
+}
+
+/// What the command line and the file say that everybody may do at most.
+fn scope(args: &RelayArgs) -> Scope {
+    let mut scope = args.scope.clone();
+    for rates in [&mut scope.to_client, &mut scope.to_target] {
+        rates.bits_per_second = args.rate_bits.map(|Bytes(bits)| bits).or(rates.bits_per_second);
+        rates.packets_per_second =
+            args.rate_packets.map(|Bytes(packets)| packets).or(rates.packets_per_second);
+    }
+    scope
 }
 
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8443);

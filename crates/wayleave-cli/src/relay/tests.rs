@@ -3,13 +3,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Parser;
-use wayleave_proto::auth::{AccountId, Algorithm, Claims, SigningKey, TokenError, Verdict};
+use wayleave_proto::auth::{
+    AccountId, Algorithm, Claims, CredentialKind, Keys, SigningKey, TokenError, Verdict,
+};
 use wayleave_proto::base::{Instant, Kind};
 use wayleave_proto::config::RelayLimits;
-use wayleave_proto::policy::RateLimit;
+use wayleave_proto::policy::{Rates, Scope};
 use wayleave_proto::relay::{ConnectionId, Event, RefuseReason, What};
 
 use super::RelayArgs;
+use super::key_files::KeyFiles;
 use super::options::EXAMPLES;
 use super::report::report;
 use super::settings::Settings;
@@ -65,7 +68,7 @@ fn the_command_line_alone_is_enough() {
             "--self-signed DIR/tls --token-keys DIR/relay-keys.toml --listen [::1]:0 --drain 3 --deny-port 6881 \
              --allow-target 127.0.0.0/8 --allow-target ::1 --deny-target 127.0.0.1 --audience eu --leeway 0 \
              --resolve a.example=127.0.0.1 --resolve a.example=::1 --max-connections 5 --max-tunnels-per-token 6 \
-             --rate-bytes 10M/20M --rate-packets 7",
+             --rate-bits 10M --rate-packets 7",
         )
         .unwrap();
     let config = &settings.config;
@@ -75,8 +78,8 @@ fn the_command_line_alone_is_enough() {
     assert_eq!((config.rules.audience.as_deref(), config.rules.leeway), (Some("eu"), Duration::ZERO));
     assert_eq!(config.hosts[&"a.example".parse().unwrap()].len(), 2);
     assert_eq!((config.limits.connections, config.limits.tunnels_per_account), (5, 6));
-    assert_eq!(config.limits.bytes, Some(RateLimit { per_second: 10_000_000, burst: 20_000_000 }));
-    assert_eq!(config.limits.packets, Some(RateLimit { per_second: 7, burst: 7 }));
+    let rates = Rates { bits_per_second: Some(10_000_000), packets_per_second: Some(7) };
+    assert_eq!((config.scope.to_target, config.scope.to_client), (rates, rates));
 }
 
 #[test]
@@ -116,9 +119,12 @@ fn the_file_in_the_help_shows_the_defaults() {
     let settings = lab.run("--config DIR/relay.toml").unwrap();
     assert_eq!(format!("{:?}", settings.config.limits), format!("{:?}", RelayLimits::default()));
 
-    lab.file(&text.replace("# bytes", "bytes").replace("# packets", "packets"));
-    let settings = lab.run("--config DIR/relay.toml").unwrap();
-    assert!(settings.config.limits.bytes.is_some() && settings.config.limits.packets.is_some());
+    let with = |name: &str| text.replace(&format!("# {name} ="), &format!("{name} ="));
+    for name in ["volume", "tunnels", "to_target", "to_client", "targets", "on_expiry"] {
+        lab.file(&with(name));
+        let settings = lab.run("--config DIR/relay.toml").unwrap();
+        assert_ne!(settings.config.scope, Scope::default(), "{name}");
+    }
 }
 
 #[test]
@@ -162,7 +168,14 @@ fn a_line_of_the_log_is_one_line_and_tells_the_reason() {
         subject: Some("e\u{1b}[31mvil\nx \u{202e}".into()),
         ..Claims::default()
     };
-    let verdict = Verdict { account: AccountId::new("a", &claims), claims, kid: "a".into() };
+    let verdict = Verdict {
+        account: AccountId::new("a", &claims),
+        claims,
+        credential: CredentialKind::Jwt,
+        kid: "a".into(),
+        payload: None,
+        scope: Scope::default(),
+    };
     let opened = What::TunnelOpened {
         kind: Kind::Stream,
         target: "media.example:5004".parse().unwrap(),
@@ -216,4 +229,58 @@ impl Write for Lines {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+#[test]
+fn changed_keys_are_read_when_nobody_writes_them_any_more_and_bad_ones_are_told_once() {
+    let lab = Lab::new();
+    let key =
+        |kid: &str| relay_file(&SigningKey::generate(Algorithm::EdDsa, kid, &[7; 32]).unwrap().verifying());
+    let write = |text: &str| lab.0.file("relay-keys.toml", text);
+    let kids = |keys: Keys| keys.jwt().map(|key| key.kid().to_owned()).collect::<Vec<_>>();
+    let (mut files, keys) = KeyFiles::open(vec![lab.0.path().join("relay-keys.toml")]).unwrap();
+    assert_eq!(kids(keys), ["a"]);
+    assert!(files.look().is_none());
+
+    write(key("b").expose());
+    assert!(files.look().is_none(), "it may still be written");
+    assert_eq!(kids(files.look().unwrap().unwrap()), ["b"]);
+    assert!(files.look().is_none());
+
+    // Put in its place by a rename, with the same length.
+    let beside = lab.0.file("beside.toml", key("c").expose());
+    std::fs::rename(beside, lab.0.path().join("relay-keys.toml")).unwrap();
+    files.look();
+    assert_eq!(kids(files.look().unwrap().unwrap()), ["c"]);
+
+    write("[[jwt]]\nkid = \"d\"\n");
+    files.look();
+    let told = files.look().unwrap().unwrap_err().to_string();
+    assert!(told.contains("relay-keys.toml, line 1: alg is missing"), "{told}");
+    assert!(files.look().is_none(), "told once");
+
+    std::fs::remove_file(lab.0.path().join("relay-keys.toml")).unwrap();
+    files.look();
+    assert!(files.look().unwrap().unwrap_err().to_string().contains("there is no such file"));
+    write(key("e").expose());
+    files.look();
+    assert_eq!(kids(files.look().unwrap().unwrap()), ["e"]);
+    assert_eq!(kids(files.read().unwrap()), ["e"], "read whether changed or not");
+}
+
+#[test]
+fn a_set_of_keys_that_a_key_file_names_is_followed_too() {
+    let lab = Lab::new();
+    let set = |kid: &str| {
+        let key = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+        format!(r#"{{"keys":[{{"kty":"OKP","crv":"Ed25519","kid":"{kid}","x":"{key}"}}]}}"#)
+    };
+    lab.0.file("set.json", &set("one"));
+    let path = lab.0.file("sets.toml", "[[jwks]]\nfile = \"set.json\"\n");
+    let (mut files, _) = KeyFiles::open(vec![path]).unwrap();
+    assert!(files.look().is_none());
+    lab.0.file("set.json", &set("two"));
+    files.look();
+    let keys = files.look().unwrap().unwrap();
+    assert_eq!(keys.jwt().map(|key| key.kid()).collect::<Vec<_>>(), ["two"]);
 }

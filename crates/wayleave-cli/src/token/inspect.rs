@@ -2,14 +2,17 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use wayleave_proto::auth::{Claims, Header, Keys, Rules, Token, TokenError, inspect};
+use wayleave_proto::auth::{
+    Claims, Keys, Payload, Rules, Token, Token04Mode, TokenError, inspect, inspect_token04,
+};
 use wayleave_proto::base::UnixTime;
+use wayleave_proto::policy::Scope;
 use wayleave_sockets::unix_now;
 
 use crate::duration::words;
@@ -67,6 +70,9 @@ pub(super) fn look(
     audience: Option<&str>,
     now: UnixTime,
 ) -> Result<Report, Failure> {
+    if let Ok((mode, outer)) = inspect_token04(token.expose()) {
+        return Ok(look_token04(token, mode, outer, keys, now));
+    }
     let (header, claims) = inspect(token.expose()).map_err(Failure::run)?;
     let verdict = match keys {
         // A token that is meant for somebody is judged as if by him, unless the user names another.
@@ -81,20 +87,73 @@ pub(super) fn look(
     };
     let verdict =
         verdict.map_err(|error| format!("the token is not valid: {}", sentence(&error, &claims, now)));
-    Ok(Report { text: describe(&header, &claims, now), verdict })
+    let mut text = String::new();
+    line(&mut text, "algorithm", Some(shown(&header.algorithm)));
+    line(&mut text, "key (kid)", header.kid.as_deref().map(shown));
+    describe(&mut text, &claims, now);
+    Ok(Report { text, verdict })
 }
 
-fn describe(header: &Header, claims: &Claims, now: UnixTime) -> String {
+/// Looks into a Token04, of which only mode and expiry can be seen without its secret.
+fn look_token04(
+    token: &Token,
+    mode: Token04Mode,
+    outer: Option<UnixTime>,
+    keys: Option<&Keys>,
+    now: UnixTime,
+) -> Report {
     let mut text = String::new();
-    let mut line = |name: &str, value: Option<String>| {
-        if let Some(value) = value {
-            // Writing to a string does not fail.
-            let _ = writeln!(text, "{name:<WIDTH$}{value}");
+    let mode = match mode {
+        Token04Mode::Cbc => "Token04, CBC (no authentication of its own)",
+        Token04Mode::Gcm => "Token04, GCM",
+    };
+    line(&mut text, "format", Some(mode.into()));
+    let Some(keys) = keys else {
+        line(&mut text, "expires", outer.map(|at| moment(at, now)));
+        line(
+            &mut text,
+            "the rest",
+            Some("encrypted; give a key file with its [[token04]] secret (--keys)".into()),
+        );
+        let verdict = match outer {
+            Some(at) if now < at => Ok("by the expiry that it shows, which nobody vouches for".into()),
+            _ => Err("the token is not valid: it shows an expiry that is over".into()),
+        };
+        return Report { text, verdict };
+    };
+    let rules = Rules { audience: None, leeway: Duration::ZERO };
+    let verdict = match keys.verify(token.expose(), now, &rules) {
+        Ok(verdict) => {
+            describe(&mut text, &verdict.claims, now);
+            line(&mut text, "payload", verdict.payload.as_ref().map(payload));
+            Ok(format!("yes, by the secret {}", shown(&verdict.kid)))
+        }
+        Err(error) => {
+            let claims = Claims { expires: outer, ..Claims::default() };
+            Err(format!("the token is not valid: {}", sentence(&error, &claims, now)))
         }
     };
+    Report { text, verdict }
+}
+
+fn payload(payload: &Payload) -> String {
+    match payload {
+        Payload::Text(text) => shown(text),
+        other => shown(&format!("{other:?}")),
+    }
+}
+
+/// Adds a line for `value`, if there is one.
+fn line(text: &mut String, name: &str, value: Option<String>) {
+    if let Some(value) = value {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{name:<WIDTH$}{value}");
+    }
+}
+
+fn describe(text: &mut String, claims: &Claims, now: UnixTime) {
+    let mut line = |name: &str, value: Option<String>| line(text, name, value);
     let many = |values: &[String]| values.iter().map(|value| shown(value)).collect::<Vec<_>>().join(", ");
-    line("algorithm", Some(shown(&header.algorithm)));
-    line("key (kid)", header.kid.as_deref().map(shown));
     line("app_id", claims.app_id.as_ref().map(|app_id| shown(app_id.as_str())));
     line("user (sub)", claims.subject.as_deref().map(shown));
     line("audience", Some(many(&claims.audience)).filter(|shown| !shown.is_empty()));
@@ -105,7 +164,9 @@ fn describe(header: &Header, claims: &Claims, now: UnixTime) -> String {
         "expires",
         Some(claims.expires.map_or_else(|| "never, so no relay accepts it".into(), |at| moment(at, now))),
     );
-    text
+    if claims.scope != Scope::default() {
+        line("scope", serde_json::to_string(&claims.scope).ok());
+    }
 }
 
 /// Judges what needs no key.
@@ -156,13 +217,7 @@ fn read_keys(files: &[PathBuf]) -> Result<Option<Keys>, Failure> {
     if files.is_empty() {
         return Ok(None);
     }
-    let mut all = Vec::new();
-    for file in files {
-        all.extend(keys::for_checking(file)?);
-    }
-    let named = files.iter().map(PathBuf::as_path).map(Path::display).map(|path| path.to_string());
-    let named = named.collect::<Vec<_>>().join(", ");
-    Keys::new(all).map(Some).map_err(|error| Failure::usage(format!("{named}: {error}")))
+    keys::together(files, keys::for_checking).map(Some)
 }
 
 fn from_input() -> Result<String, Failure> {

@@ -7,6 +7,7 @@ use clap::Args;
 use wayleave_proto::auth::{Algorithm, SigningKey};
 use wayleave_proto::base::Secret;
 
+use super::random;
 use crate::files::{self, Readers};
 use crate::options::read;
 use crate::{Failure, keys};
@@ -81,11 +82,4 @@ fn exists(path: &Path) -> Failure {
         "{} is there already; choose another name, or replace it with --force",
         path.display()
     ))
-}
-
-fn random<const N: usize>() -> Result<Secret<[u8; N]>, Failure> {
-    let mut bytes = [0; N];
-    let filled = getrandom::fill(&mut bytes);
-    filled.map_err(|error| Failure::run(format!("the system has no random numbers: {error}")))?;
-    Ok(Secret::new(bytes))
 }

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use wayleave_proto::auth::{AppId, Claims, SigningKey, Token};
-use wayleave_proto::base::UnixTime;
+use wayleave_proto::auth::{AppId, Claims, SigningKey, Token, Token04Claims, Token04Mode};
+use wayleave_proto::base::{Secret, UnixTime};
 use wayleave_sockets::unix_now;
 
-use crate::options::read;
+use super::random;
+use super::scope::ScopeArgs;
+use crate::options::{Word, read};
 use crate::{Failure, keys};
 
 /// Mint a token and print it, and nothing else, on standard output
@@ -42,21 +44,74 @@ pub(super) struct MintArgs {
     #[arg(long, value_name = "TIME", value_parser = read::<Duration>)]
     pub(super) not_before: Option<Duration>,
 
-    /// A name for this one token
+    /// A name for this one token, by which it can be revoked
     #[arg(long, value_name = "ID")]
     pub(super) token_id: Option<String>,
+
+    #[command(flatten)]
+    pub(super) scope: ScopeArgs,
+
+    /// Which kind of token: jwt, or token04 with a [[token04]] secret of the application
+    #[arg(long, value_name = "jwt|token04", default_value = "jwt", value_parser = read::<Format>)]
+    pub(super) format: Format,
+
+    /// How a Token04 is encrypted: gcm, or cbc, which has no authentication of its own [default: gcm]
+    #[arg(long, value_name = "gcm|cbc", value_parser = read::<Token04Mode>)]
+    pub(super) mode: Option<Token04Mode>,
+
+    /// What a Token04 carries for the application, mostly JSON with room_id, privilege and stream_id_list
+    #[arg(long, value_name = "TEXT")]
+    pub(super) payload: Option<String>,
+}
+
+/// The kinds of token that can be minted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Jwt,
+    Token04,
+}
+
+impl Word for Format {
+    fn read(text: &str) -> Result<Self, String> {
+        match text {
+            "jwt" => Ok(Self::Jwt),
+            "token04" => Ok(Self::Token04),
+            _ => Err("write jwt or token04".into()),
+        }
+    }
+}
+
+impl Word for Token04Mode {
+    fn read(text: &str) -> Result<Self, String> {
+        match text {
+            "cbc" => Ok(Self::Cbc),
+            "gcm" => Ok(Self::Gcm),
+            _ => Err("write gcm or cbc".into()),
+        }
+    }
 }
 
 pub(super) fn run(args: &MintArgs) -> Result<(), Failure> {
-    println!("{}", mint(args, unix_now())?.expose());
+    println!("{}", mint(args, unix_now(), &random()?)?.expose());
     Ok(())
 }
 
-pub(super) fn mint(args: &MintArgs, now: UnixTime) -> Result<Token, Failure> {
+/// Mints what `args` say at `now`; `random` is for the encryption of a Token04.
+pub(super) fn mint(args: &MintArgs, now: UnixTime, random: &Secret<[u8; 16]>) -> Result<Token, Failure> {
     if args.ttl < Duration::from_secs(1) {
         return Err(Failure::usage(
             "--ttl: a token that is good for less than 1s is good for nobody; write 1h, say",
         ));
+    }
+    match args.format {
+        Format::Jwt => jwt(args, now),
+        Format::Token04 => token04(args, now, random),
+    }
+}
+
+fn jwt(args: &MintArgs, now: UnixTime) -> Result<Token, Failure> {
+    if args.mode.is_some() || args.payload.is_some() {
+        return Err(Failure::usage("--mode and --payload are for --format token04; a JWT has neither"));
     }
     let key = choose(args, keys::for_minting(&args.keys)?)?;
     let begin = args.not_before.map(|wait| later(now, wait));
@@ -66,10 +121,42 @@ pub(super) fn mint(args: &MintArgs, now: UnixTime) -> Result<Token, Failure> {
         expires: Some(later(begin.unwrap_or(now), args.ttl)),
         issued: Some(now),
         not_before: begin,
+        scope: args.scope.scope(),
         subject: args.user.clone(),
         token_id: args.token_id.clone(),
     };
     key.mint(&claims).map_err(Failure::usage)
+}
+
+fn token04(args: &MintArgs, now: UnixTime, random: &Secret<[u8; 16]>) -> Result<Token, Failure> {
+    let has_more = !args.audience.is_empty()
+        || args.not_before.is_some()
+        || args.token_id.is_some()
+        || args.kid.is_some()
+        || !args.scope.is_empty();
+    if has_more {
+        return Err(Failure::usage(
+            "a Token04 says the application, the user, the time and a payload, and nothing else; mint a JWT for \
+             --audience, --not-before, --token-id, --kid and what narrows its scope, or narrow the application by \
+             [[app]] in the relay's key file",
+        ));
+    }
+    let user =
+        args.user.clone().ok_or_else(|| Failure::usage("a Token04 needs its user; give --user NAME"))?;
+    let found = keys::for_minting_token04(&args.keys)?.into_iter().find(|key| *key.app_id() == args.app_id);
+    let key = found.ok_or_else(|| {
+        let (shown, app_id) = (args.keys.display(), &args.app_id);
+        Failure::usage(format!(
+            "{shown}: there is no [[token04]] secret of application {app_id} in this file"
+        ))
+    })?;
+    let claims = Token04Claims {
+        user_id: user,
+        issued: now,
+        expires: later(now, args.ttl),
+        payload: args.payload.clone().unwrap_or_default(),
+    };
+    key.mint(&claims, args.mode.unwrap_or(Token04Mode::Gcm), random.expose()).map_err(Failure::usage)
 }
 
 fn choose(args: &MintArgs, keys: Vec<SigningKey>) -> Result<SigningKey, Failure> {

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use wayleave_proto::auth::{Keys, Token};
-use wayleave_proto::base::UnixTime;
+use wayleave_proto::base::{Secret, UnixTime};
 
 use super::inspect::look;
 use super::keygen::{self, KeygenArgs};
@@ -53,7 +53,7 @@ impl Lab {
     fn mint(&self, words: &str) -> Result<Token, String> {
         let words = self.words(&format!("--keys DIR/keys.toml --app-id 1001 {words}"));
         let args = Mint::try_parse_from(words).map_err(|error| error.to_string())?.args;
-        mint(&args, NOW).map_err(|failure| failure.to_string())
+        mint(&args, NOW, &Secret::new([7; 16])).map_err(|failure| failure.to_string())
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -114,6 +114,42 @@ fn a_foreign_token_is_not_valid_and_without_keys_nothing_is_promised() {
     let unchecked = look(&token, None, None, NOW).unwrap();
     assert!(unchecked.verdict.unwrap().contains("signature was not checked"));
     assert!(look(&"garbage".parse().unwrap(), None, None, NOW).is_err());
+}
+
+#[test]
+fn each_claim_has_a_flag() {
+    let lab = Lab::new();
+    let words = "--ttl 1h --allow-host *.media.example --allow-host 192.0.2.0/24 --allow-port 443 --allow-port 5000-5999 \
+                 --allow-kind datagrams --to-target-bits 1M --to-client-packets 500 --volume 1GiB --tunnels 4 \
+                 --on-expiry close-after=30s";
+    let token = lab.mint(words).unwrap();
+    let report = look(&token, Some(&lab.keys("relay-keys.toml")), None, NOW).unwrap();
+    assert!(report.verdict.is_ok());
+    let scope = r#"{"targets":[{"hosts":["*.media.example","192.0.2.0/24"],"ports":[443,"5000-5999"],"kinds":["datagrams"]}],"to_target":{"bits_per_second":1000000},"to_client":{"packets_per_second":500},"volume":1073741824,"tunnels":4,"on_expiry":{"close_after":30}}"#;
+    assert!(report.text.contains(scope), "{}", report.text);
+    assert!(lab.mint("--ttl 1h --on-expiry soon").unwrap_err().contains("close-after=30s"));
+    assert!(lab.mint("--ttl 1h --payload x").unwrap_err().contains("token04"));
+}
+
+#[test]
+fn a_token04_is_minted_and_looked_into() {
+    let lab = Lab::new();
+    lab.0.file("keys.toml", "[[token04]]\napp_id = 1001\nsecret = \"0123456789abcdef0123456789abcdef\"\n");
+    let keys = lab.keys("keys.toml");
+    for mode in ["gcm", "cbc"] {
+        let token = lab
+            .mint(&format!("--ttl 1h --user alice --format token04 --mode {mode} --payload hello"))
+            .unwrap();
+        let report = look(&token, Some(&keys), None, at(3_599)).unwrap();
+        assert!(report.verdict.is_ok(), "{report:?}");
+        assert!(report.text.contains("alice") && report.text.contains("hello"), "{}", report.text);
+        assert!(look(&token, Some(&keys), None, at(3_600)).unwrap().verdict.is_err());
+        let outer = look(&token, None, None, NOW).unwrap();
+        assert!(outer.text.contains("encrypted") && !outer.text.contains("alice"), "{}", outer.text);
+        assert!(outer.verdict.unwrap().contains("nobody vouches"));
+    }
+    assert!(lab.mint("--ttl 1h --format token04").unwrap_err().contains("--user"));
+    assert!(lab.mint("--ttl 1h --user a --format token04 --tunnels 1").unwrap_err().contains("JWT"));
 }
 
 #[test]

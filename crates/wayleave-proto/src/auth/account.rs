@@ -7,13 +7,13 @@ use super::key::{array, feed, sha256};
 
 /// The identity behind a token, by which a relay counts tunnels and bytes.
 ///
-/// It follows from the key, the application and the user, so that a renewed token keeps its account; tokens that name no
-/// user share the account of their application. Sixteen bytes of a hash: it tells accounts apart and nothing else.
+/// It follows from the application and the user, so that a renewed token keeps its account, and from the key where a token
+/// names no application; tokens that name no user share the account of their application. Sixteen bytes of a hash: it tells accounts apart and nothing else.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId([u8; 16]);
 
 impl AccountId {
-    /// The account of a token that the key `kid` signed and that says `claims`.
+    /// The account of a token that says `claims`, apart from those of other names of `kid`.
     pub fn new(kid: &str, claims: &Claims) -> Self {
         let app_id = claims.app_id.as_ref().map(|app_id| app_id.as_str().as_bytes());
         let subject = claims.subject.as_ref().map(String::as_bytes);

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::TokenError;
 use crate::base::UnixTime;
+use crate::policy::Scope;
 
 /// The name of an application: 1 to 64 printable ASCII characters without spaces, in most cases a number.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,6 +85,8 @@ pub struct Claims {
     pub issued: Option<UnixTime>,
     /// `nbf`: the moment before which the token is not yet good.
     pub not_before: Option<UnixTime>,
+    /// `wayleave`: what the bearer may do; everything that the operator allows where it does not say.
+    pub scope: Scope,
     /// `sub`: the user.
     pub subject: Option<String>,
     /// `jti`: the name of this one token.
@@ -101,6 +104,7 @@ impl Claims {
             expires: optional(members, "exp", "exp is not a number of seconds", seconds)?,
             issued: optional(members, "iat", "iat is not a number of seconds", seconds)?,
             not_before: optional(members, "nbf", "nbf is not a number of seconds", seconds)?,
+            scope: optional(members, "wayleave", "wayleave is no scope", scope)?.unwrap_or_default(),
             subject: optional(members, "sub", "sub is not a string", string)?,
             token_id: optional(members, "jti", "jti is not a string", string)?,
         })
@@ -123,11 +127,20 @@ impl Claims {
             ("nbf", self.not_before.as_ref().map(time)),
             ("sub", self.subject.as_ref().map(text)),
             ("jti", self.token_id.as_ref().map(text)),
+            ("wayleave", self.scope_to_json()),
         ]
         .into_iter()
         .filter_map(|(name, value)| Some((name.to_owned(), value?)))
         .collect();
         Value::Object(members).to_string()
+    }
+
+    fn scope_to_json(&self) -> Option<Value> {
+        if self.scope == Scope::default() {
+            return None;
+        }
+        // What has the word of several sides is never minted; a scope that fails to be written must not widen.
+        Some(serde_json::to_value(&self.scope).unwrap_or(Value::Null))
     }
 }
 
@@ -153,6 +166,11 @@ fn strings(value: &Value) -> Option<Vec<String>> {
         Value::Array(several) => several.iter().map(string).collect(),
         _ => None,
     }
+}
+
+fn scope(value: &Value) -> Option<Scope> {
+    // By the trait: what is derived for the members alone would take a list for an object.
+    <Scope as serde::Deserialize>::deserialize(value).ok()
 }
 
 /// Seconds since the epoch, with a fraction or without ([RFC 7519 §2](https://www.rfc-editor.org/rfc/rfc7519#section-2)).

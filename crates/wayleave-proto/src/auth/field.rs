@@ -4,16 +4,26 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::{Token, TokenTextError};
+use super::{Concealed, Token, TokenTextError};
 
-/// Reads the value of `Proxy-Authorization`: `Bearer TOKEN`, or `Basic` with the token as password.
+/// What a client showed in `Proxy-Authorization`; nothing of it is judged yet.
+#[derive(Clone, Debug)]
+pub enum Authorization {
+    /// The parameters of an app sign.
+    Concealed(Concealed),
+    /// A token of any kind.
+    Token(Token),
+}
+
+/// Reads the value of `Proxy-Authorization`: `Bearer TOKEN`, `Basic` with the token as password, or `Concealed` with its
+/// parameters.
 ///
 /// The scheme may be in any case ([RFC 9110 §11.1](https://www.rfc-editor.org/rfc/rfc9110#section-11.1)). The user name of
 /// [RFC 7617 §2](https://www.rfc-editor.org/rfc/rfc7617#section-2) says nothing here; the token alone counts.
 ///
 /// # Errors
 /// [`AuthorizationError`], which never shows the value.
-pub fn authorization(value: &str) -> Result<Token, AuthorizationError> {
+pub fn authorization(value: &str) -> Result<Authorization, AuthorizationError> {
     if value.len() > MAX_VALUE_LENGTH {
         return Err(AuthorizationError::TooLong);
     }
@@ -21,7 +31,11 @@ pub fn authorization(value: &str) -> Result<Token, AuthorizationError> {
     // RFC 9110 §11.4 separates the two by one space or more.
     let credentials = credentials.trim_start_matches(' ');
     if scheme.eq_ignore_ascii_case("Bearer") {
-        return Ok(Token::new(credentials)?);
+        return Ok(Authorization::Token(Token::new(credentials)?));
+    }
+    if scheme.eq_ignore_ascii_case("Concealed") {
+        let read = Concealed::read(credentials);
+        return read.map(Authorization::Concealed).ok_or(AuthorizationError::Concealed);
     }
     if !scheme.eq_ignore_ascii_case("Basic") {
         return Err(AuthorizationError::Scheme);
@@ -29,18 +43,21 @@ pub fn authorization(value: &str) -> Result<Token, AuthorizationError> {
     let decoded = Zeroizing::new(STANDARD.decode(credentials).map_err(|_| AuthorizationError::Basic)?);
     let text = core::str::from_utf8(&decoded).map_err(|_| AuthorizationError::Basic)?;
     let (_, password) = text.split_once(':').ok_or(AuthorizationError::Basic)?;
-    Ok(Token::new(password)?)
+    Ok(Authorization::Token(Token::new(password)?))
 }
 
-/// Why the value of `Proxy-Authorization` holds no token.
+/// Why the value of `Proxy-Authorization` holds no credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthorizationError {
     /// What follows `Basic` is not a user name and a password in base64.
     #[error("the Basic credentials are not a user name and a password in base64")]
     Basic,
-    /// The scheme is neither `Bearer` nor `Basic`.
-    #[error("the scheme of the credentials is neither Bearer nor Basic")]
+    /// What follows `Concealed` is not its five parameters.
+    #[error("the Concealed credentials are not the parameters k, a, p, s and v, each once")]
+    Concealed,
+    /// The scheme is none of `Bearer`, `Basic` and `Concealed`.
+    #[error("the scheme of the credentials is none of Bearer, Basic and Concealed")]
     Scheme,
     /// The scheme is right and what follows is no token.
     #[error(transparent)]

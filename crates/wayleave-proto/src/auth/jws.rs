@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 use super::token::MAX_TOKEN_LENGTH;
-use super::{Claims, json};
+use super::{AppSignError, Claims, json};
 
 /// What a token says of its own signature; nobody has to believe it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,9 +32,15 @@ pub fn inspect(token: &str) -> Result<(Header, Claims), TokenError> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
+    /// An app sign was not proven.
+    #[error(transparent)]
+    AppSign(#[from] AppSignError),
     /// The signature does not fit.
     #[error("the signature of the token does not fit")]
     BadSignature,
+    /// A Token04 in the CBC form, which the operator forbade for its application.
+    #[error("the Token04 is in the CBC form, which is forbidden for its application (allow_cbc)")]
+    CbcForbidden,
     /// It was good once.
     #[error("the token has expired")]
     Expired,
@@ -50,9 +56,15 @@ pub enum TokenError {
     /// It does not name its key, and there are several.
     #[error("the token names no key (kid), and there are several")]
     NoKeyId,
+    /// No secret decrypts the Token04.
+    #[error("no secret decrypts the Token04, or it was changed on its way")]
+    NotDecrypted,
     /// It will be good later.
     #[error("the token is not valid yet")]
     NotYetValid,
+    /// The token, its user or its application is revoked.
+    #[error("the token, its user or its application is revoked")]
+    Revoked,
     /// It has more than 4,096 characters.
     #[error("the token has more than 4096 characters")]
     TooLong,

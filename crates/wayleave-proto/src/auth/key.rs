@@ -265,6 +265,9 @@ pub enum MintError {
     /// The claims do not say when the token expires.
     #[error("a token must say when it expires")]
     NoExpiry,
+    /// The claims do not name a user, and the token has to.
+    #[error("a Token04 must name its user")]
+    NoUser,
     /// The claims are too much for one token.
     #[error(transparent)]
     Text(#[from] TokenTextError),

@@ -2,7 +2,8 @@
 
 use core::str::FromStr;
 
-use super::inspect;
+use super::token04::is_token04;
+use super::{inspect, inspect_token04};
 use crate::base::{Secret, UnixTime};
 
 /// A token as it travels: at most 4,096 characters of [RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1).
@@ -38,10 +39,13 @@ impl Token {
         self.0.expose()
     }
 
-    /// When the token expires by its own word: the `exp` of a JWT, not verified; `None` for any other token.
+    /// When the token expires by its own word, not verified: the `exp` of a JWT, or what a Token04 shows outside.
     ///
     /// Good for a warning, never for a decision.
     pub fn expires(&self) -> Option<UnixTime> {
+        if is_token04(self.expose()) {
+            return inspect_token04(self.expose()).ok().and_then(|(_, expires)| expires);
+        }
         inspect(self.expose()).ok().and_then(|(_, claims)| claims.expires)
     }
 }

@@ -52,7 +52,8 @@ impl Verdicts {
         }
         let name = sha256(|digest| digest.update(token.as_bytes()));
         if let Some(entry) = self.entries.get(&name).filter(|entry| now < entry.until) {
-            rules.judge(&entry.verdict.claims, now)?;
+            rules.judge(&entry.verdict, now)?;
+            keys.judge_revocation(&entry.verdict)?;
             return Ok(Arc::clone(&entry.verdict));
         }
         let verdict = Arc::new(keys.verify(token, now, rules)?);

@@ -131,6 +131,11 @@ pub enum What {
         /// The link.
         link: Link,
     },
+    /// A relay through which tunnels run has accepted a renewed token for them.
+    TokenAccepted {
+        /// The relay.
+        proxy: Target,
+    },
     /// The token expires soon, or has expired when nothing is left.
     TokenExpiring {
         /// The time left.
@@ -187,6 +192,12 @@ pub enum ProxyFault {
     Refused {
         /// The HTTP status.
         status: u16,
+    },
+    /// It did not accept the token, which has expired by its own word.
+    #[error("it did not accept the token (407), which expired {} s ago: renew it", .ago.as_secs())]
+    TokenExpired {
+        /// For how long, by this machine's clock.
+        ago: Duration,
     },
 }
 

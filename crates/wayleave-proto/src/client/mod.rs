@@ -11,6 +11,7 @@ mod event;
 mod flow;
 mod probes;
 mod proxied;
+mod renewal;
 #[cfg(test)]
 mod tests;
 mod tunnel;
@@ -34,6 +35,7 @@ pub use proxied::CarrierId;
 use flow::Flow;
 use probes::Probing;
 use proxied::{Carrier, DialId, ProxyDial};
+use renewal::Renewals;
 
 /// The client machine.
 #[derive(Debug)]
@@ -61,6 +63,7 @@ pub struct Client {
     /// No standby before this moment, after one that came to nothing.
     standby_after: Instant,
     standby_backoff: Backoff,
+    renewals: Renewals,
     closed: bool,
 }
 
@@ -80,6 +83,7 @@ enum Timer {
     Dial(DialId),
     Flow(FlowId),
     Probe(usize),
+    Renewal(usize),
     Route,
     Standby,
     Token,
@@ -109,6 +113,7 @@ impl Client {
             wanted: (config.route.mode == Mode::Normal).then_some(now),
             standby_after: now,
             standby_backoff: Backoff::new(),
+            renewals: Renewals::default(),
             closed: false,
             config,
         };
@@ -227,6 +232,7 @@ impl Machine for Client {
                 Timer::Dial(id) => self.advance_dial(id),
                 Timer::Flow(id) => self.on_flow_timeout(id),
                 Timer::Probe(index) => self.on_probe_timeout(index),
+                Timer::Renewal(proxy) => self.on_renewal_timeout(proxy),
                 Timer::Route => {
                     self.routes.handle_timeout(now);
                     self.follow_routes();

@@ -37,6 +37,10 @@ pub(super) struct Carrier {
     pub(super) flow: Option<FlowId>,
     /// When to wish for fewer acknowledgements again.
     pub(super) acks: Acks,
+    /// It shows a renewed credential and carries no flow.
+    pub(super) shows: bool,
+    /// Which credential it showed, by the count of renewals.
+    pub(super) renewal: u64,
 }
 
 /// One search for a proxy that answers: staggered over proxies and their addresses, won by the first TLS handshake.
@@ -49,11 +53,14 @@ pub(super) struct ProxyDial {
     began: Instant,
     /// Failures of the search that were already told.
     told: usize,
+    /// The only proxy that it may lead to.
+    only: Option<usize>,
 }
 
 impl Client {
     /// Gives ready connections to waiting flows, and makes as many as are wanted.
     pub(super) fn supply(&mut self) {
+        self.supply_renewals();
         while !self.waiting.is_empty()
             && let Some(carrier) = self.ready.pop_front()
         {
@@ -62,14 +69,14 @@ impl Client {
             }
         }
         let standby = self.standby();
-        let wanted = self.waiting.len() + standby;
+        let wanted = self.waiting.len() + standby + self.renewals.connections();
         let dials = self.config.limits.dials;
         while self.uses_proxies()
             && self.network.up
             && self.dials.len() < dials
             && self.ready.len() + self.dials.len() < wanted
         {
-            self.start_dial();
+            self.start_dial(None);
         }
     }
 
@@ -90,16 +97,19 @@ impl Client {
         config.limits.standby
     }
 
-    fn start_dial(&mut self) {
-        let order = self.proxies.order(self.now);
+    /// Searches for a proxy, or for a connection to the `only` one that will do.
+    pub(super) fn start_dial(&mut self, only: Option<usize>) -> DialId {
+        let mut order = self.proxies.order(self.now);
+        order.retain(|index| only.is_none_or(|only| only == *index));
         let targets: SmallVec<[Target; 4]> =
             order.iter().filter_map(|index| self.config.proxies.get(*index).cloned()).collect();
         let limits = &self.config.limits;
         let config = DialConfig { stagger: limits.stagger, timeout: limits.proxy_timeout };
         let dial = Dial::new(Kind::Stream, targets, config, self.now);
-        let dial = ProxyDial { dial, order, sessions: SmallVec::new(), began: self.now, told: 0 };
+        let dial = ProxyDial { dial, order, sessions: SmallVec::new(), began: self.now, told: 0, only };
         let id = self.dials.insert(dial);
         self.advance_dial(id);
+        id
     }
 
     pub(super) fn advance_dial(&mut self, id: DialId) {
@@ -147,6 +157,10 @@ impl Client {
             Some((search.dial.target(*place)?.clone(), ProxyFault::Connection(fault.clone())))
         });
         let said = said.collect();
+        if let Some(proxy) = search.only {
+            self.rest_renewal(proxy);
+            return self.supply();
+        }
         match self.waiting.front().copied() {
             Some(flow) => self.on_no_proxy(flow, said),
             None => {
@@ -269,8 +283,15 @@ impl Client {
         let (_, session) = search.sessions.remove(place);
         let Some(proxy) = search.order.get(attempt.target).copied() else { return };
         let pipe = Pipe::new(session, HeadLimits::default());
-        let carrier =
-            self.carriers.insert(Carrier { socket, pipe, proxy, flow: None, acks: Acks::default() });
+        let carrier = self.carriers.insert(Carrier {
+            socket,
+            pipe,
+            proxy,
+            flow: None,
+            acks: Acks::default(),
+            shows: false,
+            renewal: 0,
+        });
         self.requests.reassign(socket, Role::Carrier(carrier));
         self.requests.pending(socket);
         self.standby_backoff.reset();
@@ -287,6 +308,7 @@ impl Client {
     pub(super) fn on_carrier_timeout(&mut self, id: CarrierId) {
         let Some(carrier) = self.carriers.get(id) else { return };
         match carrier.flow {
+            None if carrier.shows => self.on_unshown(id),
             None => self.close_carrier(id, false),
             Some(flow) => self.fail(flow, FlowError::TimedOut),
         }
@@ -320,6 +342,9 @@ impl Client {
     pub(super) fn on_carrier_gone(&mut self, id: CarrierId) {
         let Some(carrier) = self.carriers.get(id) else { return };
         let (proxy, flow) = (carrier.proxy, carrier.flow);
+        if carrier.shows {
+            return self.on_unshown(id);
+        }
         let Some(flow_id) = flow else {
             self.close_carrier(id, false);
             self.supply();

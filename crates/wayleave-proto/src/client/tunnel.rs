@@ -5,6 +5,7 @@ use super::flow::{Flow, State};
 use super::{CarrierId, Client, FlowError, FlowId, Timer};
 use crate::base::{Kind, Route};
 use crate::carrier::h1::DatagramError;
+use crate::carrier::tls::exported;
 use crate::codec::h1::{Response, encode_connect, encode_connect_udp, parse_response};
 use crate::codec::proxy_status::ProxyError;
 use crate::codec::template::UriTemplate;
@@ -16,7 +17,14 @@ impl Client {
             return;
         };
         let Some(proxy) = self.config.proxies.get(carrier.proxy) else { return };
-        let authorization = self.credential.as_ref().map(|credential| credential.authorization_value());
+        let authority = match flow.kind {
+            Kind::Datagram => proxy,
+            Kind::Stream => &flow.target,
+        };
+        let session = carrier.pipe.session();
+        let authorization = self.credential.as_ref().and_then(|credential| {
+            credential.authorization_value(authority, |label, context| exported(session, label, context))
+        });
         let authorization = authorization.as_ref().map(|value| value.expose().as_str());
         let mut head = Vec::with_capacity(512);
         match flow.kind {
@@ -29,6 +37,7 @@ impl Client {
         carrier.pipe.session().send(&[&head]);
         zeroize::Zeroize::zeroize(&mut head);
         carrier.flow = Some(flow_id);
+        carrier.renewal = self.renewals.count;
         flow.state = State::Asking(id);
         let deadline = flow.deadline;
         self.requests.pending(carrier.socket);
@@ -54,6 +63,9 @@ impl Client {
 
     fn on_carrier_readable(&mut self, id: CarrierId) {
         let Some(carrier) = self.carriers.get_mut(id) else { return };
+        if carrier.shows {
+            return self.read_shown(id);
+        }
         let Some(flow_id) = carrier.flow else {
             // A proxy that speaks or ends before it was asked cannot be used any more.
             if carrier.pipe.plaintext_len() > 0 || carrier.pipe.session().is_finished() {
@@ -87,10 +99,15 @@ impl Client {
                 Err(error) => Err(error),
             };
             carrier.pipe.end_head();
-            let proxy = carrier.proxy;
+            let (proxy, renewal) = (carrier.proxy, carrier.renewal);
             match response {
                 Ok(Response::Interim) => {}
                 Ok(Response::Accepted) => return self.on_accepted(id, flow_id),
+                Ok(Response::Refused { status: 407, .. }) if renewal != self.renewals.count => {
+                    // The credential was renewed in between.
+                    self.close_carrier(id, false);
+                    return self.place(flow_id);
+                }
                 Ok(Response::Refused { status, proxy_status, retry_after, .. }) => {
                     let again = retry_after.map(|secs| core::time::Duration::from_secs(u64::from(secs)));
                     self.close_carrier(id, false);
@@ -109,8 +126,10 @@ impl Client {
         let Some(flow) = self.flows.get_mut(flow_id) else { return };
         flow.state = State::Tunnel { carrier: id, since: self.now };
         flow.forgive();
-        if let Some(carrier) = self.carriers.get(id) {
-            self.proxies.handle_good(carrier.proxy);
+        if let Some((proxy, renewal)) = self.carriers.get(id).map(|carrier| (carrier.proxy, carrier.renewal))
+        {
+            self.proxies.handle_good(proxy);
+            self.on_tunnel_shown(proxy, renewal);
         }
         self.timers.set(Timer::Carrier(id), None);
         self.arm_flow(flow_id);
@@ -141,7 +160,7 @@ impl Client {
                 self.fail(flow_id, FlowError::TargetForbidden { proxy: target });
             }
             502 | 504 => self.fail(flow_id, FlowError::TargetUnreachable { proxy: target, status, error }),
-            _ => self.on_proxy_at_fault(flow_id, proxy, ProxyFault::Refused { status }, again),
+            _ => self.on_proxy_at_fault(flow_id, proxy, self.refused_fault(status), again),
         }
     }
 

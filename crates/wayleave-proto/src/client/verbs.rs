@@ -4,7 +4,6 @@ use super::event::CloseReason;
 use super::flow::{Flow, State};
 use super::tunnel::discard;
 use super::{Client, FlowError, FlowId, FlowStatus, Incoming, Timer, What};
-use crate::auth::Credential;
 use crate::base::{Instant, Kind, Network, Route, Target};
 use crate::carrier::tls::Session;
 use crate::codec::capsule::MAX_PAYLOAD;
@@ -225,16 +224,6 @@ impl Client {
         self.remove(id, true);
     }
 
-    /// Puts a new credential in force for every tunnel that is opened from now on.
-    pub fn renew(&mut self, now: Instant, credential: Credential) {
-        self.at(now);
-        if self.closed {
-            return;
-        }
-        self.credential = Some(credential);
-        self.arm_token();
-    }
-
     /// The network underneath is another, has other addresses, or went away.
     pub fn handle_network(&mut self, now: Instant, network: Network) {
         let now = self.at(now);
@@ -302,7 +291,8 @@ impl Client {
         for index in 0..self.probes.len() {
             self.stop_probe(index);
         }
-        for timer in [Timer::Route, Timer::Standby, Timer::Token] {
+        let renewals = (0..self.config.proxies.len()).map(Timer::Renewal);
+        for timer in [Timer::Route, Timer::Standby, Timer::Token].into_iter().chain(renewals) {
             self.timers.set(timer, None);
         }
     }

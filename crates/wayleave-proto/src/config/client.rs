@@ -55,7 +55,7 @@ impl ClientConfig {
                 ));
             }
             if self.credential.is_none() {
-                return Err(ConfigError::new("token", "give a token, or choose mode off"));
+                return Err(ConfigError::new("token", "give a token or an app sign, or choose mode off"));
             }
         }
         if self.proxies.len() > MOST_PROXIES {

@@ -114,11 +114,15 @@ pub struct RelayLimits {
     pub buffer: usize,
     /// Datagrams that wait in each direction of one tunnel.
     pub datagrams: DatagramLimits,
-    /// Bytes per second of one account, both directions together; `None`, the default, for no limit. A stream is slowed
-    /// down, a datagram is dropped.
-    pub bytes: Option<RateLimit>,
-    /// Datagrams per second of one account, both directions together; `None`, the default, for no limit.
-    pub packets: Option<RateLimit>,
+    /// Accounts without a tunnel that are remembered because of their rates or their volume. Default 65,536; beyond,
+    /// those are forgotten first that would be soonest anyway.
+    pub accounts: usize,
+    /// Revocations that were said while the relay runs. Default 65,536.
+    pub revocations: usize,
+    /// Requests that wait for the embedder's verifier at once. Default 4,096; more get 503.
+    pub verifying: usize,
+    /// How long one of them waits. Default 10 s; then it gets 503.
+    pub verify_timeout: Duration,
     /// Failed authentications of one source address before it has to wait. Default 20 at once, then one a second.
     pub failures: RateLimit,
 }
@@ -141,19 +145,16 @@ impl Default for RelayLimits {
             linger: Duration::from_secs(5),
             buffer: 64 * 1024,
             datagrams: DatagramLimits::default(),
-            bytes: None,
-            packets: None,
+            accounts: 65_536,
+            revocations: 65_536,
+            verifying: 4_096,
+            verify_timeout: Duration::from_secs(10),
             failures: RateLimit { per_second: 1, burst: 20 },
         }
     }
 }
 
 impl RelayLimits {
-    /// Whether what an account sends and receives is limited at all.
-    pub(crate) const fn has_rates(&self) -> bool {
-        self.bytes.is_some() || self.packets.is_some()
-    }
-
     /// Whether every value is in its range.
     ///
     /// # Errors
@@ -164,6 +165,9 @@ impl RelayLimits {
         within("limits.tunnels_per_account", self.tunnels_per_account, 1, 1 << 24)?;
         within("limits.buffer", self.buffer, 4 * 1024, 16 << 20)?;
         within("limits.memory", self.memory, 1 << 20, usize::MAX)?;
+        within("limits.accounts", self.accounts, 0, 1 << 24)?;
+        within("limits.revocations", self.revocations, 0, 1 << 24)?;
+        within("limits.verifying", self.verifying, 1, 1 << 24)?;
         for (field, value) in [
             ("limits.handshake_timeout", self.handshake_timeout),
             ("limits.head_timeout", self.head_timeout),
@@ -171,20 +175,15 @@ impl RelayLimits {
             ("limits.stream_idle", self.stream_idle),
             ("limits.half_idle", self.half_idle),
             ("limits.linger", self.linger),
+            ("limits.verify_timeout", self.verify_timeout),
         ] {
             span(field, value)?;
         }
         if self.stagger < Duration::from_millis(10) || self.stagger > Duration::from_secs(2) {
             return Err(ConfigError::new("limits.stagger", "give a time from 10 ms to 2 s"));
         }
-        for (field, rate) in [
-            ("limits.bytes", self.bytes.as_ref()),
-            ("limits.packets", self.packets.as_ref()),
-            ("limits.failures", Some(&self.failures)),
-        ] {
-            if rate.is_some_and(|rate| rate.per_second == 0 || rate.burst == 0) {
-                return Err(ConfigError::new(field, "give a rate and a burst of at least 1"));
-            }
+        if self.failures.per_second == 0 || self.failures.burst == 0 {
+            return Err(ConfigError::new("limits.failures", "give a rate and a burst of at least 1"));
         }
         if self.datagram_idle < Duration::from_secs(120) {
             return Err(ConfigError::new("limits.datagram_idle", "give at least 2 min (RFC 9298 §3.1)"));

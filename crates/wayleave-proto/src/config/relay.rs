@@ -8,17 +8,19 @@ use super::{ConfigError, RelayLimits, Valid};
 use crate::auth::{Keys, Rules};
 use crate::base::Name;
 use crate::carrier::tls::Acceptor;
-use crate::policy::TargetPolicy;
+use crate::policy::{Grantor, Scope, TargetPolicy};
 
 /// Everything that a relay needs to know.
 #[derive(Debug)]
 pub struct RelayConfig {
     /// How TLS with clients is made.
     pub acceptor: Arc<dyn Acceptor>,
-    /// The keys that tokens are checked with.
-    pub keys: Keys,
+    /// Who says whether credentials are good.
+    pub verifier: Verifier,
     /// The rules of that check.
     pub rules: Rules,
+    /// What everybody may do at most; what the operator allows an application and what a token allows narrow it.
+    pub scope: Scope,
     /// Where clients may go.
     pub targets: TargetPolicy,
     /// Names that are answered from here and never looked up; their addresses are judged like any other.
@@ -32,8 +34,9 @@ impl RelayConfig {
     pub fn new(acceptor: Arc<dyn Acceptor>, keys: Keys) -> Self {
         Self {
             acceptor,
-            keys,
+            verifier: Verifier::Keys(keys),
             rules: Rules::default(),
+            scope: Scope::default(),
             targets: TargetPolicy::default(),
             hosts: BTreeMap::new(),
             limits: RelayLimits::default(),
@@ -44,8 +47,18 @@ impl RelayConfig {
     ///
     /// # Errors
     /// The first field that is out of its range, with what it takes instead.
-    pub fn build(self) -> Result<Valid<Self>, ConfigError> {
+    pub fn build(mut self) -> Result<Valid<Self>, ConfigError> {
         self.limits.check()?;
+        self.scope = self.scope.granted_by(Grantor::Operator);
         Ok(Valid::new(self))
     }
+}
+
+/// Who says whether the credentials of a client are good.
+#[derive(Clone, Debug)]
+pub enum Verifier {
+    /// The embedder, who is asked by [`What::Verify`](crate::relay::What::Verify) and answers at once or later.
+    Embedder,
+    /// The relay itself, by these keys.
+    Keys(Keys),
 }

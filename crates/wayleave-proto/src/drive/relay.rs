@@ -9,10 +9,10 @@ use std::io;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::{Driver, Mutex, Runtime};
-use crate::auth::Keys;
+use crate::auth::{Keys, Revoked, TokenError, Verdict};
 use crate::base::Instant;
 use crate::config::{RelayConfig, Valid};
-use crate::relay::{Event, Relay as Machine, Stats};
+use crate::relay::{ConnectionId, Event, Relay as Machine, Stats, TooManyRevocations};
 
 /// A relay that listens, and serves while [`Self::serve`] runs.
 pub struct Relay<R: Runtime> {
@@ -114,9 +114,25 @@ impl<R: Runtime> RelayHandle<R> {
         self.stop(Machine::close);
     }
 
-    /// Takes other keys into force for every request from now on.
+    /// Takes other keys into force, with what they say of applications and revocations: for every request from now on, and
+    /// for what is open. Tunnels whose credential is revoked end at once.
     pub fn renew_keys(&self, keys: Keys) {
-        self.0.lock().driver.machine.renew_keys(keys);
+        self.tell(|machine, now| machine.renew_keys(now, keys));
+    }
+
+    /// Refuses `revoked` for as long as the relay runs, and ends what it has open at once; the answer is how much that was.
+    ///
+    /// # Errors
+    /// There are as many revocations as the limits allow.
+    pub fn revoke(&self, revoked: Revoked) -> Result<usize, TooManyRevocations> {
+        self.tell(|machine, now| machine.revoke(now, revoked))
+    }
+
+    /// Answers [`What::Verify`](crate::relay::What::Verify) about `connection`: who the client is, or why it is nobody.
+    ///
+    /// It can be called from within `on_event`, or later from anywhere.
+    pub fn verified(&self, connection: ConnectionId, answer: Result<Verdict, TokenError>) {
+        self.tell(|machine, now| machine.handle_verified(now, connection, answer));
     }
 
     /// What the relay has counted, and what it has open.
@@ -125,11 +141,17 @@ impl<R: Runtime> RelayHandle<R> {
     }
 
     fn stop(&self, stop: impl FnOnce(&mut Machine, Instant)) {
+        self.0.lock().stopping = true;
+        self.tell(stop);
+    }
+
+    /// Tells the machine something, and lets its task do what it asks for then.
+    fn tell<T>(&self, tell: impl FnOnce(&mut Machine, Instant) -> T) -> T {
         let mut state = self.0.lock();
-        state.stopping = true;
         let now = state.driver.runtime.now();
-        stop(&mut state.driver.machine, now);
+        let answer = tell(&mut state.driver.machine, now);
         state.driver.ready.wake();
+        answer
     }
 }
 

@@ -78,6 +78,11 @@ impl Bucket {
         (until > ticks(now)).then(|| instant(until))
     }
 
+    /// When the bucket is as good as new; `None` where it is already.
+    pub fn rests_at(&self, now: Instant) -> Option<Instant> {
+        (!self.is_at_rest(now)).then(|| instant(self.paid_at))
+    }
+
     /// Whether the bucket is as good as new.
     pub const fn is_at_rest(&self, now: Instant) -> bool {
         self.paid_at <= ticks(now)

@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use super::{AddressPolicy, Forbidden};
+use super::{AddressPolicy, Forbidden, Grantor, OutOfScope};
 
 /// The operator's word on targets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +76,9 @@ pub enum Denied {
         /// The port.
         port: u16,
     },
+    /// The target is outside of what the credential or the operator allows this client.
+    #[error(transparent)]
+    Scope(#[from] OutOfScope),
 }
 
 impl Denied {
@@ -83,7 +86,7 @@ impl Denied {
     pub const fn is_address(&self) -> bool {
         match self {
             Self::Address(_) | Self::Own => true,
-            Self::Port { .. } => false,
+            Self::Port { .. } | Self::Scope(_) => false,
         }
     }
 
@@ -93,6 +96,8 @@ impl Denied {
             Self::Address(forbidden) => forbidden.rule,
             Self::Own => "own listener",
             Self::Port { .. } => "port",
+            Self::Scope(OutOfScope { grantor: Grantor::Credential }) => "scope of the credential",
+            Self::Scope(OutOfScope { grantor: Grantor::Operator }) => "scope of the application",
         }
     }
 }

@@ -1,74 +1,163 @@
-//! What one user of one application has open, and how much of its rates is used.
+//! What one user of one application has open, by which credential, and how much of it is used.
 
-use super::Relay;
-use crate::auth::AccountId;
-use crate::base::Instant;
-use crate::config::RelayLimits;
-use crate::policy::Bucket;
+use core::time::Duration;
+use std::sync::Arc;
+
+use super::meter::{Direction, Meter};
+use super::{RefuseReason, Relay};
+use crate::auth::{AccountId, Verdict};
+use crate::base::{Clock, Instant, UnixTime};
+use crate::policy::{OnExpiry, Scope};
 
 /// What one user of one application has open.
-#[derive(Debug, Default)]
+///
+/// Its credential is the one that is good for longest of those it showed: that one's scope and expiry count for all its
+/// tunnels, so that a renewal on any connection reaches every tunnel, and an older token never widens a newer one.
+#[derive(Debug)]
 pub(super) struct Account {
     pub(super) tunnels: usize,
-    pub(super) bytes: Bucket,
-    pub(super) packets: Bucket,
+    to_target: Meter,
+    to_client: Meter,
+    /// Bytes of payload, both ways together.
+    volume: u64,
+    pub(super) credential: Arc<Verdict>,
+    /// What the operator and the credential allow together.
+    pub(super) scope: Arc<Scope>,
 }
 
 impl Account {
-    /// Whether a rate is exceeded, so that datagrams are dropped.
-    pub(super) fn is_over(&self, now: Instant, limits: &RelayLimits) -> bool {
-        limits.bytes.as_ref().is_some_and(|limit| self.bytes.over_until(now, limit).is_some())
-            || limits.packets.as_ref().is_some_and(|limit| self.packets.over_until(now, limit).is_some())
+    fn new(credential: Arc<Verdict>, scope: Arc<Scope>) -> Self {
+        let (to_target, to_client) = (Meter::default(), Meter::default());
+        Self { tunnels: 0, to_target, to_client, volume: 0, credential, scope }
     }
 
-    /// Counts what was forwarded.
-    pub(super) fn charge(&mut self, now: Instant, limits: &RelayLimits, packets: u64, bytes: u64) {
-        if let Some(limit) = &limits.bytes {
-            self.bytes.charge(now, limit, bytes);
-        }
-        if let Some(limit) = &limits.packets {
-            self.packets.charge(now, limit, packets);
+    /// Whether a datagram may not go that way now: a rate is exceeded, or the volume.
+    pub(super) fn is_over(&self, now: Instant, direction: Direction) -> bool {
+        let is_over = match direction {
+            Direction::ToClient => self.to_client.is_over(now, &self.scope.to_client),
+            Direction::ToTarget => self.to_target.is_over(now, &self.scope.to_target),
+        };
+        is_over || self.is_spent()
+    }
+
+    /// Counts what was forwarded, and says until when nothing more should be where that was too much.
+    pub(super) fn charge(
+        &mut self,
+        now: Instant,
+        direction: Direction,
+        packets: u64,
+        bytes: u64,
+    ) -> Option<Instant> {
+        self.volume = self.volume.saturating_add(bytes);
+        match direction {
+            Direction::ToClient => self.to_client.charge(now, &self.scope.to_client, packets, bytes),
+            Direction::ToTarget => self.to_target.charge(now, &self.scope.to_target, packets, bytes),
         }
     }
 
-    /// Whether nothing is open and nothing is remembered that matters any more.
-    fn is_at_rest(&self, now: Instant) -> bool {
-        self.tunnels == 0 && self.bytes.is_at_rest(now) && self.packets.is_at_rest(now)
+    /// Whether all that it may move has been moved.
+    pub(super) fn is_spent(&self) -> bool {
+        self.scope.volume.is_some_and(|most| self.volume >= most)
+    }
+
+    /// When its tunnels end because the credential has expired; `None` where they stay.
+    pub(super) fn ends_at(&self, now: Instant, clock: &Clock, leeway: Duration) -> Option<Instant> {
+        match self.scope.on_expiry.unwrap_or_default() {
+            OnExpiry::Keep | OnExpiry::RefuseNew => None,
+            OnExpiry::CloseAfter(grace) => {
+                let expires = self.credential.claims.expires?;
+                Some(clock.instant(now, after(expires, leeway + grace)))
+            }
+        }
+    }
+
+    /// Until when it is remembered after its last tunnel, so that reconnecting gains nothing; `None` where nothing of it
+    /// matters any more.
+    fn rests_until(&self, now: Instant, clock: &Clock, leeway: Duration) -> Option<Instant> {
+        let metered = self.to_target.rests_at(now).max(self.to_client.rests_at(now));
+        let counted = self.scope.volume.filter(|_| self.volume > 0).map(|_| {
+            let expires = self.credential.claims.expires.unwrap_or(FOR_EVER);
+            clock.instant(now, after(expires, leeway))
+        });
+        metered.max(counted).filter(|until| *until > now)
     }
 }
 
 impl Relay {
-    /// An account wants one tunnel more; `false` where it has as many as it may.
-    pub(super) fn join(&mut self, account: &AccountId) -> bool {
-        self.forget_accounts();
-        let state = self.accounts.entry(*account).or_default();
-        let may = state.tunnels < self.config.limits.tunnels_per_account;
-        if may {
-            state.tunnels += 1;
+    /// An account wants one tunnel more, by the credential of `verdict`.
+    pub(super) fn join(&mut self, verdict: &Arc<Verdict>, scope: &Arc<Scope>) -> Result<(), RefuseReason> {
+        while let Some(forgotten) = self.resting.pop_due(self.now) {
+            self.accounts.remove(&forgotten);
         }
-        may
+        self.show(verdict, scope);
+        let most = self.config.limits.tunnels_per_account;
+        let new = || Account::new(Arc::clone(verdict), Arc::clone(scope));
+        let account = self.accounts.entry(verdict.account).or_insert_with(new);
+        let allowed = [scope.tunnels, account.scope.tunnels].into_iter().flatten().min();
+        let most = most.min(allowed.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX)));
+        let volume = [scope.volume, account.scope.volume].into_iter().flatten().min();
+        let refused = if account.tunnels >= most {
+            Err(RefuseReason::TooManyTunnels(most))
+        } else if let Some(most) = volume.filter(|most| account.volume >= *most) {
+            Err(RefuseReason::VolumeSpent(most))
+        } else {
+            Ok(())
+        };
+        if refused.is_ok() {
+            account.tunnels += 1;
+            self.resting.set(verdict.account, None);
+        } else if account.tunnels == 0 {
+            self.rest(&verdict.account);
+        }
+        refused
     }
 
-    /// An account has one tunnel less. It is kept while its rates are not at rest, so that reconnecting gains nothing.
+    /// An account has one tunnel less.
     pub(super) fn leave(&mut self, account: &AccountId) {
         let Some(state) = self.accounts.get_mut(account) else { return };
         state.tunnels = state.tunnels.saturating_sub(1);
-        if state.is_at_rest(self.now) {
-            self.accounts.remove(account);
+        if state.tunnels == 0 {
+            self.rest(account);
         }
     }
 
-    /// Forgets accounts that came to rest after their last tunnel. The table is searched when it has doubled, so that
-    /// the cost of one tunnel stays the same.
-    fn forget_accounts(&mut self) {
-        if self.accounts.len() < self.accounts_mark {
-            return;
+    /// Keeps an account without tunnels for as long as it matters, and as long as there is room.
+    fn rest(&mut self, id: &AccountId) {
+        let Some(account) = self.accounts.get(id) else { return };
+        match account.rests_until(self.now, &self.clock, self.config.rules.leeway) {
+            Some(until) => self.resting.set(*id, Some(until)),
+            None => {
+                self.resting.set(*id, None);
+                self.accounts.remove(id);
+            }
         }
-        let now = self.now;
-        self.accounts.retain(|_, account| !account.is_at_rest(now));
-        self.accounts_mark = (2 * self.accounts.len()).max(LEAST_MARK);
+        while self.resting.len() > self.config.limits.accounts
+            && let Some(soonest) = self.resting.pop_due(Instant::from_nanos(u64::MAX))
+        {
+            self.accounts.remove(&soonest);
+        }
+    }
+
+    /// A good credential was shown: the tunnels of its account go on with it if it is good for longer than theirs.
+    pub(super) fn show(&mut self, verdict: &Arc<Verdict>, scope: &Arc<Scope>) {
+        if let Some(account) = self.accounts.get_mut(&verdict.account)
+            && (expiry(verdict) > expiry(&account.credential) || self.revocations.hold(&account.credential))
+        {
+            account.credential = Arc::clone(verdict);
+            account.scope = Arc::clone(scope);
+        }
     }
 }
 
-/// So few accounts are not worth a search.
-pub(super) const LEAST_MARK: usize = 64;
+/// A verdict that names no end is good for ever.
+pub(super) fn expiry(verdict: &Verdict) -> UnixTime {
+    verdict.claims.expires.unwrap_or(FOR_EVER)
+}
+
+/// The moment so long after `time`.
+pub(super) fn after(time: UnixTime, span: Duration) -> UnixTime {
+    let span = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    UnixTime::from_millis(time.as_millis().saturating_add(span))
+}
+
+const FOR_EVER: UnixTime = UnixTime::from_millis(u64::MAX);

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use crate::auth::Verdict;
 use crate::base::{Instant, Kind, Target};
 use crate::carrier::h1::{Acks, Pipe};
+use crate::codec::h1::Wish;
 use crate::net::{Dial, SocketId};
+use crate::policy::Scope;
 use crate::queue::DatagramQueue;
 
 /// One connection.
@@ -24,6 +26,20 @@ pub(super) struct Connection {
     pub(super) held: usize,
 }
 
+impl Connection {
+    /// What its client was allowed, where something is open or on its way.
+    pub(super) fn grant(&self) -> Option<&Grant> {
+        match &self.state {
+            State::Dialling(opening) => Some(&opening.grant),
+            State::Tunnel(tunnel) => Some(&tunnel.grant),
+            State::Closing { .. }
+            | State::Handshake { .. }
+            | State::Head { .. }
+            | State::Verifying { .. } => None,
+        }
+    }
+}
+
 /// What a connection is doing.
 #[derive(Debug)]
 pub(super) enum State {
@@ -31,6 +47,8 @@ pub(super) enum State {
     Handshake { deadline: Instant },
     /// The head of the request, until then.
     Head { deadline: Instant },
+    /// The embedder says who the client is, until then.
+    Verifying { deadline: Instant, wish: Wish },
     /// The way to the target.
     Dialling(Box<Opening>),
     /// A tunnel.
@@ -43,6 +61,7 @@ pub(super) enum State {
 #[derive(Debug)]
 pub(super) struct Opening {
     pub(super) grant: Grant,
+    pub(super) scope: Arc<Scope>,
     pub(super) dial: Dial,
     pub(super) asked: Instant,
 }
@@ -89,7 +108,9 @@ pub(super) enum Payload {
         client_finished: bool,
         /// The target ended its half.
         target_finished: bool,
-        /// Reading waits until then, because a rate was exceeded.
-        slowed: Option<Instant>,
+        /// Reading from the target waits until then, because a rate was exceeded.
+        to_client_slowed: Option<Instant>,
+        /// Reading from the client waits until then.
+        to_target_slowed: Option<Instant>,
     },
 }

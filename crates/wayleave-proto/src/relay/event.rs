@@ -5,6 +5,7 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::sync::Arc;
 
+use super::Presented;
 use crate::auth::{AuthorizationError, TokenError, Verdict};
 use crate::base::{Instant, Kind, Target, key};
 use crate::carrier::tls::TlsError;
@@ -80,6 +81,13 @@ pub enum What {
         /// Since the request.
         elapsed: Duration,
     },
+    /// The embedder has to say who the client is, by
+    /// [`Relay::handle_verified`](super::Relay::handle_verified) with the id of this connection; only where the relay has
+    /// no keys of its own ([`Verifier::Embedder`](crate::config::Verifier::Embedder)).
+    Verify {
+        /// What the client showed.
+        presented: Presented,
+    },
 }
 
 /// Why a connection ended before a request.
@@ -113,9 +121,18 @@ pub enum RefuseReason {
     /// Too many failed attempts from this address.
     #[error("too many failed authentications from {0}")]
     TooManyFailures(IpAddr),
+    /// The embedder's verifier has as much to do as it may.
+    #[error("{0} requests wait for the verifier, its limit")]
+    TooManyToVerify(usize),
     /// The account has as many tunnels as it may.
     #[error("the account has {0} tunnels, its limit")]
     TooManyTunnels(usize),
+    /// The embedder's verifier did not answer in time.
+    #[error("the verifier did not answer in time")]
+    Unverified,
+    /// The account has moved as much as it may.
+    #[error("the account has moved {0} bytes, its volume")]
+    VolumeSpent(u64),
     /// The relay is near its memory limit.
     #[error("{0} bytes in buffers, the relay's limit")]
     Overload(usize),
@@ -141,14 +158,20 @@ pub enum CloseReason {
     BadCapsule(String),
     /// The client went away without an end.
     ClientGone,
+    /// The credential expired, and the time after that is over in which a renewed one could have come.
+    Expired,
     /// Both sides ended their half, or the client ended its datagrams.
     Finished,
     /// Nothing moved for longer than the limits allow.
     Idle,
+    /// The token, the user or the application is revoked.
+    Revoked,
     /// The relay stopped.
     Stopped,
     /// The target went away without an end, or refused a datagram.
     TargetGone(String),
+    /// The account has moved as much as it may.
+    VolumeSpent,
 }
 
 impl fmt::Display for CloseReason {
@@ -156,10 +179,13 @@ impl fmt::Display for CloseReason {
         match self {
             Self::BadCapsule(detail) => write!(f, "the client broke the capsule protocol: {detail}"),
             Self::ClientGone => f.write_str("the client went away without an end"),
+            Self::Expired => f.write_str("the credential expired and was not renewed in time"),
             Self::Finished => f.write_str("finished"),
             Self::Idle => f.write_str("idle for too long"),
+            Self::Revoked => f.write_str("the token, the user or the application is revoked"),
             Self::Stopped => f.write_str("the relay stopped"),
             Self::TargetGone(detail) => write!(f, "the target went away: {detail}"),
+            Self::VolumeSpent => f.write_str("the account has moved as much as it may"),
         }
     }
 }

@@ -6,9 +6,12 @@
 mod account;
 mod connection;
 mod event;
+mod meter;
 mod refuse;
 mod request;
+mod sessions;
 mod tunnel;
+mod verify;
 
 #[cfg(test)]
 mod tests;
@@ -16,15 +19,17 @@ mod tests;
 use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeMap;
 
-use crate::auth::{AccountId, Keys, Verdicts};
+use crate::auth::{AccountId, Revocations, Verdicts};
 use crate::base::{Clock, Instant, Slots, Timers};
 use crate::carrier::h1::Pipe;
-use crate::config::{RelayConfig, Valid};
+use crate::config::{RelayConfig, Valid, Verifier};
 use crate::error::IoFailed;
 use crate::net::{Machine, Nowhere, Onward, Output, Requests, SocketId};
 use crate::policy::{SourceLimits, group};
 
 pub use event::{CloseReason, ConnectionFault, ConnectionId, Event, RefuseReason, What};
+pub use sessions::TooManyRevocations;
+pub use verify::Presented;
 
 use account::Account;
 use connection::{Connection, State};
@@ -35,15 +40,21 @@ pub struct Relay {
     config: Valid<RelayConfig>,
     clock: Clock,
     now: Instant,
-    keys: Keys,
+    verifier: Verifier,
     verdicts: Verdicts,
+    /// What is revoked, by the keys and since the start.
+    revocations: Revocations,
+    /// What was revoked since the start.
+    revoked: Revocations,
+    /// Requests that wait for the embedder's verifier.
+    verifying: usize,
     failures: SourceLimits,
     requests: Requests<Role, Event>,
     connections: Slots<ConnectionId, Connection>,
     sources: BTreeMap<IpAddr, usize>,
     accounts: BTreeMap<AccountId, Account>,
-    /// How many accounts there have to be before those at rest are looked for.
-    accounts_mark: usize,
+    /// Accounts without a tunnel, and until when each is remembered.
+    resting: Timers<AccountId>,
     timers: Timers<ConnectionId>,
     /// Bytes in all buffers, as last counted for each connection.
     held: usize,
@@ -66,6 +77,12 @@ pub struct Stats {
     pub refused: u64,
     /// Bytes in buffers now.
     pub held: usize,
+    /// Accounts that have something open or are remembered.
+    pub accounts: usize,
+    /// Tokens, users and applications that are revoked.
+    pub revocations: usize,
+    /// Whether it drains.
+    pub draining: bool,
 }
 
 /// What a socket is for.
@@ -81,7 +98,13 @@ impl Relay {
     /// A relay that follows `config`. `clock` ties the machine's time to the civil clock, by which tokens expire.
     pub fn new(config: Valid<RelayConfig>, clock: Clock, now: Instant) -> Self {
         Self {
-            keys: config.keys.clone(),
+            revocations: match &config.verifier {
+                Verifier::Embedder => Revocations::default(),
+                Verifier::Keys(keys) => keys.revocations().clone(),
+            },
+            revoked: Revocations::default(),
+            verifier: config.verifier.clone(),
+            verifying: 0,
             clock,
             now,
             verdicts: Verdicts::default(),
@@ -90,7 +113,7 @@ impl Relay {
             connections: Slots::new(),
             sources: BTreeMap::new(),
             accounts: BTreeMap::new(),
-            accounts_mark: account::LEAST_MARK,
+            resting: Timers::new(),
             timers: Timers::new(),
             held: 0,
             draining: false,
@@ -133,12 +156,6 @@ impl Relay {
         Some(socket)
     }
 
-    /// Takes other keys into force, for every request from now on.
-    pub fn renew_keys(&mut self, keys: Keys) {
-        self.keys = keys;
-        self.verdicts.clear();
-    }
-
     /// Stops accepting; what is open goes on. [`Self::is_idle`] says when nothing is left.
     pub fn drain(&mut self, now: Instant) {
         self.at(now);
@@ -170,7 +187,14 @@ impl Relay {
 
     /// What the relay has counted.
     pub fn stats(&self) -> Stats {
-        Stats { connections: self.connections.len(), held: self.held, ..self.stats }
+        Stats {
+            accounts: self.accounts.len(),
+            connections: self.connections.len(),
+            draining: self.draining,
+            held: self.held,
+            revocations: self.revocations.len(),
+            ..self.stats
+        }
     }
 
     fn at(&mut self, now: Instant) -> Instant {
@@ -198,16 +222,25 @@ impl Relay {
         self.held = self.held.saturating_sub(connection.held);
         self.timers.set(id, None);
         self.requests.close(connection.socket, reset);
-        if let State::Dialling(mut opening) = connection.state {
-            opening.dial.end(&mut self.requests, None);
-            self.leave(&opening.grant.verdict.account);
-        }
+        self.give_up(connection.state);
         let source = group(connection.client.ip());
         if let Some(count) = self.sources.get_mut(&source) {
             *count = count.saturating_sub(1);
             if *count == 0 {
                 self.sources.remove(&source);
             }
+        }
+    }
+
+    /// Lets go of what a connection waited for.
+    fn give_up(&mut self, state: State) {
+        match state {
+            State::Dialling(mut opening) => {
+                opening.dial.end(&mut self.requests, None);
+                self.leave(&opening.grant.verdict.account);
+            }
+            State::Verifying { .. } => self.verifying = self.verifying.saturating_sub(1),
+            State::Closing { .. } | State::Handshake { .. } | State::Head { .. } | State::Tunnel(_) => {}
         }
     }
 
@@ -218,9 +251,13 @@ impl Relay {
             State::Handshake { deadline } if *deadline <= now => self.on_too_slow(id, "TLS handshake"),
             State::Head { deadline } if *deadline <= now => self.on_too_slow(id, "request"),
             State::Closing { deadline } if *deadline <= now => self.drop_connection(id, false),
+            State::Verifying { deadline, .. } if *deadline <= now => self.on_unverified(id),
             State::Dialling(_) => self.advance_dial(id),
             State::Tunnel(_) => self.on_tunnel_timeout(id),
-            State::Handshake { deadline } | State::Head { deadline } | State::Closing { deadline } => {
+            State::Closing { deadline }
+            | State::Handshake { deadline }
+            | State::Head { deadline }
+            | State::Verifying { deadline, .. } => {
                 let deadline = *deadline;
                 self.timers.set(id, Some(deadline));
             }

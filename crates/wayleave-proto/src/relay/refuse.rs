@@ -10,6 +10,7 @@ use crate::codec::h1::{Refusal, refusal};
 use crate::codec::proxy_status::{ProxyError, ProxyStatus};
 use crate::error::IoFailure;
 use crate::net::Fault;
+use crate::policy::Denied;
 
 /// What a client learns of a refusal.
 struct Answer {
@@ -82,10 +83,7 @@ impl Relay {
         self.requests.finish(socket);
         self.requests.pause(socket, false);
         self.timers.set(id, Some(deadline));
-        if let State::Dialling(mut opening) = before {
-            opening.dial.end(&mut self.requests, None);
-            self.leave(&opening.grant.verdict.account);
-        }
+        self.give_up(before);
         self.count(id);
         self.settle_closing(id);
     }
@@ -109,7 +107,7 @@ impl Relay {
                 self.tell(id, What::ConnectionFailed { reason: ConnectionFault::ClosedEarly });
             }
             State::Tunnel(_) => self.end_tunnel(id, CloseReason::ClientGone, true),
-            State::Head { .. } | State::Dialling(_) | State::Closing { .. } => {}
+            State::Closing { .. } | State::Dialling(_) | State::Head { .. } | State::Verifying { .. } => {}
         }
         self.drop_connection(id, true);
     }
@@ -132,6 +130,11 @@ fn answer_to(reason: &RefuseReason) -> Answer {
             let error = Some(E::ConnectionLimitReached);
             Answer { retry_after: Some(1), ..answer(429, error, "Too many tunnels for this token.\n") }
         }
+        RefuseReason::VolumeSpent(_) => answer(429, None, "This token has moved as much as it may.\n"),
+        RefuseReason::TooManyToVerify(_) | RefuseReason::Unverified => {
+            let body = "The relay cannot check tokens at the moment.\n";
+            Answer { retry_after: Some(1), ..answer(503, Some(E::ProxyInternalError), body) }
+        }
         RefuseReason::Overload(_) => {
             let error = Some(E::ConnectionLimitReached);
             Answer { retry_after: Some(1), ..answer(503, error, "The relay is overloaded.\n") }
@@ -142,6 +145,9 @@ fn answer_to(reason: &RefuseReason) -> Answer {
         }
         RefuseReason::Denied(denied) if denied.is_address() => {
             answer(403, Some(E::DestinationIpProhibited), "The relay does not forward to this address.\n")
+        }
+        RefuseReason::Denied(Denied::Scope(_)) => {
+            answer(403, Some(E::HttpRequestDenied), "This token does not lead to this target.\n")
         }
         RefuseReason::Denied(_) => {
             answer(403, Some(E::HttpRequestDenied), "The relay does not forward to this port.\n")

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::connection::{Grant, Opening, State};
 use super::{ConnectionFault, ConnectionId, RefuseReason, Relay, Role, What};
-use crate::auth::{Verdict, authorization};
-use crate::base::{Kind, Name};
-use crate::codec::h1::{Request, parse_request};
+use crate::auth::{TokenError, Verdict};
+use crate::base::{Kind, Name, Target};
+use crate::codec::h1::{Request, options_ok, parse_request};
 use crate::config::RelayConfig;
 use crate::error::IoFailed;
 use crate::net::{Dial, DialConfig, Fault, Judge, Onward, SocketId};
+use crate::policy::{Denied, Scope};
 
 impl Relay {
     pub(super) fn on_client_received(&mut self, id: ConnectionId, data: &mut [u8], onward: &mut dyn Onward) {
@@ -36,7 +37,7 @@ impl Relay {
             (Ok(()), State::Head { .. }) => self.on_head(id),
             (Ok(()), State::Tunnel(_)) => self.on_client_payload(id),
             // What comes behind the request waits until the target has answered.
-            (Ok(()), State::Dialling(_)) => self.pace_client(id),
+            (Ok(()), State::Dialling(_) | State::Verifying { .. }) => self.pace_client(id),
             (Ok(()), State::Closing { .. }) => {}
         }
     }
@@ -68,19 +69,37 @@ impl Relay {
     }
 
     fn on_request(&mut self, id: ConnectionId, request: Request) {
-        let Request { kind, target, authorization, .. } = request;
-        let admitted = self.admit(id, authorization.as_ref().map(|value| value.expose().as_str()));
-        let verdict = match admitted {
-            Ok(verdict) => verdict,
-            Err(reason) => return self.refuse(id, Some(target), reason),
-        };
+        let Request { wish, authority, authorization, .. } = request;
+        self.admit(id, wish, authority.as_ref(), authorization.as_ref().map(|value| value.expose().as_str()));
+    }
+
+    /// Says that the credentials are good; there is nothing more to it.
+    pub(super) fn answer_options(&mut self, id: ConnectionId) {
+        let mut head = Vec::new();
+        options_ok(&mut head);
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.pipe.session().send(&[&head]);
+        }
+        self.linger(id);
+    }
+
+    /// Judges what a client with a good credential asks for, and dials.
+    pub(super) fn on_admitted(
+        &mut self,
+        id: ConnectionId,
+        kind: Kind,
+        target: Target,
+        verdict: Arc<Verdict>,
+    ) {
+        let scope = self.scope_of(&verdict);
         if let Err(denied) = self.config.targets.judge_port(target.port.get()) {
             return self.refuse(id, Some(target), RefuseReason::Denied(denied));
         }
-        let account = verdict.account;
-        if !self.join(&account) {
-            let most = self.config.limits.tunnels_per_account;
-            return self.refuse(id, Some(target), RefuseReason::TooManyTunnels(most));
+        if let Err(denied) = scope.judge_target(&target, kind) {
+            return self.refuse(id, Some(target), RefuseReason::Denied(denied.into()));
+        }
+        if let Err(reason) = self.join(&verdict, &scope) {
+            return self.refuse(id, Some(target), reason);
         }
         let limits = &self.config.limits;
         let config = DialConfig { stagger: limits.stagger, timeout: limits.dial_timeout };
@@ -88,52 +107,25 @@ impl Relay {
         let grant = Grant { kind, target, verdict };
         let asked = self.now;
         if let Some(connection) = self.connections.get_mut(id) {
-            connection.state = State::Dialling(Box::new(Opening { grant, dial, asked }));
+            connection.state = State::Dialling(Box::new(Opening { grant, scope, dial, asked }));
         }
         self.advance_dial(id);
     }
 
-    /// Judges the credentials of a request; nothing is looked up or dialled before.
-    fn admit(&mut self, id: ConnectionId, value: Option<&str>) -> Result<Arc<Verdict>, RefuseReason> {
-        let Some(source) = self.connections.get(id).map(|connection| connection.client.ip()) else {
-            return Err(RefuseReason::NoToken);
-        };
-        if self.draining {
-            return Err(RefuseReason::Draining);
-        }
-        // Asking without credentials is how clients learn what is wanted; it is no attempt at guessing them.
-        let Some(value) = value else { return Err(RefuseReason::NoToken) };
-        let token = authorization(value).map_err(RefuseReason::Authorization);
-        // Many users can share one address: who guesses there must not keep those out whose tokens are known.
-        let is_known = token.as_ref().is_ok_and(|token| self.verdicts.knows(&self.keys, token.expose()));
-        if !is_known && self.failures.blocked_until(self.now, source).is_some() {
-            return Err(RefuseReason::TooManyFailures(source));
-        }
-        let unix = self.clock.unix(self.now);
-        let verdict = token.and_then(|token| {
-            let verdict = self.verdicts.verify(&self.keys, token.expose(), unix, &self.config.rules);
-            verdict.map_err(RefuseReason::Token)
-        });
-        if verdict.is_err() {
-            self.failures.record_failure(self.now, source);
-        } else if self.held >= self.config.limits.memory {
-            return Err(RefuseReason::Overload(self.held));
-        }
-        verdict
-    }
-
     pub(super) fn advance_dial(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(id) else { return };
-        let mut judge = RelayJudge { config: &self.config, local: connection.local };
+        let local = connection.local;
         let State::Dialling(opening) = &mut connection.state else { return };
-        opening.dial.advance(self.now, &mut self.requests, Role::Target(id), &mut judge);
-        if !opening.dial.is_exhausted() {
-            let due = opening.dial.poll_timeout();
+        let Opening { grant, scope, dial, .. } = &mut **opening;
+        let mut judge = RelayJudge { config: &self.config, local, grant, scope };
+        dial.advance(self.now, &mut self.requests, Role::Target(id), &mut judge);
+        if !dial.is_exhausted() {
+            let due = dial.poll_timeout();
             self.timers.set(id, due);
             return;
         }
-        let fault = opening.dial.faults().last().map(|(_, fault)| fault.clone());
-        let target = opening.grant.target.clone();
+        let fault = dial.faults().last().map(|(_, fault)| fault.clone());
+        let target = grant.target.clone();
         let reason = match fault {
             Some(Fault::Denied(denied)) => RefuseReason::Denied(denied),
             Some(fault) => RefuseReason::Unreachable(fault),
@@ -149,9 +141,11 @@ impl Relay {
         answer: Result<&[IpAddr], IoFailed>,
     ) {
         let Some(connection) = self.connections.get_mut(id) else { return };
-        let mut judge = RelayJudge { config: &self.config, local: connection.local };
+        let local = connection.local;
         let State::Dialling(opening) = &mut connection.state else { return };
-        opening.dial.handle_resolved(self.now, &mut self.requests, lookup, answer, &mut judge);
+        let Opening { grant, scope, dial, .. } = &mut **opening;
+        let mut judge = RelayJudge { config: &self.config, local, grant, scope };
+        dial.handle_resolved(self.now, &mut self.requests, lookup, answer, &mut judge);
         self.advance_dial(id);
     }
 
@@ -161,6 +155,10 @@ impl Relay {
         let Some(attempt) = opening.dial.attempt(socket) else { return };
         opening.dial.end(&mut self.requests, Some(socket));
         let (grant, asked) = (opening.grant.clone(), opening.asked);
+        if self.is_too_late(&grant) {
+            self.requests.close(socket, false);
+            return self.refuse(id, Some(grant.target), RefuseReason::Token(TokenError::Expired));
+        }
         self.open_tunnel(id, socket, attempt.address, grant, asked);
     }
 }
@@ -169,6 +167,8 @@ impl Relay {
 struct RelayJudge<'a> {
     config: &'a RelayConfig,
     local: SocketAddr,
+    grant: &'a Grant,
+    scope: &'a Scope,
 }
 
 impl Judge for RelayJudge<'_> {
@@ -178,6 +178,8 @@ impl Judge for RelayJudge<'_> {
 
     fn judge(&mut self, address: SocketAddr) -> Result<(), Fault> {
         self.config.targets.judge(address, Some(self.local))?;
+        let Grant { kind, target, .. } = self.grant;
+        self.scope.judge_address(target, *kind, address.ip()).map_err(Denied::from)?;
         Ok(())
     }
 }

@@ -3,7 +3,9 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use super::account::Account;
 use super::connection::{Connection, Grant, Payload, State, Tunnel};
+use super::meter::Direction;
 use super::{CloseReason, ConnectionFault, ConnectionId, Relay, What};
 use crate::base::{Instant, Kind};
 use crate::carrier::h1::{Acks, DatagramError};
@@ -31,7 +33,12 @@ impl Relay {
         let payload = match grant.kind {
             Kind::Stream => {
                 connect_ok(&mut head);
-                Payload::Stream { client_finished: false, target_finished: false, slowed: None }
+                Payload::Stream {
+                    client_finished: false,
+                    target_finished: false,
+                    to_client_slowed: None,
+                    to_target_slowed: None,
+                }
             }
             Kind::Datagram => {
                 connect_udp_ok(&mut head);
@@ -54,7 +61,7 @@ impl Relay {
         self.stats.opened += 1;
         let elapsed = now.since(asked);
         self.tell(id, What::TunnelOpened { kind, target, address, verdict, elapsed });
-        self.arm_idle(id);
+        self.arm(id);
         self.on_client_payload(id);
     }
 
@@ -80,16 +87,15 @@ impl Relay {
 
     /// Decrypts datagrams and sends them to their target straight away; those that its socket does not take wait.
     pub(super) fn on_client_datagrams(&mut self, id: ConnectionId, data: &mut [u8], onward: &mut dyn Onward) {
-        let (now, limits) = (self.now, &self.config.limits);
+        let now = self.now;
         let Some(connection) = self.connections.get_mut(id) else { return };
         let State::Tunnel(tunnel) = &mut connection.state else { return };
         let Payload::Datagrams { outgoing, limited, acks, .. } = &mut tunnel.payload else { return };
-        let mut account =
-            limits.has_rates().then(|| self.accounts.get_mut(&tunnel.grant.verdict.account)).flatten();
+        let mut account = self.accounts.get_mut(&tunnel.grant.verdict.account);
         let socket = tunnel.socket;
-        let mut refused = None;
+        let (mut refused, mut is_spent) = (None, false);
         let received = connection.pipe.receive_datagrams(data, |payload| {
-            if account.as_ref().is_some_and(|account| account.is_over(now, limits)) {
+            if account.as_ref().is_some_and(|account| account.is_over(now, Direction::ToTarget)) {
                 *limited += 1;
                 return;
             }
@@ -98,7 +104,8 @@ impl Relay {
                     Ok(false) => {}
                     Ok(true) => {
                         if let Some(account) = &mut account {
-                            account.charge(now, limits, 1, payload.len() as u64);
+                            account.charge(now, Direction::ToTarget, 1, payload.len() as u64);
+                            is_spent = account.is_spent();
                         }
                         return;
                     }
@@ -110,6 +117,9 @@ impl Relay {
             }
             outgoing.push(now, payload);
         });
+        if is_spent {
+            self.timers.set(id, Some(now));
+        }
         // An alert or a key update may want to be written.
         if connection.pipe.pending_len() > 0 {
             self.requests.pending(connection.socket);
@@ -166,7 +176,7 @@ impl Relay {
         if taken > 0 {
             tunnel.moved = self.now;
             tunnel.sent += taken as u64;
-            self.charge_stream(id, taken);
+            self.charge_stream(id, Direction::ToTarget, taken);
         }
         result
     }
@@ -205,7 +215,7 @@ impl Relay {
                 if left > self.config.limits.buffer {
                     self.requests.pause(target, true);
                 }
-                return self.charge_stream(id, data.len());
+                return self.charge_stream(id, Direction::ToClient, data.len());
             }
         }
         self.requests.pending(connection.socket);
@@ -219,7 +229,7 @@ impl Relay {
         connection.pipe.session().send_end();
         self.requests.pending(connection.socket);
         self.requests.finish(connection.socket);
-        self.arm_idle(id);
+        self.arm(id);
         self.settle_stream(id);
     }
 
@@ -243,9 +253,10 @@ impl Relay {
                 self.end_tunnel(id, CloseReason::TargetGone(error.to_string()), false);
                 if is_stream { self.part(id) } else { self.linger(id) }
             }
-            State::Handshake { .. } | State::Head { .. } | State::Closing { .. } => {
-                self.requests.forget(socket)
-            }
+            State::Closing { .. }
+            | State::Handshake { .. }
+            | State::Head { .. }
+            | State::Verifying { .. } => self.requests.forget(socket),
         }
     }
 
@@ -258,8 +269,10 @@ impl Relay {
                 self.tell(id, What::ConnectionFailed { reason: ConnectionFault::ClosedEarly });
                 self.drop_connection(id, false);
             }
-            State::Dialling(_) if clean => {}
-            State::Head { .. } | State::Dialling(_) => self.drop_connection(id, false),
+            State::Dialling(_) | State::Verifying { .. } if clean => {}
+            State::Head { .. } | State::Dialling(_) | State::Verifying { .. } => {
+                self.drop_connection(id, false)
+            }
             State::Closing { .. } => self.settle_closing(id),
             State::Tunnel(tunnel) => match &mut tunnel.payload {
                 // Many clients end TLS without a close_notify; what they sent is delivered all the same, and whether
@@ -307,15 +320,16 @@ impl Relay {
             && let Payload::Datagrams { incoming, limited, .. } = &mut tunnel.payload
             && !incoming.is_empty()
         {
-            let limits = &self.config.limits;
-            let account =
-                limits.has_rates().then(|| self.accounts.get_mut(&tunnel.grant.verdict.account)).flatten();
-            if account.as_ref().is_some_and(|account| account.is_over(now, limits)) {
+            let account = self.accounts.get_mut(&tunnel.grant.verdict.account);
+            if account.as_ref().is_some_and(|account| account.is_over(now, Direction::ToClient)) {
                 *limited += drop_all(incoming);
             }
             let moved = connection.pipe.send_datagrams(now, incoming);
             if let Some(account) = account {
-                account.charge(now, limits, moved.datagrams, moved.bytes);
+                account.charge(now, Direction::ToClient, moved.datagrams, moved.bytes);
+                if account.is_spent() {
+                    self.timers.set(id, Some(now));
+                }
             }
         }
         let pending = connection.pipe.pending();
@@ -333,11 +347,8 @@ impl Relay {
         let pending = match &mut tunnel.payload {
             Payload::Stream { .. } => Some(pipe.session().plaintext()).filter(|bytes| !bytes.is_empty()),
             Payload::Datagrams { outgoing, limited, .. } => {
-                let limits = &self.config.limits;
-                if limits.has_rates()
-                    && let Some(account) = self.accounts.get(&tunnel.grant.verdict.account)
-                    && account.is_over(now, limits)
-                {
+                let account = self.accounts.get(&tunnel.grant.verdict.account);
+                if account.is_some_and(|account| account.is_over(now, Direction::ToTarget)) {
                     *limited += drop_all(outgoing);
                 }
                 outgoing.front(now)
@@ -358,10 +369,10 @@ impl Relay {
         }
         let Some(connection) = self.connections.get_mut(id) else { return };
         if let State::Tunnel(tunnel) = &connection.state
-            && let Payload::Stream { slowed, .. } = &tunnel.payload
+            && let Payload::Stream { to_client_slowed, .. } = &tunnel.payload
             && connection.pipe.pending_len() <= mark
         {
-            if slowed.is_none() {
+            if to_client_slowed.is_none() {
                 self.requests.pause(tunnel.socket, false);
             }
             self.settle_stream(id);
@@ -374,24 +385,25 @@ impl Relay {
         let State::Tunnel(tunnel) = &mut connection.state else { return };
         tunnel.moved = now;
         match &mut tunnel.payload {
-            Payload::Stream { slowed, .. } => {
-                let slowed = slowed.is_some();
+            Payload::Stream { to_target_slowed, .. } => {
+                let slowed = to_target_slowed.is_some();
                 tunnel.sent += written as u64;
                 connection.pipe.session().consume(written);
                 if connection.pipe.plaintext_len() <= mark && !slowed {
                     self.requests.pause(connection.socket, false);
                 }
-                self.charge_stream(id, written);
+                self.charge_stream(id, Direction::ToTarget, written);
                 self.settle_stream(id);
             }
             Payload::Datagrams { outgoing, ending, .. } => {
                 // It was young enough when it was lent; asking its age again could let the next one go in its place.
                 let bytes = outgoing.iter().next().map_or(0, <[u8]>::len) as u64;
                 outgoing.pop();
-                if self.config.limits.has_rates()
-                    && let Some(account) = self.accounts.get_mut(&tunnel.grant.verdict.account)
-                {
-                    account.charge(now, &self.config.limits, 1, bytes);
+                if let Some(account) = self.accounts.get_mut(&tunnel.grant.verdict.account) {
+                    account.charge(now, Direction::ToTarget, 1, bytes);
+                    if account.is_spent() {
+                        self.timers.set(id, Some(now));
+                    }
                 }
                 if *ending && outgoing.is_empty() {
                     self.finish_datagrams(id);
@@ -411,27 +423,32 @@ impl Relay {
         }
         self.requests.finish(tunnel.socket);
         let is_over = *target_finished && connection.pipe.pending_len() == 0;
-        self.arm_idle(id);
+        self.arm(id);
         if is_over {
             self.end_tunnel(id, CloseReason::Finished, false);
             self.drop_connection(id, false);
         }
     }
 
-    /// Counts bytes of a stream against the rate of its account, and stops reading for as long as it is exceeded.
-    fn charge_stream(&mut self, id: ConnectionId, bytes: usize) {
+    /// Counts bytes of a stream against the rate and the volume of its account, and stops reading from where they came for
+    /// as long as the rate is exceeded.
+    fn charge_stream(&mut self, id: ConnectionId, direction: Direction, bytes: usize) {
         let now = self.now;
         let Some(connection) = self.connections.get_mut(id) else { return };
         let State::Tunnel(tunnel) = &mut connection.state else { return };
-        let Payload::Stream { slowed, .. } = &mut tunnel.payload else { return };
+        let Payload::Stream { to_client_slowed, to_target_slowed, .. } = &mut tunnel.payload else { return };
         let Some(account) = self.accounts.get_mut(&tunnel.grant.verdict.account) else { return };
-        let Some(limit) = &self.config.limits.bytes else { return };
-        if let Some(until) = account.bytes.charge(now, limit, bytes as u64) {
-            *slowed = Some(until);
-            self.requests.pause(connection.socket, true);
-            self.requests.pause(tunnel.socket, true);
-            self.timers.set(id, Some(until));
+        let until = account.charge(now, direction, 0, bytes as u64);
+        if until.is_none() && !account.is_spent() {
+            return;
         }
+        let (slowed, from) = match direction {
+            Direction::ToClient => (to_client_slowed, tunnel.socket),
+            Direction::ToTarget => (to_target_slowed, connection.socket),
+        };
+        *slowed = until.or(*slowed);
+        self.requests.pause(from, true);
+        self.arm(id);
     }
 
     pub(super) fn on_tunnel_timeout(&mut self, id: ConnectionId) {
@@ -441,38 +458,58 @@ impl Relay {
         if matches!(tunnel.payload, Payload::Datagrams { ending: true, .. }) {
             return self.finish_datagrams(id);
         }
-        if let Payload::Stream { slowed, .. } = &mut tunnel.payload
-            && slowed.take_if(|until| *until <= now).is_some()
-        {
+        if let Payload::Stream { to_client_slowed, to_target_slowed, .. } = &mut tunnel.payload {
             let mark = self.config.limits.buffer;
-            if connection.pipe.plaintext_len() <= mark {
+            let is_over = |slowed: &mut Option<Instant>| slowed.take_if(|until| *until <= now).is_some();
+            if is_over(to_target_slowed) && connection.pipe.plaintext_len() <= mark {
                 self.requests.pause(connection.socket, false);
             }
-            if connection.pipe.pending_len() <= mark {
+            if is_over(to_client_slowed) && connection.pipe.pending_len() <= mark {
                 self.requests.pause(tunnel.socket, false);
             }
         }
-        let is_stream = tunnel.grant.kind == Kind::Stream;
-        if now >= tunnel.moved + idle_limit(&self.config.limits, &tunnel.payload) {
-            self.end_tunnel(id, CloseReason::Idle, is_stream);
-            if is_stream {
-                self.drop_connection(id, true)
-            } else {
-                self.linger(id)
-            }
-            return;
+        let idle = tunnel.moved + idle_limit(&self.config.limits, &tunnel.payload);
+        let account = self.accounts.get(&tunnel.grant.verdict.account);
+        let ends_at = account.and_then(|account| account.ends_at(now, &self.clock, self.config.rules.leeway));
+        if account.is_some_and(Account::is_spent) {
+            self.cut(id, CloseReason::VolumeSpent);
+        } else if ends_at.is_some_and(|end| end <= now) {
+            self.cut(id, CloseReason::Expired);
+        } else if idle <= now {
+            self.cut(id, CloseReason::Idle);
+        } else {
+            self.arm(id);
         }
-        self.arm_idle(id);
     }
 
-    fn arm_idle(&mut self, id: ConnectionId) {
+    /// Sets the timer of a tunnel to what comes first: idleness, the end of a pause, or the end of what its account may.
+    pub(super) fn arm(&mut self, id: ConnectionId) {
         let Some(Connection { state: State::Tunnel(tunnel), .. }) = self.connections.get(id) else { return };
+        if matches!(tunnel.payload, Payload::Datagrams { ending: true, .. }) {
+            return;
+        }
         let idle = tunnel.moved + idle_limit(&self.config.limits, &tunnel.payload);
-        let slowed = match &tunnel.payload {
-            Payload::Stream { slowed, .. } => *slowed,
-            Payload::Datagrams { .. } => None,
+        let (to_client, to_target) = match &tunnel.payload {
+            Payload::Stream { to_client_slowed, to_target_slowed, .. } => {
+                (*to_client_slowed, *to_target_slowed)
+            }
+            Payload::Datagrams { .. } => (None, None),
         };
-        self.timers.set(id, slowed.into_iter().chain([idle]).min());
+        let account = self.accounts.get(&tunnel.grant.verdict.account);
+        let ends_at =
+            account.and_then(|account| account.ends_at(self.now, &self.clock, self.config.rules.leeway));
+        let spent = account.filter(|account| account.is_spent()).map(|_| self.now);
+        let due = [Some(idle), to_client, to_target, ends_at, spent].into_iter().flatten().min();
+        self.timers.set(id, due);
+    }
+
+    /// Ends a tunnel from this side: a stream with a reset, so that nobody takes it for whole; datagrams cleanly, so that
+    /// the next one may open another tunnel.
+    pub(super) fn cut(&mut self, id: ConnectionId, reason: CloseReason) {
+        let grant = self.connections.get(id).and_then(Connection::grant);
+        let is_stream = grant.is_some_and(|grant| grant.kind == Kind::Stream);
+        self.end_tunnel(id, reason, is_stream);
+        if is_stream { self.drop_connection(id, true) } else { self.linger(id) }
     }
 
     /// Takes a tunnel down; the connection that carried it is the caller's to end.
@@ -510,7 +547,11 @@ impl Connection {
                 Payload::Datagrams { outgoing, incoming, .. } => outgoing.held() + incoming.held(),
                 Payload::Stream { .. } => 0,
             },
-            State::Handshake { .. } | State::Head { .. } | State::Dialling(_) | State::Closing { .. } => 0,
+            State::Closing { .. }
+            | State::Dialling(_)
+            | State::Handshake { .. }
+            | State::Head { .. }
+            | State::Verifying { .. } => 0,
         }
     }
 }

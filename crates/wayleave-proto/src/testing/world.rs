@@ -57,6 +57,8 @@ pub struct World {
     pub names: BTreeMap<String, IpAddr>,
     /// Targets that refuse connections.
     pub refusing: BTreeSet<SocketAddr>,
+    /// Whether relays refuse every new connection.
+    pub refuses_new: bool,
     /// How many bytes one write takes at most.
     pub chunk: usize,
     /// What the client said.
@@ -85,6 +87,7 @@ impl World {
             direct: Direct::Open,
             names: BTreeMap::new(),
             refusing: BTreeSet::new(),
+            refuses_new: false,
             chunk: usize::MAX,
             events: Vec::new(),
             relay_events: Vec::new(),
@@ -331,7 +334,8 @@ impl World {
         let relay = self.relays.iter_mut().enumerate().find(|(_, (address, _))| *address == to);
         let end = match relay {
             Some((index, (_, relay))) => {
-                let accepted = relay.as_mut().and_then(|relay| relay.handle_accepted(now, client, to));
+                let relay = relay.as_mut().filter(|_| !self.refuses_new);
+                let accepted = relay.and_then(|relay| relay.handle_accepted(now, client, to));
                 accepted.map(|id| End::Relay(index, id))
             }
             None if self.refusing.contains(&to) => None,

@@ -8,7 +8,7 @@ use wayleave_proto::auth::{Algorithm, Claims, Keys, SigningKey, Token};
 use wayleave_proto::base::{Clock, Host as Named, Instant, Kind, Network, Seed, Target, UnixTime};
 use wayleave_proto::client::Client;
 use wayleave_proto::config::{ClientConfig, ClientLimits, Probe, RelayConfig, RelayLimits, RouteConfig};
-use wayleave_proto::policy::RateLimit;
+use wayleave_proto::policy::Rates;
 use wayleave_proto::relay::Relay;
 
 use super::client::ClientHost;
@@ -250,7 +250,8 @@ fn relay_config(plan: &RelayPlan, index: usize, has_keys: bool) -> anyhow::Resul
         };
     }
     if plan.rate > 0 {
-        config.limits.bytes = Some(RateLimit { per_second: plan.rate, burst: plan.rate });
+        let rates = Rates { bits_per_second: Some(8 * plan.rate), packets_per_second: None };
+        (config.scope.to_client, config.scope.to_target) = (rates, rates);
     }
     Ok(config)
 }

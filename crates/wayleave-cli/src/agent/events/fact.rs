@@ -79,6 +79,9 @@ enum Fact {
         kind: &'static str,
         link: String,
     },
+    TokenAccepted {
+        proxy: String,
+    },
     TokenExpiring {
         left_s: f64,
     },
@@ -155,6 +158,7 @@ fn fact(what: &What) -> Option<Fact> {
         What::StayingDirect { kind, link } => {
             Fact::StayingDirect { kind: word(*kind), link: link.to_string() }
         }
+        What::TokenAccepted { proxy } => Fact::TokenAccepted { proxy: proxy.to_string() },
         What::TokenExpiring { left } => Fact::TokenExpiring { left_s: ms(*left) / 1_000.0 },
         What::TrialStarted { kind, link, length } => {
             Fact::TrialStarted { kind: word(*kind), link: link.to_string(), trial_ms: ms(*length) }

@@ -60,6 +60,9 @@ pub(super) fn sentence(what: &What) -> Option<(Weight, String)> {
         What::StayingDirect { kind, link } => {
             (Weight::News, format!("{} direct still: nothing was proven, but the link is {link}", go(*kind)))
         }
+        What::TokenAccepted { proxy } => {
+            (Weight::News, format!("proxy {proxy} goes on with the renewed token for the tunnels that run"))
+        }
         What::TokenExpiring { left } if left.is_zero() => {
             (Weight::Warning, "the token has expired: relays will refuse it until it is renewed".into())
         }
@@ -93,7 +96,9 @@ fn remedy(fault: &ProxyFault) -> &'static str {
         ProxyFault::Connection(Fault::Tls(
             TlsError::CertificateNotTrusted { .. } | TlsError::CertificateRejected { .. },
         )) => " (--ca FILE names the CA to trust; a relay with --self-signed DIR has DIR/ca.pem)",
-        ProxyFault::Refused { status: 407 } => " (write a new token to the file of --token-file)",
+        ProxyFault::Refused { status: 407 } | ProxyFault::TokenExpired { .. } => {
+            " (write a new token to the file of --token-file)"
+        }
         _ => "",
     }
 }

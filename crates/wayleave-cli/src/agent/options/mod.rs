@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use clap::{Args, value_parser};
 use serde::Deserialize;
+use wayleave_proto::auth::AppId;
 use wayleave_proto::base::{Link, Secret, Target};
 use wayleave_proto::config::{Mode, Probe, Scope};
 use wayleave_proto::local::Forward;
@@ -80,6 +81,18 @@ pub(crate) struct AgentArgs {
     #[arg(long, value_name = "FILE")]
     #[serde(deserialize_with = "one")]
     pub(super) token_file: Option<PathBuf>,
+
+    /// The application whose app sign --app-sign-file holds
+    #[arg(long, value_name = "ID", value_parser = read::<AppId>, requires = "app_sign_file")]
+    #[serde(deserialize_with = "one")]
+    pub(super) app_id: Option<AppId>,
+
+    /// Prove the application's own key instead of a token: a file with its 64 hexadecimal characters
+    ///
+    /// It takes the place of a token. It does not get through a proxy that terminates TLS before the relay.
+    #[arg(long, value_name = "FILE", requires = "app_id", conflicts_with_all = ["token", "token_file"])]
+    #[serde(deserialize_with = "one")]
+    pub(super) app_sign_file: Option<PathBuf>,
 
     /// Which way flows go [default: smart]
     ///
@@ -160,16 +173,20 @@ impl AgentArgs {
 
     /// The token from the environment, where neither option for it was given.
     fn with_token(mut self, environment: Option<String>) -> Self {
-        if self.token.is_none() && self.token_file.is_none() {
+        if self.token.is_none() && self.token_file.is_none() && self.app_sign_file.is_none() {
             self.token = environment.map(Secret::new);
         }
         self
     }
 
     fn or(self, file: Self) -> Self {
-        let token_is_given = self.token.is_some() || self.token_file.is_some();
-        let (token, token_file) =
-            if token_is_given { (self.token, self.token_file) } else { (file.token, file.token_file) };
+        // All that proves who we are comes from one place.
+        let is_given = self.token.is_some() || self.token_file.is_some() || self.app_sign_file.is_some();
+        let (token, token_file, app_id, app_sign_file) = if is_given {
+            (self.token, self.token_file, self.app_id, self.app_sign_file)
+        } else {
+            (file.token, file.token_file, file.app_id, file.app_sign_file)
+        };
         Self {
             config: self.config,
             listen: either(self.listen, file.listen),
@@ -179,6 +196,8 @@ impl AgentArgs {
             ca: self.ca.or(file.ca),
             token,
             token_file,
+            app_id,
+            app_sign_file,
             mode: self.mode.or(file.mode),
             link: self.link.or(file.link),
             trial: self.trial.or(file.trial),
@@ -192,7 +211,10 @@ impl AgentArgs {
 
     /// Takes the paths of a file in `folder` as relative to it.
     fn locate(&mut self, folder: &Path) {
-        for path in [&mut self.ca, &mut self.token_file, &mut self.events].into_iter().flatten() {
+        for path in [&mut self.ca, &mut self.token_file, &mut self.app_sign_file, &mut self.events]
+            .into_iter()
+            .flatten()
+        {
             if path.as_os_str() != STANDARD_OUTPUT {
                 *path = folder.join(&*path);
             }
@@ -230,5 +252,7 @@ Examples:
       ca = \"DIR/ca.pem\"
       token-file = \"token.txt\"
       events = \"events.jsonl\"
+
+SIGHUP reads the token file again.
 
 Exit status: 0 after SIGTERM or SIGINT, 2 for a wrong argument or configuration, 1 for a failure at run time.";

@@ -18,7 +18,7 @@ use wayleave_tokio::{connector_with_ca, platform_connector};
 
 use super::options::{AgentArgs, LinkChoice, STANDARD_OUTPUT};
 use super::token::{self, TokenFile};
-use crate::Failure;
+use crate::{Failure, keys};
 
 /// A configuration that the agent can start with.
 #[derive(Debug)]
@@ -104,6 +104,18 @@ fn credential(
     mode: Mode,
     now: UnixTime,
 ) -> Result<(Option<Credential>, Option<TokenFile>), Failure> {
+    if let Some(path) = &args.app_sign_file {
+        if args.token.is_some() || args.token_file.is_some() {
+            return Err(Failure::usage("a token and an app sign are given; give one of them"));
+        }
+        let app_id = args.app_id.as_ref().ok_or_else(|| {
+            Failure::usage("an app sign needs its application; give --app-id ID beside --app-sign-file")
+        })?;
+        return Ok((Some(keys::app_sign(app_id, path)?.into()), None));
+    }
+    if args.app_id.is_some() {
+        return Err(Failure::usage("--app-id is for an app sign; give --app-sign-file FILE beside it"));
+    }
     match (&args.token, &args.token_file) {
         (Some(token), _) => Ok((Some(token::given(token, now)?), None)),
         (None, Some(path)) => {
@@ -111,7 +123,7 @@ fn credential(
             Ok((Some(file.credential(now).map_err(Failure::usage)?), Some(file)))
         }
         (None, None) => Err(Failure::usage(format!(
-            "mode {mode} needs a token; give --token-file FILE or WAYLEAVE_TOKEN, or choose --mode off"
+            "mode {mode} needs a token; give --token-file FILE or WAYLEAVE_TOKEN (or --app-id and --app-sign-file), or choose --mode off"
         ))),
     }
 }

@@ -6,10 +6,12 @@ mod tests;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 use wayleave_proto::auth::{Credential, Token};
@@ -65,13 +67,16 @@ impl TokenFile {
     }
 }
 
-/// Looks at the token file again and again, and puts a new token into force. One that is bad is reported, and the one
-/// before it stays.
-pub(super) async fn watch(mut file: TokenFile, client: Client) {
+/// Looks at the token file again and again, and at once when `again` says so, and puts a new token into force. One that
+/// is bad is reported, and the one before it stays.
+pub(super) async fn watch(mut file: TokenFile, client: Client, again: Arc<Notify>) {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = again.notified() => {}
+        }
         match file.look(unix_now()) {
             None => {}
             Some(Ok(credential)) => {

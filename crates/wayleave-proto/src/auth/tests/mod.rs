@@ -1,4 +1,5 @@
 mod field;
+mod jwks;
 mod key;
 mod token;
 mod verdicts;
@@ -14,7 +15,7 @@ fn signing(algorithm: Algorithm, kid: &str) -> SigningKey {
 }
 
 fn keys(signing: &[&SigningKey]) -> Keys {
-    Keys::new(signing.iter().map(|key| key.verifying()).collect()).unwrap()
+    Keys::new(signing.iter().map(|key| key.verifying()).collect::<Vec<_>>()).unwrap()
 }
 
 /// Good for an hour from [`NOW`] on.

@@ -8,6 +8,7 @@ use ring::hmac;
 use super::{NOW, claims, keys, signing};
 use crate::auth::{Algorithm, Claims, Keys, KeysError, Rules, SigningKey, TokenError, VerifyingKey, inspect};
 use crate::base::UnixTime;
+use crate::policy::tests::scope::scopes;
 use crate::testing::cases;
 
 const SECRET: [u8; 32] = [9; 32];
@@ -181,7 +182,7 @@ fn the_key_is_the_one_that_the_token_names() {
 fn keys_have_names_of_their_own() {
     assert_eq!(Keys::new(Vec::new()).err(), Some(KeysError::Empty));
     let twins = [Algorithm::EdDsa, Algorithm::Hs256].map(|algorithm| signing(algorithm, "k").verifying());
-    assert_eq!(Keys::new(twins.into()).err(), Some(KeysError::Duplicate { kid: "k".to_owned() }));
+    assert_eq!(Keys::new(twins.to_vec()).err(), Some(KeysError::Duplicate { kid: "k".to_owned() }));
 }
 
 #[test]
@@ -380,6 +381,21 @@ fn numbers_are_minted_as_numbers() {
     }
 }
 
+#[test]
+fn a_scope_that_is_not_understood_refuses_the_token() {
+    for scope in [
+        "[]",
+        "null",
+        "{\"target\":[]}",
+        "{\"targets\":[{\"host\":\"a\"}]}",
+        "{\"volume\":1,\"volume\":2}",
+        "true",
+    ] {
+        let claims = format!(r#"{{"exp":1800000001,"wayleave":{scope}}}"#);
+        assert!(matches!(of_claims(&claims), Err(TokenError::Malformed { .. })), "{scope}");
+    }
+}
+
 proptest! {
     #![proptest_config(cases(48))]
 
@@ -390,6 +406,7 @@ proptest! {
         token_id in prop::option::of(".{0,60}"),
         audience in prop::collection::vec(".{0,20}", 0..4),
         times in (0_u64..=1_800_000_000, 0_u64..1 << 40, 1_800_000_001_u64..1 << 40),
+        scope in scopes(),
     ) {
         let time = UnixTime::from_secs;
         let claims = Claims {
@@ -398,6 +415,7 @@ proptest! {
             expires: Some(time(times.2)),
             issued: Some(time(times.1)),
             not_before: Some(time(times.0)),
+            scope,
             subject,
             token_id,
         };

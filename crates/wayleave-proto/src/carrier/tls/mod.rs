@@ -131,5 +131,13 @@ pub trait Acceptor: Send + Sync + fmt::Debug {
     fn accept(&self) -> Result<Box<dyn Session>, TlsError>;
 }
 
+/// The 48 bytes of key material that [RFC 9729 §3](https://www.rfc-editor.org/rfc/rfc9729#section-3) asks for; `None`
+/// where the connection has none.
+pub(crate) fn exported(session: &dyn Session, label: &[u8], context: &[u8]) -> Option<[u8; 48]> {
+    let mut output = [0; 48];
+    session.export_keying_material(&mut output, label, Some(context)).ok()?;
+    Some(output)
+}
+
 /// The only protocol inside: HTTP/1.1, as RFC 7301 §6 names it. <https://www.rfc-editor.org/rfc/rfc7301#section-6>
 const ALPN: &[u8] = b"http/1.1";

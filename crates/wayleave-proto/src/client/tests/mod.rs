@@ -2,6 +2,7 @@
 
 mod datagrams;
 mod proxies;
+mod renewal;
 mod smart;
 mod streams;
 
@@ -13,7 +14,7 @@ use super::{Client, Event, FlowId, FlowStatus, Incoming, What};
 use crate::auth::Credential;
 use crate::base::{Clock, Instant, Kind, Link, Network, Seed, UnixTime};
 use crate::carrier::tls::PlainConnector;
-use crate::config::{ClientConfig, Mode};
+use crate::config::{ClientConfig, Mode, RelayConfig};
 use crate::relay::Relay;
 use crate::testing::{World, relay_config, token};
 
@@ -34,9 +35,18 @@ fn config(mode: Mode, link: Link) -> ClientConfig {
 
 /// A world with both relays around a client of that configuration.
 fn world(config: ClientConfig) -> World {
+    world_with(config, |_| {})
+}
+
+/// The same, with something changed for both relays.
+fn world_with(config: ClientConfig, change: impl Fn(&mut RelayConfig)) -> World {
     let clock = Clock::new(Instant::ZERO, START);
     let client = Client::new(config.build().unwrap(), &Seed::new([1; 32]), clock, Instant::ZERO);
-    let relay = || Relay::new(relay_config().unwrap().build().unwrap(), clock, Instant::ZERO);
+    let relay = || {
+        let mut config = relay_config().unwrap();
+        change(&mut config);
+        Relay::new(config.build().unwrap(), clock, Instant::ZERO)
+    };
     World::new(client, RELAYS.iter().map(|address| (address.parse().unwrap(), relay())).collect())
 }
 

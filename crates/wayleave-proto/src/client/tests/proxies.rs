@@ -1,7 +1,7 @@
 //! Proxies: which one, what when it fails, and what is kept ready.
 
 use super::*;
-use crate::auth::{Algorithm, Keys, SigningKey, Token};
+use crate::auth::{Algorithm, AppSign, Keys, KeysConfig, SigningKey, Token};
 use crate::base::Route;
 use crate::client::{FlowError, ProxyFault};
 use crate::net::Machine as _;
@@ -51,6 +51,24 @@ fn no_application_byte_leaves_during_warm_standby() {
     world.run(Duration::from_millis(999));
     assert!(!connected_to(&world).is_empty());
     assert!(world.relay_events.is_empty(), "{:?}", world.relay_events);
+}
+
+#[test]
+fn an_app_sign_opens_tunnels_of_both_kinds_without_a_token() {
+    let sign = AppSign::new(1_001.into(), &"5".repeat(64)).unwrap();
+    let app_sign = vec![sign.public()];
+    let mut config = config(Mode::Normal, Link::Wifi);
+    config.credential = Some(sign.into());
+    let mut world = world(config);
+    let now = world.now;
+    for (_, relay) in &mut world.relays {
+        let keys = KeysConfig { app_sign: app_sign.clone(), ..KeysConfig::default() };
+        relay.as_mut().unwrap().renew_keys(now, Keys::new(keys).unwrap());
+    }
+    let flow = connect(&mut world, ECHO);
+    assert_eq!(exchange(&mut world, flow, b"by the app sign"), b"by the app sign");
+    let datagrams = open(&mut world, Kind::Datagram, ECHO);
+    assert!(world.run_until(10 * SECOND, |world| is_open(world, datagrams)), "{}", story(&world.events));
 }
 
 #[test]
@@ -137,7 +155,8 @@ fn many_flows_at_once_leave_a_proxy_that_refuses_them() {
     let mut world = world(config(Mode::Normal, Link::Wifi));
     world.run(SECOND);
     let foreign = SigningKey::generate(Algorithm::EdDsa, "other", &[9; 32]).unwrap().verifying();
-    world.relays[0].1.as_mut().unwrap().renew_keys(Keys::new(vec![foreign]).unwrap());
+    let now = world.now;
+    world.relays[0].1.as_mut().unwrap().renew_keys(now, Keys::new(vec![foreign]).unwrap());
     let flows: Vec<_> = (0..100).map(|_| open(&mut world, Kind::Stream, ECHO)).collect();
     world.run(20 * SECOND);
     let failed: Vec<_> = flows

@@ -46,13 +46,21 @@ pub fn connect_udp_ok_via(out: &mut Vec<u8>, status: &ProxyStatus) {
     out.extend(b"\r\n");
 }
 
+/// Appends the answer to OPTIONS, [RFC 9110 §9.3.7](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.7): the credentials
+/// are good. It announces the close that has to follow.
+pub fn options_ok(out: &mut Vec<u8>) {
+    out.extend(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n");
+    push_field(out, "Allow", ALLOW);
+    out.extend(b"\r\n");
+}
+
 /// Appends an answer that opens no tunnel. It announces the close that has to follow:
 /// [RFC 9931](https://www.rfc-editor.org/rfc/rfc9931).
 pub fn refusal(out: &mut Vec<u8>, refusal: &Refusal<'_>) {
     out.extend(format!("HTTP/1.1 {:03} {}\r\n", refusal.status, reason_phrase(refusal.status)).bytes());
     push_field(out, "Connection", if refusal.status == 426 { "close, Upgrade" } else { "close" });
     match refusal.status {
-        405 => push_field(out, "Allow", "CONNECT, GET"),
+        405 => push_field(out, "Allow", ALLOW),
         426 => push_field(out, "Upgrade", "connect-udp"),
         _ => {}
     }
@@ -95,5 +103,6 @@ const fn reason_phrase(status: u16) -> &'static str {
     }
 }
 
+const ALLOW: &str = "CONNECT, GET, OPTIONS";
 const SWITCHING: &[u8] =
     b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: connect-udp\r\nCapsule-Protocol: ?1\r\n";

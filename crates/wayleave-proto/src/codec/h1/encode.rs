@@ -25,6 +25,15 @@ pub fn encode_connect_udp(out: &mut Vec<u8>, path: &str, authority: &str, author
     push_end(out, authorization);
 }
 
+/// Appends a request that asks for nothing and shows credentials,
+/// [RFC 9110 §9.3.7](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.7). It says that no other request follows.
+pub fn encode_options(out: &mut Vec<u8>, authority: &str, authorization: Option<&str>) {
+    push_request_line(out, "OPTIONS", "*");
+    push_field(out, "Host", authority);
+    push_field(out, "Connection", "close");
+    push_end(out, authorization);
+}
+
 /// Appends a field. A control byte in the value becomes a space, so that no value makes a line of its own.
 pub(super) fn push_field(out: &mut Vec<u8>, name: &str, value: &str) {
     out.extend(name.bytes());

@@ -81,7 +81,7 @@ pub enum HeadFault {
     #[error("the method is not in upper case")]
     MethodCase,
     /// A known method that is not served.
-    #[error("only CONNECT, and GET for CONNECT-UDP, are served here")]
+    #[error("only CONNECT, GET for CONNECT-UDP, and OPTIONS are served here")]
     MethodNotAllowed,
     /// A method that nobody knows.
     #[error("the method is unknown")]

@@ -1,4 +1,4 @@
-//! HTTP/1.1 heads for CONNECT and CONNECT-UDP, read and written by both sides:
+//! HTTP/1.1 heads for CONNECT, CONNECT-UDP and OPTIONS, read and written by both sides:
 //! [RFC 9112](https://www.rfc-editor.org/rfc/rfc9112), [RFC 9110](https://www.rfc-editor.org/rfc/rfc9110),
 //! [RFC 9298 §3.2](https://www.rfc-editor.org/rfc/rfc9298#section-3.2) and
 //! [RFC 9931](https://www.rfc-editor.org/rfc/rfc9931).
@@ -17,9 +17,11 @@ mod response;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{Refusal, connect_ok, connect_ok_via, connect_udp_ok, connect_udp_ok_via, refusal};
-pub use encode::{encode_connect, encode_connect_udp};
+pub use answer::{
+    Refusal, connect_ok, connect_ok_via, connect_udp_ok, connect_udp_ok_via, options_ok, refusal,
+};
+pub use encode::{encode_connect, encode_connect_udp, encode_options};
 pub use fault::{HeadError, HeadFault};
 pub use head::{HeadLimits, HeadReader, Progress};
-pub use request::{Request, parse_request};
+pub use request::{Request, Wish, parse_request};
 pub use response::{Response, parse_response};

@@ -1,4 +1,4 @@
-//! Reads the head of a request: CONNECT for a stream, or GET with an upgrade to CONNECT-UDP.
+//! Reads the head of a request: CONNECT for a stream, GET with an upgrade to CONNECT-UDP, or OPTIONS.
 
 use httparse::Status;
 
@@ -9,17 +9,32 @@ use super::lines;
 use crate::base::{Host, Kind, Secret, Target, TargetError};
 use crate::codec::{authority, percent, template, text};
 
-/// A request for a tunnel.
+/// What a client wants, and who it says that it is.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// A stream for CONNECT, datagrams for CONNECT-UDP.
-    pub kind: Kind,
-    /// Where to.
-    pub target: Target,
+    /// What it wants.
+    pub wish: Wish,
+    /// The authority of the request's URI: the target of a CONNECT, else what Host or an absolute URI names, at port 443
+    /// where it names none; `None` where that is nothing that could be reached.
+    pub authority: Option<Target>,
     /// The value of the only Proxy-Authorization field.
     pub authorization: Option<Secret<String>>,
     /// What the client calls itself: escaped for a log line, at most 120 characters.
     pub user_agent: Option<String>,
+}
+
+/// What a request asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Nothing but an answer: `OPTIONS *`, [RFC 9110 §9.3.7](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.7).
+    Options,
+    /// A tunnel.
+    Tunnel {
+        /// A stream for CONNECT, datagrams for CONNECT-UDP.
+        kind: Kind,
+        /// Where to.
+        target: Target,
+    },
 }
 
 /// Reads a whole head, as [`HeadReader`](super::HeadReader) collects it.
@@ -49,16 +64,22 @@ pub fn parse_request(head: &[u8], limits: &HeadLimits) -> Result<Request, HeadEr
     check_host(fields)?;
     check_framing(fields)?;
     let authorization = authorization(fields)?;
-    let (kind, target) = match method {
-        "CONNECT" => (Kind::Stream, uri.parse().map_err(HeadFault::from)?),
-        "GET" => (Kind::Datagram, datagram_target(uri, fields)?),
+    let wish = match method {
+        "CONNECT" => Wish::Tunnel { kind: Kind::Stream, target: uri.parse().map_err(HeadFault::from)? },
+        "GET" => Wish::Tunnel { kind: Kind::Datagram, target: datagram_target(uri, fields)? },
+        "OPTIONS" if uri == "*" => Wish::Options,
+        "OPTIONS" => return Err(HeadFault::NotFound.into()),
         _ => return Err(refused_method(method).into()),
     };
     if fields.has("content-length") {
         return Err(HeadFault::Body.into());
     }
+    let authority = match &wish {
+        Wish::Tunnel { kind: Kind::Stream, target } => Some(target.clone()),
+        Wish::Options | Wish::Tunnel { .. } => authority_of(uri, fields),
+    };
     let user_agent = fields.all("user-agent").next().map(|value| text::escaped(value, MAX_USER_AGENT));
-    Ok(Request { kind, target, authorization, user_agent })
+    Ok(Request { wish, authority, authorization, user_agent })
 }
 
 /// What `httparse` has against a head; only a request line gets as far as [`HeadFault::Version`].
@@ -164,11 +185,19 @@ fn path(uri: &str) -> Result<&str, HeadFault> {
     if authority::is_valid(authority) { Ok(path) } else { Err(HeadFault::StartLine) }
 }
 
+/// The authority of a GET or of OPTIONS: an absolute-form wins over Host, [RFC 9112 §3.2.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2).
+fn authority_of(uri: &str, fields: Fields<'_, '_>) -> Option<Target> {
+    let text = match uri.split_once("://") {
+        Some((_, rest)) if !uri.starts_with('/') => rest.split(['/', '?']).next()?,
+        _ => core::str::from_utf8(fields.all("host").next()?).ok()?,
+    };
+    text.parse().or_else(|_| format!("{text}:443").parse()).ok()
+}
+
 fn refused_method(method: &str) -> HeadFault {
     if KNOWN_METHODS.contains(&method) {
         HeadFault::MethodNotAllowed
-    } else if KNOWN_METHODS.iter().chain(&["CONNECT", "GET"]).any(|known| method.eq_ignore_ascii_case(known))
-    {
+    } else if KNOWN_METHODS.iter().chain(SERVED).any(|known| method.eq_ignore_ascii_case(known)) {
         HeadFault::MethodCase
     } else {
         HeadFault::MethodUnknown
@@ -177,4 +206,5 @@ fn refused_method(method: &str) -> HeadFault {
 
 const HTTP_1_1: u8 = 1;
 const MAX_USER_AGENT: usize = 120;
-const KNOWN_METHODS: &[&str] = &["DELETE", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"];
+const KNOWN_METHODS: &[&str] = &["DELETE", "HEAD", "PATCH", "POST", "PUT", "TRACE"];
+const SERVED: &[&str] = &["CONNECT", "GET", "OPTIONS"];

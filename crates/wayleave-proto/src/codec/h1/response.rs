@@ -34,7 +34,7 @@ pub enum Response {
 ///
 /// Any 2xx opens a stream, [RFC 9110 §9.3.6](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6). Datagrams need the
 /// 101 of [RFC 9298 §3.3](https://www.rfc-editor.org/rfc/rfc9298#section-3.3): a 200 has not changed the protocol and
-/// counts as a refusal.
+/// counts as a refusal. An answer to OPTIONS is read like one to a stream.
 ///
 /// # Errors
 /// What is wrong with the head, or with a 101 that changes to something else; the connection is of no more use.

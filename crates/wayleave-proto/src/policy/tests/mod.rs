@@ -1,3 +1,4 @@
 mod address;
 mod rate;
+pub(crate) mod scope;
 mod target;

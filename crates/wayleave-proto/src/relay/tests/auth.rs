@@ -1,7 +1,10 @@
 //! Who is let in, and what is said to the others (rows 9 to 11, 30 and 36 of the abuse cases).
 
 use super::*;
-use crate::auth::{Algorithm, Keys, SigningKey};
+use crate::auth::{
+    Algorithm, AppSign, Credential, Keys, KeysConfig, SigningKey, Token04Claims, Token04Key, Token04Mode,
+};
+use crate::config::Verifier;
 
 /// Values of Proxy-Authorization that are all refused, by name.
 fn bad_values() -> Vec<(&'static str, String)> {
@@ -29,15 +32,53 @@ fn bad_values() -> Vec<(&'static str, String)> {
         ("expired", claims(|it| it.expires = Some(UnixTime::from_secs(START.as_secs() - 3_600)))),
         ("not yet", claims(|it| it.not_before = Some(UnixTime::from_secs(START.as_secs() + 3_600)))),
         ("another audience", claims(|it| it.audience = vec!["elsewhere".into()])),
+        ("too long", format!("{good}{}", "A".repeat(4_096))),
+        ("Token04 of nobody", TOKEN04.into()),
+        ("Token04 that is cut", TOKEN04[..60].into()),
+        ("Token04 of another application", token04(7)),
+        ("Token04 of another secret", token04(1_001)),
     ];
     let mut values: Vec<_> =
         tokens.into_iter().map(|(name, token)| (name, format!("Bearer {token}"))).collect();
     values.push(("another scheme", format!("Digest {good}")));
     values.push(("two words", format!("Bearer {good} {good}")));
     values.push(("no scheme", good));
+    let sign = AppSign::new(1_001.into(), &"5".repeat(64)).unwrap();
+    let proven = |sign: AppSign| {
+        let target = "a.example:443".parse().unwrap();
+        let value = Credential::AppSign(sign).authorization_value(&target, |_, _| Some([7; 48])).unwrap();
+        value.expose().clone()
+    };
+    values.push(("an app sign for another connection", proven(sign.clone())));
+    values.push(("an app sign of nobody", proven(AppSign::new(1_001.into(), &"6".repeat(64)).unwrap())));
+    values.push(("an app sign without its proof", proven(sign).split(", p=").next().unwrap().to_owned()));
     values.push(("Basic that is none", "Basic !!!".into()));
     values
 }
+
+/// A Token04 of another secret than the relay has.
+fn token04(app_id: u32) -> String {
+    let expires = UnixTime::from_secs(START.as_secs() + 3_600);
+    let claims = Token04Claims { user_id: "alice".into(), issued: START, expires, payload: String::new() };
+    let key = Token04Key::new(app_id, &[9; 32]).unwrap();
+    key.mint(&claims, Token04Mode::Gcm, &[3; 16]).unwrap().expose().to_owned()
+}
+
+/// A relay that knows keys of every kind.
+fn rig() -> Rig {
+    Rig::with(|config| {
+        let sign = AppSign::new(1_001.into(), &"5".repeat(64)).unwrap();
+        let keys = KeysConfig {
+            jwt: vec![signing_key().unwrap().verifying()],
+            token04: vec![Token04Key::new(1_001, &[8; 32]).unwrap(), Token04Key::new(8, &[9; 32]).unwrap()],
+            app_sign: vec![sign.public()],
+            ..KeysConfig::default()
+        };
+        config.verifier = Verifier::Keys(Keys::new(keys).unwrap());
+    })
+}
+
+const TOKEN04: &str = "04AAAAAGVT/xAADAABAgMEBQYHCAkKCwB2VsfaDKlHu8iK5kCMQvvkMtEwOrcQngH4Ra7k3dwHlqbI2FNseJc7Mv9K1T+/jvkXHce/knzZ+KcKeQV5LCsvTp0yVAEaAT7TLQA6eNtLPQ805/JAd1vV1KySN77bI/w0iLIhqq/Srwiiu2ZGZwYMBtXeu1gMNQE=";
 
 #[test]
 fn whatever_is_wrong_with_a_token_the_answer_is_the_same() {
@@ -45,7 +86,7 @@ fn whatever_is_wrong_with_a_token_the_answer_is_the_same() {
     for (name, value) in bad_values() {
         let field = format!("Proxy-Authorization: {value}\r\n");
         for request in [connect_with("a.example:443", &field), connect_udp_with("a.example/443", &field)] {
-            let mut rig = Rig::new();
+            let mut rig = rig();
             let answer = rig.refused(request);
             assert_eq!(answer.status, 407, "{name}");
             assert!(rig.is_untouched(), "{name}");
@@ -183,7 +224,7 @@ fn other_keys_hold_from_the_next_request_on() {
     let mut rig = Rig::new();
     let (mut peer, target) = rig.stream();
     let key = SigningKey::generate(Algorithm::EdDsa, "new", &[9; 32]).unwrap();
-    rig.relay.renew_keys(Keys::new(vec![key.verifying()]).unwrap());
+    rig.relay.renew_keys(rig.now, Keys::new(vec![key.verifying()]).unwrap());
     assert_eq!(rig.refused(connect(TARGET)).status, 407);
     rig.say(&mut peer, b"still");
     assert_eq!(rig.sent(target).concat(), b"still");
@@ -203,7 +244,7 @@ fn a_token_expires_also_where_it_was_remembered() {
 #[test]
 fn secrets_do_not_show_themselves() {
     let token = token(START, 3_600 * SECOND).unwrap();
-    let credential = crate::auth::Credential::Token(token.clone());
+    let credential = Credential::Token(token.clone());
     let key = SigningKey::generate(Algorithm::Hs256, "k", &[0x5a; 32]);
     let shown = format!(
         "{token:?} {credential:?} {key:?} {:?} {:?}",
@@ -212,4 +253,20 @@ fn secrets_do_not_show_themselves() {
     );
     assert!(!shown.contains(token.expose()));
     assert!(!shown.contains("5a, 5a") && !shown.contains("90, 90") && !shown.contains("ZZZ"), "{shown}");
+}
+
+#[test]
+fn options_say_whether_a_token_is_good_and_reach_nothing() {
+    let mut rig = Rig::new();
+    let options = |fields: &str| format!("OPTIONS * HTTP/1.1\r\nHost: relay.example\r\n{fields}\r\n");
+    let answer = rig.refused(options(&bearer()));
+    assert_eq!((answer.status, answer.field("Allow")), (204, Some("CONNECT, GET, OPTIONS")));
+    assert!(rig.events.is_empty());
+    for (fields, missing) in [("", true), ("Proxy-Authorization: Bearer guess\r\n", false)] {
+        let answer = rig.refused(options(fields));
+        assert_eq!(answer.status, 407);
+        assert_eq!(!answer.text.contains("invalid_token"), missing);
+    }
+    assert!(rig.is_untouched());
+    rig.assert_clean();
 }

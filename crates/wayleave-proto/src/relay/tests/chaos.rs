@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::policy::RateLimit;
+use crate::policy::Rates;
 use crate::testing::cases;
 
 /// Something that happens to the client or the target of a number.
@@ -144,8 +144,9 @@ proptest! {
         let mut rig = Rig::with(|config| {
             config.limits.tunnels_per_account = 8;
             if is_limited {
-                config.limits.bytes = Some(RateLimit { per_second: 50_000, burst: 50_000 });
-                config.limits.packets = Some(RateLimit { per_second: 100, burst: 100 });
+                let rates = Rates { bits_per_second: Some(400_000), packets_per_second: Some(100) };
+                (config.scope.to_target, config.scope.to_client) = (rates, rates);
+                config.scope.volume = Some(10_000_000);
             }
         });
         let (mut peers, sayings) = (Vec::new(), sayings());

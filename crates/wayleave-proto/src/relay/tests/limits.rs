@@ -1,7 +1,13 @@
 //! Limits: of connections, tunnels, memory and rates (rows 11, 26 and 28 of the abuse cases).
 
 use super::*;
-use crate::policy::RateLimit;
+use crate::policy::Rates;
+
+/// A relay on which an account moves so many bytes a second each way.
+fn with_bytes(per_second: u64) -> Rig {
+    let rates = Rates { bits_per_second: Some(8 * per_second), ..Rates::default() };
+    Rig::with(|config| (config.scope.to_target, config.scope.to_client) = (rates, rates))
+}
 
 #[test]
 fn connections_are_limited_in_all_and_for_each_source() {
@@ -81,8 +87,7 @@ fn near_the_memory_limit_new_tunnels_wait_and_old_ones_go_on() {
 
 #[test]
 fn a_stream_over_its_rate_is_slowed_and_loses_nothing() {
-    let limit = RateLimit { per_second: 10_000, burst: 10_000 };
-    let mut rig = Rig::with(|config| config.limits.bytes = Some(limit));
+    let mut rig = with_bytes(10_000);
     let (mut peer, target) = rig.stream();
     let (mut got, mut sent) = (0, 0);
     for _ in 0..100 {
@@ -97,10 +102,16 @@ fn a_stream_over_its_rate_is_slowed_and_loses_nothing() {
     assert_eq!(got, sent);
     // Five seconds at the rate, and the burst; one write beyond is allowed.
     assert!((58_000..=61_000).contains(&sent), "{sent}");
-    // The other direction counts against the same rate.
+    // The other direction has a rate of its own.
+    rig.receive(target, &[1; 12_000]);
+    assert!(rig.paused.contains(&target));
+    rig.say(&mut peer, [2; 9_000]);
+    assert!(!rig.paused.contains(&peer.socket));
     rig.pass(10 * SECOND);
+    rig.hear(&mut peer);
+    assert_eq!(rig.sent(target).concat().len(), 9_000);
     rig.say(&mut peer, [2; 12_000]);
-    assert!(rig.paused.contains(&peer.socket) && rig.paused.contains(&target));
+    assert!(rig.paused.contains(&peer.socket) && !rig.paused.contains(&target));
     assert_eq!(rig.sent(target).concat().len(), 12_000);
     rig.pass(SECOND);
     assert!(rig.paused.is_empty());
@@ -111,8 +122,8 @@ fn a_stream_over_its_rate_is_slowed_and_loses_nothing() {
 
 #[test]
 fn datagrams_over_their_rate_are_dropped_and_counted() {
-    let limit = RateLimit { per_second: 10, burst: 10 };
-    let mut rig = Rig::with(|config| config.limits.packets = Some(limit));
+    let rates = Rates { packets_per_second: Some(10), ..Rates::default() };
+    let mut rig = Rig::with(|config| (config.scope.to_target, config.scope.to_client) = (rates, rates));
     let (mut peer, target) = rig.datagrams();
     for _ in 0..50 {
         rig.say(&mut peer, capsule(b"x"));
@@ -133,8 +144,7 @@ fn datagrams_over_their_rate_are_dropped_and_counted() {
 
 #[test]
 fn a_rate_belongs_to_the_account_and_reconnecting_gains_nothing() {
-    let limit = RateLimit { per_second: 1_000, burst: 1_000 };
-    let mut rig = Rig::with(|config| config.limits.bytes = Some(limit));
+    let mut rig = with_bytes(1_000);
     let (mut peer, target) = rig.stream();
     rig.receive(target, &[1; 5_000]);
     rig.fin(target);
@@ -146,8 +156,7 @@ fn a_rate_belongs_to_the_account_and_reconnecting_gains_nothing() {
 
 #[test]
 fn accounts_that_are_at_rest_are_forgotten() {
-    let limit = RateLimit { per_second: 1_000, burst: 1_000 };
-    let mut rig = Rig::with(|config| config.limits.bytes = Some(limit));
+    let mut rig = with_bytes(1_000);
     for user in 0..1_000 {
         let mut peer = rig.accept();
         rig.say(&mut peer, connect_with(TARGET, &bearer_of(&token_of(&user.to_string()))));

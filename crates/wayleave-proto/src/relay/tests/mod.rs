@@ -7,8 +7,11 @@ mod dialling;
 mod endings;
 mod limits;
 mod requests;
+mod scope;
+mod sessions;
 mod streams;
 mod targets;
+mod verify;
 
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;

@@ -4,7 +4,8 @@ mod head;
 mod request;
 mod response;
 
-use super::{HeadFault, HeadLimits, Request, parse_request};
+use super::{HeadFault, HeadLimits, Request, Wish, parse_request};
+use crate::base::{Kind, Target};
 
 /// Reads a head with the default limits; the fault instead of the whole error.
 fn parse(head: impl AsRef<[u8]>) -> Result<Request, HeadFault> {
@@ -12,6 +13,14 @@ fn parse(head: impl AsRef<[u8]>) -> Result<Request, HeadFault> {
         assert_eq!(error.status, error.reason.status());
         error.reason
     })
+}
+
+/// The tunnel that a request asks for.
+fn tunnel(request: &Request) -> (Kind, Target) {
+    match &request.wish {
+        Wish::Tunnel { kind, target } => (*kind, target.clone()),
+        Wish::Options => panic!("{request:?}"),
+    }
 }
 
 /// A request for datagrams with the given path.

@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
-use super::{parse, upgrade};
+use super::{parse, tunnel, upgrade};
 use crate::base::{Kind, Target, TargetError};
-use crate::codec::h1::{HeadFault, encode_connect, encode_connect_udp};
+use crate::codec::h1::{HeadFault, Wish, encode_connect, encode_connect_udp, encode_options};
 use crate::codec::template::UriTemplate;
 use crate::testing::cases;
 
@@ -15,14 +15,14 @@ fn connect_is_read_as_clients_send_it() {
     let curl = "CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\nProxy-Authorization: Bearer abc.def\r\n\
                 User-Agent: curl/7.88.1\r\nProxy-Connection: Keep-Alive\r\n\r\n";
     let request = parse(curl).unwrap();
-    assert_eq!((request.kind, &request.target), (Kind::Stream, &target("a.example:443")));
+    assert_eq!(tunnel(&request), (Kind::Stream, target("a.example:443")));
     assert_eq!(request.authorization.as_ref().map(|value| value.expose().as_str()), Some("Bearer abc.def"));
     assert_eq!(request.user_agent.as_deref(), Some("curl/7.88.1"));
     assert!(!format!("{request:?}").contains("abc.def"));
 
     let other_host = "CONNECT [2001:db8::1]:80 HTTP/1.1\r\nhost:\t[::1]: \r\nUser-Agent: a\u{ff}\r\n\r\n";
     let request = parse(other_host).unwrap();
-    assert_eq!(request.target, target("[2001:db8::1]:80"));
+    assert_eq!(tunnel(&request).1, target("[2001:db8::1]:80"));
     assert_eq!(request.user_agent.as_deref(), Some("a\\xc3\\xbf"), "escaped");
     assert!(request.authorization.is_none());
 
@@ -44,13 +44,13 @@ fn connect_udp_is_read_as_clients_send_it() {
         ("/.well-known/masque/udp/%61.example/%34%343/", lines, "a.example:443"),
     ] {
         let request = parse(format!("GET {uri} HTTP/1.1\r\n{lines}")).unwrap();
-        assert_eq!((request.kind, request.target), (Kind::Datagram, target(expected)), "{uri}");
+        assert_eq!(tunnel(&request), (Kind::Datagram, target(expected)), "{uri}");
     }
 }
 
 #[test]
 fn hostile_request_lines_get_their_status() {
-    let line = |line: &str| parse(format!("{line}\r\nHost: a\r\n\r\n")).map(|request| request.target);
+    let line = |line: &str| parse(format!("{line}\r\nHost: a\r\n\r\n")).map(|request| tunnel(&request).1);
     for (text, fault) in [
         ("CONNECT a.example HTTP/1.1", HeadFault::Target(TargetError::NoPort)),
         ("CONNECT a.example: HTTP/1.1", HeadFault::Target(TargetError::NoPort)),
@@ -82,7 +82,8 @@ fn hostile_request_lines_get_their_status() {
         ("Get / HTTP/1.1", HeadFault::MethodCase),
         ("BREW / HTTP/1.1", HeadFault::MethodUnknown),
         ("POST / HTTP/1.1", HeadFault::MethodNotAllowed),
-        ("OPTIONS * HTTP/1.1", HeadFault::MethodNotAllowed),
+        ("OPTIONS / HTTP/1.1", HeadFault::NotFound),
+        ("Options * HTTP/1.1", HeadFault::MethodCase),
         ("HEAD / HTTP/1.1", HeadFault::MethodNotAllowed),
         ("GET / HTTP/1.1", HeadFault::NotFound),
         ("GET http://a.example HTTP/1.1", HeadFault::NotFound),
@@ -99,8 +100,9 @@ fn hostile_request_lines_get_their_status() {
 
 #[test]
 fn hostile_fields_get_their_status() {
-    let connect =
-        |fields: &str| parse(format!("CONNECT a:80 HTTP/1.1\r\n{fields}\r\n")).map(|request| request.target);
+    let connect = |fields: &str| {
+        parse(format!("CONNECT a:80 HTTP/1.1\r\n{fields}\r\n")).map(|request| tunnel(&request).1)
+    };
     for (fields, fault) in [
         ("", HeadFault::HostMissing),
         ("Host: a\r\nHost: a\r\n", HeadFault::HostRepeated),
@@ -142,12 +144,12 @@ fn hostile_fields_get_their_status() {
         assert_eq!(fault.status(), 400, "{fields:?}");
     }
     for fields in ["Content-Length: 1\r\nContent-Length: 1", "Content-Length: 1, 1", "Content-Length: +1"] {
-        let fault =
-            parse(format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n")).map(|request| request.target);
+        let fault = parse(format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n"))
+            .map(|request| tunnel(&request).1);
         assert_eq!(fault, Err(HeadFault::Body), "{fields}");
     }
     let many = format!("CONNECT a:80 HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: y\r\n".repeat(64));
-    assert_eq!(parse(many).map(|request| request.target), Err(HeadFault::FieldsTooMany));
+    assert_eq!(parse(many).map(|request| tunnel(&request).1), Err(HeadFault::FieldsTooMany));
 }
 
 #[test]
@@ -184,7 +186,7 @@ fn hostile_upgrades_get_their_status() {
         (format!("{prefix}/"), HeadFault::NotFound),
         ("/.well-known/masque/ip/a/17/".into(), HeadFault::NotFound),
     ] {
-        assert_eq!(parse(upgrade(&path)).map(|request| request.target), Err(fault), "{path}");
+        assert_eq!(parse(upgrade(&path)).map(|request| tunnel(&request).1), Err(fault), "{path}");
     }
     for (fields, fault) in [
         ("", HeadFault::UpgradeRequired),
@@ -200,7 +202,7 @@ fn hostile_upgrades_get_their_status() {
         ("Connection: upgrade\r\nUpgrade: connect-udp\r\nContent-Length: 5\r\n", HeadFault::Body),
     ] {
         let head = format!("GET {prefix}/a/443/ HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
-        assert_eq!(parse(head).map(|request| request.target), Err(fault), "{fields:?}");
+        assert_eq!(parse(head).map(|request| tunnel(&request).1), Err(fault), "{fields:?}");
     }
 }
 
@@ -245,6 +247,17 @@ fn requests_are_written_for_any_relay() {
     assert_eq!(String::from_utf8_lossy(&out), expected, "no value makes a line of its own");
 }
 
+#[test]
+fn options_show_credentials_and_ask_for_nothing() {
+    let mut out = Vec::new();
+    encode_options(&mut out, "r.example:8443", Some("Bearer x"));
+    let expected = "OPTIONS * HTTP/1.1\r\nHost: r.example:8443\r\nConnection: close\r\nProxy-Authorization: Bearer x\r\n\r\n";
+    assert_eq!(String::from_utf8_lossy(&out), expected);
+    let request = parse(&out).unwrap();
+    assert_eq!(request.wish, Wish::Options);
+    assert_eq!(request.authorization.as_ref().map(|value| value.expose().as_str()), Some("Bearer x"));
+}
+
 /// Names, IPv4 and IPv6 addresses with a port.
 fn targets() -> impl Strategy<Value = Target> {
     let v4 = any::<[u8; 4]>().prop_map(|address| core::net::Ipv4Addr::from(address).to_string());
@@ -264,7 +277,7 @@ proptest! {
         encode_connect_udp(&mut datagrams, &UriTemplate::well_known().expand_path(&wanted), "r:8443", Some(&bearer));
         for (head, kind) in [(stream, Kind::Stream), (datagrams, Kind::Datagram)] {
             let request = parse(&head).unwrap();
-            prop_assert_eq!((request.kind, &request.target), (kind, &wanted));
+            prop_assert_eq!(tunnel(&request), (kind, wanted.clone()));
             prop_assert_eq!(request.authorization.as_ref().map(|value| value.expose()), Some(&bearer));
         }
     }

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use crate::base::Kind;
 use crate::codec::h1::{
     HeadError, HeadFault, Refusal, Response, connect_ok, connect_ok_via, connect_udp_ok, connect_udp_ok_via,
-    parse_response, refusal,
+    options_ok, parse_response, refusal,
 };
 use crate::codec::proxy_status::{ProxyError, ProxyStatus};
 use crate::testing::cases;
@@ -25,6 +25,11 @@ fn what_opens_a_tunnel_is_written_and_read() {
     for (head, expected, kind) in [
         (written(&connect_ok), "HTTP/1.1 200 OK\r\n\r\n".into(), Kind::Stream),
         (written(&|out| connect_ok_via(out, &via)), format!("HTTP/1.1 200 OK\r\n{hop}\r\n"), Kind::Stream),
+        (
+            written(&options_ok),
+            "HTTP/1.1 204 No Content\r\nConnection: close\r\nAllow: CONNECT, GET, OPTIONS\r\n\r\n".into(),
+            Kind::Stream,
+        ),
         (written(&connect_udp_ok), format!("{switching}\r\n"), Kind::Datagram),
         (written(&|out| connect_udp_ok_via(out, &via)), format!("{switching}{hop}\r\n"), Kind::Datagram),
     ] {
@@ -67,7 +72,7 @@ fn a_refusal_is_written_and_read() {
 #[test]
 fn a_refusal_carries_what_its_status_demands() {
     for (status, challenge, field) in [
-        (405, None, "Connection: close\r\nAllow: CONNECT, GET\r\n"),
+        (405, None, "Connection: close\r\nAllow: CONNECT, GET, OPTIONS\r\n"),
         (407, Some("Bearer realm=\"wayleave\""), "\r\nProxy-Authenticate: Bearer realm=\"wayleave\"\r\n"),
         (407, Some("Bearer realm=\"a\r\nX: y\""), "\r\nProxy-Authenticate: Bearer realm=\"a  X: y\"\r\n"),
         (426, None, "Connection: close, Upgrade\r\nUpgrade: connect-udp\r\n"),

@@ -1,4 +1,4 @@
-//! The signals that steer a relay.
+//! The signals that steer a relay or an agent.
 
 use std::io;
 
@@ -9,8 +9,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wish {
-    /// Read the keys again (SIGHUP).
+pub(crate) enum Wish {
+    /// Read the files again that can be read again (SIGHUP).
     #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix has the signal"))]
     Reload,
     /// End (SIGTERM and SIGINT).
@@ -19,7 +19,7 @@ pub(super) enum Wish {
 
 /// The signals, watched from the moment this is made.
 #[cfg(unix)]
-pub(super) struct Signals {
+pub(crate) struct Signals {
     hangup: Signal,
     interrupt: Signal,
     terminate: Signal,
@@ -27,7 +27,7 @@ pub(super) struct Signals {
 
 #[cfg(unix)]
 impl Signals {
-    pub(super) fn new() -> Result<Self, Failure> {
+    pub(crate) fn new() -> Result<Self, Failure> {
         let watch = |kind| signal(kind).map_err(unwatched);
         Ok(Self {
             hangup: watch(SignalKind::hangup())?,
@@ -37,7 +37,7 @@ impl Signals {
     }
 
     /// Waits for the next one. Cancel safe.
-    pub(super) async fn next(&mut self) -> Wish {
+    pub(crate) async fn next(&mut self) -> Wish {
         tokio::select! {
             _ = self.hangup.recv() => Wish::Reload,
             _ = self.interrupt.recv() => Wish::Stop,
@@ -48,16 +48,16 @@ impl Signals {
 
 /// Ctrl-C, where there are no signals.
 #[cfg(windows)]
-pub(super) struct Signals(tokio::signal::windows::CtrlC);
+pub(crate) struct Signals(tokio::signal::windows::CtrlC);
 
 #[cfg(windows)]
 impl Signals {
-    pub(super) fn new() -> Result<Self, Failure> {
+    pub(crate) fn new() -> Result<Self, Failure> {
         tokio::signal::windows::ctrl_c().map(Self).map_err(unwatched)
     }
 
     /// Waits for the next one. Cancel safe.
-    pub(super) async fn next(&mut self) -> Wish {
+    pub(crate) async fn next(&mut self) -> Wish {
         self.0.recv().await;
         Wish::Stop
     }

@@ -1,0 +1,117 @@
+//! What an operator can ask for.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use tokio::sync::oneshot;
+use tracing::info;
+use wayleave_proto::auth::Revoked;
+use wayleave_proto::relay::Stats;
+
+use super::{Order, Service};
+use crate::admin::decode;
+
+/// What the operator gets.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: &'static str,
+    pub(super) content_type: &'static str,
+    pub(super) body: String,
+}
+
+impl Answer {
+    /// A line for a person.
+    pub(super) fn plain(status: &'static str, line: impl Into<String>) -> Self {
+        Self { status, content_type: "text/plain; charset=utf-8", body: line.into() + "\n" }
+    }
+
+    pub(super) fn unauthorized() -> Self {
+        Self::plain("401 Unauthorized", "show the secret: Authorization: Bearer SECRET")
+    }
+
+    fn json(value: &serde_json::Value) -> Self {
+        Self { status: "200 OK", content_type: "application/json", body: format!("{value}\n") }
+    }
+}
+
+impl Service {
+    pub(super) async fn act(&self, method: &str, path: &str, body: &str) -> Answer {
+        match (method, path) {
+            ("GET", "/stats") => stats(&self.handle.stats()),
+            ("POST", "/drain") => self.drain().await,
+            ("POST", "/reload") => self.reload().await,
+            ("POST", "/revoke") => self.revoke(body),
+            (_, "/drain" | "/reload" | "/revoke") => Answer::plain("405 Method Not Allowed", "use POST"),
+            (_, "/stats") => Answer::plain("405 Method Not Allowed", "use GET"),
+            _ => Answer::plain("404 Not Found", "there are /stats, /revoke, /reload and /drain"),
+        }
+    }
+
+    async fn drain(&self) -> Answer {
+        match self.orders.send(Order::Drain).await {
+            Ok(()) => Answer::plain("202 Accepted", "the relay drains"),
+            Err(_) => Answer::plain("503 Service Unavailable", "the relay is ending"),
+        }
+    }
+
+    async fn reload(&self) -> Answer {
+        let (tell, told) = oneshot::channel();
+        let _ = self.orders.send(Order::Reload(tell)).await;
+        match told.await {
+            Ok(Ok(keys)) => Answer::plain("200 OK", format!("{keys} keys are in force")),
+            Ok(Err(what)) => Answer::plain("409 Conflict", format!("the old keys stay: {what}")),
+            Err(_) => Answer::plain("503 Service Unavailable", "the relay is ending"),
+        }
+    }
+}
+
+impl Service {
+    fn revoke(&self, body: &str) -> Answer {
+        let revoked = match revoked(body) {
+            Ok(revoked) => revoked,
+            Err(what) => return Answer::plain("400 Bad Request", what),
+        };
+        match self.handle.revoke(revoked.clone()) {
+            Ok(ended) => {
+                info!(ended, "admin: revoked {revoked:?}, until the relay ends");
+                Answer::json(&json!({ "ended": ended }))
+            }
+            Err(full) => Answer::plain("507 Insufficient Storage", full.to_string()),
+        }
+    }
+}
+
+/// What the form means: a token alone, a user of any application or of one, or an application.
+pub(super) fn revoked(body: &str) -> Result<Revoked, &'static str> {
+    let mut fields: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in decode(body).ok_or("this is no form; write user=NAME")? {
+        if value.is_empty() || fields.insert(name, value).is_some() {
+            return Err("every name stands once, with a value");
+        }
+    }
+    let (jti, user, app_id) = (fields.remove("jti"), fields.remove("user"), fields.remove("app_id"));
+    let app_id =
+        app_id.map(|app_id| app_id.parse()).transpose().map_err(|_| "app_id is no application id")?;
+    match (jti, user, app_id) {
+        _ if !fields.is_empty() => Err("there are jti, user and app_id, and no other names"),
+        (Some(jti), None, None) => Ok(Revoked::Token(jti)),
+        (None, Some(user), app_id) => Ok(Revoked::User { user, app_id }),
+        (None, None, Some(app_id)) => Ok(Revoked::App(app_id)),
+        (Some(_), ..) => Err("a token is named by jti alone"),
+        (None, None, None) => Err("say jti, user or app_id"),
+    }
+}
+
+fn stats(stats: &Stats) -> Answer {
+    Answer::json(&json!({
+        "accepted": stats.accepted,
+        "accounts": stats.accounts,
+        "connections": stats.connections,
+        "draining": stats.draining,
+        "held_bytes": stats.held,
+        "opened": stats.opened,
+        "refused": stats.refused,
+        "revocations": stats.revocations,
+        "tunnels": stats.tunnels,
+    }))
+}

@@ -1,0 +1,104 @@
+//! What a token allows, as options.
+
+use clap::Args;
+use wayleave_proto::policy::{HostPattern, Kinds, OnExpiry, PortRange, Rates, Scope, TargetRule, Targets};
+
+use crate::options::{Bytes, Word, read};
+
+/// What the bearer may do, within what the operator allows the application
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "What the bearer may do")]
+pub(super) struct ScopeArgs {
+    /// Allow this target and no other that is not given: a name, *.NAME, an address, or a range; can be given several
+    /// times
+    #[arg(long, value_name = "HOST", value_parser = read::<HostPattern>)]
+    allow_host: Vec<HostPattern>,
+
+    /// Allow these ports and no other; can be given several times
+    #[arg(long, value_name = "PORT[-PORT]", value_parser = read::<PortRange>)]
+    allow_port: Vec<PortRange>,
+
+    /// Allow this kind of flow and no other that is not given
+    #[arg(long, value_name = "stream|datagrams", value_parser = read::<KindWord>)]
+    allow_kind: Vec<KindWord>,
+
+    /// Bits of payload a second from the client to its targets
+    #[arg(long, value_name = "BITS", value_parser = read::<Bytes>)]
+    to_target_bits: Option<Bytes>,
+
+    /// Datagrams a second from the client to its targets
+    #[arg(long, value_name = "COUNT", value_parser = read::<Bytes>)]
+    to_target_packets: Option<Bytes>,
+
+    /// Bits of payload a second from the targets to the client
+    #[arg(long, value_name = "BITS", value_parser = read::<Bytes>)]
+    to_client_bits: Option<Bytes>,
+
+    /// Datagrams a second from the targets to the client
+    #[arg(long, value_name = "COUNT", value_parser = read::<Bytes>)]
+    to_client_packets: Option<Bytes>,
+
+    /// Bytes of payload in all, both ways together
+    #[arg(long, value_name = "BYTES", value_parser = read::<Bytes>)]
+    volume: Option<Bytes>,
+
+    /// Tunnels that may be open at once
+    #[arg(long, value_name = "COUNT")]
+    tunnels: Option<u32>,
+
+    /// What becomes of open tunnels when the token expires
+    #[arg(long, value_name = "keep|refuse-new|close-after=TIME", value_parser = read::<OnExpiry>)]
+    on_expiry: Option<OnExpiry>,
+}
+
+impl ScopeArgs {
+    pub(super) fn scope(&self) -> Scope {
+        let number = |bytes: Option<Bytes>| bytes.map(|Bytes(number)| number);
+        let rates =
+            |bits, packets| Rates { bits_per_second: number(bits), packets_per_second: number(packets) };
+        Scope {
+            targets: self.targets(),
+            to_target: rates(self.to_target_bits, self.to_target_packets),
+            to_client: rates(self.to_client_bits, self.to_client_packets),
+            volume: number(self.volume),
+            tunnels: self.tunnels,
+            on_expiry: self.on_expiry,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.scope() == Scope::default()
+    }
+
+    fn targets(&self) -> Targets {
+        let mut rule = TargetRule::default();
+        if !self.allow_host.is_empty() {
+            rule.hosts.clone_from(&self.allow_host);
+        }
+        if !self.allow_port.is_empty() {
+            rule.ports.clone_from(&self.allow_port);
+        }
+        if !self.allow_kind.is_empty() {
+            let has = |kind| self.allow_kind.contains(&kind);
+            rule.kinds = Kinds { streams: has(KindWord::Stream), datagrams: has(KindWord::Datagrams) };
+        }
+        if rule == TargetRule::default() { Targets::ANY } else { Targets::new(vec![rule]) }
+    }
+}
+
+/// A kind of flow, as the claim of a token names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KindWord {
+    Datagrams,
+    Stream,
+}
+
+impl Word for KindWord {
+    fn read(text: &str) -> Result<Self, String> {
+        match text {
+            "datagrams" => Ok(Self::Datagrams),
+            "stream" => Ok(Self::Stream),
+            _ => Err("write stream or datagrams".into()),
+        }
+    }
+}

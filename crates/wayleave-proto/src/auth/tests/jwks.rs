@@ -1,0 +1,44 @@
+use crate::auth::{Algorithm, Jwks, JwksError};
+
+const X: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+
+#[test]
+fn keys_that_are_known_are_taken_and_others_passed_over() {
+    let text = format!(
+        r#"{{"extra": 1, "keys": [
+            {{"kty":"OKP","crv":"Ed25519","x":"{X}","kid":"a","use":"sig","alg":"EdDSA","x5t":"y"}},
+            {{"kty":"RSA","n":"AQAB","e":"AQAB","kid":"b"}},
+            {{"kty":"oct","k":"{X}","kid":"c"}},
+            {{"kty":"oct","k":"{X}","kid":"d","alg":"HS512"}},
+            {{"kty":"OKP","crv":"Ed25519","x":"{X}","kid":"e","use":"enc"}},
+            {{"kty":"OKP","crv":"X25519","x":"{X}","kid":"f"}},
+            {{"kty":"OKP","crv":"Ed25519","x":"{X}"}},
+            {{"kty":"oct","k":"{X}","kid":"h","key_ops":["sign"]}}
+        ]}}"#
+    );
+    let jwks = Jwks::read(text.as_bytes()).unwrap();
+    let found: Vec<_> = jwks.keys.iter().map(|key| (key.kid(), key.algorithm())).collect();
+    assert_eq!(found, [("a", Algorithm::EdDsa), ("c", Algorithm::Hs256)]);
+    assert_eq!(jwks.skipped.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [2, 4, 5, 6, 7, 8]);
+}
+
+#[test]
+fn what_is_broken_is_refused() {
+    for text in [
+        "",
+        "[]",
+        "{}",
+        r#"{"keys": {}}"#,
+        r#"{"keys": [], "keys": []}"#,
+        r#"{"keys": [1]}"#,
+        r#"{"keys": [{"kty": 1}]}"#,
+        r#"{"keys": [{"kty":"OKP","crv":"Ed25519","kid":"a"}]}"#,
+        r#"{"keys": [{"kty":"OKP","crv":"Ed25519","kid":"a","x":"AAAA"}]}"#,
+        r#"{"keys": [{"kty":"oct","kid":"a","k":"AAAA"}]}"#,
+        r#"{"keys": [{"kty":"oct","kid":"a","k":"AAA="}]}"#,
+    ] {
+        assert!(Jwks::read(text.as_bytes()).is_err(), "{text}");
+    }
+    let many = format!(r#"{{"keys": [{}]}}"#, vec!["{}"; 257].join(","));
+    assert_eq!(Jwks::read(many.as_bytes()).err(), Some(JwksError::TooMany));
+}

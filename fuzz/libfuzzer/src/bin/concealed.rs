@@ -1,0 +1,4 @@
+#![no_main]
+//! Target `concealed`.
+
+wayleave_libfuzzer::program!("concealed");

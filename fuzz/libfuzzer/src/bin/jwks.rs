@@ -1,0 +1,4 @@
+#![no_main]
+//! Target `jwks`.
+
+wayleave_libfuzzer::program!("jwks");

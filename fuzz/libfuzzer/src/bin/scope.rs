@@ -1,0 +1,4 @@
+#![no_main]
+//! Target `scope`.
+
+wayleave_libfuzzer::program!("scope");
