@@ -55,6 +55,9 @@ impl Client {
     /// their relays let a tunnel live longer by it.
     pub fn renew(&mut self, now: Instant, credential: Credential) {
         let now = self.at(now);
+        if self.closed {
+            return;
+        }
         self.credential = Some(credential);
         self.arm_token();
         self.renewals.count += 1;

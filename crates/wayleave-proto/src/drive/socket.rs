@@ -218,6 +218,6 @@ pub(super) fn refusal(error: &io::Error) -> Option<IoFailed> {
 /// What the first read of a stream takes at most: as much as the largest datagram, and four TLS records.
 pub(super) const LEAST_READ: usize = 65_536;
 /// What a read takes at most, once those before it were full and all of it went on at once.
-pub(super) const MOST_READ: usize = 4 * LEAST_READ;
+pub(super) const MOST_READ: usize = 2 * LEAST_READ;
 /// Datagrams read from one socket before the next has its turn.
 const BATCH: usize = 32;

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::net::Onward;
-use crate::policy::RateLimit;
 
 /// An integer of eight bytes, whatever its value.
 fn wide(value: u64) -> Vec<u8> {
@@ -300,7 +299,7 @@ fn datagrams_go_straight_on_until_one_has_to_wait() {
 
 #[test]
 fn what_goes_straight_on_counts_against_the_rate() {
-    let mut rig = Rig::with(|config| config.limits.packets = Some(RateLimit { per_second: 1, burst: 2 }));
+    let mut rig = Rig::with(|config| config.scope.to_target.packets_per_second = Some(2));
     let (mut peer, _) = rig.datagrams();
     let mut onward = Straight { room: 9, ..Straight::default() };
     pass(&mut rig, &mut peer, &mut onward, &[b"a", b"b", b"c", b"d", b"e"]);
