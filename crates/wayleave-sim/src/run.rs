@@ -177,7 +177,7 @@ impl Swarm<'_> {
     }
 
     fn progress(&self, done: u64) {
-        if !std::io::stderr().is_terminal() || done % 20 > 0 {
+        if !std::io::stderr().is_terminal() || !done.is_multiple_of(20) {
             return;
         }
         let (all, spent) = (self.options.seeds, self.begun.elapsed());

@@ -273,7 +273,8 @@ impl Play<'_> {
             matches!(self.rig.sockets.get(&id).map(|socket| &socket.asked), Some(Asked::Udp(_)));
         match self.peers.get_mut(&id) {
             Some(Peer::Direct { .. }) if is_datagram => {
-                if self.rig.sockets.get(&id).is_some_and(Socket::is_read) {
+                let is_read = self.rig.sockets.get(&id).is_some_and(Socket::is_read);
+                if is_read {
                     self.rig.received(id, &vec![PAYLOAD; size.min(65_507)]);
                 }
             }

@@ -26,7 +26,7 @@ impl Shown {
     fn new(key: usize, seconds: u64) -> Self {
         let claims = Claims {
             app_id: "1001".parse().ok(),
-            subject: Some(format!("user{seconds}").into()),
+            subject: Some(format!("user{seconds}")),
             expires: Some(UnixTime::from_secs(START.as_secs() - 7_200 + seconds)),
             ..Claims::default()
         };
