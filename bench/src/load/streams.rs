@@ -99,7 +99,7 @@ impl<'a> Streams<'a> {
         })
     }
 
-    /// Opens tunnels until there are `count`, at most [`OPENING`] at a time, and waits until all of them run.
+    /// Opens tunnels until there are `count`, at most `OPENING` at a time, and waits until all of them run.
     ///
     /// # Errors
     /// They are not all open within `patience`, or one broke.

@@ -72,7 +72,7 @@ impl Connection {
         self.received
     }
 
-    /// Reads and writes, at most [`BUDGET`] times each.
+    /// Reads and writes, at most `BUDGET` times each.
     pub fn serve(&mut self, buffer: &mut [u8]) -> Served {
         let read = self.read(buffer);
         if read == Served::End {

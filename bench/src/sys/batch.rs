@@ -18,7 +18,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// An empty one for [`CAPACITY`] datagrams of at most [`LARGEST`] bytes.
+    /// An empty one for `CAPACITY` datagrams of at most `LARGEST` bytes.
     pub fn new() -> Self {
         Self {
             bytes: vec![0; CAPACITY * LARGEST],
