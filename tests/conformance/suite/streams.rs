@@ -136,5 +136,5 @@ fn wait_until_stalled(progress: Receiver<()>) {
 const NO_END: usize = 1 << 30;
 /// A writer that makes no progress for this long is stalled.
 const STALLED: Duration = Duration::from_millis(250);
-/// What a relay may hold of one stream: a buffer for each direction, and the records on their way in and out of TLS.
+/// What a relay may hold of one stream whose reader is slow: a buffer, the largest read on top of it, and the room to grow.
 const HELD: usize = 4 * 64 * 1024;

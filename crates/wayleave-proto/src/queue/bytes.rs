@@ -2,8 +2,8 @@
 
 /// Bytes in the order they came, always lent as one slice.
 ///
-/// It sets no bound of its own: whoever fills it asks [`len`](Self::len) first. A byte is moved at most once on
-/// average, and an empty queue holds little memory.
+/// It sets no bound of its own: whoever fills it asks [`len`](Self::len) first. A byte is moved a few times at most on
+/// average, an empty queue holds little memory, and a full one a quarter more than what waits in it.
 #[derive(Clone, Debug, Default)]
 pub struct ByteQueue {
     bytes: Vec<u8>,
@@ -25,11 +25,17 @@ impl ByteQueue {
     /// The end of the queue, with room for `additional` bytes, for those who make there what they put in; only what is
     /// added may be changed.
     pub(crate) fn end(&mut self, additional: usize) -> &mut Vec<u8> {
-        if self.bytes.len().saturating_add(additional) > self.bytes.capacity() && self.start >= self.len() {
+        if self.bytes.len().saturating_add(additional) > self.bytes.capacity() {
             self.bytes.drain(..self.start);
             self.start = 0;
+            let needed = self.bytes.len().saturating_add(additional);
+            if needed <= DOUBLED {
+                self.bytes.reserve(additional);
+            } else {
+                // Not twice as much as there is: a stream whose reader is slow holds it for long.
+                self.bytes.reserve_exact(additional.saturating_add(self.bytes.len() / 4));
+            }
         }
-        self.bytes.reserve(additional);
         &mut self.bytes
     }
 
@@ -68,3 +74,5 @@ impl ByteQueue {
 
 /// What an empty queue keeps if it never held more, so that records of media cost no allocation.
 const KEPT: usize = 2 * 1024;
+/// Up to here a queue grows by doubling.
+const DOUBLED: usize = 16 * 1024;

@@ -73,6 +73,19 @@ fn a_queue_without_room_drops_everything() {
 }
 
 #[test]
+fn a_full_queue_holds_a_quarter_more_than_what_waits() {
+    for piece in [1_000, 16_384, 65_536, 131_072] {
+        let mut queue = ByteQueue::new();
+        queue.push(&[1; 20_000]);
+        queue.consume(5_000);
+        while queue.len() < 200_000 {
+            queue.push(&vec![2; piece]);
+            assert!(queue.held() <= queue.len() / 4 * 5, "{} for {}", queue.held(), queue.len());
+        }
+    }
+}
+
+#[test]
 fn gathering_stops_at_bytes_and_at_count() {
     let mut queue = DatagramQueue::new(LIMITS);
     for payload in [&b"abc"[..], b"", b"de", b"f"] {
