@@ -6,6 +6,7 @@ mod licences;
 mod not_run;
 mod purity;
 mod shell;
+mod sim;
 mod tally;
 mod test;
 mod tidy;
@@ -38,6 +39,7 @@ fn run(words: &[&str]) -> anyhow::Result<ExitCode> {
         ["fuzz", "run", name] => fuzz::run(name, None),
         ["fuzz", "run", name, "--time", seconds] => fuzz::run(name, Some(seconds)),
         ["bench", options @ ..] => bench::run(options),
+        ["sim", options @ ..] => return Ok(sim::run(options)),
         ["help" | "--help" | "-h"] | [] => {
             print!("{HELP}");
             Ok(())
@@ -60,5 +62,8 @@ cargo xtask COMMAND
   fuzz run NAME [--time SECS]  search on with cargo-fuzz on nightly Rust; 60 seconds by default
   bench [OPTIONS] [--against REV]  relays side by side on this machine; `cargo xtask bench --help` lists the options.
                                With --against our relay as it was at that revision takes part too
+  sim [OPTIONS]                simulated worlds from seeds, and the laws checked at every step: a swarm, one named scenario
+                               or a saved tape, with a picture; `cargo xtask sim --help` lists the options. Exit code 0:
+                               every law held; 1: one was broken; 2: it could not run
   help                         this text
 ";
