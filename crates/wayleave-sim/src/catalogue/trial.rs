@@ -97,6 +97,20 @@ pub(super) fn rule_2_a_proof_just_before_the_deadline_counts() -> Scenario {
         .expect("nothing switches", |report| report.never_switched(Kind::Stream))
 }
 
+pub(super) fn rule_2_a_proof_at_the_deadline_itself_counts() -> Scenario {
+    // As above, but 1,000 ms in all: the very moment of the deadline.
+    let quality = Quality { latency: Duration::from_millis(490), ..Quality::default() };
+    let client = ClientPlan { quality, ..ClientPlan::smart() }.opens(0, FlowPlan::stream(2_000, 2_000));
+    Scenario::new("", "Rule 2: a proof that arrives at the very moment of the deadline still counts.")
+        .relays(1)
+        .client(client)
+        .expect("it is proven after 1000 ms", |report| {
+            report.said(|what| matches!(what, What::DirectConnected { .. })).first() == Some(&Instant::from_millis(1_000))
+        })
+        .expect("nothing switches", |report| report.never_switched(Kind::Stream))
+        .expect("the flow is done directly", |report| report.is_done_over(0, Route::Direct))
+}
+
 fn becomes_proxied(link: Link) -> Scenario {
     let client = ClientPlan::smart().on(link).behind(Condition::OnlyRelays);
     let client = client.opens(0, FlowPlan::stream(2_000, 2_000)).opens(0, FlowPlan::datagrams(200));
