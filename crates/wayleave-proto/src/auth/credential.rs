@@ -40,6 +40,14 @@ impl Credential {
             Self::Token(token) => token.expires(),
         }
     }
+
+    /// From when on it is good by its own word, if it says so.
+    pub fn not_before(&self) -> Option<UnixTime> {
+        match self {
+            Self::AppSign(_) => None,
+            Self::Token(token) => token.not_before(),
+        }
+    }
 }
 
 impl From<AppSign> for Credential {

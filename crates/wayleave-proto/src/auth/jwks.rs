@@ -83,6 +83,9 @@ fn one(entry: &Map<String, Value>) -> Result<Result<VerifyingKey, &'static str>,
     if operations.is_some_and(|list| !list.iter().any(|operation| operation == "verify")) {
         return Ok(Err("it is not for verifying (key_ops)"));
     }
+    if kind == Some("OKP") && entry.contains_key("d") {
+        return Err("it has a private key (d), which mints tokens and is not for whoever only checks them");
+    }
     let Some(kid) = text("kid")? else { return Ok(Err("it has no name (kid)")) };
     let member = if kind == Some("oct") { "k" } else { "x" };
     let bits = URL_SAFE_NO_PAD.decode(text(member)?.ok_or("its key (x or k) is missing")?);

@@ -8,7 +8,7 @@ use ring::hmac;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 
 use super::jws::encode;
-use super::{AppId, Claims, Header, Token, TokenTextError};
+use super::{AppId, Claims, Header, Token, TokenTextError, json};
 use crate::base::Secret;
 
 /// How a token is signed.
@@ -127,7 +127,13 @@ impl SigningKey {
             return Err(MintError::NoExpiry);
         }
         let header = Header { algorithm: self.algorithm().name().to_owned(), kid: Some(self.kid.clone()) };
-        let signed = format!("{}.{}", encode(header.to_json()), encode(claims.to_json()));
+        let text = claims.to_json();
+        // Whatever a relay would not read as it was meant is not signed in the first place.
+        let read = json::object(text.as_bytes()).and_then(|members| Claims::from_json(&members).ok());
+        if read.is_none_or(|read| read.scope != claims.scope) {
+            return Err(MintError::Unreadable);
+        }
+        let signed = format!("{}.{}", encode(header.to_json()), encode(text));
         let signature = match &self.signer {
             Signer::EdDsa(pair) => encode(pair.sign(signed.as_bytes())),
             Signer::Hs256(key) => encode(hmac::sign(key, signed.as_bytes())),
@@ -221,6 +227,20 @@ impl VerifyingKey {
         }
     }
 
+    /// A key that no signature fits, for the work that is done where a token names no key, if any key signs by
+    /// `algorithm`: how long a refusal takes must not tell which keys there are.
+    pub(super) fn decoy(algorithm: &str) -> Option<Self> {
+        let material = if Algorithm::EdDsa.is_named(algorithm) {
+            Material::Ed25519(NOBODY)
+        } else if Algorithm::Hs256.is_named(algorithm) {
+            let secret = [0; 32];
+            Material::Hs256(Secret::new(secret.to_vec()), hmac::Key::new(hmac::HMAC_SHA256, &secret))
+        } else {
+            return None;
+        };
+        Some(Self { kid: String::new(), material, app_id: None })
+    }
+
     /// Feeds all that makes up the key into `digest`.
     pub(super) fn digest(&self, digest: &mut Context) {
         let app_id = self.app_id.as_ref().map(|app_id| app_id.as_str().as_bytes());
@@ -268,6 +288,12 @@ pub enum MintError {
     /// The claims do not name a user, and the token has to.
     #[error("a Token04 must name its user")]
     NoUser,
+    /// The claims cannot be written so that they are read again.
+    #[error(
+        "no relay would read these claims as they are meant: a scope has at most 64 rules of targets, and a close_after in \
+         whole seconds, at most 86400"
+    )]
+    Unreadable,
     /// The claims are too much for one token.
     #[error(transparent)]
     Text(#[from] TokenTextError),
@@ -306,3 +332,9 @@ fn checked_secret(secret: &[u8]) -> Result<&[u8], KeyError> {
     let length = secret.len();
     if (32..=1_024).contains(&length) { Ok(secret) } else { Err(KeyError::Secret { length }) }
 }
+
+/// The base point. What it verifies is refused in any case; it is there so that the work is done where no key is meant.
+pub(super) const NOBODY: [u8; 32] = [
+    0x58, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66,
+    0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66,
+];

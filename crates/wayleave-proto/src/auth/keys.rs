@@ -1,7 +1,7 @@
 //! The keys of a relay, and what they make of a token.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ring::digest::Context;
 
@@ -9,8 +9,8 @@ use super::jws::Jws;
 use super::key::{feed, sha256};
 use super::token04::{self, MOST_SECRETS, Opened, is_token04};
 use super::{
-    AccountId, AppId, AppSignKey, Claims, Concealed, CredentialKind, Payload, Revocations, Token04Key,
-    TokenError, VerifyingKey,
+    AccountId, AppId, AppSignKey, Claims, Concealed, CredentialKind, Header, Payload, Revocations,
+    Token04Key, TokenError, VerifyingKey,
 };
 use crate::base::{Target, UnixTime};
 use crate::policy::{Grantor, Scope};
@@ -34,8 +34,13 @@ impl KeysConfig {
     /// Adds what `more` has.
     ///
     /// # Errors
-    /// [`KeysError::TwiceLimited`] where both say what one application may do.
+    /// [`KeysError::Duplicate`] where two keys have one name, and [`KeysError::TwiceLimited`] where both say what one
+    /// application may do.
     pub fn extend(&mut self, more: Self) -> Result<(), KeysError> {
+        let names = self.jwt.iter().map(VerifyingKey::kid).collect::<BTreeSet<_>>();
+        if let Some(twin) = more.jwt.iter().find(|key| names.contains(key.kid())) {
+            return Err(KeysError::Duplicate { kid: twin.kid().to_owned() });
+        }
         if let Some(app_id) = more.apps.keys().find(|app_id| self.apps.contains_key(*app_id)) {
             return Err(KeysError::TwiceLimited { app_id: app_id.clone() });
         }
@@ -84,7 +89,8 @@ impl Keys {
         if named.is_empty() && token04.is_empty() && app_sign.is_empty() {
             return Err(KeysError::Empty);
         }
-        let apps = apps.into_iter().map(|(app, scope)| (app, scope.granted_by(Grantor::Operator))).collect();
+        let apps =
+            apps.into_iter().map(|(app, scope)| (app, scope.granted_by(Grantor::Application))).collect();
         let fingerprint = sha256(|digest| {
             named.values().for_each(|key| key.digest(digest));
             token04.iter().for_each(|key| key.digest(digest));
@@ -132,7 +138,7 @@ impl Keys {
     /// Says what `token` is worth at `now`.
     ///
     /// The key is the one that the token names, or the only one there is; its algorithm alone counts. Nothing of the
-    /// claims is read before the signature fits.
+    /// claims is read before the signature fits, and how long a refusal takes does not tell which keys there are.
     ///
     /// # Errors
     /// [`TokenError`] with the reason, which is for the log and not for the client.
@@ -191,10 +197,16 @@ impl Keys {
 
     fn verify_jwt(&self, token: &str, now: UnixTime, rules: &Rules) -> Result<Verdict, TokenError> {
         let jws = Jws::read(token)?;
-        let key = self.key(jws.header.kid.as_deref())?;
-        if !key.algorithm().is_named(&jws.header.algorithm) {
-            return Err(TokenError::WrongAlgorithm);
-        }
+        let key = match self.key(&jws.header) {
+            Ok(key) => key,
+            Err(error) => {
+                // The same work as where the signature does not fit: an unknown key takes no less time.
+                if let Some(decoy) = VerifyingKey::decoy(&jws.header.algorithm) {
+                    core::hint::black_box(decoy.fits(jws.signed, &jws.signature));
+                }
+                return Err(error);
+            }
+        };
         if !key.fits(jws.signed, &jws.signature) {
             return Err(TokenError::BadSignature);
         }
@@ -221,12 +233,14 @@ impl Keys {
         &self.fingerprint
     }
 
-    fn key(&self, kid: Option<&str>) -> Result<&VerifyingKey, TokenError> {
-        match kid {
+    /// The key that a token names, where the algorithm is that of the key.
+    fn key(&self, header: &Header) -> Result<&VerifyingKey, TokenError> {
+        let key = match &header.kid {
             Some(kid) => self.jwt.get(kid).ok_or(TokenError::UnknownKey),
             None if self.jwt.len() == 1 => self.jwt.values().next().ok_or(TokenError::NoKeyId),
             None => Err(TokenError::NoKeyId),
-        }
+        }?;
+        if key.algorithm().is_named(&header.algorithm) { Ok(key) } else { Err(TokenError::WrongAlgorithm) }
     }
 }
 

@@ -48,6 +48,13 @@ impl Token {
         }
         inspect(self.expose()).ok().and_then(|(_, claims)| claims.expires)
     }
+
+    /// From when on the token is good by its own word, not verified: the `nbf` of a JWT. A Token04 does not say.
+    ///
+    /// Good for a message, never for a decision.
+    pub fn not_before(&self) -> Option<UnixTime> {
+        inspect(self.expose()).ok().and_then(|(_, claims)| claims.not_before)
+    }
 }
 
 impl FromStr for Token {

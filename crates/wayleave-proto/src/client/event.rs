@@ -193,6 +193,21 @@ pub enum ProxyFault {
         /// The HTTP status.
         status: u16,
     },
+    /// It did not accept the app sign.
+    #[error(
+        "it did not accept the app sign (407): it may not know this key of the application, or something on the way \
+         terminates TLS, where only a token gets through; the relay's log has the reason"
+    )]
+    AppSignRefused,
+    /// It did not accept the token, which is not good yet by its own word.
+    #[error(
+        "it did not accept the token (407), which becomes good in {} s: wait, or compare this machine's clock with that of \
+         whoever minted it", .wait.as_secs()
+    )]
+    TokenEarly {
+        /// For how long, by this machine's clock.
+        wait: Duration,
+    },
     /// It did not accept the token, which has expired by its own word.
     #[error("it did not accept the token (407), which expired {} s ago: renew it", .ago.as_secs())]
     TokenExpired {
@@ -203,7 +218,9 @@ pub enum ProxyFault {
 
 fn refused(status: u16) -> String {
     match status {
-        407 => "it did not accept the token (407): it may be expired, cut, or signed by a key the relay does not know".into(),
+        407 => "it did not accept the token (407): it may be cut, revoked, meant for another relay, or signed by a key the \
+                relay does not know; get a new one, the relay's log has the reason"
+            .into(),
         429 => "too many tunnels or failed attempts (429)".into(),
         503 => "it is overloaded or draining (503)".into(),
         _ => format!("it answered {status}"),

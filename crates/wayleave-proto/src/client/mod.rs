@@ -198,8 +198,10 @@ impl Client {
         let expires = self.credential.as_ref().and_then(Credential::expires);
         let due = expires.map(|expires| {
             let end = self.clock.instant(self.now, expires);
-            let warning = end - self.config.limits.token_warning;
-            if warning > self.now { warning } else { end }
+            let (left, before) = (end.since(self.now), self.config.limits.token_warning);
+            // A token that is good for less is announced too, and late enough that no renewal with another such token
+            // is announced at once again.
+            if left > before { end - before } else { end - left / 2 }
         });
         self.timers.set(Timer::Token, due);
     }

@@ -229,11 +229,15 @@ impl Client {
 
     /// What a refusal means, as far as this side can know.
     pub(super) fn refused_fault(&self, status: u16) -> ProxyFault {
-        let expires = self.credential.as_ref().and_then(Credential::expires);
         let unix = self.clock.unix(self.now);
-        match expires.filter(|expires| status == 407 && *expires <= unix) {
-            Some(expires) => ProxyFault::TokenExpired { ago: unix.since(expires) },
-            None => ProxyFault::Refused { status },
+        let Some(credential) = self.credential.as_ref().filter(|_| status == 407) else {
+            return ProxyFault::Refused { status };
+        };
+        match (credential, credential.expires(), credential.not_before()) {
+            (Credential::AppSign(_), ..) => ProxyFault::AppSignRefused,
+            (_, Some(end), _) if end <= unix => ProxyFault::TokenExpired { ago: unix.since(end) },
+            (_, _, Some(begin)) if begin > unix => ProxyFault::TokenEarly { wait: begin.since(unix) },
+            _ => ProxyFault::Refused { status },
         }
     }
 }

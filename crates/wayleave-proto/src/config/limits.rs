@@ -31,7 +31,8 @@ pub struct ClientLimits {
     pub standby_age: Duration,
     /// For how long after the last flow was opened connections are kept ready. Default 5 min.
     pub standby_keep: Duration,
-    /// How long before its expiry a token is announced. Default 30 s.
+    /// How long before its expiry a token is announced; one that is good for no longer than that, when half of its time is
+    /// over. Default 30 s, at most 1 day.
     pub token_warning: Duration,
     /// How long a closed stream may take to deliver what was written to it. Default 10 s.
     pub linger: Duration,
@@ -70,6 +71,9 @@ impl ClientLimits {
         span("limits.proxy_timeout", self.proxy_timeout)?;
         span("limits.linger", self.linger)?;
         span("limits.standby_age", self.standby_age)?;
+        if self.token_warning > Duration::from_secs(86_400) {
+            return Err(ConfigError::new("limits.token_warning", "give a time of at most 1 day"));
+        }
         if self.stagger < Duration::from_millis(10) || self.stagger > Duration::from_secs(2) {
             return Err(ConfigError::new("limits.stagger", "give a time from 10 ms to 2 s"));
         }
@@ -119,6 +123,9 @@ pub struct RelayLimits {
     pub accounts: usize,
     /// Revocations that were said while the relay runs. Default 65,536.
     pub revocations: usize,
+    /// Tokens whose verdict is remembered, so that their signature need not be checked again. Default 16,384; beyond, those
+    /// are forgotten first that would be soonest anyway. About 1 KB each.
+    pub verdicts: usize,
     /// Requests that wait for the embedder's verifier at once. Default 4,096; more get 503.
     pub verifying: usize,
     /// How long one of them waits. Default 10 s; then it gets 503.
@@ -147,6 +154,7 @@ impl Default for RelayLimits {
             datagrams: DatagramLimits::default(),
             accounts: 65_536,
             revocations: 65_536,
+            verdicts: 16_384,
             verifying: 4_096,
             verify_timeout: Duration::from_secs(10),
             failures: RateLimit { per_second: 1, burst: 20 },
@@ -167,6 +175,7 @@ impl RelayLimits {
         within("limits.memory", self.memory, 1 << 20, usize::MAX)?;
         within("limits.accounts", self.accounts, 0, 1 << 24)?;
         within("limits.revocations", self.revocations, 0, 1 << 24)?;
+        within("limits.verdicts", self.verdicts, 0, 1 << 24)?;
         within("limits.verifying", self.verifying, 1, 1 << 24)?;
         for (field, value) in [
             ("limits.handshake_timeout", self.handshake_timeout),

@@ -97,7 +97,8 @@ impl Denied {
             Self::Own => "own listener",
             Self::Port { .. } => "port",
             Self::Scope(OutOfScope { grantor: Grantor::Credential }) => "scope of the credential",
-            Self::Scope(OutOfScope { grantor: Grantor::Operator }) => "scope of the application",
+            Self::Scope(OutOfScope { grantor: Grantor::Application }) => "scope of the application",
+            Self::Scope(OutOfScope { grantor: Grantor::Operator }) => "scope of the relay",
         }
     }
 }

@@ -4,10 +4,11 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use super::meter::{Direction, Meter};
-use super::{RefuseReason, Relay};
+use super::{Bound, RefuseReason, Relay};
 use crate::auth::{AccountId, Verdict};
 use crate::base::{Clock, Instant, UnixTime};
-use crate::policy::{OnExpiry, Scope};
+use crate::config::Verifier;
+use crate::policy::{Grantor, OnExpiry, Scope};
 
 /// What one user of one application has open.
 ///
@@ -96,20 +97,45 @@ impl Relay {
         let allowed = [scope.tunnels, account.scope.tunnels].into_iter().flatten().min();
         let most = most.min(allowed.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX)));
         let volume = [scope.volume, account.scope.volume].into_iter().flatten().min();
-        let refused = if account.tunnels >= most {
-            Err(RefuseReason::TooManyTunnels(most))
-        } else if let Some(most) = volume.filter(|most| account.volume >= *most) {
-            Err(RefuseReason::VolumeSpent(most))
-        } else {
-            Ok(())
-        };
-        if refused.is_ok() {
+        let (has_tunnels, is_spent) =
+            (account.tunnels >= most, volume.is_some_and(|most| account.volume >= most));
+        if !has_tunnels && !is_spent {
             account.tunnels += 1;
             self.resting.set(verdict.account, None);
-        } else if account.tunnels == 0 {
+            return Ok(());
+        }
+        if account.tunnels == 0 {
             self.rest(&verdict.account);
         }
-        refused
+        Err(match volume {
+            Some(most) if !has_tunnels => RefuseReason::VolumeSpent {
+                most,
+                whose: self.whose(verdict, |scope| scope.volume == Some(most)),
+            },
+            _ => {
+                let has =
+                    |scope: &Scope| scope.tunnels.is_some_and(|tunnels| usize::try_from(tunnels) == Ok(most));
+                RefuseReason::TooManyTunnels { most, whose: self.whose(verdict, has) }
+            }
+        })
+    }
+
+    /// Whose word a bound is: that of the first whose scope `says` it.
+    fn whose(&self, verdict: &Verdict, says: impl Fn(&Scope) -> bool) -> Bound {
+        let app_says = match &self.verifier {
+            Verifier::Embedder => false,
+            Verifier::Keys(keys) => says(&keys.scope(verdict.claims.app_id.as_ref())),
+        };
+        let account = self.accounts.get(&verdict.account);
+        if says(&self.config.scope) {
+            Bound::Scope(Grantor::Operator)
+        } else if app_says {
+            Bound::Scope(Grantor::Application)
+        } else if says(&verdict.scope) || account.is_some_and(|account| says(&account.scope)) {
+            Bound::Scope(Grantor::Credential)
+        } else {
+            Bound::Limits
+        }
     }
 
     /// An account has one tunnel less.

@@ -11,7 +11,7 @@ use crate::base::{Instant, Kind, Target, key};
 use crate::carrier::tls::TlsError;
 use crate::codec::h1::HeadError;
 use crate::net::Fault;
-use crate::policy::Denied;
+use crate::policy::{Denied, Grantor};
 
 key! {
     /// One connection of a client.
@@ -125,14 +125,24 @@ pub enum RefuseReason {
     #[error("{0} requests wait for the verifier, its limit")]
     TooManyToVerify(usize),
     /// The account has as many tunnels as it may.
-    #[error("the account has {0} tunnels, its limit")]
-    TooManyTunnels(usize),
+    #[error("the account has {most} tunnels, the limit by {whose}")]
+    TooManyTunnels {
+        /// How many.
+        most: usize,
+        /// Whose word that is.
+        whose: Bound,
+    },
     /// The embedder's verifier did not answer in time.
     #[error("the verifier did not answer in time")]
     Unverified,
     /// The account has moved as much as it may.
-    #[error("the account has moved {0} bytes, its volume")]
-    VolumeSpent(u64),
+    #[error("the account has moved {most} bytes, the volume by {whose}")]
+    VolumeSpent {
+        /// How many.
+        most: u64,
+        /// Whose word that is.
+        whose: Bound,
+    },
     /// The relay is near its memory limit.
     #[error("{0} bytes in buffers, the relay's limit")]
     Overload(usize),
@@ -148,6 +158,25 @@ pub enum RefuseReason {
     /// The request is not one.
     #[error("{0}")]
     Head(HeadError),
+}
+
+/// Whose word a number is that bounds an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Bound {
+    /// That of one side's scope.
+    Scope(Grantor),
+    /// That of the limits of the relay.
+    Limits,
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scope(grantor) => write!(f, "the {grantor}"),
+            Self::Limits => f.write_str("[limits] of the relay"),
+        }
+    }
 }
 
 /// Why a tunnel ended.

@@ -27,7 +27,7 @@ use crate::error::IoFailed;
 use crate::net::{Machine, Nowhere, Onward, Output, Requests, SocketId};
 use crate::policy::{SourceLimits, group};
 
-pub use event::{CloseReason, ConnectionFault, ConnectionId, Event, RefuseReason, What};
+pub use event::{Bound, CloseReason, ConnectionFault, ConnectionId, Event, RefuseReason, What};
 pub use sessions::TooManyRevocations;
 pub use verify::Presented;
 
@@ -107,7 +107,7 @@ impl Relay {
             verifying: 0,
             clock,
             now,
-            verdicts: Verdicts::default(),
+            verdicts: Verdicts::new(config.limits.verdicts),
             failures: SourceLimits::new(config.limits.failures, SOURCES),
             requests: Requests::new(),
             connections: Slots::new(),

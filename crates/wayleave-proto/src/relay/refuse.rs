@@ -126,11 +126,11 @@ fn answer_to(reason: &RefuseReason) -> Answer {
             let body = "Too many failed attempts from your address.\n";
             Answer { retry_after: Some(2), ..answer(429, None, body) }
         }
-        RefuseReason::TooManyTunnels(_) => {
+        RefuseReason::TooManyTunnels { .. } => {
             let error = Some(E::ConnectionLimitReached);
             Answer { retry_after: Some(1), ..answer(429, error, "Too many tunnels for this token.\n") }
         }
-        RefuseReason::VolumeSpent(_) => answer(429, None, "This token has moved as much as it may.\n"),
+        RefuseReason::VolumeSpent { .. } => answer(429, None, "This token has moved as much as it may.\n"),
         RefuseReason::TooManyToVerify(_) | RefuseReason::Unverified => {
             let body = "The relay cannot check tokens at the moment.\n";
             Answer { retry_after: Some(1), ..answer(503, Some(E::ProxyInternalError), body) }

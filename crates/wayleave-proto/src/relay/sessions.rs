@@ -15,8 +15,8 @@ impl Relay {
     /// Takes other keys into force, with what they say of applications and revocations: for every request from now on,
     /// and for what is open.
     ///
-    /// Tunnels whose credential is revoked end before this returns; their scopes, rates and volumes are those of the new
-    /// keys. A key that is only missing ends nothing, so that keys can be rotated. Revocations made by [`Self::revoke`]
+    /// Tunnels whose credential is revoked end before this returns. The others go on by the rates, the volume and the end
+    /// that the new keys allow; a narrower list of targets counts for what is opened from now on. A key that is only missing ends nothing, so that keys can be rotated. Revocations made by [`Self::revoke`]
     /// stay. Where the embedder verifies, the keys themselves are not used.
     pub fn renew_keys(&mut self, now: Instant, keys: Keys) {
         self.at(now);
@@ -25,13 +25,7 @@ impl Relay {
         self.revocations.extend(self.revoked.iter().cloned());
         if let Verifier::Keys(old) = &mut self.verifier {
             *old = keys;
-            let scope = &self.config.scope;
-            for account in self.accounts.values_mut() {
-                let Verifier::Keys(keys) = &self.verifier else { continue };
-                let claims = &account.credential.claims;
-                let allowed = keys.scope(claims.app_id.as_ref()).intersect(&claims.scope);
-                account.scope = Arc::new(scope.intersect(&allowed));
-            }
+            self.rescope();
         }
         self.enforce();
     }
@@ -52,9 +46,36 @@ impl Relay {
         Ok(self.enforce())
     }
 
-    /// What `verdict` allows on this relay.
+    /// What `verdict`, which was just given, allows on this relay.
     pub(super) fn scope_of(&self, verdict: &Verdict) -> Arc<Scope> {
         Arc::new(self.config.scope.intersect(&verdict.scope))
+    }
+
+    /// What an older verdict allows by the keys that are in force now: those of its time may have allowed more.
+    fn scope_now(&self, verdict: &Verdict) -> Arc<Scope> {
+        let Verifier::Keys(keys) = &self.verifier else { return self.scope_of(verdict) };
+        let claims = &verdict.claims;
+        let allowed = keys.scope(claims.app_id.as_ref()).intersect(&claims.scope);
+        Arc::new(self.config.scope.intersect(&allowed))
+    }
+
+    /// Lets everything that is open, remembered or on its way obey the keys that are in force now.
+    fn rescope(&mut self) {
+        let accounts = self.accounts.iter();
+        let scopes: Vec<_> =
+            accounts.map(|(id, account)| (*id, self.scope_now(&account.credential))).collect();
+        for (id, scope) in scopes {
+            if let Some(account) = self.accounts.get_mut(&id) {
+                account.scope = scope;
+            }
+        }
+        for id in self.connections.keys() {
+            let Some(grant) = self.connections.get(id).and_then(Connection::grant) else { continue };
+            let scope = self.scope_now(&grant.verdict);
+            if let Some(State::Dialling(opening)) = self.connections.get_mut(id).map(|it| &mut it.state) {
+                opening.scope = scope;
+            }
+        }
     }
 
     /// Whether nothing may be opened any more by a credential that was good when it was shown.
@@ -118,7 +139,7 @@ impl Relay {
         }
         for (id, credential) in best {
             let Some(credential) = credential else { continue };
-            let scope = self.scope_of(&credential);
+            let scope = self.scope_now(&credential);
             if let Some(account) = self.accounts.get_mut(&id) {
                 account.credential = credential;
                 account.scope = scope;

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::signature::{ED25519, UnparsedPublicKey};
 
+use super::super::key::NOBODY;
 use super::AppSignKey;
 use super::proof::{LABEL, SCHEME, context, covered, halves};
 use crate::base::Target;
@@ -120,9 +121,3 @@ fn unquoted(text: &str) -> Option<String> {
     };
     if inner.contains(['"', '\\']) { None } else { Some(inner.to_owned()) }
 }
-
-/// The base point: its signatures never count, since what it verifies is refused before; it is there so that the work is done where no key is meant.
-const NOBODY: [u8; 32] = [
-    0x58, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66,
-    0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66,
-];

@@ -39,6 +39,9 @@ fn what_is_broken_is_refused() {
     ] {
         assert!(Jwks::read(text.as_bytes()).is_err(), "{text}");
     }
+    let private = format!(r#"{{"keys": [{{"kty":"OKP","crv":"Ed25519","kid":"a","x":"{X}","d":"{X}"}}]}}"#);
+    let error = Jwks::read(private.as_bytes()).unwrap_err().to_string();
+    assert!(error.contains("private key") && !error.contains(X), "{error}");
     let many = format!(r#"{{"keys": [{}]}}"#, vec!["{}"; 257].join(","));
     assert_eq!(Jwks::read(many.as_bytes()).err(), Some(JwksError::TooMany));
 }

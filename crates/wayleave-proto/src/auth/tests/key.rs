@@ -1,5 +1,8 @@
+use core::time::Duration;
+
 use super::{claims, signing};
 use crate::auth::{Algorithm, AppId, Claims, KeyError, MintError, SigningKey, TokenTextError, VerifyingKey};
+use crate::policy::{OnExpiry, Scope, TargetRule, Targets};
 
 #[test]
 fn keys_come_back_from_their_parts() {
@@ -49,6 +52,29 @@ fn only_tokens_that_a_relay_would_take_are_minted() {
     assert_eq!(key.mint(&Claims { expires: None, ..claims() }).err(), Some(MintError::NoExpiry));
     let long = Claims { subject: Some("x".repeat(4_000)), ..claims() };
     assert!(matches!(key.mint(&long), Err(MintError::Text(TokenTextError::TooLong { .. }))));
+    let closes = |secs| Scope { on_expiry: Some(OnExpiry::CloseAfter(secs)), ..Scope::default() };
+    let rules = |count| Targets::new(vec![TargetRule::default(); count]);
+    let both = Targets::new(vec![]).intersect(&rules(1));
+    for scope in [
+        closes(Duration::from_secs(86_401)),
+        closes(Duration::from_millis(1_500)),
+        Scope { targets: rules(65), ..Scope::default() },
+        Scope { targets: both, ..Scope::default() },
+    ] {
+        assert_eq!(key.mint(&Claims { scope, ..claims() }).err(), Some(MintError::Unreadable));
+    }
+    assert!(key.mint(&Claims { scope: closes(Duration::from_secs(86_400)), ..claims() }).is_ok());
+}
+
+#[test]
+fn there_is_a_decoy_for_whatever_a_key_could_be() {
+    for name in ["EdDSA", "Ed25519", "HS256"] {
+        let decoy = VerifyingKey::decoy(name).unwrap();
+        assert!(decoy.algorithm().is_named(name) && !decoy.fits("a.b", &[0; 64]), "{name}");
+    }
+    for name in ["none", "RS256", "hs256", ""] {
+        assert!(VerifyingKey::decoy(name).is_none(), "{name}");
+    }
 }
 
 #[test]

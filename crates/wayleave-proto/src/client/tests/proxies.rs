@@ -111,6 +111,22 @@ fn a_renewed_token_is_used_at_once_and_its_expiry_is_announced() {
 }
 
 #[test]
+fn a_token_is_announced_before_it_expires_however_short_it_is() {
+    for (warning, seconds, expected) in [(30, 20, [10, 0]), (60, 100, [60, 0]), (30, 30, [15, 0])] {
+        let mut config = config(Mode::Normal, Link::Wifi);
+        config.limits.token_warning = warning * SECOND;
+        config.credential = Some(Credential::Token(token(START, seconds * SECOND).unwrap()));
+        let mut world = world(config);
+        world.run(110 * SECOND);
+        let left = world.events.iter().filter_map(|event| match event.what {
+            What::TokenExpiring { left } => Some(left.as_secs()),
+            _ => None,
+        });
+        assert_eq!(left.collect::<Vec<_>>(), expected, "{warning} {seconds}");
+    }
+}
+
+#[test]
 fn a_connection_that_the_relay_closed_while_idle_costs_nothing_but_a_new_one() {
     let mut config = config(Mode::Normal, Link::Wifi);
     config.limits.standby_age = 3600 * SECOND;

@@ -1,9 +1,10 @@
 //! A renewed token: who is shown it, and what the old one still does.
 
 use super::*;
-use crate::auth::Token;
+use crate::auth::{AppSign, Claims, Token};
 use crate::client::{FlowError, ProxyFault};
 use crate::policy::OnExpiry;
+use crate::testing::signing_key;
 
 /// A token that is good from the start of the world for so long.
 fn good_for(seconds: u32) -> Credential {
@@ -116,6 +117,31 @@ fn a_token_that_expired_says_so() {
     };
     let text = error.to_string();
     assert!(text.contains("which expired 10") && text.contains("renew it"), "{text}");
+}
+
+#[test]
+fn a_refusal_says_what_this_side_can_know() {
+    let early = Claims {
+        not_before: Some(UnixTime::from_secs(START.as_secs() + 600)),
+        expires: Some(UnixTime::from_secs(START.as_secs() + 900)),
+        ..Claims::default()
+    };
+    let early = signing_key().unwrap().mint(&early).unwrap();
+    let sign = AppSign::new(1_001.into(), &"7".repeat(64)).unwrap();
+    for (credential, told) in [
+        (Credential::Token(early), ["becomes good in 59", "clock"]),
+        (sign.into(), ["the app sign (407)", "terminates TLS"]),
+        (Credential::Token("not.a.token".parse().unwrap()), ["get a new one", "the relay's log"]),
+    ] {
+        let mut config = config(Mode::Normal, Link::Wifi);
+        config.credential = Some(credential);
+        let mut world = world(config);
+        let flow = open(&mut world, Kind::Stream, ECHO);
+        world.run(5 * SECOND);
+        let FlowStatus::Failed(error) = world.client.status(flow) else { panic!("{}", story(&world.events)) };
+        let error = error.to_string();
+        assert!(told.iter().all(|part| error.contains(part)), "{error}");
+    }
 }
 
 #[test]

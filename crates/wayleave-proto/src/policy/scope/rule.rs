@@ -193,17 +193,20 @@ enum KindWord {
 /// Whose word a rule is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Grantor {
+    /// The operator of the relay, for the application.
+    Application,
     /// The credential that the client showed.
     Credential,
-    /// The operator of the relay, for the application.
+    /// The operator of the relay, for everybody.
     Operator,
 }
 
 impl fmt::Display for Grantor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Application => "[[app]] entry of its application",
             Self::Credential => "credential",
-            Self::Operator => "operator",
+            Self::Operator => "[scope] of the relay",
         })
     }
 }

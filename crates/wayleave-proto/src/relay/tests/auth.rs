@@ -2,12 +2,40 @@
 
 use super::*;
 use crate::auth::{
-    Algorithm, AppSign, Credential, Keys, KeysConfig, SigningKey, Token04Claims, Token04Key, Token04Mode,
+    Algorithm, AppSign, Credential, Keys, KeysConfig, Revoked, SigningKey, Token04Claims, Token04Key,
+    Token04Mode, VerifyingKey,
 };
 use crate::config::Verifier;
 
-/// Values of Proxy-Authorization that are all refused, by name.
-fn bad_values() -> Vec<(&'static str, String)> {
+/// Values of Proxy-Authorization that are all refused: by name, and with what the operator reads.
+fn bad_values() -> Vec<(&'static str, String, &'static str)> {
+    let mut values: Vec<_> = bad_tokens();
+    values.extend(bad_token04());
+    for (_, value, _) in &mut values {
+        value.insert_str(0, "Bearer ");
+    }
+    let good = token(START, 3_600 * SECOND).unwrap().expose().to_owned();
+    values.push(("another scheme", format!("Digest {good}"), "none of Bearer, Basic"));
+    values.push(("two words", format!("Bearer {good} {good}"), "no token can have"));
+    values.push(("an empty token", "Bearer ".into(), "is empty"));
+    values.push(("no scheme", good, "none of Bearer, Basic"));
+    let sign = AppSign::new(1_001.into(), &"5".repeat(64)).unwrap();
+    let proven = |sign: AppSign| {
+        let target = "a.example:443".parse().unwrap();
+        let value = Credential::AppSign(sign).authorization_value(&target, |_, _| Some([7; 48])).unwrap();
+        value.expose().clone()
+    };
+    values.push(("an app sign for another connection", proven(sign.clone()), "another TLS connection"));
+    let nobody = AppSign::new(1_001.into(), &"6".repeat(64)).unwrap();
+    values.push(("an app sign of nobody", proven(nobody), "public key that is not known"));
+    let cut = proven(sign).split(", p=").next().unwrap().to_owned();
+    values.push(("an app sign without its proof", cut, "parameters k, a, p, s and v"));
+    values.push(("Basic that is none", "Basic !!!".into(), "user name and a password"));
+    values
+}
+
+/// Signed tokens that are refused, and why.
+fn bad_tokens() -> Vec<(&'static str, String, &'static str)> {
     let good = token(START, 3_600 * SECOND).unwrap().expose().to_owned();
     let claims = |change: fn(&mut Claims)| {
         let mut claims = Claims {
@@ -16,62 +44,91 @@ fn bad_values() -> Vec<(&'static str, String)> {
             ..Claims::default()
         };
         change(&mut claims);
-        signing_key().unwrap().mint(&claims).unwrap().expose().to_owned()
+        claims
     };
+    let key = signing_key().unwrap();
+    let by = |key: &SigningKey, claims: &Claims| key.mint(claims).unwrap().expose().to_owned();
+    let minted = |change: fn(&mut Claims)| by(&key, &claims(change));
+    let plain = claims(|_| {});
     let other = SigningKey::generate(Algorithm::EdDsa, "test", &[8; 32]).unwrap();
-    let forged = other
-        .mint(&Claims { expires: Some(UnixTime::from_secs(START.as_secs() + 60)), ..Claims::default() })
-        .unwrap();
-    let tokens = [
-        ("cut", good[..good.len() - 4].to_owned()),
-        ("lengthened", format!("{good}AAAA")),
-        ("a bit flipped", good.replacen("eyJ", "eyK", 1)),
-        ("another key", forged.expose().to_owned()),
-        ("not a token", "secret-that-is-no-token".to_owned()),
-        ("alg none", "eyJhbGciOiJub25lIiwia2lkIjoidGVzdCJ9.eyJleHAiOjE5MDAwMDAwMDB9.".to_owned()),
-        ("expired", claims(|it| it.expires = Some(UnixTime::from_secs(START.as_secs() - 3_600)))),
-        ("not yet", claims(|it| it.not_before = Some(UnixTime::from_secs(START.as_secs() + 3_600)))),
-        ("another audience", claims(|it| it.audience = vec!["elsewhere".into()])),
-        ("too long", format!("{good}{}", "A".repeat(4_096))),
-        ("Token04 of nobody", TOKEN04.into()),
-        ("Token04 that is cut", TOKEN04[..60].into()),
-        ("Token04 of another application", token04(7)),
-        ("Token04 of another secret", token04(1_001)),
-    ];
-    let mut values: Vec<_> =
-        tokens.into_iter().map(|(name, token)| (name, format!("Bearer {token}"))).collect();
-    values.push(("another scheme", format!("Digest {good}")));
-    values.push(("two words", format!("Bearer {good} {good}")));
-    values.push(("no scheme", good));
-    let sign = AppSign::new(1_001.into(), &"5".repeat(64)).unwrap();
-    let proven = |sign: AppSign| {
-        let target = "a.example:443".parse().unwrap();
-        let value = Credential::AppSign(sign).authorization_value(&target, |_, _| Some([7; 48])).unwrap();
-        value.expose().clone()
-    };
-    values.push(("an app sign for another connection", proven(sign.clone())));
-    values.push(("an app sign of nobody", proven(AppSign::new(1_001.into(), &"6".repeat(64)).unwrap())));
-    values.push(("an app sign without its proof", proven(sign).split(", p=").next().unwrap().to_owned()));
-    values.push(("Basic that is none", "Basic !!!".into()));
-    values
+    let stranger = SigningKey::generate(Algorithm::EdDsa, "stranger", &[8; 32]).unwrap();
+    let public = *key.verifying().public_key().unwrap();
+    let confused = SigningKey::from_parts("test", Algorithm::Hs256, &public).unwrap();
+    let bound = SigningKey::generate(Algorithm::Hs256, "bound", &[4; 32]).unwrap();
+    vec![
+        ("cut", good[..good.len() - 4].to_owned(), "signature"),
+        ("lengthened", format!("{good}AAAA"), "does not fit"),
+        ("a bit flipped", good.replacen("eyJ", "eyK", 1), "malformed"),
+        ("another key", by(&other, &plain), "does not fit"),
+        ("an unknown kid", by(&stranger, &plain), "(kid) that is not known"),
+        ("not a token", "secret-that-is-no-token".to_owned(), "three parts"),
+        ("alg none", "eyJhbGciOiJub25lIiwia2lkIjoidGVzdCJ9.eyJleHAiOjE5MDAwMDAwMDB9.".to_owned(), "(alg)"),
+        ("the public key as a secret", by(&confused, &plain), "(alg)"),
+        ("a claim twice", raw(r#"{"exp":1900000000,"exp":1900000001,"app_id":1001}"#), "each name once"),
+        ("no expiry", raw(r#"{"app_id":1001}"#), "when it expires"),
+        ("a scope that nobody knows", raw(r#"{"exp":1900000000,"wayleave":{"x":1}}"#), "no scope"),
+        ("another application", by(&bound, &claims(|it| it.app_id = Some(7.into()))), "another application"),
+        ("expired", minted(|it| it.expires = Some(UnixTime::from_secs(START.as_secs() - 3_600))), "expired"),
+        (
+            "not yet",
+            minted(|it| it.not_before = Some(UnixTime::from_secs(START.as_secs() + 3_600))),
+            "not valid yet",
+        ),
+        ("another audience", minted(|it| it.audience = vec!["elsewhere".into()]), "(aud)"),
+        ("revoked by its name", minted(|it| it.token_id = Some("stolen".into())), "is revoked"),
+        ("a revoked user", minted(|it| it.subject = Some("mallory".into())), "is revoked"),
+        ("a revoked application", minted(|it| it.app_id = Some(666.into())), "is revoked"),
+        ("too long", format!("{good}{}", "A".repeat(4_096)), "4096"),
+    ]
 }
 
-/// A Token04 of another secret than the relay has.
-fn token04(app_id: u32) -> String {
-    let expires = UnixTime::from_secs(START.as_secs() + 3_600);
+/// Claims in any text, signed with the key that is bound to application 1001.
+fn raw(claims: &str) -> String {
+    use base64::Engine as _;
+    let b64 = |bytes: &[u8]| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes);
+    let signed = format!("{}.{}", b64(br#"{"alg":"HS256","kid":"bound"}"#), b64(claims.as_bytes()));
+    let tag = ring::hmac::sign(&ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &[4; 32]), signed.as_bytes());
+    format!("{signed}.{}", b64(tag.as_ref()))
+}
+
+fn bad_token04() -> Vec<(&'static str, String, &'static str)> {
+    let sealed = |key: u8, app_id, seconds, mode| token04(&[key; 32], app_id, seconds, mode);
+    vec![
+        ("Token04 of nobody", TOKEN04.into(), "no secret decrypts"),
+        ("Token04 that is cut", TOKEN04[..60].into(), "malformed"),
+        ("Token04 of another application", sealed(9, 7, 3_600, Token04Mode::Gcm), "another application"),
+        ("Token04 of another secret", sealed(9, 1_001, 3_600, Token04Mode::Gcm), "another application"),
+        ("Token04 of no secret", sealed(7, 1_001, 3_600, Token04Mode::Cbc), "no secret decrypts"),
+        ("Token04 that is over", sealed(8, 1_001, 0, Token04Mode::Gcm), "expired"),
+        ("Token04 in a form that is forbidden", sealed(8, 1_001, 3_600, Token04Mode::Cbc), "allow_cbc"),
+    ]
+}
+
+/// A Token04 that is good for so long, counted from a minute before the start.
+fn token04(secret: &[u8], app_id: u32, seconds: u64, mode: Token04Mode) -> String {
+    let expires = UnixTime::from_secs(START.as_secs() - 60 + seconds);
     let claims = Token04Claims { user_id: "alice".into(), issued: START, expires, payload: String::new() };
-    let key = Token04Key::new(app_id, &[9; 32]).unwrap();
-    key.mint(&claims, Token04Mode::Gcm, &[3; 16]).unwrap().expose().to_owned()
+    let key = Token04Key::new(app_id, secret).unwrap();
+    key.mint(&claims, mode, &[3; 16]).unwrap().expose().to_owned()
 }
 
 /// A relay that knows keys of every kind.
 fn rig() -> Rig {
     Rig::with(|config| {
         let sign = AppSign::new(1_001.into(), &"5".repeat(64)).unwrap();
+        let bound = VerifyingKey::hs256("bound", &[4; 32]).unwrap().for_app(1_001.into());
+        let app = Token04Key::new(1_001, &[8; 32]).unwrap();
         let keys = KeysConfig {
-            jwt: vec![signing_key().unwrap().verifying()],
-            token04: vec![Token04Key::new(1_001, &[8; 32]).unwrap(), Token04Key::new(8, &[9; 32]).unwrap()],
+            jwt: vec![signing_key().unwrap().verifying(), bound],
+            token04: vec![app.allowing_cbc(false), Token04Key::new(8, &[9; 32]).unwrap()],
             app_sign: vec![sign.public()],
+            revocations: [
+                Revoked::Token("stolen".into()),
+                Revoked::User { user: "mallory".into(), app_id: None },
+                Revoked::App(666.into()),
+            ]
+            .into_iter()
+            .collect(),
             ..KeysConfig::default()
         };
         config.verifier = Verifier::Keys(Keys::new(keys).unwrap());
@@ -83,14 +140,16 @@ const TOKEN04: &str = "04AAAAAGVT/xAADAABAgMEBQYHCAkKCwB2VsfaDKlHu8iK5kCMQvvkMtE
 #[test]
 fn whatever_is_wrong_with_a_token_the_answer_is_the_same() {
     let mut answers = Vec::new();
-    for (name, value) in bad_values() {
+    for (name, value, told) in bad_values() {
         let field = format!("Proxy-Authorization: {value}\r\n");
         for request in [connect_with("a.example:443", &field), connect_udp_with("a.example/443", &field)] {
             let mut rig = rig();
             let answer = rig.refused(request);
             assert_eq!(answer.status, 407, "{name}");
             assert!(rig.is_untouched(), "{name}");
-            let secret = value.rsplit(' ').next().unwrap();
+            let reason = rig.refuse_reason().to_string();
+            assert!(reason.contains(told), "{name}: {reason}");
+            let secret = value.rsplit(' ').next().filter(|it| !it.is_empty()).unwrap_or("\0");
             assert!(!answer.text.contains(secret), "{name} is echoed");
             assert!(!format!("{:?}{:?}", rig.events, rig.relay).contains(secret), "{name} is shown");
             rig.assert_clean();

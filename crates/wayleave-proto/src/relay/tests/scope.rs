@@ -2,11 +2,19 @@
 
 use super::*;
 use crate::auth::{Keys, KeysConfig};
-use crate::policy::{HostPattern, Kinds, Rates, Scope, TargetRule, Targets};
+use crate::policy::{Grantor, HostPattern, Kinds, Rates, Scope, TargetRule, Targets};
+use crate::relay::Bound;
 
 /// A relay whose operator allows application 1001 this much.
 fn allowing(scope: Scope) -> Rig {
+    allowing_within(9, Scope::default(), scope)
+}
+
+/// The same, where an account may have so many tunnels by the limits, and everybody may do so much.
+fn allowing_within(tunnels: usize, everybody: Scope, scope: Scope) -> Rig {
     Rig::with(|config| {
+        config.limits.tunnels_per_account = tunnels;
+        config.scope = everybody;
         let mut keys = KeysConfig::from(vec![signing_key().unwrap().verifying()]);
         keys.apps.insert("1001".parse().unwrap(), scope);
         config.verifier = crate::config::Verifier::Keys(Keys::new(keys).unwrap());
@@ -61,7 +69,7 @@ fn a_target_out_of_scope_is_refused_before_any_look_up() {
             assert_eq!((answer.status, answer.error()), (403, Some("http_request_denied")), "{target}");
             assert!(rig.is_untouched(), "{target}");
             let told = rig.refuse_reason().to_string();
-            let whose = if token == media { "credential" } else { "operator" };
+            let whose = if token == media { "credential" } else { "[[app]]" };
             assert!(told.contains(whose) && !answer.text.contains(whose), "{told}");
             rig.assert_clean();
         }
@@ -102,16 +110,21 @@ fn a_rule_by_address_is_asked_for_the_address_that_is_dialled() {
 #[test]
 fn the_lesser_number_of_tunnels_counts() {
     let tunnels = |count| Scope { tunnels: Some(count), ..Scope::default() };
-    for (operator, token) in
-        [(tunnels(1), tunnels(9)), (tunnels(9), tunnels(1)), (Scope::default(), tunnels(1))]
-    {
-        let mut rig = allowing(operator);
+    let by = |grantor| Bound::Scope(grantor);
+    for (limit, everybody, operator, token, whose) in [
+        (9, tunnels(9), tunnels(1), tunnels(9), by(Grantor::Application)),
+        (9, tunnels(9), tunnels(9), tunnels(1), by(Grantor::Credential)),
+        (9, Scope::default(), Scope::default(), tunnels(1), by(Grantor::Credential)),
+        (9, tunnels(1), tunnels(9), tunnels(9), by(Grantor::Operator)),
+        (1, Scope::default(), Scope::default(), tunnels(9), Bound::Limits),
+    ] {
+        let mut rig = allowing_within(limit, everybody, operator);
         let request = connect_with(TARGET, &fields(token));
         let mut peer = rig.accept();
         rig.say(&mut peer, &request);
         let answer = rig.refused(&request);
         assert_eq!((answer.status, answer.error()), (429, Some("connection_limit_reached")));
-        assert_eq!(*rig.refuse_reason(), RefuseReason::TooManyTunnels(1));
+        assert_eq!(*rig.refuse_reason(), RefuseReason::TooManyTunnels { most: 1, whose });
         assert_eq!(rig.dials.len(), 1);
     }
 }
@@ -152,7 +165,10 @@ fn a_volume_ends_tunnels_and_is_remembered_until_the_token_ends() {
     assert_eq!(rig.closed.get(&peer.socket), Some(&true));
     let answer = rig.refused(connect_with(TARGET, &token));
     assert_eq!(answer.status, 429);
-    assert_eq!(*rig.refuse_reason(), RefuseReason::VolumeSpent(10_000));
+    assert_eq!(
+        *rig.refuse_reason(),
+        RefuseReason::VolumeSpent { most: 10_000, whose: Bound::Scope(Grantor::Credential) }
+    );
     // Another token of the same user does not begin anew, one that allows more goes on.
     assert_eq!(rig.refused(connect_with(TARGET, &fields(Scope { tunnels: Some(5), ..volume }))).status, 429);
     rig.pass(3_700 * SECOND);

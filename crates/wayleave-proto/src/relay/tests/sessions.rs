@@ -293,3 +293,37 @@ fn other_keys_bring_other_scopes_to_what_runs() {
     rig.pass(Duration::ZERO);
     assert_eq!(rig.reasons(), [&CloseReason::VolumeSpent]);
 }
+
+/// Keys with an entry about application 1001.
+fn keys_allowing(scope: Scope) -> Keys {
+    let mut config = KeysConfig::from(vec![signing_key().unwrap().verifying()]);
+    config.apps.insert("1001".parse().unwrap(), scope);
+    Keys::new(config).unwrap()
+}
+
+#[test]
+fn what_falls_back_to_an_older_token_obeys_the_keys_of_today() {
+    let mut rig = Rig::new();
+    let (mut peer, _) = rig.stream_by(&good_for("alice", 900));
+    let newer = fields("alice", 1_800, |claims| claims.token_id = Some("newer".into()));
+    assert_eq!(rig.options(&newer), 204);
+    rig.relay.renew_keys(rig.now, keys_allowing(Scope { volume: Some(500), ..Scope::default() }));
+    rig.relay.revoke(rig.now, Revoked::Token("newer".into())).unwrap();
+    rig.say(&mut peer, [1; 1_000]);
+    rig.pass(Duration::ZERO);
+    assert_eq!(rig.reasons(), [&CloseReason::VolumeSpent]);
+}
+
+#[test]
+fn what_was_on_its_way_when_the_keys_changed_obeys_the_new_ones() {
+    let mut rig = Rig::new();
+    let mut peer = rig.accept();
+    rig.say(&mut peer, connect_with("media.example:443", &good_for("alice", 900)));
+    let rule = r#"{"targets": [{"hosts": ["192.0.2.0/24"]}]}"#;
+    rig.relay.renew_keys(rig.now, keys_allowing(serde_json::from_str(rule).unwrap()));
+    let lookup = rig.lookups[0].0;
+    rig.resolved(lookup, &["10.0.0.1"]);
+    rig.hear(&mut peer);
+    assert_eq!(peer.status(), 403);
+    assert!(rig.dials.is_empty());
+}
