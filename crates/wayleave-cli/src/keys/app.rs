@@ -104,10 +104,10 @@ pub(super) struct Token04Entry {
 impl Token04Entry {
     pub(super) fn key(self) -> Result<Token04Key, String> {
         let app_id = self.app_id.ok_or("app_id is missing")?;
-        let app_id = app_id
-            .as_str()
-            .parse()
-            .map_err(|_| "the app_id of a Token04 is a number of 32 bits".to_owned())?;
+        // In its plain form: elsewhere in the files it is compared as text.
+        let number =
+            app_id.as_str().parse().ok().filter(|number: &u32| number.to_string() == app_id.as_str());
+        let app_id = number.ok_or("the app_id of a Token04 is a number of 32 bits")?;
         let secret =
             self.secret.ok_or("secret, the 32 characters of the application's secret, is missing")?;
         let key = Token04Key::new(app_id, secret.0.expose().as_bytes()).map_err(said)?;

@@ -65,8 +65,8 @@ impl Entry {
         })
     }
 
-    pub(super) fn for_minting(self) -> Result<SigningKey, String> {
-        let (kid, _, key) = self.read()?;
+    pub(super) fn for_minting(self) -> Result<(SigningKey, Option<AppId>), String> {
+        let (kid, app_id, key) = self.read()?;
         let key = match key {
             Key::Private(bits) => SigningKey::from_parts(&kid, Algorithm::EdDsa, bits.0.expose()),
             Key::Public(_) => {
@@ -78,7 +78,7 @@ impl Entry {
             }
             Key::Shared(bits) => SigningKey::from_parts(&kid, Algorithm::Hs256, bits.0.expose()),
         };
-        key.map_err(said)
+        Ok((key.map_err(said)?, app_id))
     }
 
     fn read(self) -> Result<(String, Option<AppId>, Key), String> {

@@ -29,31 +29,34 @@ use crate::options::{parse, place, text_of};
 use app::{App, AppSignEntry, JwksEntry, RevokedEntry, Token04Entry};
 use entry::Entry;
 
-/// What is in the file of a relay.
+/// Adds what is in the file of a relay.
 ///
 /// # Errors
-/// What is wrong with the file, with its line. A key that can mint and need not is refused: a relay should not hold it.
-pub(crate) fn for_relay(path: &Path) -> Result<KeysConfig, Failure> {
-    read(path, Entry::for_relay)
+/// What is wrong with the file, with its line, or that it does not go together with what is there. A key that can mint and
+/// need not is refused: a relay should not hold it.
+pub(crate) fn for_relay(all: &mut KeysConfig, path: &Path) -> Result<(), Failure> {
+    add(all, path, Entry::for_relay)
 }
 
-/// What is in either file, to check credentials with.
+/// Adds what is in either file, to check credentials with.
 ///
 /// # Errors
-/// What is wrong with the file, with its line.
-pub(crate) fn for_checking(path: &Path) -> Result<KeysConfig, Failure> {
-    read(path, Entry::for_checking)
+/// What is wrong with the file, with its line, or that it does not go together with what is there.
+pub(crate) fn for_checking(all: &mut KeysConfig, path: &Path) -> Result<(), Failure> {
+    add(all, path, Entry::for_checking)
 }
 
-/// The keys of signed tokens in the file of an application's server.
+/// The keys of signed tokens in the file of an application's server, each with the application that it is for alone.
 ///
 /// # Errors
 /// What is wrong with the file, with its line; public keys are refused, since they cannot mint.
-pub(crate) fn for_minting(path: &Path) -> Result<Vec<SigningKey>, Failure> {
+pub(crate) fn for_minting(path: &Path) -> Result<Vec<(SigningKey, Option<AppId>)>, Failure> {
     let source = Source::open(path)?;
     let file: File = source.parse()?;
     if file.jwt.is_empty() {
-        return Err(source.empty("[[jwt]] key"));
+        return Err(
+            source.lacks("there is no [[jwt]] key in this file; make one with `wayleave token keygen`")
+        );
     }
     file.jwt.into_iter().map(|entry| source.take(entry, Entry::for_minting)).collect()
 }
@@ -66,7 +69,9 @@ pub(crate) fn for_minting_token04(path: &Path) -> Result<Vec<Token04Key>, Failur
     let source = Source::open(path)?;
     let file: File = source.parse()?;
     if file.token04.is_empty() {
-        return Err(source.empty("[[token04]] secret"));
+        return Err(source.lacks(
+            "there is no [[token04]] secret in this file; write the table with app_id and secret, as they were given out",
+        ));
     }
     file.token04.into_iter().map(|entry| source.take(entry, Token04Entry::key)).collect()
 }
@@ -77,12 +82,10 @@ pub(crate) fn for_minting_token04(path: &Path) -> Result<Vec<Token04Key>, Failur
 /// What is wrong with a file, with its line, or that they do not go together.
 pub(crate) fn together(
     files: &[PathBuf],
-    read: fn(&Path) -> Result<KeysConfig, Failure>,
+    read: fn(&mut KeysConfig, &Path) -> Result<(), Failure>,
 ) -> Result<Keys, Failure> {
     let mut all = KeysConfig::default();
-    for file in files {
-        all.extend(read(file)?).map_err(|error| Failure::usage(format!("{}: {error}", file.display())))?;
-    }
+    files.iter().try_for_each(|file| read(&mut all, file))?;
     let shown = files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ");
     Keys::new(all).map_err(|error| Failure::usage(format!("{shown}: {error}")))
 }
@@ -174,45 +177,48 @@ impl<'a> Source<'a> {
         })
     }
 
-    fn empty(&self, what: &str) -> Failure {
-        Failure::usage(format!(
-            "{}: there is no {what} in this file; make one with `wayleave token keygen`",
-            self.path.display()
-        ))
+    fn lacks(&self, what: &str) -> Failure {
+        Failure::usage(format!("{}: {what}", self.path.display()))
     }
 }
 
-fn read(path: &Path, jwt: fn(Entry) -> Result<VerifyingKey, String>) -> Result<KeysConfig, Failure> {
+fn add(
+    all: &mut KeysConfig,
+    path: &Path,
+    jwt: fn(Entry) -> Result<VerifyingKey, String>,
+) -> Result<(), Failure> {
     let source = Source::open(path)?;
+    // Whoever writes a file may have emptied it first. A file that is meant to say nothing has a comment.
+    if source.text.expose().trim().is_empty() {
+        return Err(source.lacks("the file is empty; keys are made with `wayleave token keygen`"));
+    }
     let file: File = source.parse()?;
-    let mut config = KeysConfig::default();
     for entry in file.jwt {
-        config.jwt.push(source.take(entry, jwt)?);
+        source.take(entry, |entry| extend(all, vec![jwt(entry)?].into()))?;
     }
     for entry in file.jwks {
-        config.jwt.extend(source.take(entry, |entry| jwks(path, entry))?);
+        source.take(entry, |entry| extend(all, jwks(path, entry)?.into()))?;
     }
     for entry in file.token04 {
-        config.token04.push(source.take(entry, Token04Entry::key)?);
+        all.token04.push(source.take(entry, Token04Entry::key)?);
     }
     for entry in file.app_sign {
-        config.app_sign.push(source.take(entry, AppSignEntry::key)?);
+        all.app_sign.push(source.take(entry, AppSignEntry::key)?);
     }
     for entry in file.revoked {
-        config.revocations.insert(source.take(entry, RevokedEntry::revoked)?);
+        all.revocations.insert(source.take(entry, RevokedEntry::revoked)?);
     }
     for entry in file.app {
         source.take(entry, |entry| {
-            let (app_id, scope) = entry.scope()?;
-            let more = KeysConfig { apps: [(app_id, scope)].into(), ..KeysConfig::default() };
-            config.extend(more).map_err(|error| error.to_string())
+            let more = KeysConfig { apps: [entry.scope()?].into(), ..KeysConfig::default() };
+            extend(all, more)
         })?;
     }
-    let keys = config.jwt.len() + config.token04.len() + config.app_sign.len();
-    if keys == 0 && config.apps.is_empty() && config.revocations.is_empty() {
-        return Err(source.empty("[[jwt]] key"));
-    }
-    Ok(config)
+    Ok(())
+}
+
+fn extend(all: &mut KeysConfig, more: KeysConfig) -> Result<(), String> {
+    all.extend(more).map_err(entry::said)
 }
 
 /// The keys of the set that an entry names, relative to the file at `path`.

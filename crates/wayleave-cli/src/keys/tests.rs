@@ -1,10 +1,22 @@
+use std::path::Path;
 use std::time::Duration;
 
-use wayleave_proto::auth::{Algorithm, Revoked, SigningKey};
+use wayleave_proto::auth::{Algorithm, KeysConfig, Revoked, SigningKey};
 use wayleave_proto::policy::OnExpiry;
 
-use super::{for_checking, for_minting, for_relay, minting_file, relay_file, together};
+use super::{for_minting, minting_file, relay_file, together};
+use crate::Failure;
 use crate::testing::Directory;
+
+fn for_relay(path: &Path) -> Result<KeysConfig, Failure> {
+    let mut all = KeysConfig::default();
+    super::for_relay(&mut all, path).map(|()| all)
+}
+
+fn for_checking(path: &Path) -> Result<KeysConfig, Failure> {
+    let mut all = KeysConfig::default();
+    super::for_checking(&mut all, path).map(|()| all)
+}
 
 #[test]
 fn what_is_written_can_be_read() {
@@ -14,7 +26,7 @@ fn what_is_written_can_be_read() {
         let mints = directory.file("keys.toml", minting_file(&key).expose());
         let checks = directory.file("relay-keys.toml", relay_file(&key.verifying()).expose());
 
-        let read = for_minting(&mints).unwrap().remove(0);
+        let (read, _) = for_minting(&mints).unwrap().remove(0);
         assert_eq!(read.kid(), key.kid());
         assert_eq!(read.secret().expose(), key.secret().expose());
         for read in [for_relay(&checks), for_checking(&checks), for_checking(&mints)] {
@@ -64,7 +76,8 @@ fn a_mistake_is_told_with_its_line_and_without_the_key() {
     let directory = Directory::new();
     for (text, told) in [
         ("-----BEGIN PRIVATE KEY-----\n", ": this is a PEM file"),
-        ("", ": there is no [[jwt]] key"),
+        ("", ": the file is empty"),
+        (" \n", ": the file is empty"),
         (
             "\n[[jwt]]\nalg = \"EdDSA\"\npublic_key = \"KEY\"",
             ", line 2: kid, the name of the key, is missing",
@@ -162,9 +175,28 @@ fn one_file_holds_every_kind_of_key_and_what_the_operator_says() {
     let scope = &config.apps[&app("1001")];
     assert_eq!((scope.volume, scope.tunnels), (Some(5_000_000), Some(4)));
     assert_eq!(scope.on_expiry, Some(OnExpiry::CloseAfter(Duration::from_secs(30))));
-    assert!(
-        together(&[path.clone(), path], for_relay).unwrap_err().to_string().contains("two [[app]] entries")
-    );
+}
+
+#[test]
+fn what_does_not_go_together_is_told_with_file_and_line() {
+    let directory = Directory::new();
+    let key = |kid| format!("[[jwt]]\nkid = \"{kid}\"\nalg = \"EdDSA\"\npublic_key = \"{KEY}\"\n");
+    let first = directory.file("first.toml", &format!("{}[[app]]\napp_id = 1\n", key("a")));
+    let set = format!(r#"{{"keys":[{{"kty":"OKP","crv":"Ed25519","x":"{KEY}","kid":"a"}}]}}"#);
+    directory.file("set.json", &set);
+    for (text, told) in [
+        (format!("{}{}", key("b"), key("a")), "line 5: two keys have the name (kid) a"),
+        ("\n[[jwks]]\nfile = \"set.json\"".into(), "line 2: two keys have the name (kid) a"),
+        ("\n\n[[app]]\napp_id = \"1\"".into(), "line 3: two [[app]] entries are about the application 1"),
+    ] {
+        let second = directory.file("second.toml", &text);
+        let error = together(&[first.clone(), second], super::for_relay).unwrap_err().to_string();
+        assert!(error.contains(&format!("second.toml, {told}")), "{error}");
+    }
+    // A file may be there for what will be revoked some day.
+    let nothing = directory.file("revoked.toml", "# nothing yet\n");
+    assert_eq!(together(&[first, nothing.clone()], super::for_relay).unwrap().len(), 1);
+    assert!(together(&[nothing], super::for_relay).unwrap_err().to_string().contains("there is no key"));
 }
 
 #[test]
@@ -173,6 +205,18 @@ fn a_mistake_beside_the_keys_is_told_with_its_line_too() {
     for (text, told) in [
         ("[[token04]]\napp_id = 1", ", line 1: secret, the 32 characters"),
         ("[[token04]]\napp_id = \"x\"\nsecret = \"SECRET\"", ", line 1: the app_id of a Token04 is a number"),
+        (
+            "[[token04]]\napp_id = \"+1\"\nsecret = \"SECRET\"",
+            ", line 1: the app_id of a Token04 is a number",
+        ),
+        ("[token04]\napp_id = 1", ", line 1: write this table with double brackets"),
+        ("token04 = \"SECRET\"", ", line 1: a text stands here, expected a sequence"),
+        ("[[token04]]\napp_id = 1\nsecret = [\"SECRET\"]", ", line 3: invalid type: sequence"),
+        ("[[token04]]\nallow_cbc = \"SECRET\"", ", line 2: a text stands here, expected a boolean"),
+        (
+            "[[app]]\napp_id = 1\non_expiry = \"SECRET\"",
+            ", line 3: there is no such word, expected one of `keep`",
+        ),
         (
             "\n[[token04]]\napp_id = 1\nsecret = \"short\"",
             ", line 2: the secret of a Token04 application has 5",

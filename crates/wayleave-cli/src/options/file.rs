@@ -35,7 +35,7 @@ pub(crate) fn text_of(path: &Path) -> Result<String, Failure> {
 pub(crate) fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, Failure> {
     toml::from_str(text).map_err(|error| {
         let message = error.message().replace("missing field", "missing key");
-        let message = unknown(&message).unwrap_or(message);
+        let message = unknown(&message).or_else(|| wordless(&message)).unwrap_or(message);
         Failure::usage(format!("{}: {message}", place(path, text, error.span())))
     })
 }
@@ -47,6 +47,20 @@ fn unknown(message: &str) -> Option<String> {
     let nearest = known.split('`').skip(1).step_by(2).min_by_key(|known| distance(name, known));
     let hint = nearest.map(|nearest| format!("; the nearest that is known is `{nearest}`"));
     Some(format!("unknown key `{name}`{}", hint.unwrap_or_default()))
+}
+
+/// A sentence of serde about a value, without the value, which may be a secret in the wrong place.
+fn wordless(message: &str) -> Option<String> {
+    let wanted = |rest: &str| rest.rsplit_once(", expected ").map(|(_, wanted)| wanted.to_owned());
+    if message == "invalid type: map, expected a sequence" {
+        return Some("write this table with double brackets, like [[jwt]]; there can be several".to_owned());
+    }
+    if let Some(rest) = message.strip_prefix("unknown variant ") {
+        return Some(format!("there is no such word, expected {}", wanted(rest)?));
+    }
+    let rest =
+        ["invalid type: string ", "invalid value: string "].iter().find_map(|it| message.strip_prefix(it))?;
+    Some(format!("a text stands here, expected {}", wanted(rest)?))
 }
 
 /// How many letters have to be added, taken away or changed to make `one` of `other`.

@@ -63,6 +63,24 @@ impl Word for Bytes {
     }
 }
 
+/// A number of whatever it is: `5000`, `64k`, `4M`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Count(pub(crate) u64);
+
+impl Word for Count {
+    fn read(text: &str) -> Result<Self, String> {
+        let is_of_bytes = text.contains(['b', 'B']);
+        let count = Bytes::read(text).ok().filter(|_| !is_of_bytes);
+        count.map(|Bytes(count)| Self(count)).ok_or_else(|| "write a number, like 5000, 64k, 4M or 1G".into())
+    }
+}
+
+impl Word for u32 {
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| "write a whole number".into())
+    }
+}
+
 /// So many a second, and so many at once after a rest: `RATE` or `RATE/BURST`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rate(pub(crate) RateLimit);
@@ -108,8 +126,12 @@ impl Word for OnExpiry {
             "keep" => Ok(Self::Keep),
             "refuse-new" => Ok(Self::RefuseNew),
             _ => {
-                let grace = text.strip_prefix("close-after=").and_then(|text| parse_duration(text).ok());
-                grace.map(Self::CloseAfter).ok_or_else(|| "write keep, refuse-new, or close-after=30s".into())
+                let wrong = || "write keep, refuse-new, or close-after=30s".to_owned();
+                let grace = parse_duration(text.strip_prefix("close-after=").ok_or_else(wrong)?)?;
+                if grace.subsec_nanos() > 0 || grace > LONGEST_GRACE {
+                    return Err("close-after takes whole seconds, at most 1d".into());
+                }
+                Ok(Self::CloseAfter(grace))
             }
         }
     }
@@ -154,3 +176,6 @@ impl Word for String {
 fn said(error: impl std::error::Error) -> String {
     error.to_string()
 }
+
+/// The longest that a scope can say.
+const LONGEST_GRACE: Duration = Duration::from_secs(86_400);

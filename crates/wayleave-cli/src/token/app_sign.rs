@@ -46,8 +46,8 @@ mod tests {
         let args = AppSignArgs { app_id: 1001.into(), sign_file };
         let lines = lines(&args).unwrap();
         assert!(!lines.contains(sign), "{lines}");
-        let config = keys::for_relay(&directory.file("relay-keys.toml", &lines)).unwrap();
-        assert_eq!(config.app_sign.len(), 1);
+        let file = directory.file("relay-keys.toml", &lines);
+        assert_eq!(keys::together(&[file], keys::for_relay).unwrap().len(), 1);
         let short = directory.file("short.txt", "9d61");
         let error = super::lines(&AppSignArgs { sign_file: short, ..args }).unwrap_err().to_string();
         assert!(

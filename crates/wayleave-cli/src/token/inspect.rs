@@ -9,7 +9,7 @@ use clap::Args;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use wayleave_proto::auth::{
-    Claims, Keys, Payload, Rules, Token, Token04Mode, TokenError, inspect, inspect_token04,
+    Claims, Keys, Payload, Privilege, Room, Rules, Token, Token04Mode, TokenError, inspect, inspect_token04,
 };
 use wayleave_proto::base::UnixTime;
 use wayleave_proto::policy::Scope;
@@ -138,9 +138,25 @@ fn look_token04(
 
 fn payload(payload: &Payload) -> String {
     match payload {
+        Payload::Room(room) => of_room(room),
         Payload::Text(text) => shown(text),
+        // What a later version of the core adds.
         other => shown(&format!("{other:?}")),
     }
+}
+
+fn of_room(room: &Room) -> String {
+    let may = |what: &str, word: Option<Privilege>| {
+        word.map(|word| format!("{what} {}", if word == Privilege::Allowed { "allowed" } else { "denied" }))
+    };
+    let streams = room
+        .stream_ids
+        .as_ref()
+        .map(|ids| format!("streams {}", ids.iter().map(|id| shown(id)).collect::<Vec<_>>().join(", ")));
+    let name =
+        room.room_id.as_deref().map_or_else(|| "any room".to_owned(), |id| format!("room {}", shown(id)));
+    let parts = [Some(name), may("login", room.login), may("publish", room.publish), streams];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 /// Adds a line for `value`, if there is one.

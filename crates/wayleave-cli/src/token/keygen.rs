@@ -1,5 +1,6 @@
 //! `wayleave token keygen`.
 
+use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -56,7 +57,12 @@ pub(super) fn run(args: &KeygenArgs) -> Result<(), Failure> {
     let shared = checking.public_key().is_none();
     let readers = if shared { Readers::Owner } else { Readers::Everybody };
     write(args, &args.out, &keys::minting_file(&key), Readers::Owner)?;
-    write(args, &args.public_out, &keys::relay_file(&checking), readers)?;
+    write(args, &args.public_out, &keys::relay_file(&checking), readers).inspect_err(|_| {
+        // Half of a pair is of no use, and would be in the way of the next attempt.
+        if !args.force {
+            let _ = fs::remove_file(&args.out);
+        }
+    })?;
     let (out, public) = (args.out.display(), args.public_out.display());
     eprintln!("key {kid}: {out} mints tokens, keep it on your application's server; {public} is for relays");
     if shared {

@@ -24,8 +24,8 @@ pub(super) struct MintArgs {
     #[arg(long, value_name = "ID", value_parser = read::<AppId>)]
     pub(super) app_id: AppId,
 
-    /// The user; limits are counted for each user of each application
-    #[arg(long, value_name = "NAME")]
+    /// The user (sub); limits are counted for each user of each application
+    #[arg(long, visible_alias = "sub", value_name = "NAME")]
     pub(super) user: Option<String>,
 
     /// How long the token is good, like 10m, 1h or 7d
@@ -36,31 +36,31 @@ pub(super) struct MintArgs {
     #[arg(long, value_name = "ID")]
     pub(super) kid: Option<String>,
 
-    /// The relay that it is meant for, by the name of its --audience; can be given several times
-    #[arg(long, value_name = "NAME")]
+    /// The relay that it is meant for (aud), by the name of its --audience; can be given several times
+    #[arg(long, visible_alias = "aud", value_name = "NAME")]
     pub(super) audience: Vec<String>,
 
-    /// The token becomes good only after this time, and --ttl counts from there
-    #[arg(long, value_name = "TIME", value_parser = read::<Duration>)]
+    /// The token becomes good only after this time (nbf), and --ttl counts from there
+    #[arg(long, visible_alias = "nbf", value_name = "TIME", value_parser = read::<Duration>)]
     pub(super) not_before: Option<Duration>,
 
-    /// A name for this one token, by which it can be revoked
-    #[arg(long, value_name = "ID")]
+    /// A name for this one token (jti), by which it can be revoked
+    #[arg(long, visible_alias = "jti", value_name = "ID")]
     pub(super) token_id: Option<String>,
 
     #[command(flatten)]
     pub(super) scope: ScopeArgs,
 
     /// Which kind of token: jwt, or token04 with a [[token04]] secret of the application
-    #[arg(long, value_name = "jwt|token04", default_value = "jwt", value_parser = read::<Format>)]
+    #[arg(long, help_heading = TOKEN04, value_name = "jwt|token04", default_value = "jwt", value_parser = read::<Format>)]
     pub(super) format: Format,
 
     /// How a Token04 is encrypted: gcm, or cbc, which has no authentication of its own [default: gcm]
-    #[arg(long, value_name = "gcm|cbc", value_parser = read::<Token04Mode>)]
+    #[arg(long, help_heading = TOKEN04, value_name = "gcm|cbc", value_parser = read::<Token04Mode>)]
     pub(super) mode: Option<Token04Mode>,
 
     /// What a Token04 carries for the application, mostly JSON with room_id, privilege and stream_id_list
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, help_heading = TOKEN04, value_name = "TEXT")]
     pub(super) payload: Option<String>,
 }
 
@@ -113,7 +113,14 @@ fn jwt(args: &MintArgs, now: UnixTime) -> Result<Token, Failure> {
     if args.mode.is_some() || args.payload.is_some() {
         return Err(Failure::usage("--mode and --payload are for --format token04; a JWT has neither"));
     }
-    let key = choose(args, keys::for_minting(&args.keys)?)?;
+    let (key, bound) = choose(args, keys::for_minting(&args.keys)?)?;
+    if let Some(bound) = bound.filter(|bound| *bound != args.app_id) {
+        let (shown, kid) = (args.keys.display(), key.kid());
+        return Err(Failure::usage(format!(
+            "{shown}: the key {kid} is for tokens of application {bound} alone; give --app-id {bound}, or another key \
+             with --kid"
+        )));
+    }
     let begin = args.not_before.map(|wait| later(now, wait));
     let claims = Claims {
         app_id: Some(args.app_id.clone()),
@@ -159,10 +166,13 @@ fn token04(args: &MintArgs, now: UnixTime, random: &Secret<[u8; 16]>) -> Result<
     key.mint(&claims, args.mode.unwrap_or(Token04Mode::Gcm), random.expose()).map_err(Failure::usage)
 }
 
-fn choose(args: &MintArgs, keys: Vec<SigningKey>) -> Result<SigningKey, Failure> {
+/// A key, and the application that it is for alone.
+type Minter = (SigningKey, Option<AppId>);
+
+fn choose(args: &MintArgs, keys: Vec<Minter>) -> Result<Minter, Failure> {
     let shown = args.keys.display();
-    let known = keys.iter().map(SigningKey::kid).collect::<Vec<_>>().join(", ");
-    let mut fit = keys.into_iter().filter(|key| args.kid.as_ref().is_none_or(|kid| kid == key.kid()));
+    let known = keys.iter().map(|(key, _)| key.kid()).collect::<Vec<_>>().join(", ");
+    let mut fit = keys.into_iter().filter(|(key, _)| args.kid.as_ref().is_none_or(|kid| kid == key.kid()));
     match (fit.next(), fit.next()) {
         (Some(key), None) => Ok(key),
         (None, _) => Err(Failure::usage(format!("{shown}: there is no key of this kid; it has {known}"))),
@@ -179,3 +189,5 @@ fn later(time: UnixTime, span: Duration) -> UnixTime {
     let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
     UnixTime::from_millis(time.as_millis().saturating_add(millis))
 }
+
+const TOKEN04: &str = "Other kinds of token";

@@ -3,7 +3,7 @@
 use clap::Args;
 use wayleave_proto::policy::{HostPattern, Kinds, OnExpiry, PortRange, Rates, Scope, TargetRule, Targets};
 
-use crate::options::{Bytes, Word, read};
+use crate::options::{Bytes, Count, Word, read};
 
 /// What the bearer may do, within what the operator allows the application
 #[derive(Clone, Debug, Default, Args)]
@@ -23,44 +23,51 @@ pub(super) struct ScopeArgs {
     allow_kind: Vec<KindWord>,
 
     /// Bits of payload a second from the client to its targets
-    #[arg(long, value_name = "BITS", value_parser = read::<Bytes>)]
-    to_target_bits: Option<Bytes>,
+    #[arg(long, value_name = "BITS", value_parser = read::<Count>)]
+    to_target_bits: Option<Count>,
 
     /// Datagrams a second from the client to its targets
-    #[arg(long, value_name = "COUNT", value_parser = read::<Bytes>)]
-    to_target_packets: Option<Bytes>,
+    #[arg(long, value_name = "COUNT", value_parser = read::<Count>)]
+    to_target_packets: Option<Count>,
 
     /// Bits of payload a second from the targets to the client
-    #[arg(long, value_name = "BITS", value_parser = read::<Bytes>)]
-    to_client_bits: Option<Bytes>,
+    #[arg(long, value_name = "BITS", value_parser = read::<Count>)]
+    to_client_bits: Option<Count>,
 
     /// Datagrams a second from the targets to the client
-    #[arg(long, value_name = "COUNT", value_parser = read::<Bytes>)]
-    to_client_packets: Option<Bytes>,
+    #[arg(long, value_name = "COUNT", value_parser = read::<Count>)]
+    to_client_packets: Option<Count>,
 
     /// Bytes of payload in all, both ways together
     #[arg(long, value_name = "BYTES", value_parser = read::<Bytes>)]
     volume: Option<Bytes>,
 
     /// Tunnels that may be open at once
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = read::<u32>)]
     tunnels: Option<u32>,
 
     /// What becomes of open tunnels when the token expires
     #[arg(long, value_name = "keep|refuse-new|close-after=TIME", value_parser = read::<OnExpiry>)]
     on_expiry: Option<OnExpiry>,
+
+    /// All of this at once, as the JSON of the claim `wayleave`, which can have several rules of targets
+    #[arg(long, value_name = "JSON", value_parser = read::<Scope>, conflicts_with_all = PARTS)]
+    scope: Option<Scope>,
 }
 
 impl ScopeArgs {
     pub(super) fn scope(&self) -> Scope {
-        let number = |bytes: Option<Bytes>| bytes.map(|Bytes(number)| number);
+        if let Some(scope) = &self.scope {
+            return scope.clone();
+        }
+        let number = |count: Option<Count>| count.map(|Count(number)| number);
         let rates =
             |bits, packets| Rates { bits_per_second: number(bits), packets_per_second: number(packets) };
         Scope {
             targets: self.targets(),
             to_target: rates(self.to_target_bits, self.to_target_packets),
             to_client: rates(self.to_client_bits, self.to_client_packets),
-            volume: number(self.volume),
+            volume: self.volume.map(|Bytes(bytes)| bytes),
             tunnels: self.tunnels,
             on_expiry: self.on_expiry,
         }
@@ -93,6 +100,14 @@ pub(super) enum KindWord {
     Stream,
 }
 
+impl Word for Scope {
+    fn read(text: &str) -> Result<Self, String> {
+        serde_json::from_str(text).map_err(|error| {
+            format!("{error}; write an object like {{\"targets\": [{{\"hosts\": [\"*.media.example\"]}}], \"tunnels\": 8}}")
+        })
+    }
+}
+
 impl Word for KindWord {
     fn read(text: &str) -> Result<Self, String> {
         match text {
@@ -102,3 +117,17 @@ impl Word for KindWord {
         }
     }
 }
+
+/// The options that say a part of the claim each.
+const PARTS: [&str; 10] = [
+    "allow_host",
+    "allow_port",
+    "allow_kind",
+    "to_target_bits",
+    "to_target_packets",
+    "to_client_bits",
+    "to_client_packets",
+    "volume",
+    "tunnels",
+    "on_expiry",
+];

@@ -8,7 +8,7 @@ use wayleave_proto::base::{Secret, UnixTime};
 use super::inspect::look;
 use super::keygen::{self, KeygenArgs};
 use super::mint::{MintArgs, mint};
-use crate::keys::for_checking;
+use crate::keys::{for_checking, together};
 use crate::testing::Directory;
 
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
@@ -61,7 +61,7 @@ impl Lab {
     }
 
     fn keys(&self, name: &str) -> Keys {
-        Keys::new(for_checking(&self.path(name)).unwrap()).unwrap()
+        together(&[self.path(name)], for_checking).unwrap()
     }
 }
 
@@ -129,6 +129,42 @@ fn each_claim_has_a_flag() {
     assert!(report.text.contains(scope), "{}", report.text);
     assert!(lab.mint("--ttl 1h --on-expiry soon").unwrap_err().contains("close-after=30s"));
     assert!(lab.mint("--ttl 1h --payload x").unwrap_err().contains("token04"));
+    let whole = r#"{"targets":[{"hosts":["a.example"]},{"ports":[443]}],"tunnels":4}"#;
+    let token = lab.mint(&format!("--ttl 1h --scope {whole}")).unwrap();
+    let text = look(&token, None, None, NOW).unwrap().text;
+    assert!(text.contains(r#"[{"hosts":["a.example"],"ports":["1-65535"]"#), "{text}");
+    let short = lab.mint("--ttl 1h --sub alice --aud eu --nbf 5m --jti t1").unwrap();
+    let text = look(&short, None, None, NOW).unwrap().text;
+    assert!(["alice", "eu", "in 5 min", "t1"].iter().all(|part| text.contains(part)), "{text}");
+}
+
+#[test]
+fn what_no_relay_would_take_is_refused_with_a_remedy() {
+    let lab = Lab::new();
+    for (words, told) in [
+        ("--on-expiry close-after=2d", "whole seconds, at most 1d"),
+        ("--on-expiry close-after=1.5s", "whole seconds, at most 1d"),
+        ("--tunnels x", "write a whole number"),
+        ("--to-target-bits 4Mbit", "write a number, like 5000"),
+        ("--to-client-packets 4KB", "write a number, like 5000"),
+        ("--scope {\"tunnel\":1}", "unknown field `tunnel`"),
+        ("--scope {} --tunnels 1", "cannot be used with"),
+    ] {
+        let error = lab.mint(&format!("--ttl 1h {words}")).unwrap_err();
+        assert!(error.contains(told), "{words}: {error}");
+    }
+    let bound = lab.0.read("keys.toml").replace("alg", "app_id = 7\nalg");
+    lab.0.file("keys.toml", &bound);
+    assert!(lab.mint("--ttl 1h").unwrap_err().contains("tokens of application 7 alone"));
+}
+
+#[test]
+fn half_of_a_pair_of_keys_is_not_left_behind() {
+    let lab = Lab(Directory::new());
+    let words = lab.words("--out DIR/keys.toml --public-out DIR/none/relay-keys.toml");
+    let args = Keygen::try_parse_from(words).map_err(|error| error.to_string()).unwrap().args;
+    assert!(keygen::run(&args).is_err());
+    assert!(!lab.path("keys.toml").exists());
 }
 
 #[test]
@@ -144,6 +180,11 @@ fn a_token04_is_minted_and_looked_into() {
         assert!(report.verdict.is_ok(), "{report:?}");
         assert!(report.text.contains("alice") && report.text.contains("hello"), "{}", report.text);
         assert!(look(&token, Some(&keys), None, at(3_600)).unwrap().verdict.is_err());
+        let room = r#"--payload {"room_id":"r1","privilege":{"1":1,"2":0},"stream_id_list":["s1"]}"#;
+        let with_room =
+            lab.mint(&format!("--ttl 1h --user alice --format token04 --mode {mode} {room}")).unwrap();
+        let text = look(&with_room, Some(&keys), None, NOW).unwrap().text;
+        assert!(text.contains("room r1; login allowed; publish denied; streams s1"), "{text}");
         let outer = look(&token, None, None, NOW).unwrap();
         assert!(outer.text.contains("encrypted") && !outer.text.contains("alice"), "{}", outer.text);
         assert!(outer.verdict.unwrap().contains("nobody vouches"));
