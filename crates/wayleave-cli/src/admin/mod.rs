@@ -11,9 +11,11 @@ mod tests;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
+use wayleave_proto::auth::AppId;
 
 use crate::Failure;
 use crate::options::read;
@@ -61,16 +63,16 @@ enum Order {
 #[group(required = true, multiple = true)]
 struct Revoke {
     /// The name of one token (jti)
-    #[arg(long, value_name = "ID", conflicts_with_all = ["user", "app_id"])]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["user", "app_id"], value_parser = NonEmptyStringValueParser::new())]
     jti: Option<String>,
 
     /// Every token of this user (sub)
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     user: Option<String>,
 
     /// Every token of this application
-    #[arg(long, value_name = "ID")]
-    app_id: Option<String>,
+    #[arg(long, value_name = "ID", value_parser = read::<AppId>)]
+    app_id: Option<AppId>,
 }
 
 /// Sends the order and prints the answer.
@@ -138,9 +140,10 @@ impl Order {
             Self::Drain => ("POST", "/drain", String::new()),
             Self::Reload => ("POST", "/reload", String::new()),
             Self::Revoke(Revoke { jti, user, app_id }) => {
-                let pairs = [("jti", jti), ("user", user), ("app_id", app_id)];
+                let app_id = app_id.as_ref().map(AppId::as_str);
+                let pairs = [("jti", jti.as_deref()), ("user", user.as_deref()), ("app_id", app_id)];
                 let given: Vec<_> =
-                    pairs.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))).collect();
+                    pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
                 ("POST", "/revoke", form::encode(&given))
             }
             Self::Stats => ("GET", "/stats", String::new()),
@@ -150,7 +153,7 @@ impl Order {
 
 const EXAMPLES: &str = "\
 Examples:
-  wayleave admin --admin unix:/run/wayleave/admin revoke --app-id 1001 --user alice
+  wayleave admin --admin unix:/run/wayleave/admin.sock revoke --app-id 1001 --user alice
   wayleave admin --admin 127.0.0.1:9440 --secret-file admin-secret.txt stats
 
 Exit status: 0 when the relay did it, 2 for a wrong argument, 1 when the relay cannot be reached or would not.";

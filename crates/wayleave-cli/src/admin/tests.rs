@@ -47,6 +47,15 @@ fn an_order_says_what_it_is_about() {
     assert_eq!(revoke, ("POST", "/revoke", "user=a%26b&app_id=1001".into()));
     assert_eq!(order("stats").unwrap(), ("GET", "/stats", String::new()));
     assert!(order("revoke").unwrap_err().contains("--jti"));
+    for (words, told) in [
+        (["revoke", "--app-id", "a b"], "application id"),
+        (["revoke", "--user", ""], "a value is required"),
+        (["revoke", "--jti", ""], "a value is required"),
+    ] {
+        let line = ["admin", "--admin", "127.0.0.1:1"].into_iter().chain(words);
+        let error = Line::try_parse_from(line).map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains(told), "{words:?}: {error}");
+    }
 }
 
 #[tokio::test]

@@ -42,6 +42,8 @@ pub(super) struct LimitsTable {
     #[serde(deserialize_with = "one")]
     revocations: Option<usize>,
     #[serde(deserialize_with = "one")]
+    verdicts: Option<usize>,
+    #[serde(deserialize_with = "one")]
     failures: Option<Rate>,
     head: HeadTable,
     datagrams: DatagramsTable,
@@ -89,6 +91,7 @@ impl LimitsTable {
         set(&mut limits.buffer, self.buffer.map(size));
         set(&mut limits.accounts, self.accounts);
         set(&mut limits.revocations, self.revocations);
+        set(&mut limits.verdicts, self.verdicts);
         set(&mut limits.failures, self.failures.map(|Rate(rate)| rate));
         set(&mut limits.head.bytes, self.head.bytes.map(size));
         set(&mut limits.head.request_line, self.head.request_line.map(size));

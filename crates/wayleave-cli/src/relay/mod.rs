@@ -23,6 +23,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::{info, warn};
 use wayleave_proto::auth::Keys;
+use wayleave_proto::relay::Stats;
 use wayleave_tokio::{Relay, RelayHandle};
 
 use crate::Failure;
@@ -140,9 +141,11 @@ fn stop(handle: &RelayHandle, why: &str) {
 fn reload(handle: &RelayHandle, read: Result<Keys, Failure>) -> Result<usize, String> {
     match read {
         Ok(keys) => {
-            let count = keys.len();
-            info!(keys = count, "token keys read again");
+            let (count, before) = (keys.len(), handle.stats().tunnels);
             handle.renew_keys(keys);
+            let Stats { revocations, tunnels, .. } = handle.stats();
+            let ended = before.saturating_sub(tunnels);
+            info!(keys = count, revocations, ended, "token keys read again");
             Ok(count)
         }
         Err(failure) => {

@@ -267,6 +267,7 @@ The same as a file, for `wayleave relay --config relay.toml`; every limit is sho
   memory = \"1GiB\"                    # in all buffers; new tunnels get 503 beyond
   accounts = 65536                   # remembered without a tunnel, for their rates and volumes
   revocations = 65536                # made by the admin interface
+  verdicts = 16384                   # tokens that were found good and need no signature check again
   failures = \"1/20\"                  # failed authentications of one address
   handshake-timeout = \"10s\"
   head-timeout = \"30s\"

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tracing::info;
-use wayleave_proto::auth::{AppId, Verdict};
+use wayleave_proto::auth::{AppId, Payload, Verdict};
 use wayleave_proto::relay::{Event, What};
 
 /// Writes one line.
@@ -39,6 +39,10 @@ pub(super) fn report(event: &Event) {
             %client,
             app = app(verdict),
             user = verdict.claims.subject.as_deref(),
+            credential = %verdict.credential,
+            key = verdict.kid.as_str(),
+            jti = verdict.claims.token_id.as_deref(),
+            room = room(verdict),
             %kind,
             %target,
             %address,
@@ -53,6 +57,14 @@ pub(super) fn report(event: &Event) {
 
 fn app(verdict: &Verdict) -> Option<&str> {
     verdict.claims.app_id.as_ref().map(AppId::as_str)
+}
+
+/// The room of a privilege token.
+fn room(verdict: &Verdict) -> Option<&str> {
+    match &verdict.payload {
+        Some(Payload::Room(room)) => room.room_id.as_deref(),
+        _ => None,
+    }
 }
 
 fn millis(span: Duration) -> u64 {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use wayleave_proto::auth::{
-    AccountId, Algorithm, Claims, CredentialKind, Keys, SigningKey, TokenError, Verdict,
+    AccountId, Algorithm, Claims, CredentialKind, Keys, Payload, Room, SigningKey, TokenError, Verdict,
 };
 use wayleave_proto::base::{Instant, Kind};
 use wayleave_proto::config::RelayLimits;
@@ -166,14 +166,16 @@ fn a_line_of_the_log_is_one_line_and_tells_the_reason() {
     let claims = Claims {
         app_id: "1001".parse().ok(),
         subject: Some("e\u{1b}[31mvil\nx \u{202e}".into()),
+        token_id: Some("t\u{7}1".into()),
         ..Claims::default()
     };
+    let room = Room { room_id: Some("r\n1".into()), ..Room::default() };
     let verdict = Verdict {
         account: AccountId::new("a", &claims),
         claims,
-        credential: CredentialKind::Jwt,
-        kid: "a".into(),
-        payload: None,
+        credential: CredentialKind::Token04,
+        kid: "1001#2".into(),
+        payload: Some(Payload::Room(room)),
         scope: Scope::default(),
     };
     let opened = What::TunnelOpened {
@@ -190,6 +192,10 @@ fn a_line_of_the_log_is_one_line_and_tells_the_reason() {
         "user=\"e\\u{1b}[31mvil\\nx \\u{202e}\"",
         "media.example:5004",
         "ms=12",
+        "credential=Token04",
+        "key=\"1001#2\"",
+        "jti=\"t\\u{7}1\"",
+        "room=\"r\\n1\"",
     ] {
         assert!(line.contains(part), "{part}: {line}");
     }

@@ -99,6 +99,7 @@ fn remedy(fault: &ProxyFault) -> &'static str {
         ProxyFault::Refused { status: 407 } | ProxyFault::TokenExpired { .. } => {
             " (write a new token to the file of --token-file)"
         }
+        ProxyFault::AppSignRefused => " (`wayleave token app-sign` prints what the relay's key file needs)",
         _ => "",
     }
 }

@@ -82,6 +82,11 @@ pub(crate) struct AgentArgs {
     #[serde(deserialize_with = "one")]
     pub(super) token_file: Option<PathBuf>,
 
+    /// How long before its expiry the token is announced as an event and in the log [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = read::<Duration>)]
+    #[serde(deserialize_with = "one")]
+    pub(super) token_warning: Option<Duration>,
+
     /// The application whose app sign --app-sign-file holds
     #[arg(long, value_name = "ID", value_parser = read::<AppId>, requires = "app_sign_file")]
     #[serde(deserialize_with = "one")]
@@ -89,8 +94,9 @@ pub(crate) struct AgentArgs {
 
     /// Prove the application's own key instead of a token: a file with its 64 hexadecimal characters
     ///
-    /// It takes the place of a token. It does not get through a proxy that terminates TLS before the relay.
-    #[arg(long, value_name = "FILE", requires = "app_id", conflicts_with_all = ["token", "token_file"])]
+    /// It takes the place of a token, which may be there and empty. It does not get through a proxy that terminates TLS
+    /// before the relay.
+    #[arg(long, value_name = "FILE", requires = "app_id", conflicts_with = "token_file")]
     #[serde(deserialize_with = "one")]
     pub(super) app_sign_file: Option<PathBuf>,
 
@@ -196,6 +202,7 @@ impl AgentArgs {
             ca: self.ca.or(file.ca),
             token,
             token_file,
+            token_warning: self.token_warning.or(file.token_warning),
             app_id,
             app_sign_file,
             mode: self.mode.or(file.mode),

@@ -31,6 +31,7 @@ fn the_file_says_everything_that_the_flags_say() {
         "--proxy=localhost:8443",
         "--ca=ca.pem",
         "--token-file=token.txt",
+        "--token-warning=2m",
         "--mode=normal",
         "--link=wifi",
         "--trial=1500ms",
@@ -47,6 +48,7 @@ fn the_file_says_everything_that_the_flags_say() {
         proxy = "localhost:8443"
         ca = "ca.pem"
         token-file = "token.txt"
+        token-warning = "2m"
         mode = "normal"
         link = "wifi"
         trial = "1500ms"

@@ -53,15 +53,23 @@ fn direct(fault: &Fault) -> Refusal {
 
 /// A refused token is what its owner can mend, and overload passes by itself; else no relay was reached.
 fn no_proxy<'a>(faults: impl Iterator<Item = &'a ProxyFault> + Clone) -> Refusal {
-    let refused = |statuses: &[u16]| {
-        let mut faults = faults.clone();
-        faults.any(|fault| matches!(fault, ProxyFault::Refused { status } if statuses.contains(status)))
-    };
+    let said = |is: fn(&ProxyFault) -> bool| faults.clone().any(is);
     match () {
-        () if refused(&[407]) => Refusal::TokenRefused,
-        () if refused(&[429, 503]) => Refusal::Overloaded,
+        () if said(is_about_credential) => Refusal::TokenRefused,
+        () if said(|fault| matches!(fault, ProxyFault::Refused { status: 429 | 503 })) => Refusal::Overloaded,
         () => Refusal::RelayUnavailable,
     }
+}
+
+/// Whether a proxy refused what was shown to it.
+const fn is_about_credential(fault: &ProxyFault) -> bool {
+    matches!(
+        fault,
+        ProxyFault::AppSignRefused
+            | ProxyFault::Refused { status: 407 }
+            | ProxyFault::TokenEarly { .. }
+            | ProxyFault::TokenExpired { .. }
+    )
 }
 
 /// What the relay said of its attempt to reach the target.

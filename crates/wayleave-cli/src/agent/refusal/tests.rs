@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use wayleave_proto::base::Target;
 use wayleave_proto::error::IoFailed;
 
@@ -24,6 +26,9 @@ fn each_failure_has_its_refusal() {
         (said(vec![]), Refusal::RelayUnavailable),
         (said(vec![ProxyFault::NoAnswer]), Refusal::RelayUnavailable),
         (said(vec![ProxyFault::NoAnswer, ProxyFault::Refused { status: 407 }]), Refusal::TokenRefused),
+        (said(vec![ProxyFault::NoAnswer, ProxyFault::AppSignRefused]), Refusal::TokenRefused),
+        (said(vec![ProxyFault::TokenExpired { ago: Duration::ZERO }]), Refusal::TokenRefused),
+        (said(vec![ProxyFault::TokenEarly { wait: Duration::ZERO }]), Refusal::TokenRefused),
         (said(vec![ProxyFault::Refused { status: 503 }]), Refusal::Overloaded),
         (FlowError::TimedOut, Refusal::TimedOut),
         (FlowError::TooManyFlows, Refusal::Overloaded),

@@ -74,6 +74,7 @@ impl Settings {
             trial: args.trial.unwrap_or(defaults.trial),
             ..defaults
         };
+        let limits = ClientLimits::default();
         let client = ClientConfig {
             proxies: args.proxy,
             credential,
@@ -81,7 +82,10 @@ impl Settings {
             route,
             probes: args.probe,
             network,
-            limits: ClientLimits::default(),
+            limits: ClientLimits {
+                token_warning: args.token_warning.unwrap_or(limits.token_warning),
+                ..limits
+            },
         };
         Ok(Self {
             client: client.build().map_err(Failure::usage)?,
@@ -105,7 +109,8 @@ fn credential(
     now: UnixTime,
 ) -> Result<(Option<Credential>, Option<TokenFile>), Failure> {
     if let Some(path) = &args.app_sign_file {
-        if args.token.is_some() || args.token_file.is_some() {
+        let is_empty = |token: &Secret<String>| token.expose().trim().is_empty();
+        if !args.token.as_ref().is_none_or(is_empty) || args.token_file.is_some() {
             return Err(Failure::usage("a token and an app sign are given; give one of them"));
         }
         let app_id = args.app_id.as_ref().ok_or_else(|| {

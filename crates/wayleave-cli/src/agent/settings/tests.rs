@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use wayleave_proto::base::{Link, Target};
 
 use super::*;
@@ -75,4 +77,36 @@ fn a_ca_file_without_a_certificate_is_refused() {
     let said = refused(AgentArgs { ca: Some(path.clone()), ..relayed() });
     let _ = fs::remove_file(path);
     assert!(said.contains("no certificate found"), "{said}");
+}
+
+#[test]
+fn beside_an_app_sign_a_token_may_be_there_and_empty() {
+    let path = std::env::temp_dir().join(format!("wayleave-sign-{}", std::process::id()));
+    fs::write(&path, "5".repeat(64)).expect("a file");
+    let secret = |text: &str| Some(Secret::new(text.into()));
+    let signed = |token| AgentArgs {
+        token,
+        app_id: Some(1_001.into()),
+        app_sign_file: Some(path.clone()),
+        ..relayed()
+    };
+    for token in [None, secret(""), secret(" \n")] {
+        assert_eq!(refused(signed(token)), "accepted");
+    }
+    let both = refused(signed(secret("opaque")));
+    let alone = refused(AgentArgs { app_sign_file: None, ..signed(secret("opaque")) });
+    let _ = fs::remove_file(&path);
+    assert!(both.contains("give one of them"), "{both}");
+    assert!(alone.contains("--app-sign-file"), "{alone}");
+}
+
+#[test]
+fn when_a_token_is_announced_can_be_chosen() {
+    let warning = |given: Option<u64>| {
+        let args = AgentArgs { token_warning: given.map(Duration::from_secs), ..relayed() };
+        Settings::new(args, UnixTime::default()).map(|settings| settings.client.limits.token_warning)
+    };
+    assert_eq!(warning(None), Ok(Duration::from_secs(30)));
+    assert_eq!(warning(Some(300)), Ok(Duration::from_secs(300)));
+    assert!(warning(Some(100_000)).is_err());
 }
