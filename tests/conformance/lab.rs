@@ -5,18 +5,21 @@ use std::marker::PhantomData;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use socket2::{Domain, Socket, Type};
-use wayleave_proto::auth::{Algorithm, Claims, Credential, Keys, SigningKey, Token};
+use wayleave_proto::auth::{
+    Algorithm, AppSign, Claims, Credential, Keys, KeysConfig, SigningKey, Token, Token04Claims, Token04Key,
+    Token04Mode,
+};
 use wayleave_proto::base::{Link, Network, Target, UnixTime};
 use wayleave_proto::carrier::tls::{Environment, RustlsAcceptor};
 use wayleave_proto::client::{Event, What};
 use wayleave_proto::config::{ClientConfig, Mode, RelayConfig};
 use wayleave_proto::policy::AddressPolicy;
-use wayleave_sockets::connector_with_ca;
+use wayleave_sockets::{connector_with_ca, unix_now};
 
 use crate::kit::{Client, ClientKit, PATIENCE, RelayKit, Served};
 
@@ -48,6 +51,25 @@ impl<C: ClientKit, R: RelayKit> Lab<C, R> {
         token(&self.key, user, ttl)
     }
 
+    /// A Token04 of `user` that is good for so long, which the relays of this lab accept.
+    pub(crate) fn token04_of(&self, user: &str, ttl: Duration) -> Token {
+        let now = unix_now();
+        let claims = Token04Claims {
+            user_id: user.into(),
+            issued: now,
+            expires: UnixTime::from_millis(now.as_millis() + u64::try_from(ttl.as_millis()).unwrap()),
+            payload: String::new(),
+        };
+        // Nobody but this test sees it: that it repeats in another run gives nothing away.
+        let random = now.as_millis().to_be_bytes().repeat(2).try_into().unwrap();
+        token04_key().mint(&claims, Token04Mode::Gcm, &random).unwrap()
+    }
+
+    /// An app sign of application 1001 that the relays of this lab accept.
+    pub(crate) fn app_sign(&self) -> AppSign {
+        AppSign::new(1_001.into(), &"5a".repeat(32)).unwrap()
+    }
+
     /// Starts a relay that reaches `localhost` at 127.0.0.2, where the targets are.
     pub(crate) fn relay(&self) -> Served {
         self.relay_with(|_| {})
@@ -60,7 +82,13 @@ impl<C: ClientKit, R: RelayKit> Lab<C, R> {
         let chain = params.signed_by(&pair, &self.ca).unwrap().pem();
         let key = pair.serialize_pem();
         let acceptor = RustlsAcceptor::from_pem(Environment::system(), chain.as_bytes(), key.as_bytes());
-        let keys = Keys::new(vec![self.key.verifying()]).unwrap();
+        let keys = KeysConfig {
+            jwt: vec![self.key.verifying()],
+            token04: vec![token04_key()],
+            app_sign: vec![self.app_sign().public()],
+            ..KeysConfig::default()
+        };
+        let keys = Keys::new(keys).unwrap();
         let mut config = RelayConfig::new(Arc::new(acceptor.unwrap()), keys);
         config.targets.addresses =
             AddressPolicy { allow: vec!["127.0.0.0/8".parse().unwrap()], deny: Vec::new() };
@@ -96,9 +124,12 @@ pub(crate) fn foreign_token() -> Token {
     token(&SigningKey::generate(Algorithm::EdDsa, "lab", &[4; 32]).unwrap(), "alice", HOUR)
 }
 
+fn token04_key() -> Token04Key {
+    Token04Key::new(1_001, b"0123456789abcdef0123456789abcdef").unwrap()
+}
+
 fn token(key: &SigningKey, user: &str, ttl: Duration) -> Token {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    let expires = now + ttl;
+    let expires = Duration::from_millis(unix_now().as_millis()) + ttl;
     let claims = Claims {
         app_id: "1001".parse().ok(),
         subject: Some(user.into()),

@@ -38,6 +38,7 @@ macro_rules! pairs {
                 proxies: when_a_relay_stops_the_next_one_takes_over();
                 proxies: with_the_relays_gone_nothing_leaves_directly();
                 sessions: a_renewed_token_carries_open_flows_over_the_expiry();
+                sessions: an_app_sign_opens_flows_of_both_kinds();
                 sessions: a_revocation_ends_what_it_means_and_nothing_else();
                 sessions: a_verifier_of_the_embedder_may_answer_later();
                 smart: another_network_is_told_and_tried_anew();

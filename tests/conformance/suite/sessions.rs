@@ -3,7 +3,9 @@
 use std::io::{ErrorKind, Read, Write};
 use std::time::Duration;
 
-use wayleave_proto::auth::{AccountId, Claims, Credential, CredentialKind, Revoked, TokenError, Verdict};
+use wayleave_proto::auth::{
+    AccountId, AppSign, Claims, Credential, CredentialKind, Revoked, Token, TokenError, Verdict,
+};
 use wayleave_proto::base::Link;
 use wayleave_proto::client::{FlowError, What as Told};
 use wayleave_proto::config::{Mode, Verifier};
@@ -25,12 +27,12 @@ impl Session {
     fn open<C: ClientKit, R: RelayKit>(
         lab: &Lab<C, R>,
         relay: &Served,
-        user: &str,
+        credential: impl Into<Credential>,
         ttl: Duration,
         (tcp, udp): (u16, u16),
     ) -> Option<Self> {
         let mut config = lab.config(Mode::Normal, Link::Wifi, &[relay.address.port()]);
-        config.credential = Some(Credential::Token(lab.token_of(user, ttl)));
+        config.credential = Some(credential.into());
         let client = lab.start(config);
         let stream = client.connect(localhost(tcp)).ok()?;
         let flow = client.datagrams(localhost(udp)).unwrap();
@@ -62,8 +64,7 @@ impl Session {
         assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");
     }
 
-    fn renew<C: ClientKit, R: RelayKit>(&self, lab: &Lab<C, R>, user: &str) {
-        let token = lab.token_of(user, Duration::from_secs(3_600));
+    fn renew(&self, token: Token) {
         self.client.verbs().renew(Credential::Token(token));
     }
 }
@@ -76,26 +77,32 @@ pub(crate) fn a_renewed_token_carries_open_flows_over_the_expiry<C: ClientKit, R
     });
     let targets = (echo_stream(), echo_datagrams());
     // On a busy machine a short token may be over before anything is open.
-    let (mut alice, mut bob) = [4, 8, 16, 32]
+    let (mut alice, mut bob, mut carol) = [4, 8, 16, 32]
         .into_iter()
         .find_map(|secs| {
-            let open = |user| Session::open(lab, &relay, user, Duration::from_secs(secs), targets);
-            open("alice").zip(open("bob"))
+            let ttl = Duration::from_secs(secs);
+            let open = |token| Session::open(lab, &relay, token, ttl, targets);
+            let token = |user| lab.token_of(user, ttl);
+            Some((open(token("alice"))?, open(token("bob"))?, open(lab.token04_of("carol", ttl))?))
         })
         .expect("flows that open before their token is over");
-    alice.renew(lab, "alice");
-    wait_for(&*alice.client, |what| matches!(what, Told::TokenAccepted { .. }).then_some(()));
+    alice.renew(lab.token_of("alice", HOUR));
+    carol.renew(lab.token04_of("carol", HOUR));
+    for renewed in [&alice, &carol] {
+        wait_for(&*renewed.client, |what| matches!(what, Told::TokenAccepted { .. }).then_some(()));
+    }
     // Bob did not renew, and is told so.
     bob.expect_cut();
     wait_for(&*bob.client, |what| {
         matches!(what, Told::TokenExpiring { left } if left.is_zero()).then_some(())
     });
-    wait_until(|| relay.stats(), |stats| stats.tunnels == 2);
+    wait_until(|| relay.stats(), |stats| stats.tunnels == 4);
     let error = bob.client.connect(localhost(targets.0)).err().expect("no stream");
     assert!(error.to_string().contains("expired"), "{error}");
     alice.expect_open();
+    carol.expect_open();
     // The datagram flow is still there, and goes on with a token that is good.
-    bob.renew(lab, "bob");
+    bob.renew(lab.token_of("bob", HOUR));
     let came_back = (0..100).any(|_| {
         bob.flow.send(b"again").unwrap();
         bob.flow.recv_within(Duration::from_millis(200)).unwrap().is_some_and(|got| got == b"again")
@@ -109,14 +116,34 @@ pub(crate) fn a_revocation_ends_what_it_means_and_nothing_else<C: ClientKit, R: 
     let _turn = beside();
     let relay = lab.relay();
     let targets = (echo_stream(), echo_datagrams());
-    let hour = Duration::from_secs(3_600);
-    let [mut alice, mut bob] =
-        ["alice", "bob"].map(|user| Session::open(lab, &relay, user, hour, targets).unwrap());
+    let [mut alice, mut bob] = ["alice", "bob"]
+        .map(|user| Session::open(lab, &relay, lab.token_of(user, HOUR), HOUR, targets).unwrap());
     assert_eq!(relay.handle.revoke(Revoked::User { user: "bob".into(), app_id: None }), 2);
     assert_eq!(relay.stats().tunnels, 2);
     bob.expect_cut();
     assert!(matches!(bob.client.connect(localhost(targets.0)), Err(FlowError::NoProxy(_))));
     alice.expect_open();
+}
+
+pub(crate) fn an_app_sign_opens_flows_of_both_kinds<C: ClientKit, R: RelayKit>(lab: &Lab<C, R>) {
+    let _turn = beside();
+    let relay = lab.relay();
+    let targets = (echo_stream(), echo_datagrams());
+    let mut signed = Session::open(lab, &relay, lab.app_sign(), HOUR, targets).unwrap();
+    signed.expect_open();
+    // Another connection is another proof.
+    let mut second = signed.client.connect(localhost(targets.0)).unwrap();
+    second.writer.write_all(b"ping").unwrap();
+    second.reader.read_exact(&mut [0; 4]).unwrap();
+
+    let mut config = lab.config(Mode::Normal, Link::Wifi, &[relay.address.port()]);
+    config.credential = Some(AppSign::new(1_001.into(), &"6b".repeat(32)).unwrap().into());
+    let stranger = lab.start(config);
+    let error = stranger.connect(localhost(targets.0)).err().expect("no stream");
+    assert!(error.to_string().contains("did not accept the app sign"), "{error}");
+
+    assert_eq!(relay.handle.revoke(Revoked::App(1_001.into())), 3);
+    signed.expect_cut();
 }
 
 pub(crate) fn a_verifier_of_the_embedder_may_answer_later<C: ClientKit, R: RelayKit>(lab: &Lab<C, R>) {
@@ -170,3 +197,5 @@ fn verdict() -> Verdict {
         scope: Scope::default(),
     }
 }
+
+const HOUR: Duration = Duration::from_secs(3_600);
