@@ -1,4 +1,5 @@
 mod field;
+mod foreign;
 mod jwks;
 mod key;
 mod token;
