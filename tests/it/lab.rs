@@ -104,6 +104,16 @@ impl Lab {
         Process::start(&self.folder, &arguments)
     }
 
+    /// An agent in mode normal that proves who it is by these arguments.
+    pub(crate) fn agent_proving(&self, relays: &[SocketAddr], by: &[&str]) -> Process {
+        let fixed = ["agent", "--listen", "127.0.0.1:0", "--mode", "normal", "--ca", "tls/ca.pem"];
+        let mut arguments: Vec<String> = fixed.iter().chain(by).map(|word| (*word).to_owned()).collect();
+        for relay in relays {
+            arguments.extend(["--proxy".to_owned(), format!("localhost:{}", relay.port())]);
+        }
+        Process::start(&self.folder, &arguments)
+    }
+
     /// The events that an agent has written.
     pub(crate) fn events(&self) -> Vec<Value> {
         let whole = self.read("events.jsonl");

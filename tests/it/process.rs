@@ -65,7 +65,7 @@ impl Process {
 
     /// Everything that was said so far.
     pub(crate) fn log(&self) -> String {
-        self.said.0.lock().unwrap().join("\n")
+        self.said.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).join("\n")
     }
 
     /// Sends a signal by name, such as `TERM`.

@@ -3,14 +3,17 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::lab::Lab;
 use crate::process::{Process, wayleave};
-use crate::socks;
-use crate::targets::echo_stream;
+use crate::socks::{self, Association};
+use crate::targets::{echo_datagrams, echo_stream};
 
 /// One exchange on each stream; none of them may have ended.
 fn exchange(streams: &mut [TcpStream]) {
@@ -54,27 +57,121 @@ fn admin(folder: &Path, place: &[&str], order: &[&str]) -> (i32, String, String)
     wayleave(folder, &[&["admin"], place, order].concat())
 }
 
+/// Traffic of every kind that goes on until it is stopped, and what went wrong in it.
+struct Load {
+    stop: Arc<AtomicBool>,
+    workers: Vec<JoinHandle<u64>>,
+}
+
+impl Load {
+    /// Streams that are exchanged on without a pause, datagrams that want their answer, and flows that open and end.
+    fn start(agent: &Process) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let door = agent.listening(1);
+        let (tcp, udp) = (echo_stream(), echo_datagrams());
+        let mut held = streams(agent, 20);
+        let association = Association::new(door);
+        let mut next = 0_u64;
+        let work: [Box<dyn FnMut() + Send>; 3] = [
+            Box::new(move || exchange(&mut held)),
+            Box::new(move || {
+                next += 1;
+                association.send("localhost", udp, &next.to_be_bytes());
+                let answer = association.receive(Duration::from_secs(30));
+                assert_eq!(answer, Some(next.to_be_bytes().to_vec()), "a datagram was lost");
+            }),
+            Box::new(move || exchange(&mut [socks::connect(door, "localhost", tcp)])),
+        ];
+        let workers = work.into_iter().map(|mut work| {
+            let stop = Arc::clone(&stop);
+            thread::spawn(move || {
+                let mut rounds = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    work();
+                    rounds += 1;
+                }
+                rounds
+            })
+        });
+        let workers = workers.collect();
+        Self { stop, workers }
+    }
+
+    /// Ends it; each worker went on while it lasted, or this fails with what it saw.
+    fn end(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for worker in self.workers {
+            assert!(worker.join().expect("no flow is lost") > 0);
+        }
+    }
+}
+
 #[test]
 fn hangups_and_changed_files_under_load_lose_no_flow() {
     let lab = Lab::new();
     let relay = lab.relay(&[]);
     let agent = lab.agent(&[relay.listening(1)], &["--mode", "normal"]);
-    let mut streams = streams(&agent, 40);
-    let old = lab.read("relay-keys.toml");
-    let new = keygen(&lab, "next");
+    let mut held = streams(&agent, 20);
+    let load = Load::start(&agent);
+    let (old, new) = (lab.read("relay-keys.toml"), keygen(&lab, "next"));
     for round in 1..=5 {
-        // A rotation: the new key beside the old one, then the new one alone, then both again.
-        for text in [format!("{old}{new}"), new.clone(), format!("{new}{old}")] {
+        // A rotation: the new key beside the old one, then the other way round; a bad file in between changes nothing.
+        for text in [format!("{old}{new}"), format!("{new}{old}")] {
             rename_over(&lab, "relay-keys.toml", &text);
             relay.signal("HUP");
-            exchange(&mut streams);
+            exchange(&mut held);
         }
-        relay.wait_for_nth("token keys read again", 3 * round);
+        relay.wait_for_nth("token keys read again", 2 * round);
+        rename_over(&lab, "relay-keys.toml", "[[jwt]]\n");
+        relay.signal("HUP");
+        relay.wait_for_nth("the old token keys stay", round);
     }
-    exchange(&mut streams);
-    assert!(!relay.log().contains("the old token keys stay"), "{}", relay.log());
-    // A flow that comes now is let in by the old key, which is there again.
-    assert_eq!(self::streams(&agent, 1).len(), 1);
+    load.end();
+    // Without the key of its token nothing new comes in, and what is open stays.
+    rename_over(&lab, "relay-keys.toml", &new);
+    relay.signal("HUP");
+    relay.wait_for_nth("token keys read again", 11);
+    exchange(&mut held);
+    assert_ne!(socks::ask(agent.listening(1), 1, "localhost", echo_stream()).1, 0);
+}
+
+#[test]
+fn an_agent_proves_itself_by_an_app_sign_or_a_token04_to_a_relay_of_several_key_files() {
+    let lab = Lab::new();
+    lab.write("sign.txt", &format!("{}\n", "5a".repeat(32)));
+    let (status, lines, error) =
+        wayleave(lab.folder(), &["token", "app-sign", "--app-id", "1001", "--sign-file", "sign.txt"]);
+    assert_eq!(status, 0, "{error}");
+    lab.write("sign.toml", &lines);
+    lab.write("server.toml", "[[token04]]\napp_id = 1001\nsecret = \"0123456789abcdef0123456789abcdef\"\n");
+    let relay = lab.relay(&["--token-keys", "sign.toml", "--token-keys", "server.toml"]);
+    let at = [relay.listening(1)];
+    let signed = lab.agent_proving(&at, &["--token=", "--app-id", "1001", "--app-sign-file", "sign.txt"]);
+    exchange(&mut streams(&signed, 3));
+    relay.wait_for("credential=app sign");
+
+    let mint = ["token", "mint", "--keys", "server.toml", "--app-id", "1001", "--user", "bob", "--ttl", "1h"];
+    for mode in ["gcm", "cbc"] {
+        let room = r#"{"room_id":"blue","privilege":{"1":1}}"#;
+        let more = ["--format", "token04", "--mode", mode, "--payload", room];
+        let (status, token, error) = wayleave(lab.folder(), &[&mint[..], &more].concat());
+        assert_eq!(status, 0, "{error}");
+        lab.write("token04.txt", &token);
+        let agent = lab.agent_proving(&at, &["--token-file", "token04.txt"]);
+        exchange(&mut streams(&agent, 1));
+    }
+    let line = relay.wait_for("credential=Token04");
+    assert!(line.contains("user=\"bob\"") && line.contains("room=\"blue\""), "{line}");
+
+    // A key that is not the application's: the agent says what helps.
+    lab.write("other.txt", &"6b".repeat(32));
+    let stranger = lab.agent_proving(&at, &["--app-id", "1001", "--app-sign-file", "other.txt"]);
+    assert_ne!(socks::ask(stranger.listening(1), 1, "localhost", echo_stream()).1, 0);
+    let line = stranger.wait_for("did not accept the app sign");
+    assert!(line.contains("wayleave token app-sign"), "{line}");
+    for secret in ["5a5a", "6b6b", "0123456789abcdef"] {
+        assert!(!(relay.log() + &signed.log() + &stranger.log()).contains(secret));
+    }
 }
 
 #[test]

@@ -4,7 +4,10 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use wayleave_proto::auth::{Algorithm, Claims, Keys, Rules, SigningKey, Verdicts};
+use wayleave_proto::auth::{
+    Algorithm, AppSign, Authorization, Claims, Credential, Keys, KeysConfig, MOST_SECRETS, Rules, SigningKey,
+    Token04Claims, Token04Key, Token04Mode, Verdicts, authorization,
+};
 use wayleave_proto::base::{Kind, UnixTime};
 use wayleave_proto::codec::capsule::{CapsuleDecoder, datagram_header};
 use wayleave_proto::codec::h1::{
@@ -36,6 +39,11 @@ pub(super) const CASES: &[(&str, Make)] = &[
     ("token/ed25519", || token(Algorithm::EdDsa, false)),
     ("token/hs256", || token(Algorithm::Hs256, false)),
     ("token/remembered", || token(Algorithm::EdDsa, true)),
+    ("token/unknown-key", unknown_key),
+    ("token/token04-gcm", || token04(Token04Mode::Gcm, 1)),
+    ("token/token04-cbc", || token04(Token04Mode::Cbc, 1)),
+    ("token/token04-cbc-64", || token04(Token04Mode::Cbc, MOST_SECRETS)),
+    ("token/app-sign", app_sign),
     ("codec/capsule/160", capsule),
     ("codec/h1/request", request),
     ("codec/h1/answer", answer),
@@ -93,6 +101,47 @@ fn token(algorithm: Algorithm, is_remembered: bool) -> anyhow::Result<Unit> {
             drop(black_box(keys.verify(token.expose(), now, &rules)));
         }
     }))
+}
+
+/// A token of a key that the relay does not know: it takes as long as one whose signature does not fit.
+fn unknown_key() -> anyhow::Result<Unit> {
+    let now = UnixTime::from_secs(1_800_000_000);
+    let key = |kid| SigningKey::generate(Algorithm::EdDsa, kid, &[7; 32]);
+    let token = key("other")?.mint(&Claims { expires: Some(now), ..Claims::default() })?;
+    let (keys, rules) = (Keys::new(vec![key("bench")?.verifying()])?, Rules::default());
+    Ok(Box::new(move || drop(black_box(keys.verify(token.expose(), now, &rules)))))
+}
+
+/// A Token04 of the last of so many secrets.
+fn token04(mode: Token04Mode, secrets: usize) -> anyhow::Result<Unit> {
+    let now = UnixTime::from_secs(1_800_000_000);
+    let key = |byte: usize| Token04Key::new(1_001, &[byte.to_le_bytes()[0]; 32]);
+    let claims = Token04Claims {
+        user_id: "alice".into(),
+        issued: now,
+        expires: UnixTime::from_millis(now.as_millis() + 3_600_000),
+        payload: String::new(),
+    };
+    let token = key(secrets)?.mint(&claims, mode, &[7; 16])?;
+    let token04 = (1..=secrets).map(key).collect::<Result<_, _>>()?;
+    let keys = Keys::new(KeysConfig { token04, ..KeysConfig::default() })?;
+    let rules = Rules::default();
+    keys.verify(token.expose(), now, &rules)?;
+    Ok(Box::new(move || drop(black_box(keys.verify(token.expose(), now, &rules)))))
+}
+
+/// An app sign is checked on each connection and never remembered.
+fn app_sign() -> anyhow::Result<Unit> {
+    let sign = AppSign::new(1_001.into(), &"5a".repeat(32))?;
+    let target = "media.example:443".parse()?;
+    let config = KeysConfig { app_sign: vec![sign.public()], ..KeysConfig::default() };
+    let keys = Keys::new(config)?;
+    let value = Credential::AppSign(sign).authorization_value(&target, |_, _| Some([7; 48]));
+    let Authorization::Concealed(shown) = authorization(value.context("no proof")?.expose())? else {
+        anyhow::bail!("this is no app sign");
+    };
+    keys.verify_app_sign(&shown, Some(&target), |_, _| Some([7; 48]))?;
+    Ok(Box::new(move || drop(black_box(keys.verify_app_sign(&shown, Some(&target), |_, _| Some([7; 48]))))))
 }
 
 fn capsule() -> anyhow::Result<Unit> {

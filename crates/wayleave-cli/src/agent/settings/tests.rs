@@ -51,7 +51,7 @@ fn what_is_missing_or_wrong_is_named_with_a_remedy() {
         (AgentArgs { token: secret(expired), ..relayed() }, "the token has expired at 2001-09-09T01:46:40Z"),
         (AgentArgs { token: None, token_file: missing("token"), ..relayed() }, "cannot be read"),
         (AgentArgs { ca: missing("ca.pem"), ..relayed() }, "cannot be read"),
-        (AgentArgs { trial: Some(std::time::Duration::ZERO), ..relayed() }, "trial"),
+        (AgentArgs { trial: Some(Duration::ZERO), ..relayed() }, "trial"),
         (AgentArgs { listen: open.clone(), ..args() }, "can be reached from other machines"),
         (AgentArgs { local_user: secret("hidden"), ..args() }, "NAME:PASSWORD"),
         (AgentArgs { local_user: secret(":hidden"), ..args() }, "user name"),
