@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use wayleave_proto::base::{Instant, Kind, Route};
-use wayleave_proto::client::{self, FlowError};
+use wayleave_proto::client::{self, FlowError, FlowId};
 use wayleave_proto::relay;
 
 use crate::laws::Violation;
@@ -18,6 +18,8 @@ pub struct Report {
     pub hosts: Vec<String>,
     /// Every flow: its client, its plan, and how far it came. Those that the run adds after the faults come last.
     pub flows: Vec<(usize, FlowPlan, Outcome)>,
+    /// When each of them was opened, and what its client calls it; `None` where it was refused at once.
+    pub opened: Vec<(Instant, Option<FlowId>)>,
     /// What clients said, with the client's number.
     pub client_events: Vec<(usize, client::Event)>,
     /// What relays said, with the host's number.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use ring::digest::{Context, SHA256};
-use wayleave_proto::base::Instant;
+use wayleave_proto::base::{Instant, Kind};
+use wayleave_proto::route::Phase;
 
 /// The record of a run.
 pub struct Trace {
@@ -31,6 +32,8 @@ pub struct Item {
 pub enum What {
     /// The application did something.
     Application(String),
+    /// A packet came to a host that does not take it: the packet, and why.
+    Discarded(String, String),
     /// A machine said something: the name of the event, and all of it.
     Event(String, String),
     /// Something went wrong on purpose.
@@ -41,10 +44,14 @@ pub enum What {
     Lookup(String, String),
     /// A packet was sent.
     Packet {
-        /// To which host; `None` where nobody has that address.
+        /// To which host; `None` where it came to none.
         to: Option<usize>,
+        /// Which host has the address that it was sent to; somebody else may answer for it.
+        toward: Option<usize>,
         /// When it arrives; `None` where it does not.
         arrives: Option<Instant>,
+        /// When its doubles arrive.
+        again: Vec<Instant>,
         /// Its transport.
         is_stream: bool,
         /// Bytes of payload.
@@ -54,8 +61,8 @@ pub enum What {
         /// Why it does not arrive.
         lost: Option<String>,
     },
-    /// The route of a kind of flow is another: the kind, and the route or the trial.
-    Route(String, String),
+    /// The decision about a kind of flow stands elsewhere.
+    Route(Kind, Phase),
 }
 
 impl Trace {

@@ -127,6 +127,11 @@ impl Client {
         self.routes.route(kind)
     }
 
+    /// Where the decision about this kind of flow stands, for whoever shows it.
+    pub fn phase(&self, kind: Kind) -> Phase {
+        self.routes.phase(kind)
+    }
+
     /// How many flows there are.
     pub const fn flow_count(&self) -> usize {
         self.flows.len()

@@ -1,5 +1,6 @@
 //! What an application does, and the servers that it talks to.
 
+use core::fmt;
 use core::time::Duration;
 
 use wayleave_proto::base::Kind;
@@ -26,6 +27,20 @@ pub enum Step {
     Suspend(Duration),
     /// It gives every flow back.
     ReleaseAll,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open(plan) => write!(f, "opens a {plan}"),
+            Self::Retry(Some(kind)) => write!(f, "asks for a new trial of {kind}s"),
+            Self::Retry(None) => f.write_str("asks for a new trial"),
+            Self::DirectWorks(kind) => write!(f, "says that direct works for {kind}s"),
+            Self::Renew(ttl) => write!(f, "renews its token for {} s", ttl.as_secs_f64()),
+            Self::Suspend(span) => write!(f, "is suspended for {} s", span.as_secs_f64()),
+            Self::ReleaseAll => f.write_str("gives every flow back"),
+        }
+    }
 }
 
 /// One flow.
@@ -83,6 +98,15 @@ impl FlowPlan {
     pub const fn ending(mut self, ending: Ending) -> Self {
         self.ending = ending;
         self
+    }
+}
+
+impl fmt::Display for FlowPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            Kind::Datagram => "datagram flow",
+            Kind::Stream => "stream",
+        })
     }
 }
 

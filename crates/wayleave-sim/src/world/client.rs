@@ -8,6 +8,7 @@ use wayleave_proto::base::{Instant, Kind, Network, Route, Target};
 use wayleave_proto::client::{self, Client, FlowId, FlowStatus, Notice};
 use wayleave_proto::config::{Mode, Scope};
 use wayleave_proto::net::{Machine as _, SocketId};
+use wayleave_proto::route::Phase;
 
 use super::driver::{Driver, Step};
 use super::flow::Flow;
@@ -38,7 +39,8 @@ pub(super) struct ClientHost {
     /// The addresses and names of its proxies.
     pub(super) proxies: BTreeSet<IpAddr>,
     pub(super) proxy_names: BTreeSet<String>,
-    shown: Vec<Route>,
+    /// What the trace says of the decisions, by their kinds.
+    shown: [Option<Phase>; 2],
 }
 
 impl ClientHost {
@@ -74,7 +76,7 @@ impl ClientHost {
             tainted,
             proxies,
             proxy_names,
-            shown: Vec::new(),
+            shown: [None; 2],
         }
     }
 
@@ -124,10 +126,12 @@ impl World {
         let target = self.target(plan.server);
         let (now, trace) = (self.now, &mut self.trace);
         let Some(client) = self.hosts[host].client() else { return };
-        trace.add(now, host, What::Application(format!("opens {} {number} to {target}", plan.kind)));
+        trace.add(now, host, What::Application(format!("opens {plan} {number} to {target}")));
         self.report.flows.push((host, plan, super::flow::Outcome::default()));
         self.grants.wish(host, plan.kind, &target);
-        match client.driver.machine.open(now, plan.kind, target) {
+        let opened = client.driver.machine.open(now, plan.kind, target);
+        self.report.opened.push((now, opened.as_ref().ok().copied()));
+        match opened {
             Ok(id) => {
                 client.each_rule(Some(plan.kind), now, |rules, _| rules.flow(now));
                 client.flows.insert(id, Flow::new(number, plan, now));
@@ -378,17 +382,13 @@ impl World {
             if route != prescribed && !client.closed {
                 wrong = Some(format!("{kind}s go {route}, and the rules say {prescribed}"));
             }
-            if client.shown.get(index) != Some(&route) {
-                changed.push((kind, route));
-                if client.shown.len() > index {
-                    client.shown[index] = route;
-                } else {
-                    client.shown.push(route);
-                }
+            let phase = client.driver.machine.phase(kind);
+            if client.shown[index].replace(phase) != Some(phase) {
+                changed.push((kind, phase));
             }
         }
-        for (kind, route) in changed {
-            self.trace.add(now, host, What::Route(kind.to_string(), route.to_string()));
+        for (kind, phase) in changed {
+            self.trace.add(now, host, What::Route(kind, phase));
         }
         if let Some(wrong) = wrong {
             self.broken(host, Law::Route, wrong);

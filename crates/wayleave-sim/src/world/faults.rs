@@ -155,7 +155,7 @@ impl World {
             return;
         }
         if !matches!(step, Step::Open(_)) {
-            self.trace.add(now, host, What::Application(format!("{step:?}")));
+            self.trace.add(now, host, What::Application(step.to_string()));
         }
         match step {
             Step::Open(plan) => self.open(host, plan),

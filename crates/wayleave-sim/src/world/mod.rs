@@ -202,9 +202,14 @@ impl World {
         };
         self.trace.digest(self.now, host, packet_bytes(&packet));
         if self.trace.keeps() {
+            let meant = original.destination.ip();
+            let mut again = arrivals.clone().unwrap_or_default();
+            let arrives = (!again.is_empty()).then(|| again.remove(0));
             let what = What::Packet {
                 to,
-                arrives: arrivals.as_ref().ok().and_then(|arrivals| arrivals.first().copied()),
+                toward: self.hosts.iter().position(|host| host.has(meant)),
+                arrives,
+                again,
                 is_stream: packet.protocol() == Protocol::Tcp,
                 payload: packet.payload(),
                 label,
@@ -274,16 +279,20 @@ impl World {
         // A refusal comes from the host's own network, and was never translated.
         let is_inside = packet.destination.ip() == receiver.access.address;
         if !is_inside && !receiver.has(packet.destination.ip()) {
-            // The host has gone to another network since this was sent.
+            self.discard(host, &packet, "the host has gone to another network since it was sent");
             return;
         }
-        if !is_inside && receiver.access.translate(now, &mut packet).is_err() {
-            self.trace.count("packet unmapped");
+        let access = &mut receiver.access;
+        let taken =
+            if is_inside { access.translate_plain(&mut packet) } else { access.translate(now, &mut packet) };
+        if let Err(lost) = taken {
+            if !is_inside {
+                self.trace.count("packet unmapped");
+            }
+            self.discard(host, &packet, &lost.to_string());
             return;
         }
-        if is_inside && receiver.access.translate_plain(&mut packet).is_err() {
-            return;
-        }
+        let receiver = &mut self.hosts[host];
         let relays = self.scenario.relays.len();
         if matches!(receiver.role, Role::Bait) {
             if !build::relay_addresses(relays).contains(&packet.source.ip()) {
@@ -295,6 +304,13 @@ impl World {
         }
         receiver.stack.handle_packet(now, packet);
         self.settle(host);
+    }
+
+    /// Says in the trace why a packet goes no further.
+    fn discard(&mut self, host: usize, packet: &Packet, why: &str) {
+        if self.trace.keeps() {
+            self.trace.add(self.now, host, What::Discarded(packet.to_string(), why.to_owned()));
+        }
     }
 
     /// Whether time stands still although nothing is left to do now.
