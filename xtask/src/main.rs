@@ -36,8 +36,9 @@ fn run(words: &[&str]) -> anyhow::Result<ExitCode> {
         ["licences"] => licences::run(),
         ["fuzz", "list"] => fuzz::list(),
         ["fuzz", "replay"] => fuzz::replay(),
-        ["fuzz", "run", name] => fuzz::run(name, None),
-        ["fuzz", "run", name, "--time", seconds] => fuzz::run(name, Some(seconds)),
+        ["fuzz", "minimise", name] => fuzz::minimise(name),
+        ["fuzz", name] => fuzz::run(name, None),
+        ["fuzz", name, "--time", seconds] => fuzz::run(name, Some(seconds)),
         ["bench", options @ ..] => bench::run(options),
         ["sim", options @ ..] => return Ok(sim::run(options)),
         ["help" | "--help" | "-h"] | [] => {
@@ -59,7 +60,8 @@ cargo xtask COMMAND
   licences                     every dependency has a licence that is allowed
   fuzz list                    the fuzz targets
   fuzz replay                  every target over its corpus, on stable Rust
-  fuzz run NAME [--time SECS]  search on with cargo-fuzz on nightly Rust; 60 seconds by default
+  fuzz NAME [--time SECS]      search on with cargo-fuzz on nightly Rust; 60 seconds by default
+  fuzz minimise NAME           bring what was found to the corpus, as few and as small inputs as do
   bench [OPTIONS] [--against REV]  relays side by side on this machine; `cargo xtask bench --help` lists the options.
                                With --against our relay as it was at that revision takes part too
   sim [OPTIONS]                simulated worlds from seeds, and the laws checked at every step: a swarm, one named scenario

@@ -26,6 +26,15 @@ pub(crate) fn cargo(words: &[&str]) -> Command {
     command
 }
 
+/// Cargo of nightly Rust with `words` as its arguments.
+pub(crate) fn nightly(words: &[&str]) -> Command {
+    let mut command = Command::new("rustup");
+    command.args(["run", "nightly", "cargo"]).args(words).current_dir(root()).env_remove("RUSTUP_TOOLCHAIN");
+    command.env_remove("CARGO").env_remove("RUSTC").env_remove("RUSTDOC");
+    without_own_environment(&mut command);
+    command
+}
+
 /// Takes away what cargo told this very program about its package: build scripts that watch those variables would run
 /// again, and half of the dependencies with them.
 pub(crate) fn without_own_environment(command: &mut Command) {
