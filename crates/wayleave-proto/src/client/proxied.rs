@@ -163,10 +163,7 @@ impl Client {
         }
         match self.waiting.front().copied() {
             Some(flow) => self.on_no_proxy(flow, said),
-            None => {
-                let after = self.standby_backoff.next(&self.config.route.retry, &mut self.rng);
-                self.standby_after = self.now + after;
-            }
+            None => self.rest_standby(),
         }
         self.supply();
     }
@@ -238,6 +235,11 @@ impl Client {
                 self.on_proxy_attempt_failed(id, socket, error.into());
             }
             Ok(()) if session.is_handshaking() => self.requests.pending(socket),
+            // What came with the handshake would pass for the answer to the first request (RFC 9112 §6.3).
+            Ok(()) if session.plaintext_len() > 0 => {
+                self.requests.close(socket, false);
+                self.on_proxy_attempt_failed(id, socket, Fault::Unasked);
+            }
             Ok(()) => self.on_proxy_won(id, socket),
         }
     }
@@ -294,7 +296,6 @@ impl Client {
         });
         self.requests.reassign(socket, Role::Carrier(carrier));
         self.requests.pending(socket);
-        self.standby_backoff.reset();
         if let Some(target) = self.config.proxies.get(proxy).cloned() {
             let elapsed = self.now.since(search.began);
             self.tell(What::ProxyConnected { proxy: target, carrier: CarrierKind::H1, elapsed });
@@ -324,6 +325,19 @@ impl Client {
         }
     }
 
+    /// A connection that was kept ready came to nothing. The next one waits: a proxy that takes every connection and ends
+    /// it at once would be asked again and again as fast as the path allows.
+    pub(super) fn lose_ready(&mut self, id: CarrierId) {
+        self.close_carrier(id, false);
+        self.rest_standby();
+        self.supply();
+    }
+
+    fn rest_standby(&mut self) {
+        let after = self.standby_backoff.next(&self.config.route.retry, &mut self.rng);
+        self.standby_after = self.now + after;
+    }
+
     /// Drops what was made over a network that is no longer there.
     pub(super) fn drop_ready(&mut self) {
         for id in core::mem::take(&mut self.ready) {
@@ -346,9 +360,7 @@ impl Client {
             return self.on_unshown(id);
         }
         let Some(flow_id) = flow else {
-            self.close_carrier(id, false);
-            self.supply();
-            return;
+            return self.lose_ready(id);
         };
         let Some(flow) = self.flows.get_mut(flow_id) else {
             self.close_carrier(id, true);

@@ -69,8 +69,7 @@ impl Client {
         let Some(flow_id) = carrier.flow else {
             // A proxy that speaks or ends before it was asked cannot be used any more.
             if carrier.pipe.plaintext_len() > 0 || carrier.pipe.session().is_finished() {
-                self.close_carrier(id, false);
-                self.supply();
+                self.lose_ready(id);
             }
             return;
         };
@@ -126,6 +125,7 @@ impl Client {
         let Some(flow) = self.flows.get_mut(flow_id) else { return };
         flow.state = State::Tunnel { carrier: id, since: self.now };
         flow.forgive();
+        self.standby_backoff.reset();
         if let Some((proxy, renewal)) = self.carriers.get(id).map(|carrier| (carrier.proxy, carrier.renewal))
         {
             self.proxies.handle_good(proxy);

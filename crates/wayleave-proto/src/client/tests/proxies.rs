@@ -3,8 +3,10 @@
 use super::*;
 use crate::auth::{Algorithm, AppSign, Keys, KeysConfig, SigningKey, Token};
 use crate::base::Route;
-use crate::client::{FlowError, ProxyFault};
-use crate::net::Machine as _;
+use crate::carrier::tls::{Acceptor as _, PlainAcceptor, Session};
+use crate::client::{FlowError, Notice, ProxyFault};
+use crate::error::{IoFailed, IoFailure};
+use crate::net::{Fault, Machine as _, Output, SocketId};
 
 fn connected_to(world: &World) -> Vec<String> {
     let proxy = |event: &Event| match &event.what {
@@ -181,6 +183,74 @@ fn many_flows_at_once_leave_a_proxy_that_refuses_them() {
         .filter(|status| *status != FlowStatus::Open(Route::Proxied))
         .collect();
     assert!(failed.is_empty(), "{} failed, {:?}", failed.len(), failed.first());
+}
+
+/// A client that has opened a flow, and the connections that it wants: one for the flow, one to be kept ready.
+fn alone() -> (Client, FlowId, [SocketId; 2]) {
+    let now = Instant::ZERO;
+    let config = config(Mode::Normal, Link::Wifi).build().unwrap();
+    let mut client = Client::new(config, &Seed::new([1; 32]), Clock::new(now, START), now);
+    let flow = client.open(now, Kind::Stream, ECHO.parse().unwrap()).unwrap();
+    let (dialled, _) = drain(&mut client);
+    let [(first, _), (second, _)] = dialled.try_into().unwrap();
+    (client, flow, [first, second])
+}
+
+/// What the client dials, and what it says of proxies that failed.
+fn drain(client: &mut Client) -> (Vec<(SocketId, SocketAddr)>, Vec<ProxyFault>) {
+    let (mut dialled, mut failed) = (Vec::new(), Vec::new());
+    while let Some(output) = client.poll_output() {
+        match output {
+            Output::Dial { id, address } => dialled.push((id, address)),
+            Output::Event(Notice::Event(Event { what: What::ProxyFailed { error, .. }, .. })) => {
+                failed.push(error);
+            }
+            _ => {}
+        }
+    }
+    (dialled, failed)
+}
+
+/// Shakes hands on a connection as a relay that sends `early` with it.
+fn shake(client: &mut Client, id: SocketId, early: &[u8]) -> Box<dyn Session> {
+    let now = Instant::ZERO;
+    client.handle_opened(now, id, "192.0.2.1:50000".parse().unwrap());
+    let mut hello = client.pending(now, id).unwrap().to_vec();
+    client.handle_written(now, id, hello.len());
+    let mut proxy = PlainAcceptor.accept().unwrap();
+    proxy.receive(&mut hello).unwrap();
+    proxy.send(&[early]);
+    client.handle_received(now, id, &mut proxy.pending().to_vec());
+    proxy
+}
+
+#[test]
+fn what_a_proxy_says_before_it_is_asked_is_no_answer() {
+    let (mut client, flow, [id, _]) = alone();
+    shake(&mut client, id, b"HTTP/1.1 200 OK\r\n\r\n");
+    // The next one is tried at once.
+    let (dialled, failed) = drain(&mut client);
+    assert_eq!(failed, [ProxyFault::Connection(Fault::Unasked)]);
+    assert_eq!(dialled.first().map(|(_, address)| *address), Some(relay_at(1)));
+    assert_eq!(client.status(flow), FlowStatus::Pending);
+}
+
+#[test]
+fn a_proxy_that_ends_every_connection_that_is_kept_ready_is_asked_more_and_more_seldom() {
+    let (mut client, flow, [first, second]) = alone();
+    shake(&mut client, first, b"");
+    client.release(Instant::ZERO, flow);
+    let (mut ready, mut lost) = (Some(second), 0);
+    while let Some(id) = ready.take() {
+        drain(&mut client);
+        shake(&mut client, id, b"");
+        client.handle_failed(Instant::ZERO, id, IoFailed::new(IoFailure::ConnectionReset));
+        lost += 1;
+        let (dialled, _) = drain(&mut client);
+        ready = dialled.first().filter(|_| lost < 10).map(|(id, _)| *id);
+    }
+    assert_eq!(lost, 1, "the next one waits");
+    assert!(client.poll_timeout().is_some_and(|due| due > Instant::ZERO));
 }
 
 #[test]

@@ -17,6 +17,9 @@ pub enum Fault {
     /// The encrypted connection could not be made.
     #[error("{0}")]
     Tls(TlsError),
+    /// The other end spoke before it was asked, so that no answer could be told from what it said.
+    #[error("it spoke before it was asked: what listens there is no HTTP/1.1 proxy")]
+    Unasked,
 }
 
 impl From<Denied> for Fault {
