@@ -1,12 +1,13 @@
 //! Host and port, read strictly.
 
 use core::fmt;
-use core::net::{IpAddr, Ipv6Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::num::NonZeroU16;
 use core::str::FromStr;
 use std::sync::Arc;
 
-/// A host name: labels of letters, digits, `-` and `_`, in lower case, at most 253 characters.
+/// A host name: labels of letters, digits, `-` and `_`, in lower case, at most 253 characters. It is never the text of
+/// an address, not even with a final dot: written without the dot it would mean the address to whoever reads it next.
 ///
 /// Short forms of addresses that some resolvers accept (`127.1`, `0x7f000001`) are names here, and what they resolve
 /// to is judged like the answer for any other name.
@@ -29,7 +30,8 @@ impl FromStr for Name {
             (1..=63).contains(&label.len())
                 && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
         };
-        if name.is_empty() || name.len() > 253 || !name.split('.').all(label) {
+        let is_address = name.parse::<Ipv4Addr>().is_ok();
+        if name.is_empty() || name.len() > 253 || is_address || !name.split('.').all(label) {
             return Err(TargetError::Host);
         }
         Ok(Self(name.to_ascii_lowercase().into()))

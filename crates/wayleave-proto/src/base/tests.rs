@@ -103,6 +103,7 @@ fn targets_are_read_strictly() {
         ("a b:443", TargetError::Host),
         ("user@a:443", TargetError::Host),
         (long.as_str(), TargetError::Host),
+        ("192.0.2.46.:443", TargetError::Host),
     ] {
         assert_eq!(text.parse::<Target>(), Err(error), "{text}");
     }
