@@ -46,7 +46,7 @@ fn unknown(message: &str) -> Option<String> {
     let (name, known) = rest.split_once('`')?;
     let nearest = known.split('`').skip(1).step_by(2).min_by_key(|known| distance(name, known));
     let hint = nearest.map(|nearest| format!("; the nearest that is known is `{nearest}`"));
-    Some(format!("unknown key `{name}`{}", hint.unwrap_or_default()))
+    Some(format!("unknown key `{}`{}", name.escape_debug(), hint.unwrap_or_default()))
 }
 
 /// A sentence of serde about a value, without the value, which may be a secret in the wrong place.

@@ -105,6 +105,7 @@ fn a_mistake_in_a_file_is_told_with_its_line() {
         ("drain = 1\ndeny-port = [\n25,\n0\n]", "relay.toml, line 4: write a port"),
         ("drain = 1\ndrain = 2", "relay.toml, line 2: duplicate key"),
         ("drain = ", "relay.toml, line 1:"),
+        ("\"a\\nb\" = 1", "relay.toml, line 1: unknown key `a\\nb`"),
     ] {
         let error = sample(text).unwrap_err();
         assert!(error.starts_with(told), "{error}");
