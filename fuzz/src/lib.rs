@@ -4,6 +4,7 @@
 
 mod capsules;
 mod client_machine;
+mod config;
 mod credentials;
 mod head;
 mod play;
@@ -19,6 +20,7 @@ pub const TARGETS: &[Target] = &[
     ("capsules", capsules::run),
     ("client_machine", client_machine::run),
     ("relay_machine", relay_machine::run),
+    ("config", config::run),
     ("concealed", credentials::concealed),
     ("jwks", credentials::jwks),
     ("request_head", head::request),

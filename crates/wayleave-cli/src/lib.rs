@@ -2,6 +2,7 @@
 
 mod admin;
 mod agent;
+pub mod check;
 mod demo;
 mod duration;
 mod failure;

@@ -11,6 +11,7 @@ mod entry;
 mod tests;
 
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -35,7 +36,7 @@ use entry::Entry;
 /// What is wrong with the file, with its line, or that it does not go together with what is there. A key that can mint and
 /// need not is refused: a relay should not hold it.
 pub(crate) fn for_relay(all: &mut KeysConfig, path: &Path) -> Result<(), Failure> {
-    add(all, path, Entry::for_relay)
+    add(all, &Source::open(path)?, Entry::for_relay, &|file| fs::read(file))
 }
 
 /// Adds what is in either file, to check credentials with.
@@ -43,7 +44,7 @@ pub(crate) fn for_relay(all: &mut KeysConfig, path: &Path) -> Result<(), Failure
 /// # Errors
 /// What is wrong with the file, with its line, or that it does not go together with what is there.
 pub(crate) fn for_checking(all: &mut KeysConfig, path: &Path) -> Result<(), Failure> {
-    add(all, path, Entry::for_checking)
+    add(all, &Source::open(path)?, Entry::for_checking, &|file| fs::read(file))
 }
 
 /// The keys of signed tokens in the file of an application's server, each with the application that it is for alone.
@@ -51,14 +52,26 @@ pub(crate) fn for_checking(all: &mut KeysConfig, path: &Path) -> Result<(), Fail
 /// # Errors
 /// What is wrong with the file, with its line; public keys are refused, since they cannot mint.
 pub(crate) fn for_minting(path: &Path) -> Result<Vec<(SigningKey, Option<AppId>)>, Failure> {
-    let source = Source::open(path)?;
-    let file: File = source.parse()?;
-    if file.jwt.is_empty() {
-        return Err(
-            source.lacks("there is no [[jwt]] key in this file; make one with `wayleave token keygen`")
-        );
-    }
-    file.jwt.into_iter().map(|entry| source.take(entry, Entry::for_minting)).collect()
+    signing_keys(&Source::open(path)?)
+}
+
+/// What [`for_relay`], or with `checks` [`for_checking`], makes of this text at `path`; no other file is read.
+///
+/// # Errors
+/// As there.
+pub(crate) fn in_text(path: &Path, text: &str, checks: bool) -> Result<KeysConfig, Failure> {
+    let mut all = KeysConfig::default();
+    let jwt = if checks { Entry::for_checking } else { Entry::for_relay };
+    add(&mut all, &Source::new(path, text.to_owned())?, jwt, &|_| Err(ErrorKind::NotFound.into()))?;
+    Ok(all)
+}
+
+/// What [`for_minting`] makes of this text at `path`.
+///
+/// # Errors
+/// As there.
+pub(crate) fn minting_in_text(path: &Path, text: &str) -> Result<Vec<(SigningKey, Option<AppId>)>, Failure> {
+    signing_keys(&Source::new(path, text.to_owned())?)
 }
 
 /// The secrets of Token04 in the file of an application's server.
@@ -147,6 +160,9 @@ struct File {
     token04: Vec<Spanned<Token04Entry>>,
 }
 
+/// What reads a file.
+type Load<'a> = dyn Fn(&Path) -> io::Result<Vec<u8>> + 'a;
+
 /// A file and its text, to say where in it something is wrong.
 struct Source<'a> {
     path: &'a Path,
@@ -155,7 +171,11 @@ struct Source<'a> {
 
 impl<'a> Source<'a> {
     fn open(path: &'a Path) -> Result<Self, Failure> {
-        let text = Secret::new(text_of(path)?);
+        Self::new(path, text_of(path)?)
+    }
+
+    fn new(path: &'a Path, text: String) -> Result<Self, Failure> {
+        let text = Secret::new(text);
         if text.expose().trim_start().starts_with("-----BEGIN") {
             return Err(Failure::usage(format!(
                 "{}: this is a PEM file, and keys for tokens stand in a TOML file; make one with `wayleave token keygen`",
@@ -182,12 +202,23 @@ impl<'a> Source<'a> {
     }
 }
 
+fn signing_keys(source: &Source<'_>) -> Result<Vec<(SigningKey, Option<AppId>)>, Failure> {
+    let file: File = source.parse()?;
+    if file.jwt.is_empty() {
+        return Err(
+            source.lacks("there is no [[jwt]] key in this file; make one with `wayleave token keygen`")
+        );
+    }
+    file.jwt.into_iter().map(|entry| source.take(entry, Entry::for_minting)).collect()
+}
+
+/// Adds everything in `source` that credentials are checked with; `load` reads a set of keys.
 fn add(
     all: &mut KeysConfig,
-    path: &Path,
+    source: &Source<'_>,
     jwt: fn(Entry) -> Result<VerifyingKey, String>,
+    load: &Load<'_>,
 ) -> Result<(), Failure> {
-    let source = Source::open(path)?;
     // Whoever writes a file may have emptied it first. A file that is meant to say nothing has a comment.
     if source.text.expose().trim().is_empty() {
         return Err(source.lacks("the file is empty; keys are made with `wayleave token keygen`"));
@@ -197,7 +228,7 @@ fn add(
         source.take(entry, |entry| extend(all, vec![jwt(entry)?].into()))?;
     }
     for entry in file.jwks {
-        source.take(entry, |entry| extend(all, jwks(path, entry)?.into()))?;
+        source.take(entry, |entry| extend(all, jwks(source.path, entry, load)?.into()))?;
     }
     for entry in file.token04 {
         all.token04.push(source.take(entry, Token04Entry::key)?);
@@ -222,12 +253,11 @@ fn extend(all: &mut KeysConfig, more: KeysConfig) -> Result<(), String> {
 }
 
 /// The keys of the set that an entry names, relative to the file at `path`.
-fn jwks(path: &Path, entry: JwksEntry) -> Result<Vec<VerifyingKey>, String> {
+fn jwks(path: &Path, entry: JwksEntry, load: &Load<'_>) -> Result<Vec<VerifyingKey>, String> {
     let (file, app_id) = entry.read()?;
     let file = path.parent().unwrap_or(Path::new("")).join(file);
     let shown = file.display();
-    let text =
-        fs::read(&file).map(Secret::new).map_err(|error| format!("{shown} cannot be read: {error}"))?;
+    let text = load(&file).map(Secret::new).map_err(|error| format!("{shown} cannot be read: {error}"))?;
     let set = Jwks::read(text.expose()).map_err(|error| format!("{shown}: {error}"))?;
     for (number, reason) in set.skipped {
         warn!("{shown}: key {number} was passed over: {reason}");

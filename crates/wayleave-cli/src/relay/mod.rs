@@ -16,6 +16,8 @@ mod tests;
 use std::future::pending;
 use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -23,6 +25,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::{info, warn};
 use wayleave_proto::auth::Keys;
+use wayleave_proto::carrier::tls::{Acceptor, Session, TlsError};
+use wayleave_proto::config::{RelayConfig, Valid};
 use wayleave_proto::relay::Stats;
 use wayleave_tokio::{Relay, RelayHandle};
 
@@ -47,6 +51,14 @@ pub(crate) fn main(args: RelayArgs) -> Result<(), Failure> {
     }
     let runtime = gather::runtime(gather).map_err(|error| Failure::run(format!("cannot start: {error}")))?;
     runtime.block_on(run(args))
+}
+
+/// What a configuration file with this text makes of a relay that has no certificate yet and these keys.
+///
+/// # Errors
+/// What is wrong in it.
+pub(crate) fn config_in_text(path: &Path, text: &str, keys: Keys) -> Result<Valid<RelayConfig>, Failure> {
+    settings::config(RelayArgs::from_text(path, text)?, Arc::new(NoCertificate), keys, [])
 }
 
 async fn run(args: RelayArgs) -> Result<(), Failure> {
@@ -110,6 +122,16 @@ fn raise_limit(connections: usize) {
             tunnels,
             connections, "the system's limit on open files (ulimit -Hn) is below the limit on connections"
         );
+    }
+}
+
+/// The acceptor of a relay that is only looked at.
+#[derive(Debug)]
+struct NoCertificate;
+
+impl Acceptor for NoCertificate {
+    fn accept(&self) -> Result<Box<dyn Session>, TlsError> {
+        Err(TlsError::Protocol { detail: "there is no certificate".into() })
     }
 }
 

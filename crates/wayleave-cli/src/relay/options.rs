@@ -182,9 +182,18 @@ impl RelayArgs {
     /// The file cannot be read, or what is wrong in it, with the line.
     pub(super) fn complete(self) -> Result<Self, Failure> {
         let Some(path) = &self.config else { return Ok(self) };
-        let mut file: Self = parse(path, &text_of(path)?)?;
-        file.resolve_paths(path.parent().unwrap_or(Path::new("")));
+        let file = Self::from_text(path, &text_of(path)?)?;
         Ok(self.over(file))
+    }
+
+    /// What a file at `path` with this text says.
+    ///
+    /// # Errors
+    /// What is wrong in it, with the line.
+    pub(super) fn from_text(path: &Path, text: &str) -> Result<Self, Failure> {
+        let mut file: Self = parse(path, text)?;
+        file.resolve_paths(path.parent().unwrap_or(Path::new("")));
+        Ok(file)
     }
 
     fn resolve_paths(&mut self, base: &Path) {

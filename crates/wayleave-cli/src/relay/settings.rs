@@ -2,10 +2,12 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use wayleave_proto::auth::Keys;
 use wayleave_proto::base::Host;
+use wayleave_proto::carrier::tls::Acceptor;
 use wayleave_proto::config::{RelayConfig, RelayLimits, Valid};
 use wayleave_proto::policy::Scope;
 
@@ -34,33 +36,47 @@ impl Settings {
     pub(super) fn new(args: RelayArgs) -> Result<Self, Failure> {
         let names = names(&args);
         let identity = identity(&args, &names)?;
-        let (limits, scope) = (limits(&args), scope(&args));
         let (key_files, keys) = KeyFiles::open(args.token_keys.clone())?;
-        let mut config = RelayConfig::new(identity.acceptor()?, keys);
-        config.rules.audience = args.audience;
-        config.rules.leeway = args.leeway.unwrap_or(config.rules.leeway);
-        config.targets.addresses.allow = args.allow_target;
-        config.targets.addresses.deny = args.deny_target;
-        config.targets.denied_ports.extend(args.deny_port);
-        for Resolve { name, address } in args.resolve {
-            config.hosts.entry(name).or_default().push(address);
-        }
-        config.limits = limits;
-        config.scope = scope;
-        let listen = args.listen.unwrap_or(LISTEN);
+        let acceptor = identity.acceptor()?;
         let admin = args
             .admin
             .as_ref()
             .map(|place| Admin::bind(place, args.admin_secret_file.clone(), args.admin_anywhere));
         let admin = admin.transpose()?;
-        config.targets.own.push(listen);
-        config.targets.own.extend(admin.as_ref().and_then(Admin::local_addr));
-        let config = config.build().map_err(|error| {
-            // Users know the fields by the names in the file.
-            Failure::usage(format!("{}: {}", error.field.replace('_', "-"), error.remedy))
-        })?;
-        Ok(Self { config, listen, key_files, admin, drain: args.drain.unwrap_or(DRAIN) })
+        let (listen, drain) = (args.listen.unwrap_or(LISTEN), args.drain.unwrap_or(DRAIN));
+        let own = [Some(listen), admin.as_ref().and_then(Admin::local_addr)];
+        let config = config(args, acceptor, keys, own.into_iter().flatten())?;
+        Ok(Self { config, listen, key_files, admin, drain })
     }
+}
+
+/// What the machine of the relay takes; `own` are the addresses of this process, to which nobody is forwarded.
+///
+/// # Errors
+/// The first option that is out of its range.
+pub(super) fn config(
+    args: RelayArgs,
+    acceptor: Arc<dyn Acceptor>,
+    keys: Keys,
+    own: impl IntoIterator<Item = SocketAddr>,
+) -> Result<Valid<RelayConfig>, Failure> {
+    let (limits, scope) = (limits(&args), scope(&args));
+    let mut config = RelayConfig::new(acceptor, keys);
+    config.rules.audience = args.audience;
+    config.rules.leeway = args.leeway.unwrap_or(config.rules.leeway);
+    config.targets.addresses.allow = args.allow_target;
+    config.targets.addresses.deny = args.deny_target;
+    config.targets.denied_ports.extend(args.deny_port);
+    for Resolve { name, address } in args.resolve {
+        config.hosts.entry(name).or_default().push(address);
+    }
+    config.limits = limits;
+    config.scope = scope;
+    config.targets.own.extend(own);
+    config.build().map_err(|error| {
+        // Users know the fields by the names in the file.
+        Failure::usage(format!("{}: {}", error.field.replace('_', "-"), error.remedy))
+    })
 }
 
 /// The keys in all of `files`.

@@ -172,9 +172,17 @@ impl AgentArgs {
                 "the configuration {path} cannot be read ({error}); check the path of --config"
             ))
         })?;
-        let mut file = file::parse(&path, &text)?;
+        Ok(self.with_token(environment).or(Self::from_text(&path, &text)?))
+    }
+
+    /// What a file at `path` with this text says.
+    ///
+    /// # Errors
+    /// What is wrong in it, with the line.
+    pub(crate) fn from_text(path: &Path, text: &str) -> Result<Self, Failure> {
+        let mut file = file::parse(path, text)?;
         file.locate(path.parent().unwrap_or(Path::new("")));
-        Ok(self.with_token(environment).or(file))
+        Ok(file)
     }
 
     /// The token from the environment, where neither option for it was given.

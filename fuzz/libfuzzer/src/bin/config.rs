@@ -1,0 +1,4 @@
+#![no_main]
+//! Target `config`.
+
+wayleave_libfuzzer::program!("config");
