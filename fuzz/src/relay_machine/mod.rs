@@ -92,7 +92,7 @@ impl<'a> Play<'a> {
         } else {
             // Nobody does anything more: everything runs into its timeouts.
             for _ in 0..24 {
-                self.rig.pass(Duration::from_secs(3_600), false);
+                self.pass(Duration::from_secs(3_600), false);
                 self.look();
             }
         }

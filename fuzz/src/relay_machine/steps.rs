@@ -1,6 +1,7 @@
 //! The steps of a tape.
 
 use core::net::IpAddr;
+use core::time::Duration;
 
 use wayleave_proto::base::Kind;
 use wayleave_proto::codec::capsule::datagram_header;
@@ -49,11 +50,11 @@ impl Play<'_> {
             26 => self.garble(),
             27 | 28 => {
                 let span = self.tape.span();
-                self.rig.pass(span, false);
+                self.pass(span, false);
             }
             29 => {
                 let span = self.tape.span();
-                self.rig.pass(span, true);
+                self.pass(span, true);
             }
             30 => {
                 let id =
@@ -241,6 +242,13 @@ impl Play<'_> {
         self.clients[number].ask(&request);
         self.look();
         self.serve(number);
+    }
+
+    /// Lets time pass. What was held back comes out before: what a deadline brings has no client for a cause.
+    pub(super) fn pass(&mut self, span: Duration, is_late: bool) {
+        self.rig.drain();
+        self.look();
+        self.rig.pass(span, is_late);
     }
 
     /// What concerns one client goes its way.
