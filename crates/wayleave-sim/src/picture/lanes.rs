@@ -1,6 +1,6 @@
 //! Where everything stands from top to bottom: a lane for each host, with the rows that belong to it.
 
-use wayleave_proto::config::{Mode, Scope};
+use wayleave_proto::config::Mode;
 
 use super::bands::{self, Band};
 use crate::trace::What;
@@ -127,9 +127,6 @@ impl Board {
             Mode::Off => "proxy off",
         }
         .to_owned();
-        if plan.mode == Mode::Smart && plan.scope == Scope::Session {
-            about.push_str(", one decision");
-        }
         if left > 0 {
             about = format!("{about}; {left} flows found no room here");
         }

@@ -50,6 +50,8 @@
   const marks = data.marks.map(([at, host, look, text]) => ({ kind: "mark", at, host, look, text: data.texts[text], a: place(at) }));
   const bands = all(".band").map((element) => ({ element, a: place(+element.dataset.a), b: place(+element.dataset.b) }));
   const flags = all(".flag").map((element) => ({ element, a: place(+element.dataset.a), width: element.offsetWidth }));
+  // What is broken is placed first, so that it is the last to be shortened.
+  flags.sort((one, other) => other.element.classList.contains("violation") - one.element.classList.contains("violation"));
   const end = Math.max(place(data.end), 1);
   const gaps = data.folds.map(([from, to]) => ({ a: place(from), b: place(to), time: to - from }));
   const longest = packets.reduce((most, packet) => Math.max(most, packet.z - packet.a, packet.b - packet.a), 0);
@@ -308,9 +310,18 @@
     pen.stroke(); pen.globalAlpha = 1;
   }
 
-  // ── The whole run in one strip.
+  // ── The whole run in one strip, drawn anew only where its size or the colours are others; the view is a frame over it.
+  let strips = "";
   function drawOverview() {
-    const [pen, w, h] = canvas(overview), scale = w / end;
+    const scale = overview.clientWidth / end;
+    brush.style.left = Math.max(view[0] * scale, 0) + "px";
+    brush.style.width = Math.min(view[1], end) * scale - Math.max(view[0], 0) * scale + "px";
+    const state = [overview.clientWidth, window.devicePixelRatio, colours.ink].join();
+    if (state !== strips) drawStrip(scale);
+    strips = state;
+  }
+  function drawStrip(scale) {
+    const [pen, w, h] = canvas(overview);
     const counts = new Float64Array(Math.ceil(w) + 1), losses = new Float64Array(counts.length);
     for (const packet of packets) { const at = Math.min(Math.floor(packet.a * scale), counts.length - 1); (packet.lost ? losses : counts)[at] += packet.count; }
     const bar = (count) => count ? 4 + Math.min(Math.log2(1 + count) * 3.2, h - 12) : 0;
@@ -319,8 +330,6 @@
     pen.globalAlpha = 1;
     for (const gap of gaps) { pen.fillStyle = colours.sheet; pen.fillRect(gap.a * scale, 0, Math.max((gap.b - gap.a) * scale, 1.5), h); }
     for (const { element, a } of flags) { pen.fillStyle = getComputedStyle(element).getPropertyValue("--own") || colours.ink; pen.fillRect(a * scale - 1, 0, 2, h); }
-    brush.style.left = Math.max(view[0] * scale, 0) + "px";
-    brush.style.width = Math.min(view[1], end) * scale - Math.max(view[0], 0) * scale + "px";
   }
 
   // ── What a thing is, in words. Only text is ever put into the page.

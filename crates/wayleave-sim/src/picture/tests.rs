@@ -123,6 +123,16 @@ fn a_hostile_scenario_is_shown_as_text() {
 }
 
 #[test]
+fn a_run_that_kept_nothing_says_so() {
+    let (scenario, _) = small();
+    let bare = run_once(&scenario, &Tape::from_seed(0), false).unwrap();
+    let page = page(&scenario, &bare);
+    assert_eq!(fault(&page), None);
+    assert!(page.contains("were not kept by this run"));
+    assert_eq!(page.matches("class=\"lane").count(), bare.hosts.len());
+}
+
+#[test]
 fn nothing_comes_from_elsewhere() {
     let (scenario, report) = small();
     let page = page(&scenario, &report);
@@ -182,19 +192,21 @@ fn a_broken_law_cannot_be_overlooked() {
     let (scenario, mut report) = small();
     assert!(page(&scenario, &report).contains("class=\"verdict holds\""));
     let what = "client 0: streams go direct, and the rules say proxied".to_owned();
-    report.violation = Some(Violation { law: Law::Route, at: Instant::from_millis(1_500), what });
+    report.violation = Some(Violation { law: Law::Route, at: Instant::from_millis(2_000), what });
     let picture = page(&scenario, &report);
     assert!(picture.contains("class=\"verdict broken\">law 2 (route) is broken<"));
     assert!(
         between(&picture, "<h1>", "</h1>")
-            .starts_with("Law 2 (route) was broken at 1500 ms: client 0: streams")
+            .starts_with("Law 2 (route) was broken at 2000 ms: client 0: streams")
     );
-    assert!(picture.contains("class=\"flag violation\" data-a=\"1500\""));
+    assert!(picture.contains("class=\"flag violation\" data-a=\"2000\""));
     assert!(picture.contains("class=\"card violation\""));
+    let last = between(&picture, "class=\"cards\"", "</ol>").rsplit("class=\"card ").next().unwrap();
+    assert!(last.starts_with("violation"), "what is broken ends the story: {last}");
     assert!(picture.contains("<li class=\"missed\">"));
     assert!(between(&picture, "\"marks\":[", "\"packets\"").contains("\"violation\""));
     let view = between(&picture, "\"view\":[", "]");
-    assert_eq!(view, "0,1620");
+    assert_eq!(view, "500,2120");
 }
 
 #[test]

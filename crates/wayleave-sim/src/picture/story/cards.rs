@@ -49,8 +49,13 @@ pub(in super::super) fn cards(scenario: &Scenario, report: &Report) -> (Vec<Card
     let mut order: Vec<usize> = (0..cards.len()).collect();
     order.sort_by_key(|index| (core::cmp::Reverse(cards[*index].weight), cards[*index].at, *index));
     order.truncate(MOST);
-    let begins = |index: &usize| cards[*index].class != "fault";
-    order.sort_by_key(|index| (cards[*index].at, begins(index), *index));
+    // A fault comes before what follows from it, and the law that was broken ends the run.
+    let turn = |index: &usize| match cards[*index].class {
+        "fault" => 0,
+        "violation" => 2,
+        _ => 1,
+    };
+    order.sort_by_key(|index| (cards[*index].at, turn(index), *index));
     let left = cards.len() - order.len();
     (order.into_iter().map(|index| cards[index].clone()).collect(), left)
 }
