@@ -149,7 +149,7 @@ impl<'a> Arrows<'a> {
     /// All of it as JSON.
     pub(super) fn data(
         &self,
-        scenario: &Scenario,
+        (scenario, report): (&Scenario, &Report),
         board: &Board,
         axis: &Axis,
         view: (Instant, Instant),
@@ -171,7 +171,8 @@ impl<'a> Arrows<'a> {
             let text = texts.number(&moment.text);
             format!("[{},{},{},{text}]", number(moment.at), moment.host, json(moment.class))
         }));
-        let packets = list(self.arrows.iter().map(|arrow| arrow.data(class(scenario, arrow), &mut texts)));
+        let packets =
+            list(self.arrows.iter().map(|arrow| arrow.data(class(scenario, report, arrow), &mut texts)));
         let folds = list(axis.folds.iter().map(|(from, to)| format!("[{},{}]", number(*from), number(*to))));
         let texts = list(texts.all.iter().map(|text| json(text)));
         format!(
@@ -211,19 +212,20 @@ impl Arrow<'_> {
     }
 }
 
-/// Which way a packet goes: 0 directly, 1 between client and relay, 2 between relay and target, 3 anything else.
-fn class(scenario: &Scenario, arrow: &Arrow<'_>) -> u8 {
+/// Which way a packet goes: 0 directly, 1 between client and relay, 2 between relay and target, 3 with anybody else.
+fn class(scenario: &Scenario, report: &Report, arrow: &Arrow<'_>) -> u8 {
     let (clients, relays) = (scenario.clients.len(), scenario.relays.len());
     let role = |host: Option<usize>| match host {
         Some(host) if host < clients => 'c',
         Some(host) if host < clients + relays => 'r',
-        _ => 'o',
+        Some(host) if matches!(report.hosts[host].as_str(), "intruder" | "portal" | "interceptor") => 'x',
+        _ => 't',
     };
     match (role(Some(arrow.from)), role(arrow.toward.or(arrow.to))) {
+        ('x', _) | (_, 'x') => 3,
         ('c', 'r') | ('r', 'c') => 1,
         ('c', _) | (_, 'c') => 0,
-        ('r', _) => 2,
-        (_, 'r') if arrow.from == clients + relays => 2,
+        ('r', _) | (_, 'r') => 2,
         _ => 3,
     }
 }

@@ -111,7 +111,7 @@ pub(super) fn cause(scenario: &Scenario, report: &Report, client: usize, at: Ins
     (at == Instant::ZERO && (streams || datagrams)).then(|| "at the start, since there are probes".to_owned())
 }
 
-/// What the direct attempts of a trial came to.
+/// What the direct attempts of a trial came to: those to connect, and datagrams. What goes over streams that stand is none.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Evidence {
     sent: usize,
@@ -135,18 +135,23 @@ impl Evidence {
         let is_kind = |is_stream: bool| decision.kind.is_none_or(|kind| (kind == Kind::Stream) == is_stream);
         for item in report.items.iter().filter(|item| item.at >= from && item.at <= decision.at) {
             match &item.what {
-                trace::What::Packet { toward, is_stream, lost, .. }
-                    if item.host == decision.client && !is_relay(*toward) && is_kind(*is_stream) =>
+                trace::What::Packet { toward, is_stream, lost, label, .. }
+                    if item.host == decision.client
+                        && !is_relay(*toward)
+                        && is_kind(*is_stream)
+                        && (!is_stream || label.contains(" TCP SYN at ")) =>
                 {
                     found.sent += 1;
                     if let Some(lost) = lost {
                         *found.lost.entry(lost.clone()).or_default() += 1;
                     }
                 }
-                trace::What::Packet { to, is_stream, arrives: Some(arrives), .. }
+                trace::What::Packet { to, is_stream, arrives: Some(arrives), label, .. }
                     if *to == Some(decision.client)
                         && !is_relay(Some(item.host))
                         && is_kind(*is_stream)
+                        && (!is_stream
+                            || [" TCP SYN ACK ", " TCP RST"].iter().any(|word| label.contains(word)))
                         && *arrives <= decision.at =>
                 {
                     found.answered += 1;
@@ -164,14 +169,14 @@ impl Evidence {
 
     /// In sentences.
     pub(super) fn words(&self, kind: Option<Kind>) -> Vec<String> {
-        let what = match kind {
-            Some(Kind::Stream) => "TCP packet",
-            Some(Kind::Datagram) => "UDP packet",
-            None => "packet",
+        let (one, many, did) = match kind {
+            Some(Kind::Stream) => ("attempt", "attempts", "to connect directly"),
+            Some(Kind::Datagram) => ("UDP packet", "UDP packets", "left directly"),
+            None => ("packet", "packets", "left directly"),
         };
         let mut said = Vec::new();
         if self.sent == 0 {
-            said.push("Not one packet left directly.".to_owned());
+            said.push("Nothing was sent directly.".to_owned());
         } else {
             let why: Vec<String> =
                 self.lost.iter().map(|(why, count)| format!("{} {why}", all_of(*count, self.sent))).collect();
@@ -180,8 +185,8 @@ impl Evidence {
                 count => format!("{count} came back"),
             };
             let why = if why.is_empty() { String::new() } else { format!(" ({})", why.join(", ")) };
-            let many = if self.sent == 1 { "" } else { "s" };
-            said.push(format!("{} {what}{many} left directly{why}; {back}.", self.sent));
+            let what = if self.sent == 1 { one } else { many };
+            said.push(format!("{} {what} {did}{why}; {back}.", self.sent));
         }
         if let Some(first) = self.unknown.first() {
             let more = if self.unknown.len() > 1 {
@@ -196,7 +201,13 @@ impl Evidence {
 }
 
 fn all_of(count: usize, of: usize) -> String {
-    if count == of && of > 1 { "all".to_owned() } else { count.to_string() }
+    if count == of && of > 1 {
+        "all".to_owned()
+    } else if of == 1 {
+        "it was".to_owned()
+    } else {
+        count.to_string()
+    }
 }
 
 /// Whether what a look-up told is addresses.

@@ -41,7 +41,7 @@ pub(super) fn page(scenario: &Scenario, report: &Report) -> String {
     expected(&mut out, scenario, report);
     facts(&mut out, report, &arrows, &axis);
     out.push_str("</div>\n</div>\n");
-    let data = arrows.data(scenario, &board, &axis, view, &moments);
+    let data = arrows.data((scenario, report), &board, &axis, view, &moments);
     let _ = write!(
         out,
         "<script type=\"application/json\" id=\"data\">{data}</script>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n"
@@ -325,11 +325,12 @@ fn facts(out: &mut String, report: &Report, arrows: &Arrows<'_>, axis: &Axis) {
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
-const LEGEND: [(&str, &str); 7] = [
+const LEGEND: [(&str, &str); 8] = [
     ("trial", "trial"),
     ("direct", "direct"),
     ("proxied", "to the relay"),
     ("onward", "relay to target"),
+    ("other", "others"),
     ("lost", "lost"),
     ("tcp", "TCP"),
     ("udp", "UDP"),

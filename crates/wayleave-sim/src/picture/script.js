@@ -88,10 +88,10 @@
   }
   function readColours() {
     const style = getComputedStyle(document.documentElement);
-    for (const name of ["ink", "soft", "faint", "line", "sheet", "direct", "proxied", "onward", "trial", "lost", "ok", "fault"]) {
+    for (const name of ["ink", "soft", "faint", "line", "sheet", "direct", "proxied", "onward", "other", "trial", "lost", "ok", "fault"]) {
       colours[name] = style.getPropertyValue("--" + name).trim();
     }
-    colours.ways = [colours.direct, colours.proxied, colours.onward, colours.trial];
+    colours.ways = [colours.direct, colours.proxied, colours.onward, colours.other];
     colours.marks = { trial: colours.trial, direct: colours.direct, proxied: colours.proxied, bad: colours.lost, violation: colours.lost, app: colours.ink, name: colours.soft, relay: colours.proxied, retry: colours.soft, net: colours.ink, flow: colours.soft };
   }
   function drawAll() {
@@ -246,10 +246,12 @@
       if (isRoomy && !packet.isBare) labels.push(line);
     }
     nameAll(pen, labels);
-    pen.setLineDash([]); pen.globalAlpha = 1; pen.strokeStyle = colours.lost; pen.lineWidth = 1.8;
+    pen.setLineDash([]); pen.globalAlpha = 1; pen.lineCap = "round";
     pen.beginPath();
     for (const { x1, y1 } of crosses) { pen.moveTo(x1 - 3.6, y1 - 3.6); pen.lineTo(x1 + 3.6, y1 + 3.6); pen.moveTo(x1 - 3.6, y1 + 3.6); pen.lineTo(x1 + 3.6, y1 - 3.6); }
-    pen.stroke();
+    // On a rim of the ground's colour, so that a cross is seen on arrows too.
+    for (const [colour, thick] of [[colours.sheet, 4.5], [colours.lost, 1.8]]) { pen.strokeStyle = colour; pen.lineWidth = thick; pen.stroke(); }
+    pen.lineCap = "butt";
   }
   function head(pen, { x0, y0, x1, y1 }, size) {
     const turn = Math.atan2(y1 - y0, x1 - x0);
@@ -263,7 +265,7 @@
   function nameAll(pen, lines) {
     const table = new Map();
     for (const line of lines) {
-      if (line.x1 - line.x0 < 26) continue;
+      if (line.x1 - line.x0 < 44) continue;
       const key = [Math.round(line.x0 / 3), line.y0, line.y1].join();
       const known = table.get(key);
       if (known) known.texts.push(short(line.item)); else table.set(key, { line, texts: [short(line.item)] });

@@ -210,12 +210,24 @@ fn a_broken_law_cannot_be_overlooked() {
 }
 
 #[test]
+fn a_long_violation_is_cut_in_the_headline_alone() {
+    let (scenario, mut report) = small();
+    let what = format!("{}the end", "é word ".repeat(60));
+    report.violation =
+        Some(Violation { law: Law::Liveness, at: Instant::from_millis(2_000), what: what.clone() });
+    let picture = page(&scenario, &report);
+    let headline = between(&picture, "<h1>", "</h1>");
+    assert!(headline.ends_with(" ….") && headline.chars().count() < 240, "{headline}");
+    assert!(between(&picture, "class=\"card violation\"", "</button>").contains(&what));
+}
+
+#[test]
 fn what_a_scenario_expects_is_ticked_or_not() {
     let (mut scenario, _) = small();
     scenario = scenario.expect("pigs fly", |_| false);
     let report = run_once(&scenario, &Tape::from_seed(0), true).unwrap();
     let picture = page(&scenario, &report);
-    assert!(between(&picture, "<h1>", "</h1>").contains("expected that pigs fly"));
+    assert!(between(&picture, "<h1>", "</h1>").starts_with("It was expected that pigs fly, and that"));
     let list = between(&picture, "class=\"expected\"", "</ul>");
     let (met, missed) = (list.matches("class=\"met\"").count(), list.matches("class=\"missed\"").count());
     assert_eq!((met, missed), (2, 1));
@@ -303,6 +315,29 @@ fn headlines_say_what_happened_and_why() {
     for (name, expected) in table {
         let (scenario, report) = named(name);
         assert_eq!(super::story::headline(&scenario, &report), expected, "{name}");
+    }
+}
+
+#[test]
+fn the_evidence_of_a_switch_is_what_was_tried() {
+    let table = [
+        (
+            "kinds-are-judged-apart",
+            "51 UDP packets left directly (all dropped by the firewall); nothing came back.",
+        ),
+        (
+            "rule-8-established-streams-are-not-cut",
+            "1 attempt to connect directly (it was dropped by the firewall); nothing came back.",
+        ),
+    ];
+    for (name, says) in table {
+        let (scenario, report) = named(name);
+        let (cards, _) = super::story::cards(&scenario, &report);
+        let card = cards
+            .iter()
+            .find(|card| card.class == "proxied" && card.title.contains("go to the relay"))
+            .unwrap();
+        assert_eq!(card.lines[0], says, "{name}");
     }
 }
 

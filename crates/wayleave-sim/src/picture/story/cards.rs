@@ -51,7 +51,7 @@ pub(in super::super) fn cards(scenario: &Scenario, report: &Report) -> (Vec<Card
     order.truncate(MOST);
     // A fault comes before what follows from it, and the law that was broken ends the run.
     let turn = |index: &usize| match cards[*index].class {
-        "fault" => 0,
+        "app" | "fault" => 0,
         "violation" => 2,
         _ => 1,
     };
@@ -73,7 +73,10 @@ fn trials(scenario: &Scenario, report: &Report, cards: &mut Vec<Card>) {
                 _ => None,
             })
             .collect();
-        let Some((at, kind, link)) = begun.first().copied() else { continue };
+        let Some((at, kind, link)) = begun.first().copied() else {
+            cards.extend(start(scenario, report, client));
+            continue;
+        };
         let both = begun.iter().any(|(when, of, _)| *when == at && *of != kind);
         let mut lines = Vec::new();
         if let Some(cause) = decision::cause(scenario, report, client, at) {
@@ -87,6 +90,18 @@ fn trials(scenario: &Scenario, report: &Report, cards: &mut Vec<Card>) {
         let title = format!("{} on trial for a second, on {link}", words::sentence(of));
         cards.push(Card { at, class: "trial", title, lines, weight: 60 });
     }
+}
+
+/// The network at the start of a client that tries nothing, where it is not open.
+fn start(scenario: &Scenario, report: &Report, client: usize) -> Option<Card> {
+    let network = bands::network(scenario, report, client).into_iter().next()?;
+    let mode = match scenario.clients[client].mode {
+        Mode::Normal => "Mode normal: only relays are tried.",
+        Mode::Off => "Mode off: only direct is tried.",
+        Mode::Smart => return None,
+    };
+    let (title, lines) = (words::sentence(&network.text), vec![network.tip, mode.to_owned()]);
+    (network.class != "open").then_some(Card { at: Instant::ZERO, class: "fault", title, lines, weight: 45 })
 }
 
 fn decided(scenario: &Scenario, report: &Report, decision: &Decision) -> Card {

@@ -15,14 +15,16 @@ use crate::{Report, Scenario};
 /// What happened, in a sentence or two.
 pub(in super::super) fn headline(scenario: &Scenario, report: &Report) -> String {
     if let Some(violation) = &report.violation {
+        let what = cut(&violation.what);
         return match violation.law {
-            Law::Scenario => format!("Not as the scenario has it: {}.", violation.what),
-            law => format!(
-                "{} was broken at {}: {}.",
-                words::sentence(&law.to_string()),
-                moment(violation.at),
-                violation.what
-            ),
+            Law::Scenario => format!("It was {what}, and that is not so."),
+            law => {
+                format!(
+                    "{} was broken at {}: {what}.",
+                    words::sentence(&law.to_string()),
+                    moment(violation.at)
+                )
+            }
         };
     }
     let decisions: Vec<Decision> =
@@ -216,7 +218,17 @@ fn bad_relay(scenario: &Scenario, report: &Report) -> Option<(wayleave_proto::ba
     })
 }
 
+/// As much as a headline holds; cards and list have it all.
+fn cut(text: &str) -> String {
+    let Some((end, _)) = text.char_indices().nth(LONGEST) else { return text.to_owned() };
+    let end = text[..end].rfind(' ').unwrap_or(end);
+    format!("{} …", &text[..end])
+}
+
 fn uncapital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
+
+/// Characters of what a headline quotes.
+const LONGEST: usize = 180;
