@@ -210,9 +210,9 @@ fn a_mistake_beside_the_keys_is_told_with_its_line_too() {
             ", line 1: the app_id of a Token04 is a number",
         ),
         ("[token04]\napp_id = 1", ", line 1: write this table with double brackets"),
-        ("token04 = \"SECRET\"", ", line 1: a text stands here, expected a sequence"),
+        ("token04 = \"SECRET\"", ", line 1: a text stands here, expected a list"),
         ("[[token04]]\napp_id = 1\nsecret = [\"SECRET\"]", ", line 3: invalid type: sequence"),
-        ("[[token04]]\nallow_cbc = \"SECRET\"", ", line 2: a text stands here, expected a boolean"),
+        ("[[token04]]\nallow_cbc = \"SECRET\"", ", line 2: a text stands here, expected true or false"),
         (
             "[[app]]\napp_id = 1\non_expiry = \"SECRET\"",
             ", line 3: there is no such word, expected one of `keep`",

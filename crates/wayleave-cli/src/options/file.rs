@@ -51,7 +51,7 @@ fn unknown(message: &str) -> Option<String> {
 
 /// A sentence of serde about a value, without the value, which may be a secret in the wrong place.
 fn wordless(message: &str) -> Option<String> {
-    let wanted = |rest: &str| rest.rsplit_once(", expected ").map(|(_, wanted)| wanted.to_owned());
+    let wanted = |rest: &str| rest.rsplit_once(", expected ").map(|(_, wanted)| in_words(wanted).to_owned());
     if message == "invalid type: map, expected a sequence" {
         return Some("write this table with double brackets, like [[jwt]]; there can be several".to_owned());
     }
@@ -61,6 +61,16 @@ fn wordless(message: &str) -> Option<String> {
     let rest =
         ["invalid type: string ", "invalid value: string "].iter().find_map(|it| message.strip_prefix(it))?;
     Some(format!("a text stands here, expected {}", wanted(rest)?))
+}
+
+/// The name of a type, as a person calls it.
+fn in_words(wanted: &str) -> &str {
+    match wanted {
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        "i64" | "u16" | "u32" | "u64" | "usize" => "a whole number without quotes",
+        other => other,
+    }
 }
 
 /// How many letters have to be added, taken away or changed to make `one` of `other`.

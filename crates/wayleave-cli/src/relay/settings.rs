@@ -62,6 +62,11 @@ pub(super) fn config(
 ) -> Result<Valid<RelayConfig>, Failure> {
     let (limits, scope) = (limits(&args), scope(&args));
     let mut config = RelayConfig::new(acceptor, keys);
+    if args.audience.as_deref().is_some_and(str::is_empty) {
+        return Err(Failure::usage(
+            "--audience is empty; give the name that tokens have in aud, or leave it out",
+        ));
+    }
     config.rules.audience = args.audience;
     config.rules.leeway = args.leeway.unwrap_or(config.rules.leeway);
     config.targets.addresses.allow = args.allow_target;

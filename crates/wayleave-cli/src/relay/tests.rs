@@ -154,6 +154,8 @@ fn what_is_wrong_is_told_with_its_remedy() {
     }
     let error = lab.run(&format!("--self-signed DIR/tls {keys} {keys}")).unwrap_err();
     assert!(error.contains("two keys have the name (kid) a"), "{error}");
+    let error = lab.run(&format!("--self-signed DIR/tls {keys} --audience=")).unwrap_err();
+    assert!(error.contains("--audience is empty"), "{error}");
     let error = lab.run(&format!("--self-signed DIR/tls {keys} --max-connections 0")).unwrap_err();
     assert!(error.starts_with("limits.connections: "), "{error}");
     lab.file("listen = \"127.0.0.1:1\"\n[limits]\nconection = 1\n");

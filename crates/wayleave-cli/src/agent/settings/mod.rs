@@ -88,7 +88,11 @@ impl Settings {
             },
         };
         Ok(Self {
-            client: client.build().map_err(Failure::usage)?,
+            client: client.build().map_err(|error| {
+                // Users know the fields by the names of the options.
+                let field = error.field.rsplit('.').next().unwrap_or(error.field).replace('_', "-");
+                Failure::usage(format!("{field}: {}", error.remedy))
+            })?,
             listen: args.listen,
             forwards: args.forward,
             front,

@@ -108,5 +108,6 @@ fn when_a_token_is_announced_can_be_chosen() {
     };
     assert_eq!(warning(None), Ok(Duration::from_secs(30)));
     assert_eq!(warning(Some(300)), Ok(Duration::from_secs(300)));
-    assert!(warning(Some(100_000)).is_err());
+    let error = warning(Some(100_000)).unwrap_err().to_string();
+    assert!(error.starts_with("token-warning: give a time of at most 1 day"), "{error}");
 }

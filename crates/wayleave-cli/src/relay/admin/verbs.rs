@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use tokio::sync::oneshot;
 use tracing::info;
-use wayleave_proto::auth::Revoked;
+use wayleave_proto::auth::{AppId, Revoked};
 use wayleave_proto::relay::Stats;
 
 use super::{Order, Service};
@@ -73,7 +73,14 @@ impl Service {
         };
         match self.handle.revoke(revoked.clone()) {
             Ok(ended) => {
-                info!(ended, "admin: revoked {revoked:?}, until the relay ends");
+                let (jti, user, app) = match &revoked {
+                    Revoked::App(app_id) => (None, None, Some(app_id.as_str())),
+                    Revoked::Token(id) => (Some(id.as_str()), None, None),
+                    Revoked::User { user, app_id } => {
+                        (None, Some(user.as_str()), app_id.as_ref().map(AppId::as_str))
+                    }
+                };
+                info!(jti, user, app, ended, "admin: revoked until the relay ends");
                 Answer::json(&json!({ "ended": ended }))
             }
             Err(full) => Answer::plain("507 Insufficient Storage", full.to_string()),

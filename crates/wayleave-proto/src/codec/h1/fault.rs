@@ -41,9 +41,6 @@ pub enum HeadFault {
     /// NUL or another control byte.
     #[error("the head contains a control byte")]
     Control,
-    /// Proxy-Authorization with bytes that no credentials have.
-    #[error("the Proxy-Authorization field contains a byte that is not printable ASCII")]
-    Credentials,
     /// More than one Proxy-Authorization.
     #[error("there is more than one Proxy-Authorization field")]
     CredentialsRepeated,

@@ -5,7 +5,8 @@ use crate::auth::{
     Algorithm, AppSign, Credential, Keys, KeysConfig, Revoked, SigningKey, Token04Claims, Token04Key,
     Token04Mode, VerifyingKey,
 };
-use crate::config::Verifier;
+use crate::config::{RelayConfig, Verifier};
+use crate::policy::RateLimit;
 
 /// Values of Proxy-Authorization that are all refused: by name, and with what the operator reads.
 fn bad_values() -> Vec<(&'static str, String, &'static str)> {
@@ -114,7 +115,13 @@ fn token04(secret: &[u8], app_id: u32, seconds: u64, mode: Token04Mode) -> Strin
 
 /// A relay that knows keys of every kind.
 fn rig() -> Rig {
+    rig_with(|_| {})
+}
+
+/// The same, with something changed.
+fn rig_with(change: impl FnOnce(&mut RelayConfig)) -> Rig {
     Rig::with(|config| {
+        change(config);
         let sign = AppSign::new(1_001.into(), &"5".repeat(64)).unwrap();
         let bound = VerifyingKey::hs256("bound", &[4; 32]).unwrap().for_app(1_001.into());
         let app = Token04Key::new(1_001, &[8; 32]).unwrap();
@@ -160,6 +167,44 @@ fn whatever_is_wrong_with_a_token_the_answer_is_the_same() {
     assert_eq!(answers.len(), 1, "{answers:#?}");
     assert!(answers[0].contains("\r\nProxy-Authenticate: Bearer realm="));
     assert!(answers[0].contains("error=\"invalid_token\""));
+}
+
+#[test]
+fn credentials_that_are_cut_anywhere_or_changed_in_any_bit_are_refused_alike() {
+    let target = "a.example:443".parse().unwrap();
+    let sign = AppSign::new(1_001.into(), &"5".repeat(64)).unwrap();
+    let proven = Credential::AppSign(sign).authorization_value(&target, |_, _| Some([7; 48])).unwrap();
+    let values = [
+        format!("Bearer {}", token(START, 3_600 * SECOND).unwrap().expose()),
+        format!("Bearer {}", token04(&[8; 32], 1_001, 3_600, Token04Mode::Gcm)),
+        format!("Bearer {}", token04(&[9; 32], 8, 3_600, Token04Mode::Cbc)),
+        proven.expose().clone(),
+    ];
+    let mut rig =
+        rig_with(|config| config.limits.failures = RateLimit { per_second: 1 << 20, burst: 1 << 20 });
+    let mut refused = |value: &[u8]| {
+        let mut request = b"CONNECT a.example:443 HTTP/1.1\r\nHost: a\r\nProxy-Authorization: ".to_vec();
+        request.extend(value);
+        request.extend(b"\r\n\r\n");
+        let answer = rig.refused(request);
+        assert!(rig.is_untouched(), "{}", String::from_utf8_lossy(value));
+        answer
+    };
+    let usual = refused(b"Bearer x").text;
+    for value in values.map(String::into_bytes) {
+        for length in 0..value.len() {
+            assert_eq!(refused(&value[..length]).text, usual, "cut at {length}");
+        }
+        let begin = value.iter().position(|byte| *byte == b' ').unwrap() + 1;
+        for bit in begin * 8..value.len() * 8 {
+            let mut changed = value.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            let answer = refused(&changed);
+            // What no field of HTTP may have never gets as far as a judgement.
+            let is_field = !changed[bit / 8].is_ascii_control() || changed[bit / 8] == b'\t';
+            assert!(if is_field { answer.text == usual } else { answer.status == 400 }, "{bit}: {answer:?}");
+        }
+    }
 }
 
 #[test]
