@@ -5,6 +5,8 @@ use std::process::Command;
 
 use crate::lab::Lab;
 use crate::process::wayleave;
+use crate::socks;
+use crate::targets::echo_stream;
 
 /// A Python with the packages of `.ci/requirements.txt`: that of `WAYLEAVE_TEST_PYTHON`, or else the one on the path.
 fn python(test: &str) -> Option<PathBuf> {
@@ -48,6 +50,13 @@ fn tokens_of_other_libraries_are_accepted() {
         let changed = format!("{}{}", &token[..40], if token[40..].starts_with('A') { "B" } else { "A" });
         let changed = format!("{changed}{}", &token[41..]);
         assert_ne!(wayleave(lab.folder(), &["token", "inspect", &changed, "--keys", "foreign.toml"]).0, 0);
+    }
+    let relay = lab.relay(&["--token-keys", "foreign.toml"]);
+    for (number, token) in (1..).zip(tokens) {
+        lab.write("token.txt", token);
+        let agent = lab.agent_proving(&[relay.listening(1)], &["--token-file", "token.txt"]);
+        drop(socks::connect(agent.listening(1), "localhost", echo_stream()));
+        relay.wait_for_nth("tunnel opened", number);
     }
 }
 
