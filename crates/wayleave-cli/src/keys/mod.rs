@@ -105,6 +105,10 @@ pub(crate) fn together(
 
 /// The files of `[[jwks]]` tables that the text of a key file at `path` names, as far as it can be read at all.
 pub(crate) fn sets_named(path: &Path, text: &str) -> Vec<PathBuf> {
+    // Most files name none, and a table of their secrets would be one copy more.
+    if !text.contains("jwks") {
+        return Vec::new();
+    }
     let table = text.parse::<toml::Table>().unwrap_or_default();
     let sets = table.get("jwks").and_then(toml::Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let files = sets.iter().filter_map(|set| set.get("file")?.as_str());

@@ -29,18 +29,21 @@ pub(super) fn given(token: &Secret<String>, now: UnixTime) -> Result<Credential,
     credential(token, now).map_err(|what| Failure::usage(format!("the token {what}")))
 }
 
-/// A file with a token, and what stood in it when it was last looked at.
+/// A file with a token, and what stood in it when it was last read.
 #[derive(Debug)]
 pub(super) struct TokenFile {
     path: PathBuf,
-    seen: Result<Secret<String>, String>,
+    read: Content,
+    /// What stood in it at the last look, where that was something else.
+    seen: Option<Content>,
 }
+
+type Content = Result<Secret<String>, String>;
 
 impl TokenFile {
     /// Looks at the file at `path`.
     pub(super) fn open(path: PathBuf) -> Self {
-        let seen = read(&path);
-        Self { path, seen }
+        Self { read: read(&path), path, seen: None }
     }
 
     /// What stands in it, as the credential that it is at `now`.
@@ -48,22 +51,34 @@ impl TokenFile {
     /// # Errors
     /// What is wrong with it, and how to mend that.
     pub(super) fn credential(&self, now: UnixTime) -> Result<Credential, String> {
-        let token = self.seen.as_ref().map_err(Clone::clone);
+        let token = self.read.as_ref().map_err(Clone::clone);
         token
             .and_then(|token| credential(token, now))
             .map_err(|what| format!("the token file {} {what}", self.path.display()))
     }
 
-    /// Looks at the file again; `None` where nothing changed.
-    fn look(&mut self, now: UnixTime) -> Option<Result<Credential, String>> {
+    /// Looks at the file again; `None` where nothing changed. A change counts once it was the same at two looks, so that
+    /// nobody is caught in the middle of writing it, or `at_once`.
+    fn look(&mut self, now: UnixTime, at_once: bool) -> Option<Result<Credential, String>> {
         let found = read(&self.path);
-        let same = match (&found, &self.seen) {
-            (Ok(found), Ok(seen)) => found.expose() == seen.expose(),
-            (Err(found), Err(seen)) => found == seen,
-            _ => false,
-        };
-        self.seen = found;
-        (!same).then(|| self.credential(now))
+        if is_same(&found, &self.read) {
+            self.seen = None;
+            return None;
+        }
+        if !at_once && !self.seen.as_ref().is_some_and(|seen| is_same(&found, seen)) {
+            self.seen = Some(found);
+            return None;
+        }
+        (self.read, self.seen) = (found, None);
+        Some(self.credential(now))
+    }
+}
+
+fn is_same(one: &Content, other: &Content) -> bool {
+    match (one, other) {
+        (Ok(one), Ok(other)) => one.expose() == other.expose(),
+        (Err(one), Err(other)) => one == other,
+        _ => false,
     }
 }
 
@@ -73,11 +88,11 @@ pub(super) async fn watch(mut file: TokenFile, client: Client, again: Arc<Notify
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            () = again.notified() => {}
-        }
-        match file.look(unix_now()) {
+        let at_once = tokio::select! {
+            _ = ticks.tick() => false,
+            () = again.notified() => true,
+        };
+        match file.look(unix_now(), at_once) {
             None => {}
             Some(Ok(credential)) => {
                 client.renew(credential);
@@ -88,7 +103,7 @@ pub(super) async fn watch(mut file: TokenFile, client: Client, again: Arc<Notify
     }
 }
 
-fn read(path: &Path) -> Result<Secret<String>, String> {
+fn read(path: &Path) -> Content {
     let failed =
         |error| format!("cannot be read ({error}); check the path of --token-file and its permissions");
     let mut text = String::new();
@@ -119,6 +134,6 @@ fn moment(time: UnixTime) -> String {
 }
 
 /// How often the token file is looked at.
-const EVERY: Duration = Duration::from_secs(1);
+const EVERY: Duration = Duration::from_millis(500);
 /// More than any token has.
 const LONGEST: u64 = 64 * 1024;
