@@ -6,8 +6,11 @@ use proptest::prelude::*;
 use ring::hmac;
 
 use super::{NOW, claims, keys, signing};
-use crate::auth::{Algorithm, Claims, Keys, KeysError, Rules, SigningKey, TokenError, VerifyingKey, inspect};
-use crate::base::UnixTime;
+use crate::auth::{
+    Algorithm, Claims, Keys, KeysConfig, KeysError, Rules, SigningKey, TokenError, VerifyingKey, inspect,
+};
+use crate::base::{Kind, UnixTime};
+use crate::policy::Scope;
 use crate::policy::tests::scope::scopes;
 use crate::testing::cases;
 
@@ -424,6 +427,32 @@ proptest! {
         let rules = Rules { audience: audience.first().cloned(), ..Rules::default() };
         let verdict = keys(&[&key]).verify(token.expose(), NOW, &rules).unwrap();
         prop_assert_eq!(verdict.claims, claims);
+    }
+
+    #[test]
+    fn what_a_verdict_allows_the_operator_and_the_token_allow(
+        operator in scopes(),
+        token in scopes(),
+        app_id in 1_000_u32..1_003,
+        host in prop::sample::select(vec!["a.example", "x.b.example", "c.test", "192.0.2.1"]),
+        port in 1_u16..9,
+        kind in prop::sample::select(vec![Kind::Datagram, Kind::Stream]),
+    ) {
+        let key = signing(Algorithm::Hs256, "k");
+        // Two of the three applications have an entry, one of them as a string of the same digits.
+        let apps = [(1_000.into(), operator.clone()), ("1001".parse().unwrap(), operator.clone())].into();
+        let keys = Keys::new(KeysConfig { jwt: vec![key.verifying()], apps, ..KeysConfig::default() }).unwrap();
+        let claims = Claims { app_id: Some(app_id.into()), scope: token.clone(), ..claims() };
+        let verdict = keys.verify(key.mint(&claims).unwrap().expose(), NOW, &Rules::default()).unwrap();
+        let operator = if app_id == 1_002 { Scope::default() } else { operator };
+        let target = format!("{host}:{port}").parse().unwrap();
+        let allows = |scope: &Scope| scope.judge_target(&target, kind).is_ok();
+        prop_assert_eq!(allows(&verdict.scope), allows(&operator) && allows(&token));
+        for part in [&operator, &token] {
+            prop_assert!(part.volume.is_none_or(|most| verdict.scope.volume.is_some_and(|it| it <= most)));
+            prop_assert!(part.tunnels.is_none_or(|most| verdict.scope.tunnels.is_some_and(|it| it <= most)));
+            prop_assert!(verdict.scope.on_expiry >= part.on_expiry);
+        }
     }
 
     #[test]
