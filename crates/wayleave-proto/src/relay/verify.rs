@@ -103,11 +103,11 @@ impl Relay {
         };
         let shown = authorization(value).map_err(RefuseReason::Authorization);
         // Many users can share one address: who guesses there must not keep those out whose tokens are known.
-        let is_known = match &shown {
+        let is_known = || match &shown {
             Ok(Authorization::Token(token)) => self.verdicts.knows(keys, token.expose()),
             _ => false,
         };
-        if !is_known && is_blocked {
+        if is_blocked && !is_known() {
             return Err(RefuseReason::TooManyFailures(source));
         }
         let unix = self.clock.unix(self.now);

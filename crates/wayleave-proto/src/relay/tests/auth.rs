@@ -313,6 +313,21 @@ fn guessing_from_one_address_stops_there_alone() {
 }
 
 #[test]
+fn who_guesses_keeps_nobody_out_behind_the_same_address_whose_token_is_known() {
+    let mut rig = Rig::new();
+    let mut first = rig.accept();
+    rig.say(&mut first, connect(TARGET));
+    for _ in 0..30 {
+        rig.refused(connect_with(TARGET, "Proxy-Authorization: Bearer guess\r\n"));
+    }
+    let mut again = rig.accept();
+    rig.say(&mut again, connect(TARGET));
+    assert_eq!(rig.dials.len(), 2);
+    let other = bearer_of(&token(START, 1_800 * SECOND).unwrap());
+    assert_eq!(rig.refused(connect_with(TARGET, &other)).status, 429, "good, and not known yet");
+}
+
+#[test]
 fn asking_without_a_token_is_no_guess() {
     let mut rig = Rig::new();
     for _ in 0..50 {
