@@ -66,7 +66,10 @@ pub(crate) struct RelayArgs {
 
     /// The keys that tokens are checked with, from `wayleave token keygen --public-out`; can be given several times
     ///
-    /// They are read again when they change, and on SIGHUP.
+    /// A TOML file with any number of [[jwt]], [[jwks]] (signed tokens), [[token04]] and [[app_sign]] tables, and what
+    /// the operator says: [[app]] narrows what an application may do, [[revoked]] takes back a token (jti), a user or an
+    /// application. All files together are one whole. They are read again when they change, and on SIGHUP; where one of
+    /// them is not in order, all stay as they were.
     #[arg(long, value_name = "FILE")]
     #[serde(deserialize_with = "many")]
     pub(super) token_keys: Vec<PathBuf>,

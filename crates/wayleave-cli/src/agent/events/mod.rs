@@ -13,8 +13,8 @@ use std::path::Path;
 use tokio::fs::File;
 use tokio::io::{AsyncWrite, AsyncWriteExt, stdout};
 use tracing::{debug, info, warn};
-use wayleave_proto::base::Target;
-use wayleave_proto::client::What;
+use wayleave_proto::base::{Route, Target};
+use wayleave_proto::client::{ProxyFault, What};
 use wayleave_tokio::Events;
 
 use super::settings::Destination;
@@ -65,23 +65,49 @@ pub(super) async fn tell(mut events: Events, mut journal: Option<Journal>) {
 
 /// The latest complaint about each proxy, so that one that is tried again and again is not told each time.
 #[derive(Debug, Default)]
-struct Complaints(BTreeMap<Target, String>);
+struct Complaints(BTreeMap<Target, ProxyFault>);
 
 impl Complaints {
     /// The weight of a sentence that may have been said before.
     fn weigh(&mut self, what: &What, said: Option<(Weight, String)>) -> Option<(Weight, String)> {
         let (weight, text) = said?;
         match what {
-            What::ProxyConnected { proxy, .. } => drop(self.0.remove(proxy)),
-            What::ProxyFailed { proxy, .. } => {
-                let before = self.0.insert(proxy.clone(), text.clone());
-                if before.as_ref() == Some(&text) {
+            // Who refuses has been reached, and refuses again when nothing changed.
+            What::ProxyConnected { proxy, .. } => {
+                self.0.retain(|told, fault| told != proxy || is_refusal(fault))
+            }
+            What::FlowOpened { route: Route::Proxied, .. } | What::TokenAccepted { .. } => {
+                self.0.retain(|_, fault| !is_refusal(fault));
+            }
+            What::ProxyFailed { proxy, error, .. } => {
+                let before = self.0.insert(proxy.clone(), error.clone());
+                if before.is_some_and(|before| is_same(&before, error)) {
                     return Some((Weight::Detail, text));
                 }
             }
             _ => {}
         }
         Some((weight, text))
+    }
+}
+
+/// Whether a proxy was reached and would not.
+const fn is_refusal(fault: &ProxyFault) -> bool {
+    matches!(
+        fault,
+        ProxyFault::AppSignRefused
+            | ProxyFault::Refused { .. }
+            | ProxyFault::TokenEarly { .. }
+            | ProxyFault::TokenExpired { .. }
+    )
+}
+
+/// Whether two complaints are one, how long ago whatever it was may have been.
+fn is_same(one: &ProxyFault, other: &ProxyFault) -> bool {
+    match (one, other) {
+        (ProxyFault::TokenEarly { .. }, ProxyFault::TokenEarly { .. })
+        | (ProxyFault::TokenExpired { .. }, ProxyFault::TokenExpired { .. }) => true,
+        (one, other) => one == other,
     }
 }
 

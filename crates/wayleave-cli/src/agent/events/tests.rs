@@ -202,6 +202,35 @@ fn a_complaint_is_told_once_until_the_proxy_is_reached() {
     }
 }
 
+#[test]
+fn a_refusal_is_told_once_however_often_the_proxy_is_reached() {
+    let proxy = || target("relay.example:443");
+    let failed = |error| What::ProxyFailed { proxy: proxy(), carrier: Carrier::H1, error };
+    let expired = |secs| failed(ProxyFault::TokenExpired { ago: Duration::from_secs(secs) });
+    let connected = || What::ProxyConnected { proxy: proxy(), carrier: Carrier::H1, elapsed: Duration::ZERO };
+    let opened = What::FlowOpened {
+        flow: FlowId::from_u64(7),
+        kind: Kind::Stream,
+        target: web(),
+        route: Route::Proxied,
+        elapsed: ms(5),
+    };
+    let steps = [
+        (expired(3), Weight::Warning),
+        (connected(), Weight::Detail),
+        (expired(4), Weight::Detail),
+        (connected(), Weight::Detail),
+        (failed(ProxyFault::Refused { status: 407 }), Weight::Warning),
+        (opened, Weight::Detail),
+        (failed(ProxyFault::Refused { status: 407 }), Weight::Warning),
+    ];
+    let mut complaints = Complaints::default();
+    for (number, (what, expected)) in steps.into_iter().enumerate() {
+        let (weight, text) = complaints.weigh(&what, sentence(&what)).expect("a sentence");
+        assert_eq!(weight, expected, "step {number}: {text}");
+    }
+}
+
 #[tokio::test]
 async fn a_journal_begins_empty_and_has_each_line_at_once() {
     let path = std::env::temp_dir().join(format!("wayleave-journal-{}", std::process::id()));
