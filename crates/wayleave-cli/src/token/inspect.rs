@@ -5,7 +5,10 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Args;
+use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use wayleave_proto::auth::{
@@ -73,7 +76,7 @@ pub(super) fn look(
     if let Ok((mode, outer)) = inspect_token04(token.expose()) {
         return Ok(look_token04(token, mode, outer, keys, now));
     }
-    let (header, claims) = inspect(token.expose()).map_err(Failure::run)?;
+    let (header, claims) = inspect(token.expose()).map_err(|error| Failure::run(explained(&error, token)))?;
     let verdict = match keys {
         // A token that is meant for somebody is judged as if by him, unless the user names another.
         Some(keys) => {
@@ -198,6 +201,18 @@ fn judge(claims: &Claims, audience: Option<&str>, now: UnixTime) -> Result<(), T
         return Err(TokenError::WrongAudience);
     }
     Ok(())
+}
+
+/// An error, and what is wrong with the scope of the token where that is the reason.
+fn explained(error: &TokenError, token: &Token) -> String {
+    let claims = token.expose().split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
+    let claims = claims.and_then(|claims| serde_json::from_slice::<Value>(&claims).ok());
+    // By the trait: what is derived for the members alone would take a list for an object.
+    let scope = claims.as_ref().and_then(|claims| claims.get("wayleave"));
+    match scope.map(<Scope as serde::Deserialize>::deserialize) {
+        Some(Err(fault)) => format!("{error}: {}", shown(&fault.to_string())),
+        _ => error.to_string(),
+    }
 }
 
 fn sentence(error: &TokenError, claims: &Claims, now: UnixTime) -> String {

@@ -194,6 +194,22 @@ fn a_token04_is_minted_and_looked_into() {
 }
 
 #[test]
+fn a_scope_that_is_none_is_explained() {
+    use base64::Engine as _;
+    let part = |text: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text);
+    for (scope, told) in [
+        (r#"{"tunnel": 8}"#, "unknown field `tunnel`, expected one of `targets`"),
+        ("[]", "invalid type: sequence, expected an object"),
+        (r#"{"targets": [{"ports": [0]}]}"#, "a port is a number from 1"),
+    ] {
+        let claims = format!(r#"{{"exp": 1900000000, "wayleave": {scope}}}"#);
+        let token = format!("{}.{}.eA", part(r#"{"alg":"HS256"}"#), part(&claims)).parse().unwrap();
+        let error = look(&token, None, None, NOW).unwrap_err().to_string();
+        assert!(error.contains("wayleave is no scope") && error.contains(told), "{error}");
+    }
+}
+
+#[test]
 fn what_a_token_says_steers_no_terminal() {
     let lab = Lab::new();
     let token = lab.mint("--ttl 1h --user e\u{1b}[31mvil").unwrap();
