@@ -21,7 +21,7 @@ use wayleave_proto::config::{ClientConfig, Mode, RelayConfig};
 use wayleave_proto::policy::AddressPolicy;
 use wayleave_sockets::{connector_with_ca, unix_now};
 
-use crate::kit::{Client, ClientKit, PATIENCE, RelayKit, Served};
+use crate::kit::{Client, ClientKit, PATIENCE, RelayKit, Served, Verifier};
 
 /// An authority, a key for tokens, and what is made with them for one pair of kits.
 pub(crate) struct Lab<C, R> {
@@ -77,6 +77,11 @@ impl<C: ClientKit, R: RelayKit> Lab<C, R> {
 
     /// The same, with something changed.
     pub(crate) fn relay_with(&self, change: impl FnOnce(&mut RelayConfig)) -> Served {
+        self.relay_asking(change, |_| None)
+    }
+
+    /// The same, with an embedder that answers at once.
+    pub(crate) fn relay_asking(&self, change: impl FnOnce(&mut RelayConfig), verifier: Verifier) -> Served {
         let pair = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec!["localhost".into()]).unwrap();
         let chain = params.signed_by(&pair, &self.ca).unwrap().pem();
@@ -94,7 +99,7 @@ impl<C: ClientKit, R: RelayKit> Lab<C, R> {
             AddressPolicy { allow: vec!["127.0.0.0/8".parse().unwrap()], deny: Vec::new() };
         config.hosts.insert("localhost".parse().unwrap(), vec![TARGETS.into()]);
         change(&mut config);
-        R::serve(config.build().unwrap())
+        R::serve(config.build().unwrap(), verifier)
     }
 
     /// The configuration of a client of the relays at these ports.

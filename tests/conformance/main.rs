@@ -40,6 +40,7 @@ macro_rules! pairs {
                 sessions: a_renewed_token_carries_open_flows_over_the_expiry();
                 sessions: an_app_sign_opens_flows_of_both_kinds();
                 sessions: a_revocation_ends_what_it_means_and_nothing_else();
+                sessions: a_verifier_of_the_embedder_may_answer_at_once();
                 sessions: a_verifier_of_the_embedder_may_answer_later();
                 smart: another_network_is_told_and_tried_anew();
                 smart: behind_a_black_hole_every_link_is_treated_as_it_should();

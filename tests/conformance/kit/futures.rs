@@ -13,7 +13,7 @@ use wayleave_proto::base::{Route, Target};
 use wayleave_proto::client::{Event, FlowError};
 use wayleave_proto::config::{ClientConfig, RelayConfig, Valid};
 
-use super::{ClientKit, Datagrams, LARGEST, PATIENCE, RelayKit, Served, Verbs, Writer, stuck};
+use super::{ClientKit, Datagrams, LARGEST, PATIENCE, RelayKit, Served, Verbs, Verifier, Writer, stuck};
 
 /// smol, which drives the clients with its own executor.
 pub(crate) struct Smol;
@@ -68,15 +68,20 @@ impl<E: Executor> ClientKit for E {
 }
 
 impl RelayKit for AsyncIo {
-    fn serve(config: Valid<RelayConfig>) -> Served {
+    fn serve(config: Valid<RelayConfig>, verifier: Verifier) -> Served {
         let bound = Relay::bind(config, (Ipv4Addr::LOCALHOST, 0).into());
         let relay = async_io::block_on(bound).unwrap();
         let (address, handle) = (relay.local_addr(), Box::new(relay.handle()));
         let events = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&events);
+        let (kept, own) = (Arc::clone(&events), relay.handle());
         let (serving, over) = mpsc::channel();
         thread::spawn(move || {
-            async_io::block_on(relay.serve(move |event| kept.lock().unwrap().push(event)));
+            async_io::block_on(relay.serve(move |event| {
+                if let Some(answer) = verifier(&event) {
+                    own.verified(event.connection, answer);
+                }
+                kept.lock().unwrap().push(event);
+            }));
             drop(serving);
         });
         Served { address, handle, events, over }

@@ -25,7 +25,8 @@ pub(crate) trait ClientKit {
 /// A runtime that relays can run on.
 pub(crate) trait RelayKit {
     /// Serves in the background on a port of its own.
-    fn serve(config: Valid<RelayConfig>) -> Served;
+    /// `verifier` answers at once what it has an answer to.
+    fn serve(config: Valid<RelayConfig>, verifier: Verifier) -> Served;
 }
 
 /// A client, as a thread sees it.
@@ -83,6 +84,9 @@ pub(crate) trait Datagrams: Send + Sync {
 
     fn route(&self) -> Option<Route>;
 }
+
+/// What an embedder answers at once to an event of a relay; `None` where it was no question.
+pub(crate) type Verifier = fn(&relay::Event) -> Option<Result<Verdict, TokenError>>;
 
 /// A relay that serves in the background. It is closed when this is dropped.
 pub(crate) struct Served {

@@ -11,7 +11,7 @@ use wayleave_proto::client::{Event, FlowError};
 use wayleave_proto::config::{ClientConfig, RelayConfig, Valid};
 use wayleave_std::{Client, DatagramFlow, Events, Relay, Stream};
 
-use super::{ClientKit, Datagrams, LARGEST, PATIENCE, RelayKit, Served, Verbs, Writer};
+use super::{ClientKit, Datagrams, LARGEST, PATIENCE, RelayKit, Served, Verbs, Verifier, Writer};
 
 /// Threads and blocking calls.
 pub(crate) struct Std;
@@ -30,14 +30,19 @@ impl ClientKit for Std {
 }
 
 impl RelayKit for Std {
-    fn serve(config: Valid<RelayConfig>) -> Served {
+    fn serve(config: Valid<RelayConfig>, verifier: Verifier) -> Served {
         let relay = Relay::bind(config, (Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let (address, handle) = (relay.local_addr(), Box::new(relay.handle()));
         let events = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&events);
+        let (kept, own) = (Arc::clone(&events), relay.handle());
         let (serving, over) = mpsc::channel();
         thread::spawn(move || {
-            relay.serve(move |event| kept.lock().unwrap().push(event));
+            relay.serve(move |event| {
+                if let Some(answer) = verifier(&event) {
+                    own.verified(event.connection, answer);
+                }
+                kept.lock().unwrap().push(event);
+            });
             drop(serving);
         });
         Served { address, handle, events, over }

@@ -12,7 +12,7 @@ use wayleave_proto::client::{Event, FlowError};
 use wayleave_proto::config::{ClientConfig, RelayConfig, Valid};
 use wayleave_tokio::{Client, DatagramFlow, Events, Relay, Stream};
 
-use super::{ClientKit, Datagrams, LARGEST, PATIENCE, RelayKit, Served, Verbs, Writer, stuck};
+use super::{ClientKit, Datagrams, LARGEST, PATIENCE, RelayKit, Served, Verbs, Verifier, Writer, stuck};
 
 /// tokio with several threads.
 pub(crate) struct Tokio;
@@ -34,14 +34,21 @@ impl ClientKit for Tokio {
 }
 
 impl RelayKit for Tokio {
-    fn serve(config: Valid<RelayConfig>) -> Served {
+    fn serve(config: Valid<RelayConfig>, verifier: Verifier) -> Served {
         let relay = RUNTIME.block_on(Relay::bind(config, (Ipv4Addr::LOCALHOST, 0).into())).unwrap();
         let (address, handle) = (relay.local_addr(), Box::new(relay.handle()));
         let events = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&events);
+        let (kept, own) = (Arc::clone(&events), relay.handle());
         let (serving, over) = mpsc::channel();
         RUNTIME.spawn(async move {
-            relay.serve(move |event| kept.lock().unwrap().push(event)).await;
+            relay
+                .serve(move |event| {
+                    if let Some(answer) = verifier(&event) {
+                        own.verified(event.connection, answer);
+                    }
+                    kept.lock().unwrap().push(event);
+                })
+                .await;
             drop(serving);
         });
         Served { address, handle, events, over }

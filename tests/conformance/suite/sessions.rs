@@ -4,11 +4,12 @@ use std::io::{ErrorKind, Read, Write};
 use std::time::Duration;
 
 use wayleave_proto::auth::{
-    AccountId, AppSign, Claims, Credential, CredentialKind, Revoked, Token, TokenError, Verdict,
+    AccountId, AppSign, Authorization, Claims, Credential, CredentialKind, Revoked, Token, TokenError,
+    Verdict, authorization,
 };
 use wayleave_proto::base::Link;
 use wayleave_proto::client::{FlowError, What as Told};
-use wayleave_proto::config::{Mode, Verifier};
+use wayleave_proto::config::{Mode, RelayConfig, Verifier};
 use wayleave_proto::policy::{OnExpiry, Scope};
 use wayleave_proto::relay::What;
 
@@ -177,6 +178,26 @@ pub(crate) fn a_verifier_of_the_embedder_may_answer_later<C: ClientKit, R: Relay
         }
     }
     assert_eq!(relay.stats().opened, 1);
+}
+
+pub(crate) fn a_verifier_of_the_embedder_may_answer_at_once<C: ClientKit, R: RelayKit>(lab: &Lab<C, R>) {
+    let _turn = beside();
+    let change = |config: &mut RelayConfig| config.verifier = Verifier::Embedder;
+    let relay = lab.relay_asking(change, |event| {
+        let What::Verify { presented } = &event.what else { return None };
+        let is_known = matches!(authorization(presented.expose()), Ok(Authorization::Token(_)));
+        Some(if is_known { Ok(verdict()) } else { Err(TokenError::BadSignature) })
+    });
+    let targets = (echo_stream(), echo_datagrams());
+    // An embedder that only ever answers within the callback is asked for every tunnel.
+    let mut session = Session::open(lab, &relay, lab.token(), HOUR, targets).unwrap();
+    session.expect_open();
+    for _ in 0..20 {
+        session.stream = session.client.connect(localhost(targets.0)).unwrap();
+        session.ping().unwrap();
+    }
+    let refused = Session::open(lab, &relay, lab.app_sign(), HOUR, targets);
+    assert!(refused.is_none());
 }
 
 /// Whom the relay asked about, in order.
