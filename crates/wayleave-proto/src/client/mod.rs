@@ -142,9 +142,14 @@ impl Client {
         matches!(self.routes.phase(kind), Phase::Held { .. } | Phase::Trial { .. })
     }
 
-    /// Takes the moment of an input. Time never runs backwards: an older moment counts as the latest.
+    /// Takes the moment of an input. Time never runs backwards: an older moment counts as the latest. A trial whose
+    /// deadline has passed is over before the input counts, although its timer may come later.
     fn at(&mut self, now: Instant) -> Instant {
         self.now = self.now.max(now);
+        if !self.closed && self.routes.poll_timeout().is_some_and(|due| due <= self.now) {
+            self.routes.handle_timeout(self.now);
+            self.follow_routes();
+        }
         self.now
     }
 

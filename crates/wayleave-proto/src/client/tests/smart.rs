@@ -3,6 +3,7 @@
 use super::*;
 use crate::base::Route;
 use crate::config::{Probe, Scope};
+use crate::net::{Machine as _, Output};
 use crate::testing::Direct;
 
 fn changed(world: &World) -> Option<Instant> {
@@ -325,4 +326,27 @@ fn the_same_inputs_give_the_same_story() {
         story(&world.events)
     };
     assert_eq!(run(), run());
+}
+
+#[test]
+fn rule_3_an_answer_that_comes_before_an_overdue_timer_dials_nothing_directly() {
+    let clock = Clock::new(Instant::ZERO, START);
+    let config = config(Mode::Smart, Link::Wifi).build().unwrap();
+    let mut client = Client::new(config, &Seed::new([1; 32]), clock, Instant::ZERO);
+    client.open(Instant::ZERO, Kind::Stream, "target.example:443".parse().unwrap()).unwrap();
+    let mut lookup = None;
+    while let Some(output) = client.poll_output() {
+        if let Output::Resolve { id, .. } = output {
+            lookup = Some(id);
+        }
+    }
+    // The process slept over the deadline, and the adapter looks at what has come before it looks at the clock.
+    let now = Instant::from_millis(3_000);
+    client.handle_resolved(now, lookup.unwrap(), Ok(&["192.0.2.1".parse().unwrap()]));
+    assert_eq!(client.route(Kind::Stream), Route::Proxied);
+    while let Some(output) = client.poll_output() {
+        let is_direct =
+            matches!(output, Output::Dial { address, .. } if !RELAYS.contains(&address.to_string().as_str()));
+        assert!(!is_direct, "{output:?}");
+    }
 }
