@@ -68,6 +68,7 @@ impl Client {
                 self.ask(flow, carrier);
             }
         }
+        self.drop_surplus();
         let standby = self.standby();
         let wanted = self.waiting.len() + standby + self.renewals.connections();
         let dials = self.config.limits.dials;
@@ -77,6 +78,31 @@ impl Client {
             && self.ready.len() + self.dials.len() < wanted
         {
             self.start_dial(None);
+        }
+    }
+
+    /// Gives up what nobody waits for any more: flows may be released faster than a proxy is found for them.
+    fn drop_surplus(&mut self) {
+        let most = self.waiting.len() + self.config.limits.standby + self.renewals.connections();
+        while self.ready.len() + self.dials.len() > most {
+            // The latest search has the longest way to go; one for a renewal leads to one proxy alone, and is wanted.
+            let latest =
+                self.dials.iter().filter(|(_, search)| search.only.is_none()).map(|(id, _)| id).last();
+            if let Some(id) = latest {
+                self.drop_dial(id);
+            } else if self.ready.len() > most {
+                let Some(id) = self.ready.pop_front() else { return };
+                self.close_carrier(id, false);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn drop_dial(&mut self, id: DialId) {
+        self.timers.set(Timer::Dial(id), None);
+        if let Some(mut search) = self.dials.remove(id) {
+            search.dial.end(&mut self.requests, None);
         }
     }
 
@@ -344,10 +370,7 @@ impl Client {
             self.close_carrier(id, false);
         }
         for id in self.dials.keys() {
-            self.timers.set(Timer::Dial(id), None);
-            if let Some(mut search) = self.dials.remove(id) {
-                search.dial.end(&mut self.requests, None);
-            }
+            self.drop_dial(id);
         }
         self.standby_after = self.now;
     }

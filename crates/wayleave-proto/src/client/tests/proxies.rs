@@ -270,3 +270,19 @@ fn a_closed_client_says_nothing_more() {
     assert_eq!(world.client.poll_timeout(), None, "a deadline is left");
     assert_eq!(world.events.len(), told, "{}", story(&world.events[told..]));
 }
+
+#[test]
+fn flows_that_are_given_back_at_once_leave_no_more_than_the_standby() {
+    for kind in [Kind::Datagram, Kind::Stream] {
+        let mut world = world(config(Mode::Normal, Link::Wifi));
+        let flows: Vec<_> = (0..20).map(|_| open(&mut world, kind, ECHO)).collect();
+        for flow in flows {
+            world.client.release(world.now, flow);
+        }
+        let left = |world: &World| world.client.ready.len() + world.client.dials.len();
+        assert_eq!(left(&world), 1, "{kind}s");
+        world.run(2 * SECOND);
+        assert_eq!(left(&world), 1, "{kind}s");
+        connect(&mut world, ECHO);
+    }
+}
