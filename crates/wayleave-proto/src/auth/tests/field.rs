@@ -1,9 +1,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use proptest::prelude::*;
 
 use crate::auth::{
     Authorization, AuthorizationError, Challenge, Credential, Token, TokenTextError, authorization,
 };
+use crate::testing::cases;
 
 fn basic(text: impl AsRef<[u8]>) -> String {
     format!("Basic {}", STANDARD.encode(text))
@@ -91,4 +93,27 @@ fn challenges_offer_both_schemes() {
         Challenge::Invalid.field_values("a\"b\\c\r\nü"),
         [r#"Bearer realm="a\"b\\c", error="invalid_token""#, r#"Basic realm="a\"b\\c", charset="UTF-8""#]
     );
+}
+
+proptest! {
+    #![proptest_config(cases(256))]
+
+    /// Whatever a client writes into the field is a credential or an error, and no secret shows in either.
+    #[test]
+    fn any_value_is_read_or_refused(
+        scheme in prop_oneof![Just("Bearer "), Just("Basic "), Just("Concealed "), Just("")],
+        value in ".{0,120}",
+        fields in proptest::collection::vec(("[kasvp]", "[A-Za-z0-9_-]{0,90}"), 0..6),
+    ) {
+        let _ = authorization(&format!("{scheme}{value}"));
+        let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let _ = authorization(&format!("{scheme}{}", fields.join(", ")));
+    }
+
+    /// What a client writes for a token is read as that token, in both schemes.
+    #[test]
+    fn a_token_reads_as_it_was_written(token in "[A-Za-z0-9._~+/-]{1,200}", user in "[a-z]{0,10}") {
+        prop_assert_eq!(token_of(&format!("Bearer {token}")), token.clone());
+        prop_assert_eq!(token_of(&basic(format!("{user}:{token}"))), token);
+    }
 }

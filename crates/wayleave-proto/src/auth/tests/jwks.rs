@@ -1,4 +1,7 @@
+use proptest::prelude::*;
+
 use crate::auth::{Algorithm, Jwks, JwksError};
+use crate::testing::cases;
 
 const X: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 
@@ -44,4 +47,24 @@ fn what_is_broken_is_refused() {
     assert!(error.contains("private key") && !error.contains(X), "{error}");
     let many = format!(r#"{{"keys": [{}]}}"#, vec!["{}"; 257].join(","));
     assert_eq!(Jwks::read(many.as_bytes()).err(), Some(JwksError::TooMany));
+}
+
+proptest! {
+    #![proptest_config(cases(256))]
+
+    /// Any text is a set or an error; a set has an entry for each key, taken or passed over.
+    #[test]
+    fn any_text_is_a_set_or_none(
+        text in ".{0,80}",
+        entries in proptest::collection::vec(("(OKP|oct|RSA|)", "(HS256|EdDSA|)", "[A-Za-z0-9_-]{0,50}", "[a-c]{0,1}"), 0..6),
+    ) {
+        let _ = Jwks::read(text.as_bytes());
+        let one = |(kty, alg, key, kid): &(String, String, String, String)| {
+            format!(r#"{{"kty":"{kty}","crv":"Ed25519","alg":"{alg}","x":"{key}","k":"{key}","kid":"{kid}"}}"#)
+        };
+        let text = format!(r#"{{"keys":[{}]}}"#, entries.iter().map(one).collect::<Vec<_>>().join(","));
+        if let Ok(set) = Jwks::read(text.as_bytes()) {
+            prop_assert_eq!(set.keys.len() + set.skipped.len(), entries.len());
+        }
+    }
 }

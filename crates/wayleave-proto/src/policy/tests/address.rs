@@ -1,6 +1,9 @@
 use core::net::IpAddr;
 
+use proptest::prelude::*;
+
 use crate::policy::{AddressPolicy, Cidr, CidrError, Forbidden};
+use crate::testing::cases;
 
 fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
@@ -284,4 +287,18 @@ fn the_refusal_names_its_rule() {
     let refusal = AddressPolicy::default().judge(ip("127.0.0.1"));
     assert_eq!(refusal, Err(Forbidden { rule: "loopback" }));
     assert_eq!(refusal.unwrap_err().to_string(), "the address is forbidden: loopback");
+}
+
+proptest! {
+    #![proptest_config(cases(256))]
+
+    /// A range reads as it was written, holds its own address, and any other text is refused.
+    #[test]
+    fn a_range_reads_as_it_was_written(address: IpAddr, length in 0..=128_u8, text in ".{0,40}") {
+        if let Ok(range) | Err(CidrError::HostBits { range }) = Cidr::new(address, length) {
+            prop_assert_eq!(range.to_string().parse::<Cidr>(), Ok(range));
+            prop_assert!(range.contains(address));
+        }
+        let _ = text.parse::<Cidr>();
+    }
 }
