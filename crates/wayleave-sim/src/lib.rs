@@ -12,10 +12,11 @@
 //! | `crypto` | TLS that repeats |
 //! | `scenario`, `catalogue` | the description of a run, and the ones that have a name |
 //! | `world` | hosts and what happens to them; `laws` are checked here |
-//! | `swarm`, `shrink` | random scenarios, many of them, and the smallest that still fails |
+//! | `swarm`, `shrink`, `coverage` | random scenarios, the smallest that still fails, and what they reach |
 //! | `picture` | a run to look at |
 
 pub mod catalogue;
+pub mod coverage;
 pub mod laws;
 pub mod network;
 pub mod picture;
@@ -28,6 +29,8 @@ pub mod trace;
 
 mod crypto;
 mod tape;
+#[cfg(test)]
+mod tests;
 mod world;
 
 pub use laws::{Law, Violation};
@@ -49,6 +52,16 @@ pub fn run(scenario: &Scenario, tape: &Tape) -> anyhow::Result<Report> {
         }
     }
     Ok(report)
+}
+
+/// Runs the random scenario that begins `tape`, twice, with the rest of it.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_tape(tape: &Tape) -> anyhow::Result<Report> {
+    let mut rest = tape.clone();
+    let scenario = swarm::scenario(&mut rest);
+    run(&scenario, &rest)
 }
 
 /// Runs a scenario once; with `keeps` the report has every item, for a picture.

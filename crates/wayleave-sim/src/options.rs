@@ -13,7 +13,7 @@ use clap::Parser;
 #[command(name = "cargo xtask sim", max_term_width = 100)]
 pub(crate) struct Options {
     /// How many seeds to run.
-    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) seeds: u64,
     /// The first seed; by default one that the clock gives, which is printed.
     #[arg(long, value_name = "N")]
@@ -59,5 +59,7 @@ fn span(text: &str) -> Result<Duration, String> {
         "h" => 3_600,
         _ => return Err(wrong()),
     };
-    number.parse::<u64>().map(|number| Duration::from_secs(number * seconds)).map_err(|_| wrong())
+    let number =
+        number.parse::<u64>().ok().and_then(|number| number.checked_mul(seconds)).ok_or_else(wrong)?;
+    Ok(Duration::from_secs(number))
 }

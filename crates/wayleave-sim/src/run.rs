@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, bail};
-use wayleave_sim::{Law, Report, Scenario, Tape, catalogue, run, run_once, shrink, swarm};
+use wayleave_sim::{Law, Scenario, Tape, catalogue, coverage, run, run_once, run_tape, shrink, swarm};
 
 use crate::options::Options;
 
@@ -58,7 +58,7 @@ fn one(options: &Options, name: &str, tape: &Tape) -> anyhow::Result<bool> {
     let mut rest = tape.clone();
     let mut scenario = swarm::scenario(&mut rest);
     name.clone_into(&mut scenario.name);
-    println!("{scenario:#?}");
+    println!("{scenario}");
     show(options, &scenario, &rest)
 }
 
@@ -134,16 +134,24 @@ impl Swarm<'_> {
             let seed = self.next.fetch_add(1, Ordering::Relaxed);
             let is_late = self.options.time.is_some_and(|limit| self.begun.elapsed() >= limit);
             let failed = self.failed.load(Ordering::Relaxed);
-            if seed - self.first >= self.options.seeds || is_late || failed >= self.options.failures {
+            if seed.wrapping_sub(self.first) >= self.options.seeds
+                || is_late
+                || failed >= self.options.failures
+            {
                 return Ok(());
             }
             let tape = Tape::from_seed(seed);
-            let report = self.guarded(seed, &tape)?;
+            // A panic is a failure like another, but for the tape: nothing makes it smaller.
+            let Ok(report) = std::panic::catch_unwind(|| run_tape(&tape)) else {
+                self.fail(seed, "it panicked, as said above");
+                continue;
+            };
+            let report = report?;
             if let Some(violation) = &report.violation {
-                self.failed.fetch_add(1, Ordering::Relaxed);
-                println!("\rseed {seed}: {violation}");
-                println!("  replay: cargo xtask sim --seeds 1 --from {seed}");
-                self.save(seed, &tape, violation.law)?;
+                self.fail(seed, &violation.to_string());
+                if !self.options.no_shrink {
+                    self.save(seed, &tape, violation.law)?;
+                }
             }
             if let Ok(mut seen) = self.seen.lock() {
                 for (name, count) in report.seen {
@@ -155,30 +163,28 @@ impl Swarm<'_> {
         }
     }
 
-    /// Runs a tape; names the seed where that panics.
-    fn guarded(&self, seed: u64, tape: &Tape) -> anyhow::Result<Report> {
-        let caught = std::panic::catch_unwind(|| play(tape));
-        match caught {
-            Ok(report) => report,
-            Err(panic) => {
-                println!("\rseed {seed}: panicked\n  replay: cargo xtask sim --seeds 1 --from {seed}");
-                std::panic::resume_unwind(panic)
-            }
-        }
+    /// Says what a seed has come to, and how to see it again.
+    fn fail(&self, seed: u64, what: &str) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
+        clear();
+        println!("seed {seed}: {what}");
+        println!("  replay: cargo xtask sim --seeds 1 --from {seed}");
     }
 
     fn save(&self, seed: u64, tape: &Tape, law: Law) -> anyhow::Result<()> {
         let folder = &self.options.save;
         fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-        if self.options.no_shrink {
-            return Ok(());
-        }
         let small = shrink::shrink(tape, law, TRIES, |tape| {
-            play(tape).ok().and_then(|report| report.violation).map(|violation| violation.law)
+            run_tape(tape).ok().and_then(|report| report.violation).map(|violation| violation.law)
         });
         let path = folder.join(format!("{seed}.tape"));
         write(&path, small.bytes())?;
         println!("  shrunk to {} bytes: cargo xtask sim --tape {}", small.bytes().len(), path.display());
+        // One line of words is worth more than the numbers that it came from.
+        println!("{}", swarm::scenario(&mut small.clone()));
+        if let Some(violation) = run_tape(&small)?.violation {
+            println!("  {violation}");
+        }
         Ok(())
     }
 
@@ -198,11 +204,10 @@ impl Swarm<'_> {
         let done = self.done.load(Ordering::Relaxed);
         let spent = self.begun.elapsed().max(Duration::from_millis(1));
         let lived = Duration::from_millis(self.virtual_millis.load(Ordering::Relaxed));
-        println!("\r{:<60}", "seen:");
+        clear();
+        println!("what the worlds have seen, and how often:");
         if let Ok(seen) = self.seen.lock() {
-            for (name, count) in seen.iter() {
-                println!("  {count:>9}  {name}");
-            }
+            println!("{}", coverage::summary(&seen));
         }
         println!(
             "{done} seeds, each twice, in {:.1} s: {:.0} worlds a minute, {:.0} virtual seconds a second; {} failed",
@@ -214,10 +219,11 @@ impl Swarm<'_> {
     }
 }
 
-fn play(tape: &Tape) -> anyhow::Result<Report> {
-    let mut rest = tape.clone();
-    let scenario = swarm::scenario(&mut rest);
-    run(&scenario, &rest)
+/// Takes the progress bar away.
+fn clear() {
+    if std::io::stderr().is_terminal() {
+        eprint!("\r{:<70}\r", "");
+    }
 }
 
 fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {

@@ -10,8 +10,8 @@ use wayleave_proto::config::{Mode, Scope};
 
 use crate::network::Quality;
 use crate::scenario::{
-    Answers, ClientPlan, Condition, Credential, Ending, Fault, FlowPlan, IntruderPlan, RelayPlan, Server,
-    State, Step,
+    Allowed, Answers, AtExpiry, ClientPlan, Condition, Credential, Ending, Fault, FlowPlan, IntruderPlan,
+    Places, RelayPlan, Server, State, Step,
 };
 use crate::{Scenario, Tape};
 
@@ -60,12 +60,9 @@ fn client(tape: &mut Tape, length: Duration) -> ClientPlan {
     client.quality = quality(tape);
     client.probes = (tape.chance(70), tape.chance(70));
     client.return_to_direct = tape.chance(40);
-    client.credential = match tape.below(16) {
-        0..=11 => Credential::Lasting,
-        12 | 13 => Credential::Short(Duration::from_secs(u64::from(tape.between(1, 60)))),
-        14 => Credential::Expired,
-        _ => Credential::Forged,
-    };
+    client.credential = credential(tape);
+    client.allowed = allowed(tape);
+    client.mapping = Duration::from_secs(u64::from(*tape.pick(&[120_u32, 120, 30, 5])));
     client.ahead = ahead(tape);
     client.tight = tape.chance(25);
     let burst = if tape.chance(12) { tape.between(2, 40) } else { 0 };
@@ -82,6 +79,37 @@ fn client(tape: &mut Tape, length: Duration) -> ClientPlan {
         client.application.steps.push((at, step));
     }
     client
+}
+
+fn credential(tape: &mut Tape) -> Credential {
+    let short = |tape: &mut Tape| Duration::from_secs(u64::from(tape.between(1, 60)));
+    match tape.below(32) {
+        0..=17 => Credential::Lasting,
+        18..=21 => Credential::Short(short(tape)),
+        22 | 23 => Credential::Token04(Duration::from_secs(86_400)),
+        24 | 25 => Credential::Token04(short(tape)),
+        26..=28 => Credential::AppSign,
+        29 => Credential::Expired,
+        30 => Credential::Forged,
+        _ => Credential::ForgedSign,
+    }
+}
+
+fn allowed(tape: &mut Tape) -> Allowed {
+    if !tape.chance(70) {
+        return Allowed::default();
+    }
+    Allowed {
+        places: *tape.pick(&Places::ALL),
+        tunnels: tape.chance(60).then(|| tape.between(1, 4)),
+        volume: tape.chance(60).then(|| tape.between(1, 300_000)),
+        rate: tape.chance(60).then(|| tape.between(500, 100_000)),
+        at_expiry: match tape.below(3) {
+            0 => AtExpiry::Keep,
+            1 => AtExpiry::RefuseNew,
+            _ => AtExpiry::CloseAfter(Duration::from_secs(u64::from(tape.below(30)))),
+        },
+    }
 }
 
 fn step(tape: &mut Tape) -> Step {
@@ -138,7 +166,7 @@ fn relay(tape: &mut Tape) -> RelayPlan {
 fn fault(tape: &mut Tape, clients: usize, relays: usize) -> Fault {
     let client = tape.below(u32::try_from(clients).unwrap_or(1)) as usize;
     let relay = tape.below(u32::try_from(relays).unwrap_or(1)) as usize;
-    match tape.below(20) {
+    match tape.below(23) {
         0..=2 => Fault::Condition { client, condition: condition(tape) },
         3..=5 => Fault::Roam { client, link: link(tape), condition: condition(tape) },
         6 | 7 => Fault::Up { client, up: false },
@@ -154,11 +182,14 @@ fn fault(tape: &mut Tape, clients: usize, relays: usize) -> Fault {
                 State::Draining,
                 State::WithoutKeys,
                 State::Babbling,
+                State::Lying,
                 State::Mute,
                 State::Vanished,
             ];
             Fault::Relay { relay, state: *tape.pick(&states) }
         }
+        18 | 19 => Fault::Stall { relay, span: Duration::from_millis(u64::from(tape.between(10, 30_000))) },
+        20 => Fault::Revoke { relay, client },
         _ => {
             let client = (!tape.chance(100)).then_some(client);
             let answering = *tape.pick(&[Answers::Truly, Answers::Denied, Answers::Silent, Answers::Wrong]);

@@ -44,10 +44,11 @@ impl Delivery {
         if arrived > sent {
             return Err(format!("{}: {arrived} bytes arrived of {sent} that were sent", name(flow, up)));
         }
-        let wrong = (from..).zip(bytes).find(|(index, byte)| **byte != pattern(flow, up, *index));
-        match wrong {
-            Some((index, byte)) => {
-                Err(format!("{}: byte {index} arrived as {byte}, not as it was sent", name(flow, up)))
+        let right = pattern(flow, up, from, bytes.len());
+        match right.iter().zip(bytes).position(|(right, byte)| right != byte) {
+            Some(place) => {
+                let index = from + place as u64;
+                Err(format!("{}: byte {index} did not arrive as it was sent", name(flow, up)))
             }
             None => Ok(()),
         }
@@ -101,13 +102,20 @@ impl Delivery {
     }
 }
 
-/// The byte at `index` of one half of a flow.
-pub fn pattern(flow: u64, up: bool, index: u64) -> u8 {
-    let mut word =
-        (flow ^ (u64::from(up) << 63)).wrapping_add((index >> 3).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-    word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    word ^= word >> 27;
-    word.to_be_bytes()[(index & 7) as usize]
+/// The `amount` bytes from `index` on of one half of a flow.
+pub fn pattern(flow: u64, up: bool, index: u64, amount: usize) -> Vec<u8> {
+    let skipped = (index & 7) as usize;
+    let words = (skipped + amount).div_ceil(8);
+    let mut bytes = Vec::with_capacity(words * 8);
+    for place in (index >> 3..).take(words) {
+        let mut word = (flow ^ (u64::from(up) << 63)).wrapping_add(place.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        word ^= word >> 27;
+        bytes.extend(word.to_be_bytes());
+    }
+    bytes.drain(..skipped);
+    bytes.truncate(amount);
+    bytes
 }
 
 fn name(flow: u64, up: bool) -> String {

@@ -10,7 +10,7 @@ use core::fmt;
 use wayleave_proto::base::Instant;
 
 pub use delivery::{Delivery, pattern};
-pub use grants::Grants;
+pub use grants::{Grants, Right, user_of};
 pub use route::Prescribed;
 pub use secrets::Secrets;
 

@@ -45,6 +45,20 @@ pub enum Lost {
     NoHost,
 }
 
+impl Lost {
+    /// Its name in the summary of a swarm.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dropped => "packet dropped",
+            Self::Rejected => "packet refused",
+            Self::Down => "packet down",
+            Self::OnLink => "packet on link",
+            Self::Unmapped => "packet unmapped",
+            Self::NoHost => "packet nobody",
+        }
+    }
+}
+
 impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

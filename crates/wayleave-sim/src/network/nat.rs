@@ -13,7 +13,7 @@ use super::{Packet, Protocol};
 pub struct Nat {
     /// The address outside.
     pub outside: IpAddr,
-    /// A UDP mapping over which nothing went for this long is forgotten.
+    /// A UDP mapping over which nothing went for this long is forgotten; a TCP mapping after 62 times as long.
     pub timeout: Duration,
     mappings: BTreeMap<(Protocol, SocketAddr), Mapping>,
     next: u16,
@@ -70,9 +70,10 @@ impl Nat {
         true
     }
 
-    const fn timeout(&self, protocol: Protocol) -> Duration {
+    fn timeout(&self, protocol: Protocol) -> Duration {
         match protocol {
-            Protocol::Tcp => Duration::from_secs(7_440),
+            // 62 times as long as the usual 120 s is 2 h 4 min, which RFC 5382 §5 asks for.
+            Protocol::Tcp => self.timeout.saturating_mul(62),
             Protocol::Udp => self.timeout,
         }
     }

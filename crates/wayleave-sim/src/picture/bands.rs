@@ -148,7 +148,7 @@ pub(super) fn relay(scenario: &Scenario, report: &Report, relay: usize) -> Vec<B
             State::Vanished => ("dead", "gone"),
             State::Draining => ("odd", "draining"),
             State::WithoutKeys => ("odd", "with other keys"),
-            State::Babbling => ("odd", "talks nonsense"),
+            State::Babbling | State::Lying => ("odd", "talks nonsense"),
             State::Mute => ("odd", "says nothing"),
         };
         starts.push((at, class, text.to_owned(), format!("Relay {relay} {}.", words::became(state))));

@@ -60,6 +60,7 @@ pub(super) const fn became(state: State) -> &'static str {
         State::Crashed => "crashes",
         State::Draining => "drains",
         State::Babbling => "is replaced by something that talks nonsense",
+        State::Lying => "is replaced by something with its certificate that talks nonsense",
         State::Mute => "is replaced by something that says nothing",
         State::Vanished => "is gone from the network",
     }
@@ -73,6 +74,7 @@ pub(super) const fn had_become(state: State) -> &'static str {
         State::Crashed => "crashed",
         State::Draining => "drained",
         State::Babbling => "was replaced by something that talks nonsense",
+        State::Lying => "was replaced by something with its certificate that talks nonsense",
         State::Mute => "was replaced by something that says nothing",
         State::Vanished => "vanished from the network",
     }
@@ -92,9 +94,12 @@ pub(super) const fn consequence(fault: &Fault) -> &'static str {
             State::WithoutKeys => "It knows no connection, and accepts no token.",
             State::Crashed => "Its connections are gone, and new ones are refused.",
             State::Draining => "It finishes what it has, and takes nothing new.",
+            State::Lying => "Whoever asks there is served by nobody.",
             State::Babbling | State::Mute => "Whoever connects there finds no relay.",
             State::Vanished => "Packets to it are lost without a word.",
         },
+        Fault::Stall { .. } => "Its network goes on; it answers nobody.",
+        Fault::Revoke { .. } => "What the user has open there ends at once.",
         Fault::Names { .. } => "What was looked up before stays known.",
     }
 }
@@ -129,6 +134,12 @@ pub(super) fn fault(scenario: &Scenario, fault: &Fault) -> (usize, String) {
             (relays + relay, format!("the links of relay {relay} change: {}", quality(of)))
         }
         Fault::Relay { relay, state } => (relays + relay, format!("relay {relay} {}", became(*state))),
+        Fault::Stall { relay, span: time } => {
+            (relays + relay, format!("relay {relay} does nothing for {}", span(*time)))
+        }
+        Fault::Revoke { relay, client } => {
+            (relays + relay, format!("relay {relay} revokes the user of client {client}"))
+        }
         Fault::Names { client, answering, delay } => {
             let whose = client.map_or_else(|| "relays".to_owned(), |client| format!("client {client}"));
             let how = match answering {

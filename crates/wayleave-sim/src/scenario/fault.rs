@@ -84,6 +84,20 @@ pub enum Fault {
         /// What it becomes.
         state: State,
     },
+    /// A relay does nothing for a while; its network goes on.
+    Stall {
+        /// Which relay.
+        relay: usize,
+        /// For how long.
+        span: Duration,
+    },
+    /// A relay is told that a client's user is revoked.
+    Revoke {
+        /// Which relay.
+        relay: usize,
+        /// Which client.
+        client: usize,
+    },
     /// A client's names are answered otherwise, or no longer wrongly.
     Names {
         /// Which client; `None` for what relays see.
@@ -108,6 +122,8 @@ pub enum State {
     Draining,
     /// Something else listens there and talks nonsense.
     Babbling,
+    /// Something with its certificate answers every request in a way that serves nobody.
+    Lying,
     /// Something else listens there and says nothing.
     Mute,
     /// Its host is gone from the network.

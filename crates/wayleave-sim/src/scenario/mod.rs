@@ -5,14 +5,17 @@
 mod application;
 mod expectation;
 mod fault;
+mod grant;
 mod topology;
+mod words;
 
 use core::time::Duration;
 
 pub use application::{Application, Ending, FlowPlan, Server, Step};
 pub use expectation::{Check, Expectation};
 pub use fault::{Answers, Condition, Fault, State};
-pub use topology::{ClientPlan, Credential, IntruderPlan, RelayPlan};
+pub use grant::{Allowed, AtExpiry, Credential, Places};
+pub use topology::{ClientPlan, IntruderPlan, RelayPlan};
 
 /// One run, described.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use core::time::Duration;
 use wayleave_proto::base::Link;
 use wayleave_proto::config::{Mode, Scope};
 
-use super::{Application, Condition, FlowPlan, Step};
+use super::{Allowed, Application, Condition, Credential, FlowPlan, Step};
 use crate::network::Quality;
 
 /// One client with the application around it.
@@ -29,6 +29,10 @@ pub struct ClientPlan {
     pub return_to_direct: bool,
     /// What it shows to relays.
     pub credential: Credential,
+    /// What its first credential allows, and those that replace it before the faults are over.
+    pub allowed: Allowed,
+    /// How long the translators of its networks keep what nothing goes over, for UDP; for TCP 62 times as long.
+    pub mapping: Duration,
     /// How many seconds its civil clock is ahead.
     pub ahead: i32,
     /// Whether its limits are as tight as they can be.
@@ -50,6 +54,8 @@ impl ClientPlan {
             probes: (false, false),
             return_to_direct: false,
             credential: Credential::Lasting,
+            allowed: Allowed::default(),
+            mapping: Duration::from_secs(120),
             ahead: 0,
             tight: false,
             application: Application::default(),
@@ -95,19 +101,6 @@ impl ClientPlan {
         self.application.steps.push((Duration::from_millis(millis), step));
         self
     }
-}
-
-/// What a client shows to relays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Credential {
-    /// A good token for a day.
-    Lasting,
-    /// A good token for that long.
-    Short(Duration),
-    /// A token that has expired long ago.
-    Expired,
-    /// A token of a key that no relay knows.
-    Forged,
 }
 
 /// One relay.

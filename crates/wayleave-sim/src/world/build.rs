@@ -4,25 +4,25 @@ use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use wayleave_proto::auth::{Algorithm, Claims, Keys, SigningKey, Token};
 use wayleave_proto::base::{Clock, Host as Named, Instant, Kind, Network, Seed, Target, UnixTime};
 use wayleave_proto::client::Client;
 use wayleave_proto::config::{ClientConfig, ClientLimits, Probe, RelayConfig, RelayLimits, RouteConfig};
-use wayleave_proto::policy::Rates;
+use wayleave_proto::policy::{Rates, Scope};
 use wayleave_proto::relay::Relay;
 
 use super::client::ClientHost;
+use super::credentials::{self, GOOD_KEY};
 use super::driver::Driver;
 use super::host::{Host, Role};
-use super::intruder::Intruder;
+use super::intruder::{Intruder, MALLORY};
 use super::relay::{RelayHost, Stand};
 use super::server::{Behaviour, Servers, port};
 use super::{EPOCH, Happening, World};
 use crate::crypto::Authority;
-use crate::laws::{Delivery, Grants, Secrets};
+use crate::laws::{Delivery, Grants, Right, Secrets};
 use crate::network::{Access, Names, Nat};
 use crate::report::Report;
-use crate::scenario::{ClientPlan, Credential, RelayPlan, Server};
+use crate::scenario::{Allowed, ClientPlan, RelayPlan, Server};
 use crate::stack::Stack;
 use crate::trace::Trace;
 use crate::{Scenario, Tape, crypto};
@@ -47,10 +47,14 @@ impl World {
             delivery: Delivery::default(),
             grants: Grants::default(),
             secrets: Secrets::default(),
+            relays_misled: false,
             violation: None,
             report: Report::default(),
             scenario,
         };
+        for secret in credentials::key_secrets(world.scenario.clients.len()) {
+            world.secrets.add_bytes(&secret);
+        }
         for index in 0..world.scenario.clients.len() {
             world.add_client(index, &seed, table.clone())?;
         }
@@ -70,14 +74,14 @@ impl World {
     ) -> anyhow::Result<()> {
         let plan = self.scenario.clients[index].clone();
         let relays = self.scenario.relays.len();
-        let mut access = access_of(index, 0, plan.link);
+        let mut access = access_of(index, 0, plan.link, plan.mapping);
         access.up = plan.up;
         access.set_quality(plan.quality);
         access.firewall = super::faults::firewall(plan.condition, relays);
         let config = client_config(self, index, &plan, relays)?;
         let mut bytes = [0; 32];
         seed.stream(&format!("client {index}")).fill(&mut bytes);
-        let now = Instant::ZERO;
+        let (now, limits) = (Instant::ZERO, config.limits.clone());
         let clock = Clock::new(now, unix(plan.ahead));
         crypto::show(unix(plan.ahead));
         let machine = Client::new(config.build()?, &Seed::new(bytes), clock, now);
@@ -85,7 +89,7 @@ impl World {
         let proxies = (0..relays).map(relay_address).collect();
         let proxy_names = (0..relays).map(relay_name).collect();
         let ahead = plan.ahead;
-        let host = ClientHost::new(driver, plan, proxies, proxy_names);
+        let host = ClientHost::new(driver, plan, limits, proxies, proxy_names);
         let stack = Stack::new(access.address);
         let role = Role::Client(Box::new(host));
         self.add(&format!("client {index}"), stack, access, Names::new(table), ahead, role);
@@ -98,10 +102,10 @@ impl World {
         access.set_quality(plan.quality);
         let mut stack = Stack::new(access.address);
         stack.listen(RELAY_PORT, plan.running);
-        let config = relay_config(&plan, index, true)?;
-        let memory = config.limits.memory;
+        let config = relay_config(&self.scenario.clients, &plan, index, true)?;
+        let limits = config.limits.clone();
         let stand = if plan.running { self.relay(&plan, index, true)? } else { Stand::Crashed };
-        let role = Role::Relay(Box::new(RelayHost { stand, memory }));
+        let role = Role::Relay(Box::new(RelayHost { stand, limits, stalled: None }));
         self.add(&format!("relay {index}"), stack, access, Names::new(BTreeMap::new()), plan.ahead, role);
         Ok(())
     }
@@ -129,7 +133,16 @@ impl World {
         }
         if let Some(plan) = self.scenario.intruder {
             let access = Access::new(IpAddr::V4(INTRUDER), wayleave_proto::base::Link::Ethernet);
-            let token = mint(GOOD_KEY, "mallory", unix(0), Duration::from_secs(86_400))?;
+            let day = Duration::from_secs(86_400);
+            let token = credentials::mint(GOOD_KEY, "mallory", unix(0), day, Scope::default())?;
+            self.secrets.add(token.expose());
+            self.grants.right(Right {
+                client: MALLORY,
+                user: credentials::user("mallory"),
+                good: true,
+                expires: None,
+                allowed: Allowed::default(),
+            });
             let intruder = Intruder::new(plan, self.scenario.length, Authority::Trusted.connector()?, token);
             let role = Role::Intruder(intruder);
             self.add("intruder", Stack::new(access.address), access, Names::new(BTreeMap::new()), 0, role);
@@ -158,31 +171,12 @@ impl World {
     }
 
     /// A relay that starts now.
-    pub(super) fn relay(&self, plan: &RelayPlan, index: usize, has_keys: bool) -> anyhow::Result<Stand> {
-        let config = relay_config(plan, index, has_keys)?.build()?;
+    pub(super) fn relay(&mut self, plan: &RelayPlan, index: usize, has_keys: bool) -> anyhow::Result<Stand> {
+        let config = relay_config(&self.scenario.clients, plan, index, has_keys)?.build()?;
+        self.grants.started(self.scenario.clients.len() + index, plan);
         let truth = UnixTime::from_millis(unix(plan.ahead).as_millis() + self.now.as_millis());
         let machine = Relay::new(config, Clock::new(self.now, truth), self.now);
         Ok(Stand::Runs(Box::new(Driver::new(machine, self.scenario.chunk))))
-    }
-
-    /// A good token of a client for that long, which relays and the laws know from now on.
-    pub(super) fn token(&mut self, client: usize, credential: Credential) -> anyhow::Result<Token> {
-        let now = UnixTime::from_millis(unix(0).as_millis() + self.now.as_millis());
-        let (key, ttl) = match credential {
-            Credential::Lasting => (GOOD_KEY, Duration::from_secs(86_400)),
-            Credential::Short(ttl) => (GOOD_KEY, ttl),
-            Credential::Expired => (GOOD_KEY, Duration::ZERO),
-            Credential::Forged => (BAD_KEY, Duration::from_secs(86_400)),
-        };
-        let issued = match credential {
-            Credential::Expired => UnixTime::from_millis(now.as_millis() - 7_200_000),
-            Credential::Forged | Credential::Lasting | Credential::Short(_) => now,
-        };
-        let token = mint(key, &format!("user {client}"), issued, ttl)?;
-        self.secrets.add(token.expose());
-        let expires = UnixTime::from_millis(issued.as_millis() + u64::try_from(ttl.as_millis())?);
-        self.grants.token(client, credential != Credential::Forged, expires);
-        Ok(token)
     }
 }
 
@@ -194,8 +188,8 @@ fn client_config(
 ) -> anyhow::Result<ClientConfig> {
     let proxies: Result<Vec<Target>, _> =
         (0..relays).map(|relay| format!("{}:{RELAY_PORT}", relay_name(relay)).parse()).collect();
-    let token = world.token(index, plan.credential)?;
-    let mut config = ClientConfig::new(proxies?, token.into(), Authority::Trusted.connector()?);
+    let credential = world.credential(index, plan.credential, plan.allowed)?;
+    let mut config = ClientConfig::new(proxies?, credential, Authority::Trusted.connector()?);
     config.route = RouteConfig {
         mode: plan.mode,
         scope: plan.scope,
@@ -227,9 +221,13 @@ fn client_config(
     Ok(config)
 }
 
-fn relay_config(plan: &RelayPlan, index: usize, has_keys: bool) -> anyhow::Result<RelayConfig> {
-    let key = signing_key(if has_keys { GOOD_KEY } else { OTHER_KEY })?;
-    let mut config = RelayConfig::new(Authority::Trusted.acceptor()?, Keys::new(vec![key.verifying()])?);
+fn relay_config(
+    clients: &[ClientPlan],
+    plan: &RelayPlan,
+    index: usize,
+    has_keys: bool,
+) -> anyhow::Result<RelayConfig> {
+    let mut config = RelayConfig::new(Authority::Trusted.acceptor()?, credentials::keys(clients, has_keys)?);
     config.targets.own = vec![(relay_address(index), RELAY_PORT).into()];
     config.limits.tunnels_per_account = plan.tunnels;
     config.limits.memory = 8 << 20;
@@ -256,34 +254,22 @@ fn relay_config(plan: &RelayPlan, index: usize, has_keys: bool) -> anyhow::Resul
     Ok(config)
 }
 
-fn mint(key: u8, user: &str, issued: UnixTime, ttl: Duration) -> anyhow::Result<Token> {
-    let expires = UnixTime::from_millis(issued.as_millis() + u64::try_from(ttl.as_millis())?);
-    let claims = Claims {
-        app_id: "1001".parse().ok(),
-        subject: Some(user.to_owned()),
-        issued: Some(issued),
-        expires: Some(expires),
-        ..Claims::default()
-    };
-    Ok(signing_key(key)?.mint(&claims)?)
-}
-
-fn signing_key(number: u8) -> anyhow::Result<SigningKey> {
-    let kid = if number == OTHER_KEY { "other" } else { "sim" };
-    Ok(SigningKey::generate(Algorithm::EdDsa, kid, &[number; 32])?)
-}
-
 /// What the civil clock of a host shows at the start.
 pub(super) fn unix(ahead: i32) -> UnixTime {
     UnixTime::from_secs(u64::try_from(EPOCH + i64::from(ahead)).unwrap_or_default())
 }
 
 /// The `count`th way out of a client.
-pub(super) fn access_of(client: usize, count: u8, link: wayleave_proto::base::Link) -> Access {
+pub(super) fn access_of(
+    client: usize,
+    count: u8,
+    link: wayleave_proto::base::Link,
+    mapping: Duration,
+) -> Access {
     let number = u8::try_from(client).unwrap_or(u8::MAX);
     let mut access = Access::new(IpAddr::V4(Ipv4Addr::new(192, 168, number, 2 + count)), link);
     let outside = IpAddr::V4(Ipv4Addr::new(84, 1, number, count));
-    access.nat = Some(Nat::new(outside, Duration::from_secs(120)));
+    access.nat = Some(Nat::new(outside, mapping));
     access
 }
 
@@ -346,6 +332,3 @@ const BAITS: [Ipv4Addr; 4] = [
     Ipv4Addr::new(192, 168, 0, 1),
     Ipv4Addr::new(100, 64, 0, 1),
 ];
-const GOOD_KEY: u8 = 7;
-const OTHER_KEY: u8 = 8;
-const BAD_KEY: u8 = 9;

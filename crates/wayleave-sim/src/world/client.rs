@@ -6,17 +6,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wayleave_proto::base::{Instant, Kind, Network, Route, Target};
 use wayleave_proto::client::{self, Client, FlowId, FlowStatus, Notice};
-use wayleave_proto::config::{Mode, Scope};
+use wayleave_proto::config::{ClientLimits, Mode, Scope};
+use wayleave_proto::error::{IoFailed, IoFailure};
 use wayleave_proto::net::{Machine as _, SocketId};
 use wayleave_proto::route::Phase;
 
+use super::build::RELAY_PORT;
 use super::driver::{Driver, Step};
 use super::flow::Flow;
 use super::host::{Host, Role};
 use super::relay::name_of;
 use super::{Happening, World};
 use crate::laws::{Law, Prescribed};
-use crate::network::{Answering, Names};
+use crate::network::{Answering, Names, Packet, Protocol};
 use crate::scenario::{ClientPlan, Condition, FlowPlan};
 use crate::trace::What;
 
@@ -25,6 +27,7 @@ use crate::trace::What;
 pub(super) struct ClientHost {
     pub(super) driver: Driver<Client>,
     pub(super) plan: ClientPlan,
+    limits: ClientLimits,
     pub(super) flows: BTreeMap<FlowId, Flow>,
     pub(super) network: Network,
     /// What the rules prescribe, for each decision.
@@ -33,6 +36,8 @@ pub(super) struct ClientHost {
     pub(super) suspended: Option<Instant>,
     /// What the embedder is going to say of the network when it runs again.
     untold: Option<Network>,
+    /// Answers to look-ups that it is going to hear then.
+    unheard: Vec<(SocketId, Result<Vec<IpAddr>, IoFailed>)>,
     pub(super) closed: bool,
     /// Somebody else may have answered for its servers.
     pub(super) tainted: bool,
@@ -47,6 +52,7 @@ impl ClientHost {
     pub(super) fn new(
         driver: Driver<Client>,
         plan: ClientPlan,
+        limits: ClientLimits,
         proxies: BTreeSet<IpAddr>,
         proxy_names: BTreeSet<String>,
     ) -> Self {
@@ -67,11 +73,13 @@ impl ClientHost {
         Self {
             driver,
             plan,
+            limits,
             flows: BTreeMap::new(),
             network,
             rules,
             suspended: None,
             untold: None,
+            unheard: Vec::new(),
             closed: false,
             tainted,
             proxies,
@@ -93,7 +101,15 @@ impl ClientHost {
             return;
         }
         self.suspended = None;
+        // An adapter may look at what has come before it looks at the clock.
+        for (id, answer) in core::mem::take(&mut self.unheard) {
+            self.driver.resolved(now, id, answer.as_deref().map_err(Clone::clone));
+        }
         self.driver.machine.handle_timeout(now);
+    }
+
+    fn is_proxy(&self, address: SocketAddr) -> bool {
+        self.proxies.contains(&address.ip()) && address.port() == RELAY_PORT
     }
 
     /// Whether a flow of that kind looks for its way, or has one that must be proven anew.
@@ -140,15 +156,14 @@ impl World {
         }
     }
 
-    pub(super) fn resolved(
-        &mut self,
-        host: usize,
-        id: SocketId,
-        answer: Result<Vec<IpAddr>, wayleave_proto::error::IoFailed>,
-    ) {
+    pub(super) fn resolved(&mut self, host: usize, id: SocketId, answer: Result<Vec<IpAddr>, IoFailed>) {
         self.enter(host);
         let (now, answer) = (self.now, answer.as_deref().map_err(Clone::clone));
         match &mut self.hosts[host].role {
+            // A suspended application hears of it when it runs again.
+            Role::Client(client) if client.suspended.is_some() => {
+                client.unheard.push((id, answer.map(<[IpAddr]>::to_vec)));
+            }
             Role::Client(client) => client.driver.resolved(now, id, answer),
             Role::Relay(relay) => {
                 if let Some(driver) = relay.driver() {
@@ -189,7 +204,9 @@ impl World {
             return;
         }
         let now = self.now;
-        if let Some(client) = self.hosts[host].client().filter(|client| client.suspended.is_some()) {
+        if let Some(client) = self.hosts[host].client()
+            && (client.suspended.is_some() || !client.unheard.is_empty())
+        {
             client.handle_timeout(now);
         }
         if let Some(network) = self.hosts[host].client().and_then(|client| client.untold.take()) {
@@ -204,6 +221,7 @@ impl World {
         }
         self.check_route(host);
         self.check_waiting(host);
+        self.check_bounds_of_client(host);
     }
 
     /// Passes on what happened to sockets, and does what the machine wants; says whether there was anything.
@@ -243,8 +261,7 @@ impl World {
                 } else if access.up {
                     Names { answering: Answering::Silent, ..names.clone() }.ask(name.as_str())
                 } else {
-                    let failure = wayleave_proto::error::IoFailure::NameUnanswered;
-                    (Duration::from_millis(1), Err(wayleave_proto::error::IoFailed::new(failure)))
+                    (Duration::from_millis(1), Err(IoFailed::new(IoFailure::NameUnanswered)))
                 };
                 self.looked_up(host, name.as_str(), &answer);
                 if let (Some(client), Ok(addresses)) = (self.hosts[host].client(), &answer)
@@ -255,7 +272,8 @@ impl World {
                 }
                 self.later(after, Happening::Answer { host, id, answer });
             }
-            Step::Dialled { address } | Step::Bound { address } => self.check_closed(host, address),
+            Step::Dialled { address } => self.check_closed(host, Kind::Stream, address),
+            Step::Bound { address } => self.check_closed(host, Kind::Datagram, address),
             Step::Opened { remote } => self.on_proof(host, Kind::Stream, remote),
             Step::Answered { remote } => self.on_proof(host, Kind::Datagram, remote),
             Step::Said(Notice::Flow(id)) => {
@@ -276,6 +294,18 @@ impl World {
         self.trace.count(&format!("client {name}"));
         if let client::What::FlowClosed { reason: client::CloseReason::Failed(error), .. } = &event.what {
             self.trace.count(&format!("flow error {}", name_of(&format!("{error:?}"))));
+        }
+        match &event.what {
+            client::What::FlowClosed { reason, .. } => self.shown(host, &reason.to_string()),
+            client::What::ProxyFailed { error, .. } => {
+                self.trace.count(&format!("proxy {}", name_of(&format!("{error:?}"))));
+                self.shown(host, &error.to_string());
+            }
+            client::What::RouteChanged { reason, .. } => {
+                self.trace.count(&format!("route {}", name_of(&format!("{reason:?}"))));
+            }
+            client::What::DirectConnected { proof, .. } => self.trace.count(&format!("proof {proof:?}")),
+            _ => {}
         }
         self.said(host, &name, &text);
         if let client::What::TrialStarted { kind, .. } = &event.what {
@@ -349,15 +379,41 @@ impl World {
         }
     }
 
-    /// Law 1, for sockets.
-    fn check_closed(&mut self, host: usize, address: SocketAddr) {
+    /// Law 1, for sockets; and in mode off the other way around.
+    fn check_closed(&mut self, host: usize, kind: Kind, address: SocketAddr) {
+        let now = self.now;
         let Some(client) = self.hosts[host].client() else { return };
-        if client.plan.mode == Mode::Normal && !client.proxies.contains(&address.ip()) {
-            self.broken(
-                host,
-                Law::FailClosed,
-                format!("a client in mode normal opens a socket to {address}"),
-            );
+        let is_proxy = kind == Kind::Stream && client.is_proxy(address);
+        match client.plan.mode {
+            Mode::Normal if !is_proxy => {
+                let what = format!("a client in mode normal opens a {kind} socket to {address}");
+                self.broken(host, Law::FailClosed, what);
+            }
+            Mode::Off if is_proxy => {
+                self.broken(host, Law::Route, format!("a client in mode off opens a socket to {address}"));
+            }
+            // What is under way at the switch is given up; nothing new may begin.
+            Mode::Smart if !is_proxy => {
+                let decision = client.rules.iter_mut().find(|(of, _)| of.is_none_or(|of| of == kind));
+                let Some((_, rules)) = decision else { return };
+                rules.pass(now);
+                if rules.is_proxied() {
+                    let what =
+                        format!("a {kind} is dialled directly to {address}, and the rules say proxied");
+                    self.broken(host, Law::Route, what);
+                }
+            }
+            Mode::Normal | Mode::Off | Mode::Smart => {}
+        }
+    }
+
+    /// Law 1, for packets.
+    pub(super) fn check_packet(&mut self, host: usize, packet: &Packet) {
+        let Some(client) = self.hosts[host].client() else { return };
+        let is_proxy = packet.protocol() == Protocol::Tcp && client.is_proxy(packet.destination);
+        if client.plan.mode == Mode::Normal && !is_proxy {
+            let what = format!("a client in mode normal sends {packet}");
+            self.broken(host, Law::FailClosed, what);
         }
     }
 
@@ -410,12 +466,26 @@ impl World {
         }
     }
 
-    pub(super) fn looked_up(
-        &mut self,
-        host: usize,
-        name: &str,
-        answer: &Result<Vec<IpAddr>, wayleave_proto::error::IoFailed>,
-    ) {
+    /// Law 6, for a client that runs.
+    fn check_bounds_of_client(&mut self, host: usize) {
+        let relays = self.scenario.relays.len();
+        let Some(client) = self.hosts[host].client() else { return };
+        let (flows, sockets) = (client.driver.machine.flow_count(), client.driver.len());
+        let limits = &client.limits;
+        // A flow has a look-up or an attempt at each address, a search for a proxy one at each; a ready connection one.
+        let bound = flows * SOCKETS_PER_FLOW
+            + (limits.dials.min(flows + limits.standby + relays)) * relays.max(1)
+            + limits.standby
+            + relays
+            + 2 * SOCKETS_PER_FLOW;
+        if flows > limits.flows || sockets > bound {
+            let what =
+                format!("{flows} flows of {}, {sockets} sockets and look-ups of {bound}", limits.flows);
+            self.broken(host, Law::Growth, what);
+        }
+    }
+
+    pub(super) fn looked_up(&mut self, host: usize, name: &str, answer: &Result<Vec<IpAddr>, IoFailed>) {
         let told = match answer {
             Ok(addresses) => addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
             Err(error) => error.to_string(),
@@ -431,3 +501,5 @@ impl World {
 
 /// No flow may wait longer for its path: the trial, then 30 s for each of two routes, and the longest suspension.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(1 + 30 + 30 + 60);
+/// A look-up and an attempt at each of its two addresses.
+const SOCKETS_PER_FLOW: usize = 3;

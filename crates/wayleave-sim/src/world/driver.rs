@@ -20,6 +20,10 @@ pub(crate) struct Driver<M: Machine> {
     lookups: BTreeSet<SocketId>,
     /// Sockets that may have something to write.
     ready: BTreeSet<SocketId>,
+    /// Sockets from which there is more to read.
+    unread: BTreeSet<SocketId>,
+    /// Bytes to targets and from them since this was asked last: of streams, and of datagrams to targets.
+    moved: [u64; 2],
     /// Bytes that one read takes at most; 0 to draw it anew for each.
     pub(crate) chunk: usize,
 }
@@ -29,6 +33,8 @@ struct Socket {
     handle: Handle,
     remote: SocketAddr,
     is_stream: bool,
+    /// The host accepted it.
+    accepted: bool,
     paused: bool,
     finishing: bool,
     finished: bool,
@@ -69,6 +75,8 @@ where
             handles: BTreeMap::new(),
             lookups: BTreeSet::new(),
             ready: BTreeSet::new(),
+            unread: BTreeSet::new(),
+            moved: [0; 2],
             chunk,
         }
     }
@@ -81,6 +89,15 @@ where
     /// Takes a connection that the host accepted and the machine named.
     pub(crate) fn adopt(&mut self, id: SocketId, handle: Handle, remote: SocketAddr) {
         self.insert(id, handle, remote, true);
+        if let Some(socket) = self.sockets.get_mut(&id) {
+            socket.accepted = true;
+        }
+    }
+
+    /// Bytes to targets and from them since this was asked last. Datagrams from targets are not among them, because a
+    /// machine may drop those.
+    pub(crate) fn take_moved(&mut self) -> [u64; 2] {
+        core::mem::take(&mut self.moved)
     }
 
     /// Answers a look-up.
@@ -155,6 +172,10 @@ where
             for id in core::mem::take(&mut self.ready) {
                 quiet &= !self.write(now, stack, id);
             }
+            for id in core::mem::take(&mut self.unread) {
+                quiet = false;
+                self.read(now, stack, tape, id);
+            }
             if quiet {
                 return Ok(());
             }
@@ -216,7 +237,7 @@ where
     /// Writes what is pending; says whether anything went out.
     fn write(&mut self, now: Instant, stack: &mut Stack, id: SocketId) -> bool {
         let Some(socket) = self.sockets.get(&id) else { return false };
-        let (handle, is_stream) = (socket.handle, socket.is_stream);
+        let (handle, is_stream, accepted) = (socket.handle, socket.is_stream, socket.accepted);
         let mut any = false;
         while let Some(bytes) = self.machine.pending(now, id) {
             let taken = if is_stream {
@@ -231,6 +252,9 @@ where
                 return any;
             }
             any = true;
+            if !accepted {
+                self.moved[0] += taken as u64;
+            }
             self.machine.handle_written(now, id, taken);
         }
         if let Some(socket) = self.sockets.get_mut(&id)
@@ -241,13 +265,15 @@ where
         any
     }
 
+    /// Reads what there is, but for a while only: a pause in answer is heard when the outputs are. Two inputs without
+    /// an output between them are legal.
     fn read(&mut self, now: Instant, stack: &mut Stack, tape: &mut Tape, id: SocketId) {
-        loop {
+        for _ in 0..READS {
             let Some(socket) = self.sockets.get_mut(&id) else { return };
             if socket.paused || socket.finished || !socket.is_stream {
                 return;
             }
-            let most = if self.chunk == 0 { 1 + tape.below(2_000) as usize } else { self.chunk };
+            let most = if self.chunk == 0 { any_size(tape) } else { self.chunk };
             let mut bytes = stack.read(now, socket.handle, most);
             if bytes.is_empty() {
                 if stack.is_finished(socket.handle) {
@@ -256,10 +282,12 @@ where
                 }
                 return;
             }
+            if !socket.accepted {
+                self.moved[1] += bytes.len() as u64;
+            }
             self.machine.handle_received(now, id, &mut bytes);
-            // A pause in answer is heard when the outputs are: what is read until then fits into one socket buffer, and the
-            // boundary allows as much.
         }
+        self.unread.insert(id);
     }
 
     fn pause(&mut self, id: SocketId, paused: bool) {
@@ -274,7 +302,15 @@ where
     }
 
     fn insert(&mut self, id: SocketId, handle: Handle, remote: SocketAddr, is_stream: bool) {
-        let socket = Socket { handle, remote, is_stream, paused: false, finishing: false, finished: false };
+        let socket = Socket {
+            handle,
+            remote,
+            is_stream,
+            accepted: false,
+            paused: false,
+            finishing: false,
+            finished: false,
+        };
         self.sockets.insert(id, socket);
         self.handles.insert(handle, id);
     }
@@ -283,9 +319,18 @@ where
         let socket = self.sockets.remove(&id)?;
         self.handles.remove(&socket.handle);
         self.ready.remove(&id);
+        self.unread.remove(&id);
         Some(socket.handle)
     }
 }
 
+/// How many bytes a read takes, from one to 16 KiB.
+fn any_size(tape: &mut Tape) -> usize {
+    let most = *tape.pick(&[16 * 1024, 2_000, 20, 16 * 1024]);
+    (most - tape.below(most)) as usize
+}
+
 /// So often a machine may find more to do at one moment.
 const ROUNDS: usize = 10_000;
+/// Reads of one socket before its machine is asked what it wants.
+const READS: usize = 8;

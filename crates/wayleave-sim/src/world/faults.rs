@@ -7,7 +7,10 @@ use wayleave_proto::base::{Link, Network};
 
 use super::World;
 use super::build::{INTERCEPTOR, NOBODY, NOBODY_EITHER, PORTAL, RELAY_PORT, access_of, relay_addresses};
-use super::relay::Stand;
+use super::credentials;
+use super::liar::Liar;
+use super::relay::{Stand, name_of};
+use crate::crypto::Authority;
 use crate::network::{Answering, Firewall, Protocol, Quality, Rule, Verdict};
 use crate::scenario::{Answers, Condition, Credential, Fault, State, Step};
 use crate::trace::What;
@@ -15,8 +18,8 @@ use crate::trace::What;
 impl World {
     /// Makes a fault happen.
     pub(super) fn apply(&mut self, fault: &Fault) {
-        let (host, words) = self.describe(fault);
-        self.trace.count(&format!("fault {}", super::relay::name_of(&format!("{fault:?}"))));
+        let (host, words) = (self.concerned(fault), fault.to_string());
+        self.count_fault(fault);
         self.trace.digest(self.now, host, words.as_bytes());
         self.trace.add(self.now, host, What::Fault(words));
         match *fault {
@@ -36,7 +39,14 @@ impl World {
                 self.hosts[host].access.set_quality(quality);
             }
             Fault::Relay { relay, state } => self.set_relay(relay, state),
+            Fault::Stall { span, .. } => {
+                if let Some(relay) = self.hosts[host].relay() {
+                    relay.stalled = Some(self.now + span);
+                }
+            }
+            Fault::Revoke { relay, client } => self.revoke(relay, client),
             Fault::Names { client, answering, delay } => {
+                self.relays_misled |= client.is_none() && answering == Answers::Wrong;
                 let names = match client {
                     Some(_) => &mut self.hosts[host].names,
                     None => &mut self.relay_names,
@@ -54,21 +64,38 @@ impl World {
         }
     }
 
-    /// Whom a fault concerns, and what it is in words.
-    fn describe(&self, fault: &Fault) -> (usize, String) {
+    /// Which host a fault concerns.
+    fn concerned(&self, fault: &Fault) -> usize {
         let relays = self.scenario.clients.len();
         match fault {
-            Fault::Roam { client, link, condition } => (*client, format!("roams to {link}, {condition:?}")),
-            Fault::Condition { client, condition } => (*client, format!("the network becomes {condition:?}")),
-            Fault::Up { client, up: true } => (*client, "the network is back".to_owned()),
-            Fault::Up { client, up: false } => (*client, "the network goes away".to_owned()),
-            Fault::Rebind { client } => (*client, "the NAT forgets its mappings".to_owned()),
-            Fault::ClientQuality { client, quality } => (*client, format!("{quality:?}")),
-            Fault::RelayQuality { relay, quality } => (relays + relay, format!("{quality:?}")),
-            Fault::Relay { relay, state } => (relays + relay, format!("{state:?}")),
-            Fault::Names { client, answering, delay } => {
-                (client.unwrap_or(relays), format!("names: {answering:?}, after {delay:?}"))
+            Fault::Roam { client, .. }
+            | Fault::Condition { client, .. }
+            | Fault::Up { client, .. }
+            | Fault::Rebind { client }
+            | Fault::ClientQuality { client, .. } => *client,
+            Fault::RelayQuality { relay, .. }
+            | Fault::Relay { relay, .. }
+            | Fault::Stall { relay, .. }
+            | Fault::Revoke { relay, .. } => relays + relay,
+            Fault::Names { client, .. } => client.unwrap_or(relays),
+        }
+    }
+
+    /// Counts a fault for the summary, with what it is in detail.
+    fn count_fault(&mut self, fault: &Fault) {
+        let name = name_of(&format!("{fault:?}"));
+        self.trace.count(&format!("fault {name}"));
+        match fault {
+            Fault::Roam { link, condition, .. } => {
+                self.trace.count(&format!("link {link:?}"));
+                self.trace.count(&format!("condition {}", name_of(&format!("{condition:?}"))));
             }
+            Fault::Condition { condition, .. } => {
+                self.trace.count(&format!("condition {}", name_of(&format!("{condition:?}"))));
+            }
+            Fault::Relay { state, .. } => self.trace.count(&format!("relay is {state:?}")),
+            Fault::Names { answering, .. } => self.trace.count(&format!("names {answering:?}")),
+            _ => {}
         }
     }
 
@@ -77,7 +104,8 @@ impl World {
         let relays = self.scenario.relays.len();
         let count = &mut self.report.roamed;
         *count = count.wrapping_add(1);
-        let mut access = access_of(host, *count, link);
+        let mapping = self.scenario.clients[host].mapping;
+        let mut access = access_of(host, *count, link, mapping);
         access.firewall = firewall(condition, relays);
         self.hosts[host].stack.address = access.address;
         self.hosts[host].access = access;
@@ -114,6 +142,9 @@ impl World {
             }
             State::Crashed => Stand::Crashed,
             State::Babbling => Stand::Says(b"220 mail.example ESMTP\r\n".to_vec()),
+            State::Lying => Authority::Trusted
+                .acceptor()
+                .map_or(Stand::Crashed, |acceptor| Stand::Lies(Box::new(Liar::new(acceptor)))),
             State::Mute => Stand::Mute,
             State::Draining => {
                 if let Some(driver) = self.hosts[host].relay().and_then(|relay| relay.driver()) {
@@ -134,7 +165,22 @@ impl World {
         stack.listen(RELAY_PORT, !matches!(stand, Stand::Crashed));
         if let Some(relay) = self.hosts[host].relay() {
             relay.stand = stand;
+            relay.stalled = None;
         }
+    }
+
+    /// A relay is told that a client's user is revoked, whatever he shows.
+    fn revoke(&mut self, index: usize, client: usize) {
+        let (now, host) = (self.now, self.scenario.clients.len() + index);
+        self.enter(host);
+        let Some(driver) = self.hosts[host].relay().and_then(|relay| relay.driver()) else { return };
+        for revoked in credentials::revocations(client) {
+            // There is room for more of them than faults in a scenario.
+            let _ = driver.machine.revoke(now, revoked);
+        }
+        self.grants.revoked(host, client);
+        // It holds for the life of this relay, so the relay starts again when the faults are over.
+        self.report.odd.insert(index);
     }
 
     /// Whether a relay runs, but not as it did at the start.
@@ -162,10 +208,11 @@ impl World {
             Step::Retry(kind) => self.ask_trial(host, kind),
             Step::DirectWorks(kind) => self.say_direct(host, kind),
             Step::Renew(ttl) => {
-                if let Ok(token) = self.token(host, Credential::Short(ttl))
+                let allowed = self.scenario.clients[host].allowed;
+                if let Ok(credential) = self.credential(host, Credential::Short(ttl), allowed)
                     && let Some(client) = self.hosts[host].client()
                 {
-                    client.driver.machine.renew(now, token.into());
+                    client.driver.machine.renew(now, credential);
                 }
             }
             Step::Suspend(span) => client.suspended = Some(now + span),

@@ -130,7 +130,7 @@ impl Flow {
         let all = u64::from(self.plan.up) + HEADER as u64;
         while self.written < all {
             let amount = usize::try_from(all - self.written).unwrap_or(usize::MAX).min(8 * 1024);
-            let bytes: Vec<u8> = (self.written..).take(amount).map(|index| self.byte(index)).collect();
+            let bytes = self.bytes(self.written, amount);
             // Counted before, since the other side may see bytes within this very call.
             match client.write(now, id, &bytes) {
                 Ok(0) | Err(_) => return,
@@ -218,11 +218,15 @@ impl Flow {
         Ok(false)
     }
 
-    fn byte(&self, index: u64) -> u8 {
-        match usize::try_from(index).ok().and_then(|index| self.header().get(index).copied()) {
-            Some(byte) => byte,
-            None => pattern(self.number, true, index),
+    /// The `amount` bytes from `index` on that the application writes: the header first.
+    fn bytes(&self, index: u64, amount: usize) -> Vec<u8> {
+        let mut bytes = pattern(self.number, true, index, amount);
+        let header = self.header();
+        let rest = usize::try_from(index).ok().and_then(|index| header.get(index..)).unwrap_or_default();
+        for (byte, of_header) in bytes.iter_mut().zip(rest) {
+            *byte = *of_header;
         }
+        bytes
     }
 
     /// What a stream begins with, so that its server knows what to do: the flow, how much is to come and to be sent, and
@@ -242,8 +246,8 @@ pub(super) fn datagram(flow: u64, up: bool, index: u64, size: usize) -> Vec<u8> 
     let mut bytes = flow.to_be_bytes().to_vec();
     bytes.push(u8::from(up));
     bytes.extend(&index.to_be_bytes()[4..]);
-    let from = bytes.len() as u64;
-    bytes.extend((from..).take(size.saturating_sub(bytes.len())).map(|at| pattern(flow ^ index, up, at)));
+    let from = bytes.len();
+    bytes.extend(pattern(flow ^ index, up, from as u64, size.saturating_sub(from)));
     bytes
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use wayleave_proto::auth::Token;
-use wayleave_proto::base::Instant;
+use wayleave_proto::base::{Instant, Kind};
 use wayleave_proto::carrier::tls::{Connector, Session};
 
 use super::World;
@@ -30,6 +30,7 @@ pub(super) struct Intruder {
 
 #[derive(Debug)]
 struct Attempt {
+    relay: usize,
     session: Box<dyn Session>,
     request: Vec<u8>,
     answer: Vec<u8>,
@@ -68,13 +69,17 @@ impl World {
             intruder.due = now + intruder.pause;
             let relay = self.tape.below(u32::try_from(relays).unwrap_or(1)) as usize;
             let own = relay_address(relay);
-            let request = request(self.tape.byte(), self.tape.byte(), intruder.token.expose(), own);
+            let (request, place) = request(self.tape.byte(), self.tape.byte(), intruder.token.expose(), own);
+            // With a good token a relay may look names up, to judge where they lead.
+            if let Some(Ok(target)) = place.map(|place| place.parse()) {
+                self.grants.wish(MALLORY, Kind::Stream, &target);
+            }
             let name = relay_name(relay).parse().map(wayleave_proto::base::Host::Name);
             if let Ok(session) =
                 name.map_err(drop).and_then(|name| intruder.connector.connect(&name).map_err(drop))
             {
                 let handle = stack.connect(now, SocketAddr::new(relay_address(relay), RELAY_PORT));
-                intruder.attempts.insert(handle, Attempt { session, request, answer: Vec::new() });
+                intruder.attempts.insert(handle, Attempt { relay, session, request, answer: Vec::new() });
             }
         }
         while let Some(happened) = self.hosts[host].stack.poll_happened() {
@@ -83,13 +88,18 @@ impl World {
             let Some(attempt) = intruder.attempts.get_mut(&handle) else { continue };
             attempt.exchange(now, stack, handle);
             let answer = String::from_utf8_lossy(&attempt.answer).into_owned();
+            let relay = self.scenario.clients.len() + attempt.relay;
             if stack.is_finished(handle) {
                 stack.close(now, handle, false);
-                let word: String = answer.chars().take(12).collect();
-                self.trace.count(&format!("intruder {word}"));
+                if let Some(status) = answer.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)) {
+                    self.trace.count(&format!("intruder {status}"));
+                }
                 intruder.attempts.remove(&handle);
             }
-            if ["HTTP/1.1 2", "HTTP/1.1 101"].iter().any(|good| answer.starts_with(good)) {
+            // Something else that stands in its place may say what it likes.
+            let is_relay = self.hosts[relay].relay().is_some_and(|relay| relay.driver().is_some());
+            let is_good = ["HTTP/1.1 2", "HTTP/1.1 101"].iter().any(|good| answer.starts_with(good));
+            if is_relay && is_good {
                 self.broken(host, Law::Grants, format!("an intruder was answered {answer:?}"));
             }
         }
@@ -122,8 +132,8 @@ impl Attempt {
     }
 }
 
-/// A request that must be refused: without a valid token, or to a forbidden place.
-fn request(which: u8, how: u8, token: &str, own: IpAddr) -> Vec<u8> {
+/// A request that must be refused: without a valid token, or to a forbidden place, which is given out too.
+fn request(which: u8, how: u8, token: &str, own: IpAddr) -> (Vec<u8>, Option<String>) {
     let own = format!("{own}:{RELAY_PORT}");
     let good = format!("Proxy-Authorization: Bearer {token}\r\n");
     let cut = token.get(..token.len() - 1 - usize::from(how) % 40).unwrap_or_default();
@@ -147,7 +157,7 @@ fn request(which: u8, how: u8, token: &str, own: IpAddr) -> Vec<u8> {
         "2130706433:443",
     ];
     let place = places[usize::from(how) % places.len()];
-    match which % 5 {
+    let request = match which % 5 {
         0 => format!("CONNECT good.example:443 HTTP/1.1\r\nHost: good.example:443\r\n{bad}\r\n"),
         1 => format!("CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n{good}\r\n"),
         2 => format!(
@@ -161,6 +171,9 @@ fn request(which: u8, how: u8, token: &str, own: IpAddr) -> Vec<u8> {
         _ => format!(
             "GET http://good.example/ HTTP/1.1\r\nHost: good.example\r\nTransfer-Encoding: chunked\r\n{good}\r\n0\r\n\r\n"
         ),
-    }
-    .into_bytes()
+    };
+    (request.into_bytes(), (which % 5 == 1).then(|| place.to_owned()))
 }
+
+/// Its number among clients, for the laws.
+pub(super) const MALLORY: usize = usize::MAX;

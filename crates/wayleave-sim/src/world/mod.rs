@@ -2,11 +2,13 @@
 
 mod build;
 mod client;
+mod credentials;
 mod driver;
 mod faults;
 mod flow;
 mod host;
 mod intruder;
+mod liar;
 mod phases;
 mod relay;
 mod server;
@@ -43,6 +45,8 @@ pub(crate) struct World {
     delivery: Delivery,
     grants: Grants,
     secrets: Secrets,
+    /// Relays were told wrong addresses of names.
+    relays_misled: bool,
     violation: Option<Violation>,
     report: Report,
 }
@@ -112,6 +116,15 @@ impl World {
         if self.trace.keeps() {
             self.trace.add(self.now, host, What::Event(name.to_owned(), text.to_owned()));
         }
+        self.check_secrets(host, name, text);
+    }
+
+    /// What somebody may print shows no secret.
+    fn shown(&mut self, host: usize, text: &str) {
+        self.check_secrets(host, "what is printed of an event", text);
+    }
+
+    fn check_secrets(&mut self, host: usize, name: &str, text: &str) {
         if self.secrets.shows(text) {
             self.broken(host, Law::Secrets, format!("a secret stands in {name}"));
         }
@@ -128,6 +141,7 @@ impl World {
                 let fault = self.scenario.faults[index].1.clone();
                 self.apply(&fault);
                 self.settle_all();
+                self.check_debug();
             }
             Happening::Step(client, index) => {
                 self.step(client, index);
@@ -195,6 +209,7 @@ impl World {
     /// Sends a packet on its way.
     fn send(&mut self, host: usize, mut packet: Packet) {
         let label = if self.trace.keeps() { packet.to_string() } else { String::new() };
+        self.check_packet(host, &packet);
         let original = packet.clone();
         let (to, arrivals) = match self.route_packet(host, &mut packet) {
             Ok((to, arrivals)) => (Some(to), Ok(arrivals)),
@@ -216,6 +231,9 @@ impl World {
                 lost: arrivals.as_ref().err().map(Lost::to_string),
             };
             self.trace.add(self.now, host, what);
+        }
+        if let Err(lost) = &arrivals {
+            self.trace.count(lost.name());
         }
         match (to, arrivals) {
             (Some(to), Ok(arrivals)) => {

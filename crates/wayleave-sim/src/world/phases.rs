@@ -12,7 +12,7 @@ use super::host::Role;
 use crate::laws::Law;
 use crate::network::Answering;
 use crate::report::Report;
-use crate::scenario::{Condition, Credential, FlowPlan, State};
+use crate::scenario::{Allowed, Condition, Credential, Ending, FlowPlan, State};
 use crate::trace::What;
 
 impl World {
@@ -49,10 +49,17 @@ impl World {
             !matches!(happening, super::Happening::Fault(_) | super::Happening::Step(..))
         });
         for relay in 0..self.scenario.relays.len() {
-            self.set_relay(relay, State::Running);
             let host = self.scenario.clients.len() + relay;
+            // A machine keeps the clock that it was made with, so one whose clock is wrong starts again.
+            if core::mem::take(&mut self.scenario.relays[relay].ahead) != 0 {
+                self.report.odd.insert(relay);
+                self.hosts[host].ahead = 0;
+            }
+            self.set_relay(relay, State::Running);
             self.hosts[host].access.set_quality(clean());
-            self.hosts[host].ahead = 0;
+            if let Some(relay) = self.hosts[host].relay() {
+                relay.stalled = None;
+            }
         }
         self.relay_names.answering = Answering::Truly;
         self.relay_names.delay = Duration::from_millis(10);
@@ -64,18 +71,22 @@ impl World {
             );
             self.hosts[host].names.answering = Answering::Truly;
             self.hosts[host].names.delay = Duration::from_millis(10);
-            let token = self.token(host, Credential::Lasting);
+            let credential = self.credential(host, Credential::Lasting, Allowed::default());
             let (now, link) = (self.now, self.hosts[host].access.kind);
             self.enter(host);
             // Where a user may have few tunnels, flows that go on would leave none for the new ones.
             let is_tight = self.scenario.clients[host].tight;
-            if is_tight || self.scenario.relays.iter().any(|relay| relay.tight || relay.tunnels < 1_000) {
+            let is_limited = !self.scenario.clients[host].allowed.is_everything();
+            if is_tight
+                || is_limited
+                || self.scenario.relays.iter().any(|relay| relay.tight || relay.tunnels < 1_000)
+            {
                 self.release_all(host);
             }
             if let Some(client) = self.hosts[host].client() {
                 client.suspended = None;
-                if let Ok(token) = token {
-                    client.driver.machine.renew(now, token.into());
+                if let Ok(credential) = credential {
+                    client.driver.machine.renew(now, credential);
                 }
             }
             self.roam(host, link, after);
@@ -113,6 +124,7 @@ impl World {
             }
         }
         self.run_for(LONGEST_FAILURE - BOUND);
+        self.check_ends();
         for (host, plan, index, has_path) in witnesses {
             let outcome = &self.report.flows[index].2;
             let resolved = outcome.error.is_some() || outcome.released;
@@ -125,6 +137,25 @@ impl World {
                     format!("{} {} has not failed after {waited:?}: {outcome:?}", plan.kind, index + 1);
                 self.broken(host, Law::Liveness, what);
             }
+        }
+    }
+
+    /// Law 5, for streams from before the end of the faults: each has come to its end, or knows why not.
+    fn check_ends(&mut self) {
+        // A stream may take as long as its rate, and a server that says nothing for ever.
+        let is_slow = self.scenario.relays.iter().any(|relay| relay.rate > 0)
+            || self.scenario.clients.iter().any(|client| client.allowed.rate.is_some());
+        if self.violation.is_some() || is_slow {
+            return;
+        }
+        let hangs = self.report.flows.iter().enumerate().find(|(_, (_, plan, outcome))| {
+            let has_end = matches!(plan.ending, Ending::ClientFirst | Ending::ServerFirst);
+            let is_over = outcome.done.is_some() || outcome.error.is_some() || outcome.released;
+            plan.kind == Kind::Stream && plan.server.answers() && has_end && !is_over
+        });
+        if let Some((index, (host, _, outcome))) = hangs {
+            let (host, what) = (*host, format!("stream {} has no end: {outcome:?}", index + 1));
+            self.broken(host, Law::Liveness, what);
         }
     }
 
@@ -218,8 +249,8 @@ impl World {
                 Role::Client(client) => {
                     let (flows, sockets) = (client.driver.machine.flow_count(), client.driver.len());
                     let timer = wayleave_proto::net::Machine::poll_timeout(&client.driver.machine);
-                    (flows + sockets > 0 || timer.is_some()).then(|| {
-                        format!("{flows} flows, {sockets} sockets, timer {timer:?} are left after the end")
+                    (flows + sockets + left > 0 || timer.is_some()).then(|| {
+                        format!("{flows} flows, {sockets} sockets, {left} in the network code, timer {timer:?} are left after the end")
                     })
                 }
                 Role::Relay(relay) => relay.driver().and_then(|driver| {
@@ -236,7 +267,7 @@ impl World {
     }
 
     /// Law 8, for whoever prints a whole machine.
-    fn check_debug(&mut self) {
+    pub(super) fn check_debug(&mut self) {
         for host in 0..self.hosts.len() {
             let text = match &mut self.hosts[host].role {
                 Role::Client(client) => format!("{:?}", client.driver.machine),

@@ -1,11 +1,16 @@
 //! A relay on its host.
 
-use wayleave_proto::base::{Instant, Kind};
-use wayleave_proto::net::Machine as _;
-use wayleave_proto::relay::{Event, Relay};
+use core::net::{IpAddr, SocketAddr};
 
+use wayleave_proto::base::{Instant, Kind};
+use wayleave_proto::config::RelayLimits;
+use wayleave_proto::net::Machine as _;
+use wayleave_proto::relay::{Event, Relay, What};
+
+use super::build::NOBODY;
 use super::driver::{Driver, Step};
 use super::host::{Host, Role};
+use super::liar::Liar;
 use super::{Happening, World};
 use crate::laws::Law;
 use crate::stack::{Handle, Happened};
@@ -15,7 +20,9 @@ use crate::stack::{Handle, Happened};
 pub(super) struct RelayHost {
     pub(super) stand: Stand,
     /// What this relay is configured with.
-    pub(super) memory: usize,
+    pub(super) limits: RelayLimits,
+    /// It does nothing before.
+    pub(super) stalled: Option<Instant>,
 }
 
 /// What listens at the address of a relay.
@@ -27,28 +34,41 @@ pub(super) enum Stand {
     Crashed,
     /// Somebody who says these bytes to whoever says something, and ends.
     Says(Vec<u8>),
+    /// Somebody with its certificate who serves nobody.
+    Lies(Box<Liar>),
     /// Somebody who says nothing.
     Mute,
 }
 
 impl RelayHost {
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        if self.stalled.is_some() {
+            return self.stalled;
+        }
         match &self.stand {
             Stand::Runs(driver) => driver.machine.poll_timeout(),
-            Stand::Crashed | Stand::Says(_) | Stand::Mute => None,
+            Stand::Crashed | Stand::Lies(_) | Stand::Says(_) | Stand::Mute => None,
         }
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if self.is_stalled(now) {
+            return;
+        }
+        self.stalled = None;
         if let Stand::Runs(driver) = &mut self.stand {
             driver.machine.handle_timeout(now);
         }
     }
 
+    fn is_stalled(&self, now: Instant) -> bool {
+        self.stalled.is_some_and(|until| until > now)
+    }
+
     pub(super) fn driver(&mut self) -> Option<&mut Driver<Relay>> {
         match &mut self.stand {
             Stand::Runs(driver) => Some(driver),
-            Stand::Crashed | Stand::Says(_) | Stand::Mute => None,
+            Stand::Crashed | Stand::Lies(_) | Stand::Says(_) | Stand::Mute => None,
         }
     }
 }
@@ -58,6 +78,9 @@ impl World {
         let mut steps = Vec::new();
         loop {
             let Host { stack, role: Role::Relay(relay), .. } = &mut self.hosts[host] else { return };
+            if relay.is_stalled(self.now) {
+                return;
+            }
             let happened = stack.poll_happened();
             match &mut relay.stand {
                 Stand::Runs(driver) => {
@@ -88,11 +111,16 @@ impl World {
                     Some(_) => {}
                     None => break,
                 },
+                Stand::Lies(liar) => match happened {
+                    Some(happened) => liar.happened(self.now, stack, &mut self.tape, happened),
+                    None => break,
+                },
                 Stand::Crashed | Stand::Mute if happened.is_none() => break,
                 Stand::Crashed | Stand::Mute => {}
             }
         }
-        self.check_memory(host);
+        self.check_bounds(host);
+        self.check_grants(host);
     }
 
     fn settle_relay_machine(&mut self, host: usize, steps: &mut Vec<Step<Event>>) -> Result<(), String> {
@@ -110,7 +138,6 @@ impl World {
         match driver.machine.handle_accepted(now, remote, local) {
             Some(id) => driver.adopt(id, handle, remote),
             None => {
-                self.trace.count("relay at its limits");
                 stack.close(now, handle, true);
             }
         }
@@ -119,47 +146,89 @@ impl World {
     fn on_relay_step(&mut self, host: usize, step: Step<Event>) {
         match step {
             Step::Asked { id, name } => {
+                let result = self.grants.check_name(host, self.unix(host), name.as_str());
+                self.check(host, Law::Grants, result);
                 let (after, answer) = self.relay_names.ask(name.as_str());
                 self.looked_up(host, name.as_str(), &answer);
                 self.later(after, Happening::Answer { host, id, answer });
             }
             Step::Dialled { address } => self.forwards(host, Kind::Stream, address),
             Step::Bound { address } => self.forwards(host, Kind::Datagram, address),
-            Step::Said(event) => {
-                let name = name_of(&format!("{:?}", event.what));
-                self.trace.count(&format!("relay {name}"));
-                let text = format!("{:?}", event.what);
-                self.said(host, &name, &text);
-                self.report.relay_events.push((host, event));
-            }
+            Step::Said(event) => self.on_relay_event(host, event),
             Step::Opened { .. } | Step::Answered { .. } => {}
         }
     }
 
-    fn forwards(&mut self, host: usize, kind: Kind, address: core::net::SocketAddr) {
-        let unix = self.unix(host);
-        // Wrong answers lead there; who asked for which name is not known here.
-        if address.ip() == super::build::NOBODY {
-            return;
+    fn on_relay_event(&mut self, host: usize, event: Event) {
+        let text = format!("{:?}", event.what);
+        let name = name_of(&text);
+        self.trace.count(&format!("relay {name}"));
+        match &event.what {
+            What::Refused { reason, .. } => {
+                let of_reason = format!("{reason:?}");
+                self.trace.count(&format!("refused {}", name_of(&of_reason)));
+                self.shown(host, &reason.to_string());
+            }
+            What::TunnelClosed { reason, .. } => {
+                self.trace.count(&format!("tunnel {}", name_of(&format!("{reason:?}"))));
+                self.shown(host, &reason.to_string());
+            }
+            What::TunnelOpened { verdict, .. } => {
+                self.trace.count(&format!("credential {:?}", verdict.credential));
+            }
+            _ => {}
         }
-        let table = &self.relay_names.table;
-        let leads = |name: &str, ip: core::net::IpAddr| table.get(name).is_some_and(|ips| ips.contains(&ip));
-        let result = self.grants.check(unix, kind, address, leads);
+        self.said(host, &name, &text);
+        let result = self.grants.said(host, self.unix(host), &event);
+        self.check(host, Law::Grants, result);
+        self.report.relay_events.push((host, event));
+    }
+
+    fn forwards(&mut self, host: usize, kind: Kind, address: SocketAddr) {
+        let (table, misled) = (&self.relay_names.table, self.relays_misled);
+        let leads = |name: &str, ip: IpAddr| {
+            // A wrong answer leads there, whatever the name.
+            table.get(name).is_some_and(|ips| ips.contains(&ip)) || (misled && ip == NOBODY)
+        };
+        let result = self.grants.check(host, self.unix(host), kind, address, leads);
         self.check(host, Law::Grants, result);
     }
 
-    fn check_memory(&mut self, host: usize) {
-        let Role::Relay(relay) = &mut self.hosts[host].role else { return };
-        let most = relay.memory;
+    /// Law 4, for what is open and what was moved.
+    fn check_grants(&mut self, host: usize) {
+        let (now, unix) = (self.now, self.unix(host));
+        let Some(driver) = self.hosts[host].relay().and_then(RelayHost::driver) else { return };
+        let moved = driver.take_moved();
+        let result = self.grants.moved(host, now, moved).and_then(|()| self.grants.settled(host, unix));
+        self.check(host, Law::Grants, result);
+    }
+
+    /// Law 6, for a relay that runs.
+    fn check_bounds(&mut self, host: usize) {
+        let Some(relay) = self.hosts[host].relay() else { return };
+        let limits = relay.limits.clone();
         let Some(driver) = relay.driver() else { return };
-        let stats = driver.machine.stats();
+        let (stats, sockets) = (driver.machine.stats(), driver.len());
         // A connection may go on to fill what it has; only new work is refused at the limit.
-        let bound = most + stats.connections * PER_CONNECTION;
-        if stats.held > bound {
-            let what =
-                format!("{} bytes in buffers, {} connections, limit {most}", stats.held, stats.connections);
-            self.broken(host, Law::Growth, what);
-        }
+        let bound = limits.memory + stats.connections * PER_CONNECTION;
+        let what = if stats.held > bound {
+            format!(
+                "{} bytes in buffers, {} connections, limit {}",
+                stats.held, stats.connections, limits.memory
+            )
+        } else if stats.connections > limits.connections {
+            format!("{} connections, limit {}", stats.connections, limits.connections)
+        } else if sockets > stats.connections * SOCKETS_PER_CONNECTION {
+            format!("{sockets} sockets and look-ups for {} connections", stats.connections)
+        } else if stats.accounts > limits.accounts + stats.connections {
+            format!(
+                "{} accounts, {} connections, limit {}",
+                stats.accounts, stats.connections, limits.accounts
+            )
+        } else {
+            return;
+        };
+        self.broken(host, Law::Growth, what);
     }
 }
 
@@ -170,3 +239,5 @@ pub(super) fn name_of(text: &str) -> String {
 
 /// What one connection may hold: its buffers both ways, twice.
 const PER_CONNECTION: usize = 512 * 1024;
+/// The client's, and the target's, or a look-up with an attempt at each address of a name.
+const SOCKETS_PER_CONNECTION: usize = 4;

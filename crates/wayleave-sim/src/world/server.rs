@@ -178,8 +178,7 @@ impl World {
         };
         while stream.sent < request.down {
             let amount = usize::try_from(request.down - stream.sent).unwrap_or(usize::MAX).min(8 * 1024);
-            let bytes: Vec<u8> =
-                (stream.sent..).take(amount).map(|index| pattern(request.flow, false, index)).collect();
+            let bytes = pattern(request.flow, false, stream.sent, amount);
             let taken = stack.write(now, handle, &bytes);
             stream.sent += taken as u64;
             self.delivery.sent(request.flow, false, taken);

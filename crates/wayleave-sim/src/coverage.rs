@@ -1,0 +1,136 @@
+//! What a swarm can reach, by name, so that a summary shows what it has not.
+
+use core::fmt::Write as _;
+use std::collections::BTreeMap;
+
+/// A group of things of one sort: the word before each name, and the names.
+type Group = (&'static str, &'static str, &'static [&'static str]);
+
+/// Everything that can be seen, whether it was or not.
+pub const GROUPS: &[Group] = &[
+    ("states of routes", "route", &["NothingProven", "NewTrialAsked", "NetworkChanged"]),
+    ("proofs", "proof", &["Stream", "Datagram", "Probe", "Embedder"]),
+    (
+        "what clients say",
+        "client",
+        &[
+            "TrialStarted",
+            "DirectConnected",
+            "StayingDirect",
+            "RouteChanged",
+            "Retrying",
+            "NetworkChanged",
+            "ProxyConnected",
+            "ProxyFailed",
+            "FlowOpened",
+            "FlowMoved",
+            "FlowClosed",
+            "TokenAccepted",
+            "TokenExpiring",
+        ],
+    ),
+    (
+        "ends of flows",
+        "flow error",
+        &["Closed", "Direct", "NoProxy", "Reset", "TargetForbidden", "TargetUnreachable", "TimedOut"],
+    ),
+    ("what proxies did", "proxy", &["Connection", "NoAnswer", "Protocol", "Refused", "TokenExpired"]),
+    ("what relays say", "relay", &["ConnectionFailed", "Refused", "TunnelOpened", "TunnelClosed"]),
+    (
+        "refusals",
+        "refused",
+        &[
+            "NoToken",
+            "Authorization",
+            "Token",
+            "TooManyFailures",
+            "TooManyTunnels",
+            "VolumeSpent",
+            "Overload",
+            "Draining",
+            "Denied",
+            "Unreachable",
+            "Head",
+        ],
+    ),
+    (
+        "ends of tunnels",
+        "tunnel",
+        &["ClientGone", "Expired", "Finished", "Idle", "Revoked", "TargetGone", "VolumeSpent"],
+    ),
+    ("credentials", "credential", &["AppSign", "Jwt", "Token04"]),
+    (
+        "faults",
+        "fault",
+        &[
+            "Roam",
+            "Condition",
+            "Up",
+            "Rebind",
+            "ClientQuality",
+            "RelayQuality",
+            "Relay",
+            "Stall",
+            "Revoke",
+            "Names",
+        ],
+    ),
+    (
+        "networks",
+        "condition",
+        &[
+            "Open",
+            "NoUdp",
+            "Only443",
+            "OnlyRelays",
+            "BlackHole",
+            "Refusing",
+            "Portal",
+            "Intercepted",
+            "ResetsAfter",
+            "SilentAfter",
+        ],
+    ),
+    ("links", "link", &["Cellular", "Ethernet", "Unknown", "Wifi"]),
+    (
+        "relays",
+        "relay is",
+        &["Running", "WithoutKeys", "Crashed", "Draining", "Babbling", "Lying", "Mute", "Vanished"],
+    ),
+    ("names", "names", &["Truly", "Denied", "Silent", "Wrong"]),
+    ("lost packets", "packet", &["dropped", "refused", "down", "on link", "unmapped", "nobody"]),
+    ("the intruder", "intruder", &["400", "403", "407", "429", "431", "501", "503"]),
+];
+
+/// The summary: each group with what was seen in it and how often, then what was never seen.
+pub fn summary(seen: &BTreeMap<String, u64>) -> String {
+    let mut text = String::new();
+    let (mut reached, mut all) = (0, 0);
+    for (title, word, names) in GROUPS {
+        let count = |name: &str| seen.get(&format!("{word} {name}")).copied().unwrap_or_default();
+        let (found, missing): (Vec<&str>, Vec<&str>) = names.iter().partition(|name| count(name) > 0);
+        (reached, all) = (reached + found.len(), all + names.len());
+        let found: Vec<String> = found.into_iter().map(|name| format!("{name} {}", count(name))).collect();
+        let _ = writeln!(
+            text,
+            "  {title:<17} {}",
+            if found.is_empty() { "nothing".to_owned() } else { found.join(", ") }
+        );
+        if !missing.is_empty() {
+            let _ = writeln!(text, "  {:<17} NEVER: {}", "", missing.join(", "));
+        }
+    }
+    let _ = write!(text, "  reached {reached} of {all}");
+    text
+}
+
+/// What was seen and has no place in the lists: somebody has given something a new name.
+pub fn unknown(seen: &BTreeMap<String, u64>) -> Vec<&str> {
+    let is_known = |seen: &str| {
+        GROUPS.iter().any(|(_, word, names)| {
+            let name = seen.strip_prefix(word).and_then(|name| name.strip_prefix(' '));
+            name.is_some_and(|name| names.contains(&name))
+        })
+    };
+    seen.keys().map(String::as_str).filter(|seen| !is_known(seen)).collect()
+}
