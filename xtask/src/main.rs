@@ -1,6 +1,7 @@
 //! Every chore of this repository: `cargo xtask help`.
 
 mod bench;
+mod canary;
 mod fuzz;
 mod licences;
 mod not_run;
@@ -40,6 +41,7 @@ fn run(words: &[&str]) -> anyhow::Result<ExitCode> {
         ["fuzz", name] => fuzz::run(name, None),
         ["fuzz", name, "--time", seconds] => fuzz::run(name, Some(seconds)),
         ["bench", options @ ..] => bench::run(options),
+        ["canary"] => canary::run(),
         ["sim", options @ ..] => return Ok(sim::run(options)),
         ["help" | "--help" | "-h"] | [] => {
             print!("{HELP}");
@@ -67,5 +69,6 @@ cargo xtask COMMAND
   sim [OPTIONS]                simulated worlds from seeds, and the laws checked at every step: a swarm, one named scenario
                                or a saved tape, with a picture; `cargo xtask sim --help` lists the options. Exit code 0:
                                every law held; 1: one was broken; 2: it could not run
+  canary                       the simulation has to see a rule that is broken on purpose, within a stated number of seeds
   help                         this text
 ";

@@ -18,11 +18,12 @@ pub(crate) fn run(words: &[&str]) -> ExitCode {
     }
 }
 
-fn simulate(words: &[&str]) -> anyhow::Result<u8> {
+/// The exit code of the simulator, which ran with `words`.
+pub(crate) fn simulate(words: &[&str]) -> anyhow::Result<u8> {
     // On its own, so that no feature comes to it from another package.
-    check(cargo(&["build", "--quiet", "--release", "--package", "wayleave-sim", "--bins"]))?;
+    check(cargo(&["build", "--quiet", "--profile", PROFILE, "--package", "wayleave-sim", "--bins"]))?;
     // Not in the root: the files that its options name are relative to where the caller stands.
-    let mut command = Command::new(target_dir().join("release/wayleave-sim"));
+    let mut command = Command::new(target_dir().join(PROFILE).join("wayleave-sim"));
     command.args(words);
     let status = command.status().with_context(|| format!("cannot start `{}`", repeat(&command)))?;
     Ok(passed_on(status.code()))
@@ -33,6 +34,8 @@ fn passed_on(code: Option<i32>) -> u8 {
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(COULD_NOT_RUN)
 }
 
+/// Optimised, with every assertion on.
+pub(crate) const PROFILE: &str = "swarm";
 const COULD_NOT_RUN: u8 = 2;
 
 #[cfg(test)]

@@ -2,14 +2,14 @@
 
 use std::io::{BufRead as _, BufReader, IsTerminal as _, stdout};
 use std::process::{Command, ExitCode, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, bail};
 
 use crate::not_run::NotRun;
 use crate::shell::{cargo, check, repeat};
 use crate::tally::Tally;
-use crate::{licences, purity, tidy};
+use crate::{canary, licences, purity, sim, tidy};
 
 /// Runs every check and every test, up to the first step that fails. The summary of the tests is the last line. The
 /// status tells whether they passed and, with `require_all`, whether all of them could run.
@@ -39,6 +39,9 @@ pub(crate) fn run(require_all: bool) -> anyhow::Result<ExitCode> {
     let mut tally = Tally::default();
     let tests = step("tests", &repeat(&command), || count(command, &mut tally));
     let missing = not_run.read()?;
+    // Behind the tests, which name what is wrong more closely; a failure is told with them.
+    let worlds = tests.and_then(|()| step("simulation", "cargo xtask sim --from 1", simulation));
+    let tests = worlds.and_then(|()| step("canary", "cargo xtask canary", canary::run));
     println!("\nwhole run: {}", shown(started.elapsed()));
     print!("{missing}");
     let is_complete = missing.is_empty() || !require_all;
@@ -49,6 +52,19 @@ pub(crate) fn run(require_all: bool) -> anyhow::Result<ExitCode> {
     }
     println!("{}", tally.summary(missing.tests()));
     Ok(if tests.is_ok() && is_complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs seeds that are always the same, and as many that nobody has seen before.
+fn simulation() -> anyhow::Result<()> {
+    let fresh = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    for from in [1, fresh] {
+        // The simulator prints the seed that it begins with, and for a failure how to replay it.
+        let code = sim::simulate(&["--from", &from.to_string(), "--seeds", SEEDS])?;
+        if code != 0 {
+            bail!("a law was broken, or the simulator could not run; the seeds from {from} are told above");
+        }
+    }
+    Ok(())
 }
 
 /// Runs one step and says its name, whether it passed and how long it took.
@@ -92,3 +108,5 @@ fn shown(time: Duration) -> String {
 
 /// Every feature but the canary, which is a fault on purpose.
 const FEATURES: &str = "wayleave-proto/testing";
+/// Seeds of the simulation, twice: half a minute on two cores.
+const SEEDS: &str = "300";
