@@ -11,6 +11,7 @@ mod play;
 mod relay_machine;
 mod socks;
 mod text;
+mod world;
 
 /// A target: its name, which is that of its corpus, and what it does with an input.
 pub type Target = (&'static str, fn(&[u8]));
@@ -31,6 +32,7 @@ pub const TARGETS: &[Target] = &[
     ("template", text::template),
     ("token", text::token),
     ("token04", credentials::token04),
+    ("world", world::run),
 ];
 
 /// Runs the target `name`.

@@ -1,0 +1,4 @@
+#![no_main]
+//! Target `world`.
+
+wayleave_libfuzzer::program!("world");
