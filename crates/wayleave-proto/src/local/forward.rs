@@ -22,15 +22,15 @@ impl FromStr for Forward {
 
     /// Reads `tcp:ADDRESS:PORT=HOST:PORT` or `udp:ADDRESS:PORT=HOST:PORT`; an IPv6 address stands in brackets.
     fn from_str(text: &str) -> Result<Self, ForwardError> {
-        let (kind, rest) = text.split_once(':').ok_or_else(|| ForwardError::Kind(cut(text)))?;
+        let (kind, rest) = text.split_once(':').ok_or(ForwardError::Kind)?;
         let kind = match kind {
             "tcp" => Kind::Stream,
             "udp" => Kind::Datagram,
-            _ => return Err(ForwardError::Kind(cut(kind))),
+            _ => return Err(ForwardError::Kind),
         };
-        let (listen, target) = rest.split_once('=').ok_or_else(|| ForwardError::NoTarget(cut(text)))?;
-        let listen = listen.parse().map_err(|_| ForwardError::Listen(cut(listen)))?;
-        let target = target.parse().map_err(|reason| ForwardError::Target { target: cut(target), reason })?;
+        let (listen, target) = rest.split_once('=').ok_or(ForwardError::NoTarget)?;
+        let listen = listen.parse().map_err(|_| ForwardError::Listen)?;
+        let target = target.parse().map_err(ForwardError::Target)?;
         Ok(Self { kind, listen, target })
     }
 }
@@ -45,30 +45,21 @@ impl fmt::Display for Forward {
     }
 }
 
-/// Why a text is not a forward: the part that is wrong, and what to write instead.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why a text is not a forward: the part that is wrong, and what to write instead. The text is not repeated, for a secret
+/// may stand there by mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ForwardError {
     /// It starts with neither `tcp:` nor `udp:`.
-    #[error("a forward starts with tcp: or udp:, not with {0:?}; write tcp:127.0.0.1:8080=web.example:80")]
-    Kind(String),
+    #[error("a forward starts with tcp: or udp:; write tcp:127.0.0.1:8080=web.example:80")]
+    Kind,
     /// The local side is no address with a port.
-    #[error("the local side {0:?} must be an IP address and a port, like 127.0.0.1:8080 or [::1]:8080")]
-    Listen(String),
+    #[error("the local side must be an IP address and a port, like 127.0.0.1:8080 or [::1]:8080")]
+    Listen,
     /// There is no `=`.
-    #[error("the forward {0:?} names no target; add =HOST:PORT behind the local address")]
-    NoTarget(String),
+    #[error("the forward names no target; add =HOST:PORT behind the local address")]
+    NoTarget,
     /// The target is none.
-    #[error("the target {target:?}: {reason}")]
-    Target {
-        /// What stands there.
-        target: String,
-        /// What is wrong with it.
-        reason: TargetError,
-    },
-}
-
-/// As much of a wrong text as a message should repeat.
-fn cut(text: &str) -> String {
-    text.chars().take(64).collect()
+    #[error("the target of the forward: {0}")]
+    Target(TargetError),
 }

@@ -17,22 +17,27 @@ fn forwards_read_as_they_are_written() {
 
 #[test]
 fn a_wrong_part_is_named() {
-    let bad_target = |target: &str, reason| ForwardError::Target { target: target.into(), reason };
     for (text, error) in [
-        ("", ForwardError::Kind(String::new())),
-        ("127.0.0.1:1=a:1", ForwardError::Kind("127.0.0.1".into())),
-        ("TCP:127.0.0.1:1=a:1", ForwardError::Kind("TCP".into())),
-        ("tcp:127.0.0.1:1", ForwardError::NoTarget("tcp:127.0.0.1:1".into())),
-        ("tcp:localhost:1=a:1", ForwardError::Listen("localhost:1".into())),
-        ("tcp:8080=a:1", ForwardError::Listen("8080".into())),
-        ("tcp:::1:80=a:1", ForwardError::Listen("::1:80".into())),
-        ("udp:127.0.0.1:1=a", bad_target("a", TargetError::NoPort)),
-        ("udp:127.0.0.1:1=a:0", bad_target("a:0", TargetError::Port)),
-        ("udp:127.0.0.1:1=a:1=b:2", bad_target("a:1=b:2", TargetError::Brackets)),
-        ("udp:127.0.0.1:1=::1:1", bad_target("::1:1", TargetError::Brackets)),
+        ("", ForwardError::Kind),
+        ("127.0.0.1:1=a:1", ForwardError::Kind),
+        ("TCP:127.0.0.1:1=a:1", ForwardError::Kind),
+        ("tcp:127.0.0.1:1", ForwardError::NoTarget),
+        ("tcp:localhost:1=a:1", ForwardError::Listen),
+        ("tcp:8080=a:1", ForwardError::Listen),
+        ("tcp:::1:80=a:1", ForwardError::Listen),
+        ("udp:127.0.0.1:1=a", ForwardError::Target(TargetError::NoPort)),
+        ("udp:127.0.0.1:1=a:0", ForwardError::Target(TargetError::Port)),
+        ("udp:127.0.0.1:1=a:1=b:2", ForwardError::Target(TargetError::Brackets)),
+        ("udp:127.0.0.1:1=::1:1", ForwardError::Target(TargetError::Brackets)),
     ] {
         assert_eq!(text.parse::<Forward>(), Err(error), "{text}");
     }
-    let long = format!("tcp:{}\n=a:1", "x".repeat(1000));
-    assert!(long.parse::<Forward>().unwrap_err().to_string().len() < 200, "a message repeats only so much");
+}
+
+#[test]
+fn a_wrong_forward_is_not_repeated() {
+    for text in ["secret", "secret:1=a:1", "tcp:secret", "tcp:secret=a:1", "tcp:127.0.0.1:1=secret"] {
+        let error = text.parse::<Forward>().unwrap_err();
+        assert!(!error.to_string().contains("secret") && !format!("{error:?}").contains("secret"), "{error}");
+    }
 }
