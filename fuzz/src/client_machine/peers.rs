@@ -170,8 +170,23 @@ impl Play<'_> {
         }
     }
 
+    /// Carries every request to a proxy that says what nobody asked for: only then it is known which flow that meets.
+    fn hear_out(&mut self, id: SocketId) {
+        for _ in 0..MOST_WRITES {
+            match self.peers.get(&id) {
+                Some(Peer::Proxy(proxy)) if proxy.is_garbled && proxy.flow.is_none() => {}
+                _ => return,
+            }
+            if !self.flush(id, usize::MAX) {
+                return;
+            }
+            self.look();
+        }
+    }
+
     /// Carries what the other end has to send, at most `most` bytes of it, unless the client does not want to read.
     pub(super) fn deliver(&mut self, id: SocketId, most: usize) {
+        self.hear_out(id);
         let Some(socket) = self.rig.sockets.get(&id) else { return };
         if !socket.is_read() {
             return;
@@ -193,3 +208,6 @@ impl Play<'_> {
         }
     }
 }
+
+/// Writes until a request is through.
+const MOST_WRITES: usize = 20;
