@@ -4,6 +4,7 @@ mod bench;
 mod canary;
 mod fuzz;
 mod licences;
+mod miri;
 mod not_run;
 mod purity;
 mod shell;
@@ -40,6 +41,7 @@ fn run(words: &[&str]) -> anyhow::Result<ExitCode> {
         ["fuzz", "minimise", name] => fuzz::minimise(name),
         ["fuzz", name] => fuzz::run(name, None),
         ["fuzz", name, "--time", seconds] => fuzz::run(name, Some(seconds)),
+        ["miri"] => miri::run(),
         ["bench", options @ ..] => bench::run(options),
         ["canary"] => canary::run(),
         ["sim", options @ ..] => return Ok(sim::run(options)),
@@ -64,6 +66,7 @@ cargo xtask COMMAND
   fuzz replay                  every target over its corpus, on stable Rust
   fuzz NAME [--time SECS]      search on with cargo-fuzz on nightly Rust; 60 seconds by default
   fuzz minimise NAME           bring what was found to the corpus, as few and as small inputs as do
+  miri                         the core's tests that need no cryptography, under Miri on nightly Rust
   bench [OPTIONS] [--against REV]  relays side by side on this machine; `cargo xtask bench --help` lists the options.
                                With --against our relay as it was at that revision takes part too
   sim [OPTIONS]                simulated worlds from seeds, and the laws checked at every step: a swarm, one named scenario

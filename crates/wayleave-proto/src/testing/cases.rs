@@ -2,7 +2,7 @@
 
 use proptest::test_runner::Config;
 
-/// `count` cases; a few under Miri, which is some hundred times slower and has no files to keep failures in.
+/// `count` cases; one under Miri, which is some hundred times slower and has no files to keep failures in.
 pub(crate) fn cases(count: u32) -> Config {
     if cfg!(miri) {
         Config { cases: UNDER_MIRI, failure_persistence: None, ..Config::default() }
@@ -11,4 +11,4 @@ pub(crate) fn cases(count: u32) -> Config {
     }
 }
 
-const UNDER_MIRI: u32 = 3;
+const UNDER_MIRI: u32 = 1;
