@@ -67,8 +67,16 @@ impl Runtime for AsyncIo {
         stream: &mut Async<TcpStream>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<SocketAddr>> {
-        ready!(stream.poll_writable(cx))?;
-        Poll::Ready(wayleave_sockets::connected(stream))
+        // The socket itself is asked first: while the reactor waits on another thread, an event that it brings for what was
+        // registered meanwhile looks old to async-io, again and again.
+        loop {
+            match wayleave_sockets::connected(stream) {
+                Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+                    ready!(stream.poll_writable(cx))?
+                }
+                result => return Poll::Ready(result),
+            }
+        }
     }
 
     fn bind(&self, address: SocketAddr) -> io::Result<(Async<UdpSocket>, SocketAddr)> {

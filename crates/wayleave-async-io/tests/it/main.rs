@@ -2,6 +2,7 @@
 
 mod lab;
 
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use async_io::Timer;
@@ -52,6 +53,19 @@ under_every_executor! {
     everything_dropped_is_given_back,
     clients_share_one_thread,
     a_client_can_be_driven_by_its_embedder,
+}
+
+#[test]
+fn a_connection_that_stands_is_seen_without_an_event() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let runtime = AsyncIo::new();
+    let mut stream = runtime.dial(listener.local_addr().unwrap()).unwrap();
+    let (_accepted, client) = listener.accept().unwrap();
+    let mut cx = Context::from_waker(Waker::noop());
+    match runtime.poll_connected(&mut stream, &mut cx) {
+        Poll::Ready(local) => assert_eq!(local.unwrap(), client),
+        Poll::Pending => panic!("it waits for what has happened"),
+    }
 }
 
 #[test]
