@@ -46,7 +46,8 @@ impl Adapter {
     pub fn run(&self) -> anyhow::Result<()> {
         let config = config(&self.chain, &self.key)?;
         match self.runtime {
-            Runtime::AsyncIo => futures_lite::future::block_on(async {
+            // It drives the reactor on this thread; a thread for that alone would have to be woken for every packet.
+            Runtime::AsyncIo => async_io::block_on(async {
                 let relay = wayleave_async_io::Relay::bind(config, self.listen).await?;
                 relay.serve(drop).await;
                 Ok(())

@@ -24,6 +24,9 @@ pub struct Options {
     /// One short run of each instead of several: for trying out, not for comparing
     #[arg(long)]
     pub quick: bool,
+    /// How long each run lasts, in milliseconds [default: 500, or 300 with --quick]; longer ones are for profiling
+    #[arg(long, value_name = "MILLISECONDS")]
+    pub span: Option<u64>,
     /// Write everything that was measured to this file [default: bench.json in the folder]
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,

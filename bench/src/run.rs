@@ -38,7 +38,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         return Ok(());
     }
     stop::watch();
-    let mut results = Results { conditions: conditions(options.quick), ..Results::default() };
+    let mut results = Results { conditions: conditions(options), ..Results::default() };
     count(&cases, &mut results)?;
     if !rows.is_empty() {
         compare(options, &rows, &mut results)?;
@@ -81,17 +81,17 @@ fn compare(options: &Options, rows: &[Row], results: &mut Results) -> anyhow::Re
             }
         }
     }
-    measure(&lab, rows, &running, options.quick, results)
+    measure(&lab, rows, &running, options, results)
 }
 
 fn measure(
     lab: &Lab,
     rows: &[Row],
     running: &[Peer],
-    is_quick: bool,
+    options: &Options,
     results: &mut Results,
 ) -> anyhow::Result<()> {
-    let (rounds, span) = if is_quick { (1, SHORT) } else { (ROUNDS, SPAN) };
+    let (rounds, span) = (rounds(options), span(options));
     let started = Instant::now();
     let steps = |row: &Row| row.rounds(rounds) * running.iter().filter(|peer| row.fits(peer)).count();
     let mut progress = Progress::new(rows.iter().map(steps).sum());
@@ -128,7 +128,7 @@ fn write(options: &Options, results: &Results) -> anyhow::Result<()> {
 }
 
 /// How the run was made.
-fn conditions(is_quick: bool) -> Vec<String> {
+fn conditions(options: &Options) -> Vec<String> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
@@ -138,14 +138,21 @@ fn conditions(is_quick: bool) -> Vec<String> {
     } else {
         "NO real-time priority: this user may not have it, so other programs disturb the figures more"
     };
-    let rounds = if is_quick { 1 } else { ROUNDS };
-    let span = if is_quick { SHORT } else { SPAN };
+    let (rounds, span) = (rounds(options), span(options));
     vec![
         format!("{cores} cores, Linux {}, load average at the start {load}", kernel.trim()),
         format!("relays pinned to one core, the load to another; {priority}"),
         format!("median (least - most) of {rounds} runs of {span:?} each, relays in turn"),
         "TLS 1.3, AES-128-GCM, X25519, ECDSA on P-256, full handshakes, loopback".to_owned(),
     ]
+}
+
+fn rounds(options: &Options) -> usize {
+    if options.quick { 1 } else { ROUNDS }
+}
+
+fn span(options: &Options) -> Duration {
+    options.span.map_or(if options.quick { SHORT } else { SPAN }, Duration::from_millis)
 }
 
 fn chosen(wanted: &[String], name: &str) -> bool {

@@ -1,13 +1,15 @@
 //! The load generator does its work through our relay. What it measures is not judged here.
 
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wayleave_bench::adapter::{Adapter, Runtime, authorization};
 use wayleave_bench::lab::Lab;
 use wayleave_bench::load::datagrams::{Flows, Pace, Way};
 use wayleave_bench::load::door::{Door, Entrance};
 use wayleave_bench::load::streams::{Role, Streams};
+use wayleave_bench::load::tap::Taps;
+use wayleave_bench::load::tunnel::Tunnel;
 
 #[test]
 fn streams_of_every_role_move_bytes() {
@@ -60,6 +62,25 @@ fn datagrams_arrive_both_ways() {
             flows.counts().arrived > 0
         }));
     }
+}
+
+#[test]
+fn a_tap_passes_bytes_on_and_notes_the_first_that_counts() {
+    let (lab, relay) = start("tap");
+    let mut taps = Taps::new(relay).unwrap();
+    let entrance = Entrance { address: taps.add().unwrap(), ..entrance(&lab, relay, Door::Fixed) };
+    let mut tunnel = Tunnel::open(&entrance, lab.streams.local_addr().unwrap()).unwrap();
+    assert!(until(|| {
+        tunnel.advance().unwrap();
+        tunnel.receive(&mut [0; 4096], 1, drop).unwrap();
+        taps.run(Instant::now() + STEP).unwrap();
+        tunnel.is_open()
+    }));
+    assert_eq!(taps.delays().collect::<Vec<_>>(), [None], "the handshake does not count");
+    taps.count_from(Instant::now());
+    tunnel.wire.send(b"CONNECT").unwrap();
+    taps.run(Instant::now() + PATIENCE).unwrap();
+    assert!(taps.delays().all(|delay| delay.is_some()));
 }
 
 /// A relay of ours that serves as long as the test.

@@ -5,6 +5,7 @@ pub mod door;
 pub mod histogram;
 pub mod poll;
 pub mod streams;
+pub mod tap;
 pub mod target;
 pub mod tunnel;
 pub mod wire;

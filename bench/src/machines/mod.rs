@@ -5,6 +5,9 @@ mod cases;
 mod pair;
 mod trial;
 
+#[cfg(test)]
+mod tests;
+
 use std::env;
 use std::process::{Command, Stdio};
 use std::time::Instant;

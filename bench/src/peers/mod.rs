@@ -24,6 +24,8 @@ pub enum Kind {
     Adapter,
     /// Somebody else's, without TLS: it does less.
     Clear,
+    /// This project's, which lets packets gather.
+    Gathering,
     /// What no relay can undercut: it only forwards.
     Limit,
     /// No relay.
@@ -81,7 +83,13 @@ pub fn start_all(
 ) -> Vec<(String, anyhow::Result<Peer>)> {
     let mut started = Vec::new();
     for binary in ours.iter().filter(|binary| wanted(&binary.name)) {
-        started.push((binary.name.clone(), ours::start(lab, &binary.name, &binary.path)));
+        started.push((binary.name.clone(), ours::start(lab, &binary.name, &binary.path, Kind::Ours)));
+    }
+    // Revisions to compare with need not know how.
+    for binary in ours.iter().filter(|binary| wanted(&binary.name)).take(1) {
+        let name = format!("{}, gathering", binary.name);
+        let peer = ours::start(lab, &name, &binary.path, Kind::Gathering);
+        started.push((name, peer));
     }
     for (name, start) in PEERS.iter().filter(|(name, _)| wanted(name)) {
         eprintln!("starting {name}");

@@ -11,6 +11,7 @@ use super::{Kind, Peer, Process, install};
 use crate::forward::Medium;
 use crate::lab::Lab;
 use crate::load::door::{Door, Entrance};
+use crate::sys;
 
 pub(super) fn envoy(lab: &Lab) -> anyhow::Result<Peer> {
     let venv = lab.tool("envoy");
@@ -84,7 +85,10 @@ pub(super) fn h2o(lab: &Lab) -> anyhow::Result<Peer> {
         );
     };
     let address = lab.free_address()?;
-    let file = lab.fill("h2o", "h2o.conf", &values(lab, address)?)?;
+    let mut values = values(lab, address)?;
+    // It ends at once where the limit on open files is below this.
+    values.push(("CONNECTIONS", (sys::raise_files() / 2).min(100_000).to_string()));
+    let file = lab.fill("h2o", "h2o.conf", &values)?;
     let mut command = Command::new(program);
     command.arg("-c").arg(file);
     let mut process = Process::start(lab, "h2o", command)?;

@@ -10,11 +10,12 @@ use super::{Kind, Peer, Process};
 use crate::lab::Lab;
 use crate::load::door::{Door, Entrance};
 
-/// Starts `wayleave relay` from the binary at `program`; it checks a token for every tunnel.
+/// Starts `wayleave relay` from the binary at `program`; it checks a token for every tunnel. As [`Kind::Gathering`] it lets
+/// packets gather for half a millisecond.
 ///
 /// # Errors
 /// It does not start.
-pub fn start(lab: &Lab, name: &str, program: &Path) -> anyhow::Result<Peer> {
+pub fn start(lab: &Lab, name: &str, program: &Path, kind: Kind) -> anyhow::Result<Peer> {
     let keys = lab.folder.join(format!("{name}-keys.toml"));
     let public = lab.folder.join(format!("{name}-relay-keys.toml"));
     for file in [&keys, &public] {
@@ -31,13 +32,16 @@ pub fn start(lab: &Lab, name: &str, program: &Path) -> anyhow::Result<Peer> {
     command.args(["--log", "error", "--token-keys", &public]);
     command.arg("--cert").arg(&lab.chain).arg("--key").arg(&lab.key);
     command.env("TOKIO_WORKER_THREADS", "1");
+    if kind == Kind::Gathering {
+        command.args(["--gather", "500us"]);
+    }
     let mut process = Process::start(lab, name, command)?;
     process.until_it_listens(address)?;
     let field = format!("Proxy-Authorization: Bearer {}\r\n", token.trim());
     let entrance = |door| Entrance { address, door, tls: Some(lab.tls.clone()) };
     Ok(Peer::new(
         name,
-        Kind::Ours,
+        kind,
         Some(entrance(Door::Connect(field.clone()))),
         Some(entrance(Door::ConnectUdp(field))),
         Some(process),

@@ -83,6 +83,11 @@ impl Measured {
         costs.filter_map(|figures| Some(figures.cost()?.median)).min_by(f64::total_cmp)
     }
 
+    /// The latencies without a relay, in microseconds, where they were timed.
+    pub fn without(&self) -> Option<[f64; 3]> {
+        self.relays.iter().find(|figures| figures.kind == Kind::Nothing)?.latency()
+    }
+
     /// What the costs of this row are compared with: the best relay of others that does the same work. Adapters are
     /// compared with the first of them.
     pub fn mark(&self) -> Option<f64> {

@@ -47,7 +47,9 @@ fn overview(out: &mut String, rows: &[Measured]) -> fmt::Result {
         "| row | ours | to the best peer | to the best without TLS | to the limit |\n|---|---|---:|---:|---:|"
     )?;
     for row in rows {
-        for figures in row.relays.iter().filter(|figures| figures.kind == Kind::Ours) {
+        for figures in
+            row.relays.iter().filter(|figures| matches!(figures.kind, Kind::Gathering | Kind::Ours))
+        {
             let Some(cost) = figures.cost() else { continue };
             let [peer, clear, limit] = [row.mark(), row.best(Kind::Clear), row.best(Kind::Limit)]
                 .map(|to| to.map_or("-".to_owned(), |to| format!("{:.2}", cost.median / to)));
@@ -61,15 +63,18 @@ fn overview(out: &mut String, rows: &[Measured]) -> fmt::Result {
 fn section(out: &mut String, row: &Measured) -> fmt::Result {
     let (cost, rate) = (row.work.cost_unit(), row.work.rate_unit());
     writeln!(out, "\n**{}**\n", row.name)?;
+    let without = row.without();
+    let added = if without.is_some() { "added us" } else { "us" };
     writeln!(
         out,
-        "| relay | ratio | {cost} (least - most) | {rate} | core used | us p50 / p99 / p99.9 | lost |"
+        "| relay | ratio | {cost} (least - most) | {rate} | core used | {added} p50 / p99 / p99.9 | lost |"
     )?;
     writeln!(out, "|---|---:|---:|---:|---:|---:|---:|")?;
-    row.relays.iter().try_for_each(|figures| line(out, figures, row.mark()))
+    row.relays.iter().try_for_each(|figures| line(out, figures, row.mark(), without))
 }
 
-fn line(out: &mut String, figures: &Figures, mark: Option<f64>) -> fmt::Result {
+/// `without` is how long it takes without a relay; what a relay adds is shown.
+fn line(out: &mut String, figures: &Figures, mark: Option<f64>, without: Option<[f64; 3]>) -> fmt::Result {
     let name = &figures.relay;
     let Some(cost) = figures.cost() else {
         return writeln!(out, "| {name} | failed: {} ||||||", figures.failure.as_deref().unwrap_or_default());
@@ -80,9 +85,12 @@ fn line(out: &mut String, figures: &Figures, mark: Option<f64>) -> fmt::Result {
     let spread = if is_there { spread } else { "-".to_owned() };
     let median = |figure: fn(&Sample) -> f64| figures.spread(figure).map_or(0.0, |spread| spread.median);
     let (rate, busy) = (rounded(median(|sample| sample.rate)), median(|sample| sample.busy) * 100.0);
-    let latency = figures
-        .latency()
-        .map_or(String::new(), |[p50, p99, p999]| format!("{p50:.0} / {p99:.0} / {p999:.0}"));
+    let latency = figures.latency().map_or(String::new(), |latency| {
+        let less = without.filter(|_| is_there).unwrap_or_default();
+        let [p50, p99, p999] = std::array::from_fn(|place| latency[place] - less[place]);
+        let whole = if without.is_some() && !is_there { " in all" } else { "" };
+        format!("{p50:.0} / {p99:.0} / {p999:.0}{whole}")
+    });
     let is_lossy = figures.samples.iter().any(|sample| sample.loss.is_some());
     let loss = if is_lossy {
         format!("{:.1} %", median(|sample| sample.loss.unwrap_or_default()) * 100.0)

@@ -3,6 +3,7 @@
 mod datagrams;
 mod rows;
 mod streams;
+mod switches;
 
 pub use datagrams::Datagrams;
 pub use rows::rows;
@@ -10,7 +11,9 @@ pub use streams::Streams;
 
 use std::time::Duration;
 
+use crate::adapter::Runtime;
 use crate::lab::Lab;
+use crate::load::datagrams::Pace;
 use crate::peers::{Kind, Peer};
 use crate::sys;
 
@@ -32,8 +35,8 @@ pub struct Row {
 pub enum Group {
     /// Our relay on each adapter.
     Adapters,
-    /// Our relay alone, to see how its cost grows.
-    Growth,
+    /// Our relay alone: what only it can do, and how its cost grows.
+    Ours,
     /// Every relay, but for the adapters.
     Relays,
 }
@@ -43,7 +46,8 @@ impl Row {
     pub fn fits(&self, peer: &Peer) -> bool {
         let is_in = match self.group {
             Group::Adapters => peer.kind == Kind::Adapter,
-            Group::Growth => peer.kind == Kind::Ours,
+            Group::Ours => peer.kind == Kind::Ours,
+            Group::Relays if peer.kind == Kind::Gathering => self.work.is_paced(),
             Group::Relays => peer.kind != Kind::Adapter,
         };
         is_in && self.work.is_possible(peer)
@@ -62,6 +66,8 @@ pub enum Work {
     Datagrams(Datagrams),
     /// Bytes through stream tunnels.
     Streams(Streams),
+    /// Clients on an adapter whose trial ends with the relay: from its deadline to their first byte to the relay.
+    Switches(Runtime),
 }
 
 /// What one run at one relay gave.
@@ -85,6 +91,7 @@ impl Work {
         match self {
             Self::Datagrams(_) => "us/datagram",
             Self::Streams(work) => work.cost_unit(),
+            Self::Switches(_) => "us/switch",
         }
     }
 
@@ -93,6 +100,7 @@ impl Work {
         match self {
             Self::Datagrams(_) => "1,000/s",
             Self::Streams(work) => work.rate_unit(),
+            Self::Switches(_) => "switches",
         }
     }
 
@@ -103,8 +111,13 @@ impl Work {
             Self::Streams(Streams::Idle { .. }) => {
                 peer.streams.is_some() && !matches!(peer.kind, Kind::Limit | Kind::Nothing)
             }
-            Self::Streams(_) => peer.streams.is_some(),
+            Self::Streams(_) | Self::Switches(_) => peer.streams.is_some(),
         }
+    }
+
+    /// Whether the load is that of calls, of which each has a datagram now and then.
+    fn is_paced(self) -> bool {
+        matches!(self, Self::Datagrams(Datagrams { pace: Pace::Steady { .. }, .. }))
     }
 
     /// Runs it once at `peer` for about `span`, on the core for the load.
@@ -118,6 +131,7 @@ impl Work {
             match self {
                 Self::Datagrams(work) => datagrams::sample(work, lab, peer, span),
                 Self::Streams(work) => streams::sample(work, lab, peer, span),
+                Self::Switches(runtime) => switches::sample(runtime, lab, peer),
             }
         };
         std::thread::scope(|scope| {

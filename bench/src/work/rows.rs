@@ -1,6 +1,7 @@
 //! The rows of the table.
 
 use super::{Datagrams, Group, Row, Streams, Work};
+use crate::adapter::Runtime;
 use crate::load::datagrams::{Pace, Way};
 
 /// Every row, in the order of the table. Those of [`Row::is_extra`] run only when they are asked for by name.
@@ -9,13 +10,14 @@ pub fn rows() -> Vec<Row> {
     let mut rows = idle();
     rows.extend(streams());
     rows.extend(datagrams());
+    rows.extend(switches());
     rows.extend(adapters());
     rows.extend(growth());
     rows
 }
 
 fn idle() -> Vec<Row> {
-    let growing = [1, 10, 100].map(|tunnels| (format!("growth/idle/{tunnels}"), Group::Growth, tunnels));
+    let growing = [1, 10, 100].map(|tunnels| (format!("growth/idle/{tunnels}"), Group::Ours, tunnels));
     let all = [1_000, 10_000].map(|tunnels| (format!("streams/idle/{tunnels}"), Group::Relays, tunnels));
     let rows = growing.into_iter().chain(all);
     rows.map(|(name, group, tunnels)| row(name, group, Work::Streams(Streams::Idle { tunnels }))).collect()
@@ -34,6 +36,13 @@ fn streams() -> Vec<Row> {
     }
     rows.push(stream("streams/setup".into(), Streams::Reopen { at_once: 8 }));
     rows
+}
+
+fn switches() -> Vec<Row> {
+    let all = [("tokio", Runtime::Tokio), ("async-io", Runtime::AsyncIo), ("std", Runtime::Std)];
+    all.into_iter()
+        .map(|(name, runtime)| row(format!("switch/{name}"), Group::Ours, Work::Switches(runtime)))
+        .collect()
 }
 
 fn adapters() -> Vec<Row> {
@@ -56,7 +65,7 @@ fn growth() -> Vec<Row> {
     for (word, way) in [("up", Way::Up), ("down", Way::Down)] {
         for flows in [1, 10, 100, 1_000, 9_900] {
             let work = Work::Datagrams(Datagrams { flows, size: 160, way, pace: RATE });
-            rows.push(row(format!("growth/{word}/{flows}/160"), Group::Growth, work));
+            rows.push(row(format!("growth/{word}/{flows}/160"), Group::Ours, work));
         }
     }
     rows
