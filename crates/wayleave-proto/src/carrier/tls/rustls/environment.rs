@@ -3,7 +3,11 @@
 use core::fmt;
 use std::sync::Arc;
 
-use ::rustls::crypto::{CryptoProvider, ring};
+use ::rustls::crypto::CryptoProvider;
+#[cfg(feature = "aws-lc-rs")]
+use ::rustls::crypto::aws_lc_rs as engine;
+#[cfg(not(feature = "aws-lc-rs"))]
+use ::rustls::crypto::ring as engine;
 use ::rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 
 /// Cryptography with its randomness, and the civil clock that certificates are judged by.
@@ -18,9 +22,10 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The cryptography of ring, and the clock and randomness of this machine, which the engine reads by itself.
+    /// The cryptography of ring, or that of AWS-LC with the feature `aws-lc-rs`, and the clock and randomness of this
+    /// machine, which the engine reads by itself.
     pub fn system() -> Self {
-        Self { provider: Arc::new(ring::default_provider()), time: Arc::new(DefaultTimeProvider) }
+        Self { provider: Arc::new(engine::default_provider()), time: Arc::new(DefaultTimeProvider) }
     }
 }
 
