@@ -33,7 +33,7 @@ pub fn start(lab: &Lab, name: &str, program: &Path, kind: Kind) -> anyhow::Resul
     command.arg("--cert").arg(&lab.chain).arg("--key").arg(&lab.key);
     command.env("TOKIO_WORKER_THREADS", "1");
     if kind == Kind::Gathering {
-        command.args(["--gather", "500us"]);
+        command.args(["--gather", "0.5ms"]);
     }
     let mut process = Process::start(lab, name, command)?;
     process.until_it_listens(address)?;
