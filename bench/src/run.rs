@@ -100,6 +100,10 @@ fn measure(
             // Each in turn, so that a disturbance does not fall on one of them alone.
             for peer in running.iter().filter(|peer| row.fits(peer)) {
                 progress.step(&row.name, &peer.name);
+                // What failed once would only take its time again.
+                if results.has_failed(row, peer) {
+                    continue;
+                }
                 let sample = row.work.sample(lab, peer, span);
                 stop::check()?;
                 results.add(row, peer, sample);

@@ -57,6 +57,14 @@ impl Results {
         self.absent.push((name.to_owned(), format!("{reason:#}")));
     }
 
+    /// Whether a run of `row`, the last one that was added to, has failed at `peer`.
+    pub fn has_failed(&self, row: &Row, peer: &Peer) -> bool {
+        let last = self.rows.last().filter(|last| last.name == row.name);
+        last.is_some_and(|last| {
+            last.relays.iter().any(|figures| figures.relay == peer.name && figures.failure.is_some())
+        })
+    }
+
     /// Adds what one run gave.
     pub fn add(&mut self, row: &Row, peer: &Peer, sample: anyhow::Result<Sample>) {
         if self.rows.last().is_none_or(|last| last.name != row.name) {

@@ -77,7 +77,8 @@ pub(super) fn sample(work: Streams, lab: &Lab, peer: &Peer, span: Duration) -> a
             // Each tunnel has two ends here, and the relay holds two sockets for it too.
             let most = usize::try_from(sys::raise_files().saturating_sub(FILES) / 2).unwrap_or(usize::MAX);
             let tunnels = tunnels.min(most);
-            streams.open(tunnels, PATIENCE)?;
+            // They can be ten thousand.
+            streams.open(tunnels, 4 * PATIENCE)?;
             streams.run(Duration::from_millis(300))?;
             let grown = peer.grown();
             Ok(Sample {
@@ -132,7 +133,7 @@ fn per_echo(streams: &mut streams::Streams<'_>, peer: &Peer, span: Duration) -> 
 }
 
 const WARM_UP: Duration = Duration::from_millis(200);
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Files that are open beside the tunnels.
 const FILES: u64 = 200;
