@@ -75,11 +75,12 @@ fn cpu_time_of_one(pid: u32) -> Duration {
     Duration::new(seconds.unwrap_or_default(), nanoseconds.unwrap_or_default())
 }
 
-/// The bytes of memory that the process `pid` and its children hold; what they share counts once.
+/// The bytes of memory that the process `pid` and its children hold; what they share counts once. Without that of files:
+/// how much of its program a process is charged with depends on who else runs it.
 pub fn memory(pid: u32) -> u64 {
     let kilobytes = family(pid).into_iter().filter_map(|pid| {
         let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-        let line = text.lines().find(|line| line.starts_with("Pss:"))?;
+        let line = text.lines().find(|line| line.starts_with("Pss_Anon:"))?;
         line.split_whitespace().nth(1)?.parse::<u64>().ok()
     });
     kilobytes.sum::<u64>() * 1024
