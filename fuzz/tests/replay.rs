@@ -49,7 +49,7 @@ fn corpora() -> &'static Path {
 }
 
 /// Each input is tried cut short too, at so many places at most.
-const MAX_CUTS: usize = 300;
+const MAX_CUTS: usize = 50;
 const MACHINE_CUTS: usize = 4;
 /// Worlds are dear.
 const WORLD_CUTS: usize = 0;
