@@ -88,7 +88,10 @@ impl RustlsSession {
         let (traffic, mut rest) = handshake.finish()?;
         self.stage = Stage::Traffic(Box::new(traffic));
         let early = core::mem::take(&mut self.early);
-        self.encrypt(Content::Data, &[early.as_slice()]);
+        // Nothing is no data: a server's ticket waits on.
+        if !early.is_empty() {
+            self.encrypt(Content::Data, &[early.as_slice()]);
+        }
         if self.end == End::Wanted {
             self.close();
         }

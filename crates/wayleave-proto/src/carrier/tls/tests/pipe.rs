@@ -185,8 +185,10 @@ fn a_client_resumes() {
         let mut pair = Pair::new(&connector, &acceptor, "relay.example");
         carry(&mut *pair.client, &mut *pair.server, usize::MAX).unwrap();
         let flight = pair.server.pending_len();
-        pair.settle(usize::MAX).unwrap();
-        // The ticket goes with the first data.
+        carry(&mut *pair.server, &mut *pair.client, usize::MAX).unwrap();
+        carry(&mut *pair.client, &mut *pair.server, usize::MAX).unwrap();
+        // The handshake is over, and the ticket waits for the first data.
+        assert!(!pair.server.is_handshaking());
         assert_eq!(pair.server.pending_len(), 0);
         pair.server.send(&[b"answer"]);
         pair.settle(usize::MAX).unwrap();
