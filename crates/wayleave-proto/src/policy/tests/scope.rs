@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::{Grantor, HostPattern, Kinds, OnExpiry, PortRange, Rates, Scope, TargetRule, Targets};
 use crate::base::{Kind, Target};
+use crate::testing::cases;
 
 fn scope(value: Value) -> Scope {
     serde_json::from_value(value).unwrap()
@@ -187,6 +188,8 @@ fn at_most<T: Ord>(narrow: Option<T>, wide: Option<T>) -> bool {
 }
 
 proptest! {
+    #![proptest_config(cases(256))]
+
     #[test]
     fn an_intersection_allows_exactly_what_both_allow(
         one in scopes(),
