@@ -26,6 +26,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         "--jobs",
         "1",
         "--no-shrink",
+        "--canary",
     ]);
     command.arg("--save").arg(folder.join("sim")).stdin(Stdio::null()).stderr(Stdio::inherit());
     let again = repeat(&command);

@@ -42,6 +42,9 @@ pub(crate) struct Options {
     /// Print everything that happened; with --scenario, --tape, or one seed.
     #[arg(long)]
     pub(crate) trace: bool,
+    /// Break rule 6 of routing on purpose, which the laws must see; needs a build with the feature `canary`.
+    #[arg(long)]
+    pub(crate) canary: bool,
     /// List the named scenarios.
     #[arg(long)]
     pub(crate) list: bool,

@@ -9,12 +9,15 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, bail};
-use wayleave_sim::{Law, Scenario, Tape, catalogue, coverage, run, run_once, run_tape, shrink, swarm};
+use wayleave_sim::{Law, Report, Scenario, Tape, catalogue, coverage, run, run_once, shrink, swarm};
 
 use crate::options::Options;
 
 /// Does what `options` say; says whether every law held.
 pub(crate) fn run_all(options: &Options) -> anyhow::Result<bool> {
+    if options.canary && !cfg!(feature = "canary") {
+        bail!("this build keeps every rule; `cargo xtask canary` makes one that can break them");
+    }
     if options.list {
         for scenario in catalogue::all() {
             println!("{:<40} {}", scenario.name, scenario.about);
@@ -49,17 +52,23 @@ fn scenarios(options: &Options, name: &str) -> anyhow::Result<bool> {
     let tape = Tape::from_seed(options.from.unwrap_or_default());
     let mut good = true;
     for scenario in found {
-        good &= show(options, &scenario, &tape)?;
+        good &= show(options, &Scenario { canary: options.canary, ..scenario }, &tape)?;
     }
     Ok(good)
 }
 
 fn one(options: &Options, name: &str, tape: &Tape) -> anyhow::Result<bool> {
-    let mut rest = tape.clone();
-    let mut scenario = swarm::scenario(&mut rest);
+    let (mut scenario, rest) = drawn(options, tape);
     name.clone_into(&mut scenario.name);
     println!("{scenario}");
     show(options, &scenario, &rest)
+}
+
+/// The random scenario that begins a tape, and the rest of it.
+fn drawn(options: &Options, tape: &Tape) -> (Scenario, Tape) {
+    let mut rest = tape.clone();
+    let scenario = Scenario { canary: options.canary, ..swarm::scenario(&mut rest) };
+    (scenario, rest)
 }
 
 fn show(options: &Options, scenario: &Scenario, tape: &Tape) -> anyhow::Result<bool> {
@@ -142,7 +151,7 @@ impl Swarm<'_> {
             }
             let tape = Tape::from_seed(seed);
             // A panic is a failure like another, but for the tape: nothing makes it smaller.
-            let Ok(report) = std::panic::catch_unwind(|| run_tape(&tape)) else {
+            let Ok(report) = std::panic::catch_unwind(|| self.play(&tape)) else {
                 self.fail(seed, "it panicked, as said above");
                 continue;
             };
@@ -163,6 +172,12 @@ impl Swarm<'_> {
         }
     }
 
+    /// Runs the random scenario that begins a tape.
+    fn play(&self, tape: &Tape) -> anyhow::Result<Report> {
+        let (scenario, rest) = drawn(self.options, tape);
+        run(&scenario, &rest)
+    }
+
     /// Says what a seed has come to, and how to see it again.
     fn fail(&self, seed: u64, what: &str) {
         self.failed.fetch_add(1, Ordering::Relaxed);
@@ -175,14 +190,14 @@ impl Swarm<'_> {
         let folder = &self.options.save;
         fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
         let small = shrink::shrink(tape, law, TRIES, |tape| {
-            run_tape(tape).ok().and_then(|report| report.violation).map(|violation| violation.law)
+            self.play(tape).ok().and_then(|report| report.violation).map(|violation| violation.law)
         });
         let path = folder.join(format!("{seed}.tape"));
         write(&path, small.bytes())?;
         println!("  shrunk to {} bytes: cargo xtask sim --tape {}", small.bytes().len(), path.display());
         // One line of words is worth more than the numbers that it came from.
         println!("{}", swarm::scenario(&mut small.clone()));
-        if let Some(violation) = run_tape(&small)?.violation {
+        if let Some(violation) = self.play(&small)?.violation {
             println!("  {violation}");
         }
         Ok(())

@@ -54,7 +54,7 @@ impl Judge {
             Phase::Held { started } | Phase::Trial { started, .. } => moment.now.since(started),
             Phase::Idle if moment.network.up => Duration::ZERO,
             #[cfg(feature = "canary")]
-            Phase::Proxied if moment.network.up => {
+            Phase::Proxied if moment.network.up && moment.config.canary => {
                 self.tell_change(moment, Route::Proxied, Route::Direct, RouteReason::NewTrialAsked);
                 Duration::ZERO
             }

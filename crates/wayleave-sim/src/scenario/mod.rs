@@ -42,6 +42,8 @@ pub struct Scenario {
     pub heals: bool,
     /// What must have happened in the end, beside the laws.
     pub expectations: Vec<Expectation>,
+    /// Whether clients break rule 6 of routing on purpose; nothing without the feature `canary`.
+    pub canary: bool,
 }
 
 impl Scenario {
@@ -59,6 +61,7 @@ impl Scenario {
             after: Condition::Open,
             heals: true,
             expectations: Vec::new(),
+            canary: false,
         }
     }
 

@@ -196,6 +196,10 @@ fn client_config(
         return_to_direct: plan.return_to_direct,
         ..RouteConfig::default()
     };
+    #[cfg(feature = "canary")]
+    {
+        config.route.canary = world.scenario.canary;
+    }
     config.network = Network { link: plan.link, up: plan.up };
     if plan.tight {
         config.limits = ClientLimits {

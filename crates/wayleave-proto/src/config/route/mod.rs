@@ -171,6 +171,9 @@ pub struct RouteConfig {
     pub retry: BackoffConfig,
     /// Whether a changed network ends a proxied route and starts a new trial; the default is no.
     pub return_to_direct: bool,
+    /// Whether rule 6 is broken on purpose: a late success ends a proxied route. For the check that the simulation sees it.
+    #[cfg(feature = "canary")]
+    pub canary: bool,
 }
 
 impl RouteConfig {
@@ -193,6 +196,8 @@ impl Default for RouteConfig {
             treatment: Treatment::default(),
             retry: BackoffConfig::default(),
             return_to_direct: false,
+            #[cfg(feature = "canary")]
+            canary: false,
         }
     }
 }
