@@ -102,8 +102,10 @@ impl<'a> File<'a> {
 
     fn check_error(&self, error: &str) {
         assert!(!error.contains(char::is_control), "more than a line: {error:?}");
+        // What a message gives as an example may stand in the file as well.
+        let said = error.replace(EXAMPLE, "");
         for value in &self.hidden {
-            assert!(!error.contains(value.as_str()), "a value is shown: {error}");
+            assert!(!said.contains(value.as_str()), "a value is shown: {error}");
         }
         // Where a syntax error hides what is a value and what is not, these are.
         assert!(self.is_toml || !error.contains(MARK), "a secret is shown: {error}");
@@ -140,3 +142,5 @@ const SECRET: [&str; 4] = ["local-user", "private_key", "secret", "token"];
 const SHORTEST: usize = 12;
 /// What stands in the secrets of the corpus and of the dictionary.
 const MARK: &str = "c3VwZXItc2VjcmV0";
+/// The example in the message on an address without brackets.
+const EXAMPLE: &str = "[2001:db8::1]:443";
