@@ -147,19 +147,27 @@ impl Client {
 }
 
 impl Play<'_> {
-    /// Carries what the client `number` has to send, at most `most` bytes, unless the relay does not want to read.
+    /// Carries what the client `number` has to send, at most `most` bytes, as long as the relay wants to read.
     pub(super) fn deliver(&mut self, number: usize, most: usize) {
+        let mut left = most;
+        while left > 0 {
+            let carried = self.deliver_once(number, left.min(LARGEST_READ));
+            left = if carried > 0 { left - carried } else { 0 };
+        }
+    }
+
+    fn deliver_once(&mut self, number: usize, most: usize) -> usize {
         let (key, now) = (self.key, self.rig.latest());
-        let Some(client) = self.clients.get_mut(number) else { return };
+        let Some(client) = self.clients.get_mut(number) else { return 0 };
         let Some(socket) = self.rig.sockets.get(&client.socket).filter(|socket| socket.is_read()) else {
-            return;
+            return 0;
         };
         debug_assert!(socket.is_open);
         let pending = client.session.pending();
         let bytes = pending[..most.min(pending.len())].to_vec();
         client.session.written(bytes.len());
         if bytes.is_empty() {
-            return;
+            return 0;
         }
         let is_good =
             |shown: &&super::requests::Shown| shown.is_good(key, now) && shown.stands_in(&client.said);
@@ -167,6 +175,7 @@ impl Play<'_> {
         let id = client.socket;
         self.causes.insert(number);
         self.rig.received(id, &bytes);
+        bytes.len()
     }
 
     /// Carries what the relay has to send to client `number`, at most `most` bytes.
@@ -181,3 +190,6 @@ impl Play<'_> {
         true
     }
 }
+
+/// What an adapter reads at most before the relay can say that it wants no more.
+pub(super) const LARGEST_READ: usize = 128 * 1024;

@@ -4,6 +4,7 @@ use wayleave_proto::base::Kind;
 use wayleave_proto::net::SocketId;
 
 use super::Play;
+use super::clients::LARGEST_READ;
 use crate::play::Asked;
 
 /// The other end of a socket that the relay asked for.
@@ -56,14 +57,17 @@ impl Play<'_> {
         }
     }
 
-    /// Carries what a target has to send.
+    /// Carries what a target has to send, at most `most` bytes, as long as the relay wants to read.
     pub(super) fn deliver_back(&mut self, id: SocketId, most: usize) {
-        if !self.rig.sockets.get(&id).is_some_and(|socket| socket.is_read()) {
-            return;
-        }
-        let Some(side) = self.sides.get_mut(&id) else { return };
-        let bytes: Vec<u8> = side.outgoing.drain(..most.min(side.outgoing.len())).collect();
-        if !bytes.is_empty() {
+        let mut left = most;
+        while left > 0 && self.rig.sockets.get(&id).is_some_and(|socket| socket.is_read()) {
+            let Some(side) = self.sides.get_mut(&id) else { return };
+            let now = left.min(LARGEST_READ).min(side.outgoing.len());
+            let bytes: Vec<u8> = side.outgoing.drain(..now).collect();
+            if bytes.is_empty() {
+                return;
+            }
+            left -= bytes.len();
             self.causes.extend(side.client);
             self.rig.received(id, &bytes);
         }
