@@ -28,12 +28,13 @@ impl ByteQueue {
         if self.bytes.len().saturating_add(additional) > self.bytes.capacity() {
             self.bytes.drain(..self.start);
             self.start = 0;
-            let needed = self.bytes.len().saturating_add(additional);
-            if needed <= DOUBLED {
-                self.bytes.reserve(additional);
+            // A quarter of what waits beyond what is needed, so that the next bytes move nothing.
+            let room = additional.saturating_add(self.bytes.len() / 4);
+            if self.bytes.len().saturating_add(additional) <= DOUBLED {
+                self.bytes.reserve(room);
             } else {
                 // Not twice as much as there is: a stream whose reader is slow holds it for long.
-                self.bytes.reserve_exact(additional.saturating_add(self.bytes.len() / 4));
+                self.bytes.reserve_exact(room);
             }
         }
         &mut self.bytes
