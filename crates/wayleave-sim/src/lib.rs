@@ -59,8 +59,7 @@ pub fn run(scenario: &Scenario, tape: &Tape) -> anyhow::Result<Report> {
 /// # Errors
 /// As [`run`].
 pub fn run_tape(tape: &Tape) -> anyhow::Result<Report> {
-    let mut rest = tape.clone();
-    let scenario = swarm::scenario(&mut rest);
+    let (scenario, rest) = swarm::drawn(tape);
     run(&scenario, &rest)
 }
 

@@ -66,9 +66,8 @@ fn one(options: &Options, name: &str, tape: &Tape) -> anyhow::Result<bool> {
 
 /// The random scenario that begins a tape, and the rest of it.
 fn drawn(options: &Options, tape: &Tape) -> (Scenario, Tape) {
-    let mut rest = tape.clone();
-    let scenario = Scenario { canary: options.canary, ..swarm::scenario(&mut rest) };
-    (scenario, rest)
+    let (scenario, rest) = swarm::drawn(tape);
+    (Scenario { canary: options.canary, ..scenario }, rest)
 }
 
 fn show(options: &Options, scenario: &Scenario, tape: &Tape) -> anyhow::Result<bool> {

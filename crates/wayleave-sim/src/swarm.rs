@@ -15,6 +15,12 @@ use crate::scenario::{
 };
 use crate::{Scenario, Tape};
 
+/// The scenario that begins `tape`, and the rest of it, which is for the run.
+pub fn drawn(tape: &Tape) -> (Scenario, Tape) {
+    let mut rest = tape.clone();
+    (scenario(&mut rest), rest)
+}
+
 /// Draws a scenario; the rest of the tape is for the run.
 pub fn scenario(tape: &mut Tape) -> Scenario {
     let mut scenario = Scenario::new("swarm", "a random world");
