@@ -1,4 +1,4 @@
-//! The core depends on no runtime and no I/O library, and no adapter on another's runtime.
+//! The core and the loop over it depend on no runtime and no I/O library, and no adapter on another's runtime.
 
 use anyhow::bail;
 
@@ -27,11 +27,14 @@ fn found<'a>(tree: &str, forbidden: &[&'a str]) -> Vec<&'a str> {
 }
 
 const FORBIDDEN: &[(&str, &[&str])] = &[
-    ("wayleave-proto", &["async-io", "async-std", "futures", "mio", "polling", "smol", "socket2", "tokio"]),
+    ("wayleave-proto", NO_RUNTIME),
+    ("wayleave-drive", NO_RUNTIME),
     ("wayleave-tokio", &["async-executor", "async-io", "async-std", "polling", "smol"]),
     ("wayleave-async-io", &["async-std", "mio", "smol", "tokio"]),
     ("wayleave-std", &["async-executor", "async-io", "async-std", "mio", "smol", "tokio"]),
 ];
+const NO_RUNTIME: &[&str] =
+    &["async-io", "async-std", "futures", "mio", "polling", "rustix", "smol", "socket2", "tokio"];
 
 #[cfg(test)]
 mod tests {

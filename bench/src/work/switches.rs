@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use socket2::{Domain, Socket, Type};
+use wayleave_drive::{self as drive, Runtime as Sockets};
 use wayleave_proto::auth::{Credential, Token};
 use wayleave_proto::base::{Link, Network};
 use wayleave_proto::carrier::tls::Connector;
 use wayleave_proto::config::ClientConfig;
-use wayleave_proto::drive::{self, Runtime as Sockets};
 
 use super::Sample;
 use crate::adapter::Runtime;

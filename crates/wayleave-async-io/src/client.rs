@@ -3,9 +3,9 @@
 use std::ops::Deref;
 use std::pin::Pin;
 
+use wayleave_drive::{self as drive, IntoTarget};
 use wayleave_proto::client::FlowError;
 use wayleave_proto::config::{ClientConfig, Valid};
-use wayleave_proto::drive::{self, IntoTarget};
 
 use crate::{AsyncIo, Stream};
 

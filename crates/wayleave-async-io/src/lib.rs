@@ -1,7 +1,7 @@
 //! Wayleave on async-io: a [`Client`] to embed and a [`Relay`] to run, under smol, async-std, a bare
 //! `futures_lite::future::block_on` or any other executor.
 //!
-//! This crate lends the sockets and the timer of `async-io` and the threads of `blocking` to [`wayleave_proto::drive`].
+//! This crate lends the sockets and the timer of `async-io` and the threads of `blocking` to [`wayleave_drive`].
 //! Everything else is decided in the core.
 //!
 //! # Threads
@@ -21,9 +21,10 @@ pub use client::{Client, Task};
 pub use relay::{Relay, RelayHandle};
 pub use runtime::AsyncIo;
 pub use stream::Stream;
+pub use wayleave_drive as drive;
+pub use wayleave_drive::{Events, IntoTarget};
 pub use wayleave_proto as proto;
-pub use wayleave_proto::drive::{Events, IntoTarget};
 pub use wayleave_sockets::{connector_with_ca, platform_connector};
 
 /// Datagrams to and from one target.
-pub type DatagramFlow = wayleave_proto::drive::DatagramFlow<AsyncIo>;
+pub type DatagramFlow = wayleave_drive::DatagramFlow<AsyncIo>;

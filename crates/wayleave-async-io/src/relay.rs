@@ -4,8 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::ops::Deref;
 
+use wayleave_drive as drive;
 use wayleave_proto::config::{RelayConfig, Valid};
-use wayleave_proto::drive;
 use wayleave_proto::relay::Event;
 
 use crate::AsyncIo;

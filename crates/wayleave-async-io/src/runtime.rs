@@ -8,8 +8,8 @@ use std::time::Instant as StdInstant;
 
 use async_io::{Async, Timer};
 use futures_lite::io::{AsyncRead, AsyncWrite};
+use wayleave_drive::{Lookup, Runtime};
 use wayleave_proto::base::{Clock, Instant, Seed};
-use wayleave_proto::drive::{Lookup, Runtime};
 
 use crate::{Task, thread};
 

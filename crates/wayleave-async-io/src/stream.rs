@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_lite::io::{AsyncRead, AsyncWrite};
-use wayleave_proto::drive;
+use wayleave_drive as drive;
 
 use crate::AsyncIo;
 

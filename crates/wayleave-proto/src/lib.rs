@@ -6,7 +6,6 @@ pub mod carrier;
 pub mod client;
 pub mod codec;
 pub mod config;
-pub mod drive;
 pub mod error;
 pub mod local;
 pub mod net;

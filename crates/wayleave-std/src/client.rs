@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use wayleave_drive::{self as drive, IntoTarget};
 use wayleave_proto::client::FlowError;
 use wayleave_proto::config::{ClientConfig, Valid};
-use wayleave_proto::drive::{self, IntoTarget};
 
 use crate::wait::Waiters;
 use crate::{DatagramFlow, Events, Std, Stream};

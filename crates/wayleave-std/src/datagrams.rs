@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wayleave_proto::drive;
+use wayleave_drive as drive;
 
 use crate::Std;
 use crate::wait::{Limit, Waiters, took_too_long};

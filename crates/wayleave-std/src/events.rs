@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
+use wayleave_drive as drive;
 use wayleave_proto::client::Event;
-use wayleave_proto::drive;
 
 use crate::wait::Waiters;
 

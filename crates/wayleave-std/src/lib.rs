@@ -1,6 +1,6 @@
 //! Wayleave without async: a blocking [`Client`] to embed and a blocking [`Relay`] to run.
 //!
-//! This crate lends the standard library's sockets, and a place to wait for all of them, to [`wayleave_proto::drive`].
+//! This crate lends the standard library's sockets, and a place to wait for all of them, to [`wayleave_drive`].
 //! Everything else is decided in the core.
 //!
 //! # Threads
@@ -30,6 +30,7 @@ pub use events::Events;
 pub use relay::{Relay, RelayHandle};
 pub use runtime::Std;
 pub use stream::Stream;
+pub use wayleave_drive as drive;
+pub use wayleave_drive::IntoTarget;
 pub use wayleave_proto as proto;
-pub use wayleave_proto::drive::IntoTarget;
 pub use wayleave_sockets::{connector_with_ca, platform_connector};

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Poll, Waker};
 use std::thread;
 
-use wayleave_proto::drive::Lookup;
+use wayleave_drive::Lookup;
 
 /// The look-ups of one machine: each on a thread that ends with it, [`MOST_THREADS`] at once, the rest in a queue.
 #[derive(Default)]

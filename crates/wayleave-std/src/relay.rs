@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use wayleave_drive as drive;
 use wayleave_proto::config::{RelayConfig, Valid};
-use wayleave_proto::drive;
 use wayleave_proto::relay::Event;
 
 use crate::Std;

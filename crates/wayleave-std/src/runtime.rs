@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::thread;
 
+use wayleave_drive::{Lookup, Runtime};
 use wayleave_proto::base::{Clock, Instant, Seed};
-use wayleave_proto::drive::{Lookup, Runtime};
 
 use crate::lookups::Lookups;
 use crate::reactor::{Reactor, Side, Socket};

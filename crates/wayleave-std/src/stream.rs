@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use wayleave_proto::drive;
+use wayleave_drive as drive;
 
 use crate::Std;
 use crate::wait::{Limit, Waiters, took_too_long};

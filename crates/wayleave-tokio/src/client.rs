@@ -2,9 +2,9 @@
 
 use std::ops::Deref;
 
+use wayleave_drive::{self as drive, IntoTarget};
 use wayleave_proto::client::FlowError;
 use wayleave_proto::config::{ClientConfig, Valid};
-use wayleave_proto::drive::{self, IntoTarget};
 
 use crate::{Stream, Tokio};
 

@@ -1,6 +1,6 @@
 //! Wayleave on tokio: a [`Client`] to embed and a [`Relay`] to run.
 //!
-//! This crate lends tokio's sockets, its timer and its threads for look-ups to [`wayleave_proto::drive`]. Everything else
+//! This crate lends tokio's sockets, its timer and its threads for look-ups to [`wayleave_drive`]. Everything else
 //! is decided in the core.
 
 mod client;
@@ -12,9 +12,10 @@ pub use client::Client;
 pub use relay::{Relay, RelayHandle};
 pub use runtime::Tokio;
 pub use stream::Stream;
+pub use wayleave_drive as drive;
+pub use wayleave_drive::{Events, IntoTarget};
 pub use wayleave_proto as proto;
-pub use wayleave_proto::drive::{Events, IntoTarget};
 pub use wayleave_sockets::{connector_with_ca, platform_connector};
 
 /// Datagrams to and from one target.
-pub type DatagramFlow = wayleave_proto::drive::DatagramFlow<Tokio>;
+pub type DatagramFlow = wayleave_drive::DatagramFlow<Tokio>;

@@ -11,8 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep_until};
+use wayleave_drive::{Lookup, Runtime};
 use wayleave_proto::base::{Clock, Instant, Seed};
-use wayleave_proto::drive::{Lookup, Runtime};
 
 /// The tokio runtime in which a client or a relay was made. It needs its time and I/O drivers.
 pub struct Tokio {

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use wayleave_proto::drive;
+use wayleave_drive as drive;
 
 use crate::Tokio;
 

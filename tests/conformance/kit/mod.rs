@@ -10,11 +10,11 @@ use ::std::sync::mpsc::Receiver;
 use ::std::sync::{Arc, Mutex};
 use ::std::time::Duration;
 
+use wayleave_drive::{self as drive, Runtime};
 use wayleave_proto::auth::{Credential, Revoked, TokenError, Verdict};
 use wayleave_proto::base::{Kind, Network, Route, Target};
 use wayleave_proto::client::{Event, FlowError};
 use wayleave_proto::config::{ClientConfig, RelayConfig, Valid};
-use wayleave_proto::drive::{self, Runtime};
 use wayleave_proto::relay::{self, ConnectionId};
 
 /// A runtime that clients can run on.

@@ -49,10 +49,14 @@ fn imports_of_the_core_go_down_only() {
 #[test]
 fn manifests_point_down_only() {
     assert!(broken("crates/wayleave-cli/Cargo.toml", "wayleave-tokio.workspace = true").is_empty());
+    assert!(broken("crates/wayleave-tokio/Cargo.toml", "wayleave-drive.workspace = true").is_empty());
+    assert!(broken("crates/wayleave-sim/Cargo.toml", "wayleave-drive.workspace = true").is_empty());
     assert!(broken("tests/Cargo.toml", "wayleave-cli = { workspace = true }").is_empty());
     assert!(broken("fuzz/libfuzzer/Cargo.toml", "wayleave-fuzz = { path = \"..\" }").is_empty());
     for (path, line) in [
         ("crates/wayleave-proto/Cargo.toml", "wayleave-tokio.workspace = true"),
+        ("crates/wayleave-proto/Cargo.toml", "wayleave-drive.workspace = true"),
+        ("crates/wayleave-drive/Cargo.toml", "wayleave-sockets.workspace = true"),
         ("crates/wayleave-std/Cargo.toml", "wayleave-tokio.workspace = true"),
         ("crates/wayleave-tokio/Cargo.toml", "wayleave-cli = { path = \"..\" }"),
         ("xtask/Cargo.toml", "wayleave-proto.workspace = true"),

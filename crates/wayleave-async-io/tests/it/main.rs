@@ -9,10 +9,10 @@ use async_io::Timer;
 use futures_lite::future;
 use lab::{BlackHole, Lab, Served, TARGETS, echo_datagrams, echo_stream, exchange, target};
 use wayleave_async_io::{AsyncIo, Client};
+use wayleave_drive::Runtime;
 use wayleave_proto::base::{Kind, Link, Route};
 use wayleave_proto::client::{FlowError, What};
 use wayleave_proto::config::Mode;
-use wayleave_proto::drive::Runtime;
 
 /// Makes each of the functions a test under every executor.
 macro_rules! under_every_executor {

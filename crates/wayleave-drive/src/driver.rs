@@ -5,32 +5,32 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
-use super::socket::{LEAST_READ, MOST_READ, State, refusal};
-use super::{Kind, Ready, Runtime, Served, Socket, Turn};
-use crate::base::{Beside, Instant};
-use crate::error::IoFailed;
-use crate::net::{Machine, Onward, Output, SocketId};
+use crate::socket::{LEAST_READ, MOST_READ, State, refusal};
+use crate::{Kind, Ready, Runtime, Served, Socket, Turn};
+use wayleave_proto::base::{Beside, Instant};
+use wayleave_proto::error::IoFailed;
+use wayleave_proto::net::{Machine, Onward, Output, SocketId};
 
 /// Drives one machine on one runtime. All its sockets belong to one task.
-pub(super) struct Driver<M: Machine, R: Runtime> {
-    pub(super) machine: M,
-    pub(super) runtime: R,
+pub(crate) struct Driver<M: Machine, R: Runtime> {
+    pub(crate) machine: M,
+    pub(crate) runtime: R,
     /// What the machine told, for whoever owns it.
-    pub(super) events: VecDeque<M::Event>,
-    pub(super) ready: Arc<Ready>,
+    pub(crate) events: VecDeque<M::Event>,
+    pub(crate) ready: Arc<Ready>,
     sockets: Beside<SocketId, Socket<R>>,
     /// Sockets to look at now.
     work: VecDeque<SocketId>,
     noted: Vec<SocketId>,
     /// A deadline of the owner's, beside those of the machine; gone once it has passed.
-    pub(super) alarm: Option<Instant>,
+    pub(crate) alarm: Option<Instant>,
     /// The deadline that the timer waits for.
     armed: Option<Instant>,
     buffer: Box<[u8]>,
 }
 
 impl<M: Machine, R: Runtime> Driver<M, R> {
-    pub(super) fn new(machine: M, runtime: R) -> Self {
+    pub(crate) fn new(machine: M, runtime: R) -> Self {
         Self {
             machine,
             runtime,
@@ -46,14 +46,14 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
     }
 
     /// Takes a connection that was accepted as `id`.
-    pub(super) fn accept(&mut self, id: SocketId, stream: R::Stream) {
+    pub(crate) fn accept(&mut self, id: SocketId, stream: R::Stream) {
         self.insert(id, Kind::Stream(stream));
     }
 
     /// Does what the machine asks for until nothing more can be done without waiting, or until `limit` sockets were
     /// served; `false` then, and the task goes on. An application that calls it behind its verb sends its bytes without
     /// a detour through the task.
-    pub(super) fn run(&mut self, limit: usize) -> bool {
+    pub(crate) fn run(&mut self, limit: usize) -> bool {
         let mut left = limit;
         loop {
             self.drain();
@@ -72,7 +72,7 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
     }
 
     /// Looks after every socket that something happened to, and lets time pass; for the task alone.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) {
         self.ready.register(cx.waker());
         for _ in 0..ROUNDS {
             self.ready.take(&mut self.noted);
@@ -102,7 +102,7 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
     }
 
     /// Wakes the task where the machine's next deadline is not the one that its timer waits for.
-    pub(super) fn wake_if_rearmed(&self) {
+    pub(crate) fn wake_if_rearmed(&self) {
         if self.deadline() != self.armed {
             self.ready.wake();
         }

@@ -2,19 +2,18 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::Waker;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Wake;
 
-use super::Mutex;
-use crate::net::SocketId;
+use wayleave_proto::net::SocketId;
 
 /// The sockets that something happened to, and the task that looks after them.
 #[derive(Default)]
-pub(super) struct Ready(Mutex<(Vec<SocketId>, Option<Waker>)>);
+pub(crate) struct Ready(Mutex<(Vec<SocketId>, Option<Waker>)>);
 
 impl Ready {
     /// Names the task to wake.
-    pub(super) fn register(&self, waker: &Waker) {
+    pub(crate) fn register(&self, waker: &Waker) {
         let mut ready = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut ready.1 {
             Some(known) if known.will_wake(waker) => {}
@@ -23,7 +22,7 @@ impl Ready {
     }
 
     /// Wakes the task.
-    pub(super) fn wake(&self) {
+    pub(crate) fn wake(&self) {
         let waker = self.0.lock().unwrap_or_else(PoisonError::into_inner).1.clone();
         if let Some(waker) = waker {
             waker.wake();
@@ -31,26 +30,26 @@ impl Ready {
     }
 
     /// Moves the sockets that something happened to behind those in `into`.
-    pub(super) fn take(&self, into: &mut Vec<SocketId>) {
+    pub(crate) fn take(&self, into: &mut Vec<SocketId>) {
         into.append(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).0);
     }
 }
 
 /// The waker of one socket: it notes which one it was, so that a wake-up costs the same whether there are ten sockets or
 /// ten thousand.
-pub(super) struct SocketWaker {
+pub(crate) struct SocketWaker {
     id: SocketId,
     noted: AtomicBool,
     ready: Arc<Ready>,
 }
 
 impl SocketWaker {
-    pub(super) fn new(id: SocketId, ready: &Arc<Ready>) -> Arc<Self> {
+    pub(crate) fn new(id: SocketId, ready: &Arc<Ready>) -> Arc<Self> {
         Arc::new(Self { id, noted: AtomicBool::new(false), ready: Arc::clone(ready) })
     }
 
     /// The task is about to look at the socket; the next wake-up counts again.
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.noted.store(false, Ordering::Release);
     }
 }

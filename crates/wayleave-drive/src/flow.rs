@@ -4,24 +4,24 @@ use core::fmt;
 use core::future::poll_fn;
 use core::task::{Context, Poll};
 
-use super::Runtime;
-use super::client::{Client, Side, opened};
-use crate::base::Route;
-use crate::client::{FlowError, FlowId, Incoming};
+use crate::Runtime;
+use crate::client::{Client, Side, opened};
+use wayleave_proto::base::Route;
+use wayleave_proto::client::{FlowError, FlowId, Incoming};
 
 /// A flow and the client that it keeps alive.
-pub(super) struct Flow<R: Runtime> {
+pub(crate) struct Flow<R: Runtime> {
     client: Client<R>,
     id: FlowId,
 }
 
 impl<R: Runtime> Flow<R> {
-    pub(super) const fn new(client: Client<R>, id: FlowId) -> Self {
+    pub(crate) const fn new(client: Client<R>, id: FlowId) -> Self {
         Self { client, id }
     }
 
     /// Waits until the flow is open.
-    pub(super) fn poll_open(&self, cx: &mut Context<'_>) -> Poll<Result<(), FlowError>> {
+    pub(crate) fn poll_open(&self, cx: &mut Context<'_>) -> Poll<Result<(), FlowError>> {
         self.client.poll_flow(self.id, Side::Reader, cx, |machine, _| {
             Ok(opened(machine.status(self.id))?.map(|_| ()))
         })
@@ -45,7 +45,7 @@ impl<R: Runtime> Drop for Flow<R> {
 pub struct Stream<R: Runtime>(Flow<R>);
 
 impl<R: Runtime> Stream<R> {
-    pub(super) const fn new(flow: Flow<R>) -> Self {
+    pub(crate) const fn new(flow: Flow<R>) -> Self {
         Self(flow)
     }
 
@@ -107,7 +107,7 @@ impl<R: Runtime> fmt::Debug for Stream<R> {
 pub struct DatagramFlow<R: Runtime>(Flow<R>);
 
 impl<R: Runtime> DatagramFlow<R> {
-    pub(super) const fn new(flow: Flow<R>) -> Self {
+    pub(crate) const fn new(flow: Flow<R>) -> Self {
         Self(flow)
     }
 

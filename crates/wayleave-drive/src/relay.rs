@@ -6,13 +6,13 @@ use core::net::SocketAddr;
 use core::task::{Context, Poll};
 use core::time::Duration;
 use std::io;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Driver, Mutex, Runtime};
-use crate::auth::{Keys, Revoked, TokenError, Verdict};
-use crate::base::Instant;
-use crate::config::{RelayConfig, Valid};
-use crate::relay::{ConnectionId, Event, Relay as Machine, Stats, TooManyRevocations};
+use crate::{Driver, Runtime};
+use wayleave_proto::auth::{Keys, Revoked, TokenError, Verdict};
+use wayleave_proto::base::Instant;
+use wayleave_proto::config::{RelayConfig, Valid};
+use wayleave_proto::relay::{ConnectionId, Event, Relay as Machine, Stats, TooManyRevocations};
 
 /// A relay that listens, and serves while [`Self::serve`] runs.
 pub struct Relay<R: Runtime> {
@@ -128,7 +128,7 @@ impl<R: Runtime> RelayHandle<R> {
         self.tell(|machine, now| machine.revoke(now, revoked))
     }
 
-    /// Answers [`What::Verify`](crate::relay::What::Verify) about `connection`: who the client is, or why it is nobody.
+    /// Answers [`What::Verify`](wayleave_proto::relay::What::Verify) about `connection`: who the client is, or why it is nobody.
     ///
     /// It can be called from within `on_event`, or later from anywhere.
     pub fn verified(&self, connection: ConnectionId, answer: Result<Verdict, TokenError>) {

@@ -3,10 +3,9 @@
 use core::future::poll_fn;
 use core::task::{Context, Poll, Waker};
 use std::collections::VecDeque;
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use super::Mutex;
-use crate::client::Event;
+use wayleave_proto::client::Event;
 
 /// What a client tells its embedder. A reader that falls 4,096 events behind loses the oldest.
 pub struct Events(Arc<Mutex<Queue>>);
@@ -53,20 +52,20 @@ impl core::fmt::Debug for Events {
 }
 
 /// Those who listen.
-pub(super) struct Listeners {
+pub(crate) struct Listeners {
     /// Takes the events that come before anybody has asked for them.
     first: Option<Events>,
     queues: Vec<Weak<Mutex<Queue>>>,
 }
 
 impl Listeners {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut listeners = Self { first: None, queues: Vec::new() };
         listeners.first = Some(listeners.subscribe());
         listeners
     }
 
-    pub(super) fn subscribe(&mut self) -> Events {
+    pub(crate) fn subscribe(&mut self) -> Events {
         self.first.take().unwrap_or_else(|| {
             let queue = Arc::default();
             self.queues.push(Arc::downgrade(&queue));
@@ -74,7 +73,7 @@ impl Listeners {
         })
     }
 
-    pub(super) fn tell(&mut self, event: &Event, wakers: &mut impl Extend<Waker>) {
+    pub(crate) fn tell(&mut self, event: &Event, wakers: &mut impl Extend<Waker>) {
         self.each(wakers, |queue| {
             if queue.events.len() >= MOST_EVENTS {
                 queue.events.pop_front();
@@ -84,7 +83,7 @@ impl Listeners {
         });
     }
 
-    pub(super) fn close(&mut self, wakers: &mut impl Extend<Waker>) {
+    pub(crate) fn close(&mut self, wakers: &mut impl Extend<Waker>) {
         self.each(wakers, |queue| queue.closed = true);
     }
 

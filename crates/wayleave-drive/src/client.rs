@@ -4,17 +4,17 @@ use core::fmt;
 use core::future::poll_fn;
 use core::task::{Context, Poll, Waker};
 use std::collections::BTreeMap;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use smallvec::SmallVec;
 
-use super::events::Listeners;
-use super::flow::Flow;
-use super::{DatagramFlow, Driver, Events, Mutex, Runtime, Stream};
-use crate::auth::Credential;
-use crate::base::{Instant, Kind, Network, Route, Target};
-use crate::client::{Client as Machine, FlowError, FlowId, FlowStatus, Notice};
-use crate::config::{ClientConfig, Valid};
+use crate::events::Listeners;
+use crate::flow::Flow;
+use crate::{DatagramFlow, Driver, Events, Runtime, Stream};
+use wayleave_proto::auth::Credential;
+use wayleave_proto::base::{Instant, Kind, Network, Route, Target};
+use wayleave_proto::client::{Client as Machine, FlowError, FlowId, FlowStatus, Notice};
+use wayleave_proto::config::{ClientConfig, Valid};
 
 /// The embedded side of the proxy: it opens flows and decides which way they go.
 ///
@@ -45,7 +45,7 @@ struct Wakers {
 
 /// What a task waits for.
 #[derive(Clone, Copy)]
-pub(super) enum Side {
+pub(crate) enum Side {
     Reader,
     Writer,
 }
@@ -145,12 +145,12 @@ impl<R: Runtime> Client<R> {
     }
 
     /// Tells the machine something, and does what it asks for then.
-    pub(super) fn tell<T>(&self, tell: impl FnOnce(&mut Machine, Instant) -> T) -> T {
+    pub(crate) fn tell<T>(&self, tell: impl FnOnce(&mut Machine, Instant) -> T) -> T {
         self.with(|state, now| tell(&mut state.driver.machine, now))
     }
 
     /// Asks the machine something about a flow; `None` means that the task has to wait.
-    pub(super) fn poll_flow<T>(
+    pub(crate) fn poll_flow<T>(
         &self,
         id: FlowId,
         side: Side,
@@ -165,7 +165,7 @@ impl<R: Runtime> Client<R> {
     }
 
     /// Gives a flow back.
-    pub(super) fn release(&self, id: FlowId) {
+    pub(crate) fn release(&self, id: FlowId) {
         self.with(|state, now| {
             if let Some(Wakers { reader, writer }) = state.wakers.remove(&id) {
                 state.stale.extend(reader.into_iter().chain(writer));
@@ -299,7 +299,7 @@ impl<R: Runtime> State<R> {
 type Wakeful = SmallVec<[Waker; 8]>;
 
 /// Which way a flow goes, or why it cannot.
-pub(super) fn opened(status: FlowStatus) -> Result<Option<Route>, FlowError> {
+pub(crate) fn opened(status: FlowStatus) -> Result<Option<Route>, FlowError> {
     match status {
         FlowStatus::Pending => Ok(None),
         FlowStatus::Open(route) => Ok(Some(route)),

@@ -5,22 +5,22 @@ use core::task::{Context, Poll, Waker};
 use std::io;
 use std::sync::Arc;
 
-use super::{Lookup, Ready, Runtime, SocketWaker};
-use crate::base::Instant;
-use crate::error::IoFailed;
-use crate::net::{Machine, SocketId};
+use crate::{Lookup, Ready, Runtime, SocketWaker};
+use wayleave_proto::base::Instant;
+use wayleave_proto::error::IoFailed;
+use wayleave_proto::net::{Machine, SocketId};
 
 /// One socket or look-up.
-pub(super) struct Socket<R: Runtime> {
-    pub(super) kind: Kind<R>,
-    pub(super) wake: Arc<SocketWaker>,
-    pub(super) waker: Waker,
+pub(crate) struct Socket<R: Runtime> {
+    pub(crate) kind: Kind<R>,
+    pub(crate) wake: Arc<SocketWaker>,
+    pub(crate) waker: Waker,
     /// It waits among the sockets to look at.
-    pub(super) queued: bool,
-    pub(super) state: State,
+    pub(crate) queued: bool,
+    pub(crate) state: State,
 }
 
-pub(super) enum Kind<R: Runtime> {
+pub(crate) enum Kind<R: Runtime> {
     Lookup(Lookup),
     Dialling(R::Stream),
     Stream(R::Stream),
@@ -28,25 +28,25 @@ pub(super) enum Kind<R: Runtime> {
 }
 
 /// What a socket has to do.
-pub(super) struct State {
+pub(crate) struct State {
     /// The machine has something to send, as far as is known.
-    pub(super) wants_write: bool,
+    pub(crate) wants_write: bool,
     /// The machine does not want to receive.
-    pub(super) paused: bool,
+    pub(crate) paused: bool,
     /// The sending half ends when nothing is pending.
-    pub(super) finishing: bool,
+    pub(crate) finishing: bool,
     /// Nothing was there to receive, and the waker has not been woken since.
-    pub(super) awaits_input: bool,
+    pub(crate) awaits_input: bool,
     /// The receiving half has ended.
     ended: bool,
     /// How much of a stream is read at once.
-    pub(super) appetite: usize,
+    pub(crate) appetite: usize,
     /// A write failed; what had arrived before is read first.
-    pub(super) broken: Option<io::Error>,
+    pub(crate) broken: Option<io::Error>,
 }
 
 /// What a turn came to.
-pub(super) enum Served {
+pub(crate) enum Served {
     /// There may be more to do at once.
     Again,
     /// The connection stands, with this address of its own.
@@ -62,24 +62,24 @@ pub(super) enum Served {
 }
 
 /// What one turn of a socket works with.
-pub(super) struct Turn<'a, M, R> {
-    pub(super) id: SocketId,
-    pub(super) now: Instant,
-    pub(super) machine: &'a mut M,
-    pub(super) runtime: &'a R,
-    pub(super) buffer: &'a mut [u8],
+pub(crate) struct Turn<'a, M, R> {
+    pub(crate) id: SocketId,
+    pub(crate) now: Instant,
+    pub(crate) machine: &'a mut M,
+    pub(crate) runtime: &'a R,
+    pub(crate) buffer: &'a mut [u8],
 }
 
 impl<R: Runtime> Socket<R> {
     /// A socket that is looked at now.
-    pub(super) fn new(id: SocketId, kind: Kind<R>, ready: &Arc<Ready>) -> Self {
+    pub(crate) fn new(id: SocketId, kind: Kind<R>, ready: &Arc<Ready>) -> Self {
         let wake = SocketWaker::new(id, ready);
         let waker = Waker::from(Arc::clone(&wake));
         Self { kind, wake, waker, queued: true, state: State::new() }
     }
 
     /// Does what can be done without waiting: what is pending is sent, then some is received.
-    pub(super) fn serve<M: Machine>(&mut self, mut turn: Turn<'_, M, R>) -> Served {
+    pub(crate) fn serve<M: Machine>(&mut self, mut turn: Turn<'_, M, R>) -> Served {
         self.queued = false;
         let mut cx = Context::from_waker(&self.waker);
         let state = &mut self.state;
@@ -211,13 +211,13 @@ impl<M: Machine, R: Runtime> Turn<'_, M, R> {
 }
 
 /// Only an answer of the target or its network concerns the machine; a datagram that is too large is just dropped.
-pub(super) fn refusal(error: &io::Error) -> Option<IoFailed> {
+pub(crate) fn refusal(error: &io::Error) -> Option<IoFailed> {
     (error.kind() == io::ErrorKind::ConnectionRefused).then(|| IoFailed::from(error))
 }
 
 /// What the first read of a stream takes at most: as much as the largest datagram, and four TLS records.
-pub(super) const LEAST_READ: usize = 65_536;
+pub(crate) const LEAST_READ: usize = 65_536;
 /// What a read takes at most, once those before it were full and all of it went on at once.
-pub(super) const MOST_READ: usize = 2 * LEAST_READ;
+pub(crate) const MOST_READ: usize = 2 * LEAST_READ;
 /// Datagrams read from one socket before the next has its turn.
 const BATCH: usize = 32;

@@ -1,0 +1,24 @@
+//! The loop of an adapter without its sockets: what every runtime needs in the same way.
+//!
+//! A machine of [`wayleave_proto`] is driven by tasks, wakers and locks, but none of them belongs to a runtime. An adapter
+//! gives what does, its sockets and its timer, as a [`Runtime`]; [`Client`] and [`Relay`] are complete then. Nothing here
+//! opens a socket, reads a clock or starts a thread.
+
+mod client;
+mod driver;
+mod events;
+mod flow;
+mod ready;
+mod relay;
+mod runtime;
+mod socket;
+
+pub use client::{Client, IntoTarget};
+pub use events::Events;
+pub use flow::{DatagramFlow, Stream};
+pub use relay::{Relay, RelayHandle};
+pub use runtime::{Lookup, Runtime};
+
+use driver::Driver;
+use ready::{Ready, SocketWaker};
+use socket::{Kind, Served, Socket, Turn};
