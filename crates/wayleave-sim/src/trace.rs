@@ -1,19 +1,21 @@
 //! What happened in a run: all of it as a digest, and item by item where somebody wants to look.
 
+use core::fmt::{self, Write as _};
 use std::collections::BTreeMap;
 
-use ring::digest::{Context, SHA256};
 use wayleave_proto::base::{Instant, Kind};
 use wayleave_proto::route::Phase;
 
 /// The record of a run.
 pub struct Trace {
-    digest: Context,
+    digest: Digest,
     /// Every item, where they are kept.
     pub items: Vec<Item>,
     keeps: bool,
     /// How often each thing was seen.
     pub seen: BTreeMap<String, u64>,
+    /// Where names are put together.
+    name: String,
 }
 
 /// One thing that happened.
@@ -68,7 +70,8 @@ pub enum What {
 impl Trace {
     /// An empty record; with `keeps` every item can be looked at later.
     pub fn new(keeps: bool) -> Self {
-        Self { digest: Context::new(&SHA256), items: Vec::new(), keeps, seen: BTreeMap::new() }
+        let (digest, name) = (Digest::default(), String::new());
+        Self { digest, items: Vec::new(), keeps, seen: BTreeMap::new(), name }
     }
 
     /// Whether items are kept, so that it is worth to put them into words.
@@ -85,10 +88,9 @@ impl Trace {
 
     /// Adds bytes to the digest alone.
     pub fn digest(&mut self, at: Instant, host: usize, bytes: &[u8]) {
-        self.digest.update(&at.as_nanos().to_be_bytes());
-        self.digest.update(&(host as u64).to_be_bytes());
-        self.digest.update(&(bytes.len() as u64).to_be_bytes());
-        self.digest.update(bytes);
+        self.digest.add(at.as_nanos());
+        self.digest.add(host as u64);
+        self.digest.add_bytes(bytes);
     }
 
     /// Counts something for the summary.
@@ -101,18 +103,78 @@ impl Trace {
         }
     }
 
+    /// Counts something by the name of its variant, as the summary has it behind `word`.
+    pub fn see(&mut self, word: &str, what: &impl fmt::Debug) {
+        let mut name = core::mem::take(&mut self.name);
+        name.clear();
+        name.push_str(word);
+        name.push(' ');
+        // What stands behind the name may be long, and is not asked for.
+        let _ = write!(FirstWord(&mut name), "{what:?}");
+        self.count(&name);
+        self.name = name;
+    }
+
     /// The digest of everything so far.
     pub fn sum(&self) -> String {
-        let digest = self.digest.clone().finish();
-        digest.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        format!("{:016x}{:016x}", self.digest.lanes[0], self.digest.lanes[1])
     }
 }
 
-impl core::fmt::Debug for Trace {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl fmt::Debug for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Trace")
             .field("items", &self.items.len())
             .field("sum", &self.sum())
             .finish_non_exhaustive()
+    }
+}
+
+/// The name of a variant, from its debug form.
+pub(crate) fn name_of(what: &impl fmt::Debug) -> String {
+    let mut name = String::new();
+    let _ = write!(FirstWord(&mut name), "{what:?}");
+    name
+}
+
+/// Takes the first word of what is written, and refuses the rest.
+struct FirstWord<'a>(&'a mut String);
+
+impl fmt::Write for FirstWord<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let length = text.bytes().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(text.len());
+        self.0.push_str(&text[..length]);
+        if length == text.len() { Ok(()) } else { Err(fmt::Error) }
+    }
+}
+
+/// Two lanes of words that are multiplied and folded. Nobody attacks it, so it need only be fast and miss no difference.
+#[derive(Clone, Debug)]
+struct Digest {
+    lanes: [u64; 2],
+}
+
+impl Default for Digest {
+    fn default() -> Self {
+        Self { lanes: [0x243F_6A88_85A3_08D3, 0x1319_8A2E_0370_7344] }
+    }
+}
+
+impl Digest {
+    fn add(&mut self, word: u64) {
+        let [first, second] = &mut self.lanes;
+        *first = (first.rotate_left(23) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        *second = (second.rotate_left(41) ^ word ^ (*first >> 32)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    }
+
+    fn add_bytes(&mut self, bytes: &[u8]) {
+        self.add(bytes.len() as u64);
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.add(u64::from_le_bytes(*word));
+        }
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        self.add(u64::from_le_bytes(last));
     }
 }

@@ -1,6 +1,6 @@
 //! The scenarios that have a name: every rule of routing, line by line, and what relays and networks do to it.
 //!
-//! Each is a function of its name, and a test of that name runs it twice.
+//! Each is a function of its name, and a test of that name runs it with cryptography and without.
 
 use crate::Scenario;
 
@@ -94,10 +94,17 @@ fn named(name: &str, scenario: Scenario) -> Scenario {
 
 #[cfg(test)]
 fn check(scenario: &Scenario) {
-    match crate::run(scenario, &crate::Tape::from_seed(0)) {
-        Ok(report) => {
-            assert_eq!(report.violation, None, "replay: cargo xtask sim --scenario {}", scenario.name)
+    for (fast, word) in [(false, ""), (true, " --fast")] {
+        let scenario = Scenario { fast, ..scenario.clone() };
+        match crate::run(&scenario, &crate::Tape::from_seed(0)) {
+            Ok(report) => {
+                assert_eq!(
+                    report.violation, None,
+                    "replay: cargo xtask sim --scenario {}{word}",
+                    scenario.name
+                );
+            }
+            Err(error) => panic!("{}: {error:#}", scenario.name),
         }
-        Err(error) => panic!("{}: {error:#}", scenario.name),
     }
 }

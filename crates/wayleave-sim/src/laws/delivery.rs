@@ -1,12 +1,25 @@
 //! Law 3: what arrives is what was sent.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
+
+use wayleave_proto::base::Instant;
 
 /// What was sent and has arrived, by the number that each flow carries in its first bytes.
 #[derive(Debug, Default)]
 pub struct Delivery {
     streams: BTreeMap<(u64, bool), Half>,
-    datagrams: BTreeMap<Vec<u8>, u32>,
+    /// By flow, direction and number.
+    datagrams: BTreeMap<(u64, bool, u32), Datagram>,
+}
+
+#[derive(Debug)]
+struct Datagram {
+    size: usize,
+    /// So often it may still arrive.
+    left: u32,
+    /// When it was sent last.
+    sent: Instant,
 }
 
 #[derive(Debug, Default)]
@@ -44,14 +57,10 @@ impl Delivery {
         if arrived > sent {
             return Err(format!("{}: {arrived} bytes arrived of {sent} that were sent", name(flow, up)));
         }
-        let right = pattern(flow, up, from, bytes.len());
-        match right.iter().zip(bytes).position(|(right, byte)| right != byte) {
-            Some(place) => {
-                let index = from + place as u64;
-                Err(format!("{}: byte {index} did not arrive as it was sent", name(flow, up)))
-            }
-            None => Ok(()),
+        if is_pattern(flow, up, from, bytes) {
+            return Ok(());
         }
+        Err(format!("{}: a byte behind the first {from} did not arrive as it was sent", name(flow, up)))
     }
 
     /// The reader saw a clean end of that half.
@@ -71,30 +80,41 @@ impl Delivery {
     }
 
     /// A datagram was sent; it may arrive once.
-    pub fn datagram_sent(&mut self, payload: &[u8]) {
-        *self.datagrams.entry(payload.to_vec()).or_default() += 1;
+    pub fn datagram_sent(&mut self, now: Instant, payload: &[u8]) {
+        let Some(key) = key_of(payload) else { return };
+        let new = Datagram { size: payload.len(), left: 0, sent: now };
+        let datagram = self.datagrams.entry(key).or_insert(new);
+        datagram.left += 1;
+        datagram.sent = now;
     }
 
     /// The network doubled a datagram; one that is none of an application's does not count.
     pub fn datagram_doubled(&mut self, payload: &[u8]) {
-        if let Some(left) = self.datagrams.get_mut(payload) {
-            *left += 1;
+        if let Some(datagram) = key_of(payload).and_then(|key| self.datagrams.get_mut(&key)) {
+            datagram.left += 1;
         }
     }
 
-    /// A datagram arrived.
+    /// A datagram arrived; says how old it is.
     ///
     /// # Errors
-    /// It was never sent, or arrived more often than the network doubled it.
-    pub fn datagram_arrived(&mut self, payload: &[u8]) -> Result<(), String> {
-        match self.datagrams.get_mut(payload) {
-            None => Err("a datagram arrived that nobody sent".to_owned()),
-            Some(0) => Err("a datagram arrived more often than it was sent and doubled".to_owned()),
-            Some(left) => {
-                *left -= 1;
-                Ok(())
-            }
+    /// It was never sent, is not as it was sent, or arrived more often than the network doubled it.
+    pub fn datagram_arrived(&mut self, now: Instant, payload: &[u8]) -> Result<Duration, String> {
+        let known = key_of(payload).and_then(|key| Some((key, self.datagrams.get_mut(&key)?)));
+        let Some(((flow, up, index), datagram)) = known else {
+            return Err("a datagram arrived that nobody sent".to_owned());
+        };
+        let bytes = payload.get(DATAGRAM_HEADER..).unwrap_or_default();
+        let is_same = datagram.size == payload.len()
+            && is_pattern(flow ^ u64::from(index), up, DATAGRAM_HEADER as u64, bytes);
+        if !is_same {
+            return Err(format!("datagram {index} of flow {flow} did not arrive as it was sent"));
         }
+        if datagram.left == 0 {
+            return Err("a datagram arrived more often than it was sent and doubled".to_owned());
+        }
+        datagram.left -= 1;
+        Ok(now.since(datagram.sent))
     }
 
     fn half(&mut self, flow: u64, up: bool) -> &mut Half {
@@ -104,20 +124,66 @@ impl Delivery {
 
 /// The `amount` bytes from `index` on of one half of a flow.
 pub fn pattern(flow: u64, up: bool, index: u64, amount: usize) -> Vec<u8> {
-    let skipped = (index & 7) as usize;
-    let words = (skipped + amount).div_ceil(8);
-    let mut bytes = Vec::with_capacity(words * 8);
-    for place in (index >> 3..).take(words) {
-        let mut word = (flow ^ (u64::from(up) << 63)).wrapping_add(place.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        word ^= word >> 27;
-        bytes.extend(word.to_be_bytes());
+    let mut bytes = vec![0; amount];
+    let (head, place) = first_word(index, amount);
+    bytes[..head].copy_from_slice(&word(flow, up, index >> 3)[8 - skipped(index)..][..head]);
+    let mut words = (place..).map(|place| word(flow, up, place));
+    for chunk in bytes[head..].chunks_mut(8) {
+        let word = words.next().unwrap_or_default();
+        chunk.copy_from_slice(&word[..chunk.len()]);
     }
-    bytes.drain(..skipped);
-    bytes.truncate(amount);
     bytes
+}
+
+/// Whether `bytes` are those from `index` on of one half of a flow.
+fn is_pattern(flow: u64, up: bool, index: u64, bytes: &[u8]) -> bool {
+    let (head, place) = first_word(index, bytes.len());
+    if bytes[..head] != word(flow, up, index >> 3)[8 - skipped(index)..][..head] {
+        return false;
+    }
+    let (words, rest) = bytes[head..].as_chunks::<8>();
+    let behind = place + words.len() as u64;
+    (place..).zip(words).all(|(place, bytes)| *bytes == word(flow, up, place))
+        && *rest == word(flow, up, behind)[..rest.len()]
+}
+
+/// A datagram of a flow: its flow, direction and number, and bytes up to `size`.
+pub fn datagram(flow: u64, up: bool, index: u32, size: usize) -> Vec<u8> {
+    let mut bytes = pattern(flow ^ u64::from(index), up, 0, size.max(DATAGRAM_HEADER));
+    bytes[..8].copy_from_slice(&flow.to_be_bytes());
+    bytes[8] = u8::from(up);
+    bytes[9..DATAGRAM_HEADER].copy_from_slice(&index.to_be_bytes());
+    bytes
+}
+
+/// The flow, direction and number of a datagram.
+pub fn key_of(payload: &[u8]) -> Option<(u64, bool, u32)> {
+    let (flow, rest) = payload.split_first_chunk()?;
+    let (up, rest) = rest.split_first()?;
+    Some((u64::from_be_bytes(*flow), *up == 1, u32::from_be_bytes(*rest.first_chunk()?)))
+}
+
+/// Eight bytes of the pattern.
+fn word(flow: u64, up: bool, place: u64) -> [u8; 8] {
+    let mut word = (flow ^ (u64::from(up) << 63)).wrapping_add(place.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    word ^= word >> 27;
+    word.to_be_bytes()
+}
+
+/// How many of `amount` bytes from `index` on stand before the first whole word, and the number of that word.
+fn first_word(index: u64, amount: usize) -> (usize, u64) {
+    (skipped(index).min(amount), index.div_ceil(8))
+}
+
+/// Bytes from `index` on that belong to the word in which it stands, if it does not begin there.
+const fn skipped(index: u64) -> usize {
+    ((8 - (index & 7)) & 7) as usize
 }
 
 fn name(flow: u64, up: bool) -> String {
     format!("stream {flow} {}", if up { "to the server" } else { "to the application" })
 }
+
+/// Bytes in front of each datagram's pattern.
+const DATAGRAM_HEADER: usize = 13;

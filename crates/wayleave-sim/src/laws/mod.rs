@@ -9,7 +9,7 @@ use core::fmt;
 
 use wayleave_proto::base::Instant;
 
-pub use delivery::{Delivery, pattern};
+pub use delivery::{Delivery, datagram, key_of, pattern};
 pub use grants::{Grants, Right, user_of};
 pub use route::Prescribed;
 pub use secrets::Secrets;

@@ -44,6 +44,9 @@ pub struct Scenario {
     pub expectations: Vec<Expectation>,
     /// Whether clients break rule 6 of routing on purpose; nothing without the feature `canary`.
     pub canary: bool,
+    /// Whether cryptography and text are left out, so that a world costs about a millisecond: TLS in the clear, tokens that
+    /// a digest signs, and nothing put into words, so that law 8 has nothing to look at.
+    pub fast: bool,
 }
 
 impl Scenario {
@@ -62,6 +65,7 @@ impl Scenario {
             heals: true,
             expectations: Vec::new(),
             canary: false,
+            fast: false,
         }
     }
 

@@ -154,7 +154,8 @@ impl Tcp {
 
     pub(super) fn read(&mut self, most: usize) -> Vec<u8> {
         let amount = most.min(self.receiving.bytes.len());
-        let bytes = self.receiving.bytes.drain(..amount).collect();
+        let bytes = copy(&self.receiving.bytes, 0, amount);
+        self.receiving.bytes.drain(..amount);
         // A window that opens again is told, or the other side would wait for ever.
         if self.receiving.told < SEGMENT as u32 && self.receiving.window() >= 2 * SEGMENT as u32 {
             self.owes = true;
@@ -367,7 +368,7 @@ impl Tcp {
                 break;
             }
             let from = usize::try_from(sending.next - sending.first).unwrap_or(usize::MAX);
-            let bytes: Vec<u8> = sending.bytes.iter().skip(from).take(most as usize).copied().collect();
+            let bytes = copy(&sending.bytes, from, most as usize);
             let position = sending.next;
             let fin = fin && position + most == end;
             self.sending.next += most + u64::from(fin);
@@ -420,6 +421,18 @@ impl Receiving {
     fn window(&self) -> u32 {
         BUFFER.saturating_sub(self.bytes.len()) as u32
     }
+}
+
+/// `amount` bytes from `from` on.
+fn copy(bytes: &VecDeque<u8>, from: usize, amount: usize) -> Vec<u8> {
+    let (front, back) = bytes.as_slices();
+    let first = front.get(from..).unwrap_or_default();
+    let second = back.get(from.saturating_sub(front.len())..).unwrap_or_default();
+    let of_first = amount.min(first.len());
+    let mut copied = Vec::with_capacity(amount);
+    copied.extend_from_slice(&first[..of_first]);
+    copied.extend_from_slice(&second[..(amount - of_first).min(second.len())]);
+    copied
 }
 
 /// When to ask whether the other side is still there, how soon again, and how often: what adapters set on their sockets.

@@ -102,7 +102,7 @@ impl World {
         access.set_quality(plan.quality);
         let mut stack = Stack::new(access.address);
         stack.listen(RELAY_PORT, plan.running);
-        let config = relay_config(&self.scenario.clients, &plan, index, true)?;
+        let config = relay_config(&self.scenario, &plan, index, true)?;
         let limits = config.limits.clone();
         let stand = if plan.running { self.relay(&plan, index, true)? } else { Stand::Crashed };
         let role = Role::Relay(Box::new(RelayHost { stand, limits, stalled: None }));
@@ -118,7 +118,11 @@ impl World {
                 PORTAL,
                 Behaviour::Says(b"HTTP/1.1 302 Found\r\nLocation: http://login.example/\r\n\r\n".to_vec()),
             ),
-            ("interceptor", INTERCEPTOR, Behaviour::Intercepts(Authority::Foreign.acceptor()?)),
+            (
+                "interceptor",
+                INTERCEPTOR,
+                Behaviour::Intercepts(Authority::Foreign.acceptor(self.scenario.fast)?),
+            ),
         ];
         for (name, address, behaviour) in others {
             let access = Access::new(IpAddr::V4(address), wayleave_proto::base::Link::Ethernet);
@@ -134,7 +138,8 @@ impl World {
         if let Some(plan) = self.scenario.intruder {
             let access = Access::new(IpAddr::V4(INTRUDER), wayleave_proto::base::Link::Ethernet);
             let day = Duration::from_secs(86_400);
-            let token = credentials::mint(GOOD_KEY, "mallory", unix(0), day, Scope::default())?;
+            let fast = self.scenario.fast;
+            let token = credentials::mint(fast, GOOD_KEY, "mallory", unix(0), day, Scope::default())?;
             self.secrets.add(token.expose());
             self.grants.right(Right {
                 client: MALLORY,
@@ -143,7 +148,8 @@ impl World {
                 expires: None,
                 allowed: Allowed::default(),
             });
-            let intruder = Intruder::new(plan, self.scenario.length, Authority::Trusted.connector()?, token);
+            let intruder =
+                Intruder::new(plan, self.scenario.length, Authority::Trusted.connector(fast)?, token);
             let role = Role::Intruder(intruder);
             self.add("intruder", Stack::new(access.address), access, Names::new(BTreeMap::new()), 0, role);
         }
@@ -153,7 +159,7 @@ impl World {
     fn add(&mut self, name: &str, stack: Stack, access: Access, names: Names, ahead: i32, role: Role) {
         self.report.hosts.push(name.to_owned());
         let (name, also, stuck) = (name.to_owned(), Vec::new(), (Instant::ZERO, 0));
-        self.hosts.push(Host { name, stack, access, names, ahead, also, role, stuck });
+        self.hosts.push(Host { name, stack, access, names, ahead, also, role, due: None, stuck });
     }
 
     fn schedule(&mut self) {
@@ -172,7 +178,7 @@ impl World {
 
     /// A relay that starts now.
     pub(super) fn relay(&mut self, plan: &RelayPlan, index: usize, has_keys: bool) -> anyhow::Result<Stand> {
-        let config = relay_config(&self.scenario.clients, plan, index, has_keys)?.build()?;
+        let config = relay_config(&self.scenario, plan, index, has_keys)?.build()?;
         self.grants.started(self.scenario.clients.len() + index, plan);
         let truth = UnixTime::from_millis(unix(plan.ahead).as_millis() + self.now.as_millis());
         let machine = Relay::new(config, Clock::new(self.now, truth), self.now);
@@ -189,7 +195,8 @@ fn client_config(
     let proxies: Result<Vec<Target>, _> =
         (0..relays).map(|relay| format!("{}:{RELAY_PORT}", relay_name(relay)).parse()).collect();
     let credential = world.credential(index, plan.credential, plan.allowed)?;
-    let mut config = ClientConfig::new(proxies?, credential, Authority::Trusted.connector()?);
+    let mut config =
+        ClientConfig::new(proxies?, credential, Authority::Trusted.connector(world.scenario.fast)?);
     config.route = RouteConfig {
         mode: plan.mode,
         scope: plan.scope,
@@ -226,12 +233,13 @@ fn client_config(
 }
 
 fn relay_config(
-    clients: &[ClientPlan],
+    scenario: &Scenario,
     plan: &RelayPlan,
     index: usize,
     has_keys: bool,
 ) -> anyhow::Result<RelayConfig> {
-    let mut config = RelayConfig::new(Authority::Trusted.acceptor()?, credentials::keys(clients, has_keys)?);
+    let keys = credentials::keys(&scenario.clients, scenario.fast, has_keys)?;
+    let mut config = RelayConfig::new(Authority::Trusted.acceptor(scenario.fast)?, keys);
     config.targets.own = vec![(relay_address(index), RELAY_PORT).into()];
     config.limits.tunnels_per_account = plan.tunnels;
     config.limits.memory = 8 << 20;

@@ -15,7 +15,6 @@ use super::build::RELAY_PORT;
 use super::driver::{Driver, Step};
 use super::flow::Flow;
 use super::host::{Host, Role};
-use super::relay::name_of;
 use super::{Happening, World};
 use crate::laws::{Law, Prescribed};
 use crate::network::{Answering, Names, Packet, Protocol};
@@ -301,25 +300,20 @@ impl World {
     }
 
     fn on_client_event(&mut self, host: usize, event: client::Event) {
-        let text = format!("{:?}", event.what);
-        let name = name_of(&text);
-        self.trace.count(&format!("client {name}"));
         if let client::What::FlowClosed { reason: client::CloseReason::Failed(error), .. } = &event.what {
-            self.trace.count(&format!("flow error {}", name_of(&format!("{error:?}"))));
+            self.trace.see("flow error", error);
         }
         match &event.what {
-            client::What::FlowClosed { reason, .. } => self.shown(host, &reason.to_string()),
+            client::What::FlowClosed { reason, .. } => self.shown(host, reason),
             client::What::ProxyFailed { error, .. } => {
-                self.trace.count(&format!("proxy {}", name_of(&format!("{error:?}"))));
-                self.shown(host, &error.to_string());
+                self.trace.see("proxy", error);
+                self.shown(host, error);
             }
-            client::What::RouteChanged { reason, .. } => {
-                self.trace.count(&format!("route {}", name_of(&format!("{reason:?}"))));
-            }
-            client::What::DirectConnected { proof, .. } => self.trace.count(&format!("proof {proof:?}")),
+            client::What::RouteChanged { reason, .. } => self.trace.see("route", reason),
+            client::What::DirectConnected { proof, .. } => self.trace.see("proof", proof),
             _ => {}
         }
-        self.said(host, &name, &text);
+        self.said(host, "client", &event.what);
         if let client::What::TrialStarted { kind, .. } = &event.what {
             self.on_trial(host, *kind, event.at);
         }
@@ -501,12 +495,14 @@ impl World {
     }
 
     pub(super) fn looked_up(&mut self, host: usize, name: &str, answer: &Result<Vec<IpAddr>, IoFailed>) {
-        let told = match answer {
-            Ok(addresses) => addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-            Err(error) => error.to_string(),
-        };
         self.trace.digest(self.now, host, name.as_bytes());
-        self.trace.add(self.now, host, What::Lookup(name.to_owned(), told));
+        if self.trace.keeps() {
+            let told = match answer {
+                Ok(addresses) => addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+                Err(error) => error.to_string(),
+            };
+            self.trace.add(self.now, host, What::Lookup(name.to_owned(), told));
+        }
     }
 
     pub(super) fn target(&self, server: crate::scenario::Server) -> Target {

@@ -56,7 +56,7 @@ impl World {
                     Credential::Forged => (BAD_KEY, now, DAY),
                     _ => (GOOD_KEY, now, DAY),
                 };
-                let token = mint(key, &user, issued, span, scope(&allowed)?)?;
+                let token = mint(self.scenario.fast, key, &user, issued, span, scope(&allowed)?)?;
                 self.secrets.add(token.expose());
                 (token.into(), AppId::from(APP), user.as_str(), Some(after(issued, span)))
             }
@@ -68,11 +68,12 @@ impl World {
 }
 
 /// The keys of a relay: the ones that good credentials fit, or others.
-pub(super) fn keys(clients: &[ClientPlan], has_keys: bool) -> anyhow::Result<Keys> {
+pub(super) fn keys(clients: &[ClientPlan], fast: bool, has_keys: bool) -> anyhow::Result<Keys> {
     if !has_keys {
-        return Ok(Keys::new(vec![signing_key(OTHER_KEY)?.verifying()])?);
+        return Ok(Keys::new(vec![signing_key(fast, OTHER_KEY)?.verifying()])?);
     }
-    let mut config = KeysConfig { jwt: vec![signing_key(GOOD_KEY)?.verifying()], ..KeysConfig::default() };
+    let mut config =
+        KeysConfig { jwt: vec![signing_key(fast, GOOD_KEY)?.verifying()], ..KeysConfig::default() };
     let mut apps = BTreeMap::new();
     let is_other = |plan: &ClientPlan| {
         matches!(plan.credential, Credential::AppSign | Credential::ForgedSign | Credential::Token04(_))
@@ -100,6 +101,7 @@ pub(super) fn revocations(client: usize) -> [Revoked; 2] {
 
 /// A signed token.
 pub(super) fn mint(
+    fast: bool,
     key: u8,
     user: &str,
     issued: UnixTime,
@@ -114,7 +116,7 @@ pub(super) fn mint(
         scope,
         ..Claims::default()
     };
-    Ok(signing_key(key)?.mint(&claims)?)
+    Ok(signing_key(fast, key)?.mint(&claims)?)
 }
 
 /// What must never be shown of a relay: the seeds and secrets of keys.
@@ -156,9 +158,11 @@ fn scope(allowed: &Allowed) -> anyhow::Result<Scope> {
     })
 }
 
-fn signing_key(number: u8) -> anyhow::Result<SigningKey> {
+/// A key; a `fast` one signs with a digest.
+fn signing_key(fast: bool, number: u8) -> anyhow::Result<SigningKey> {
     let kid = if number == OTHER_KEY { "other" } else { "sim" };
-    Ok(SigningKey::generate(Algorithm::EdDsa, kid, &[number; 32])?)
+    let algorithm = if fast { Algorithm::Hs256 } else { Algorithm::EdDsa };
+    Ok(SigningKey::generate(algorithm, kid, &[number; 32])?)
 }
 
 fn sign_app(client: usize) -> AppId {

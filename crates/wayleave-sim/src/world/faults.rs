@@ -9,7 +9,7 @@ use super::World;
 use super::build::{INTERCEPTOR, NOBODY, NOBODY_EITHER, PORTAL, RELAY_PORT, access_of, relay_addresses};
 use super::credentials;
 use super::liar::Liar;
-use super::relay::{Stand, name_of};
+use super::relay::Stand;
 use crate::crypto::Authority;
 use crate::network::{Answering, Firewall, Protocol, Quality, Rule, Verdict};
 use crate::scenario::{Answers, Condition, Credential, Fault, State, Step};
@@ -83,18 +83,17 @@ impl World {
 
     /// Counts a fault for the summary, with what it is in detail.
     fn count_fault(&mut self, fault: &Fault) {
-        let name = name_of(&format!("{fault:?}"));
-        self.trace.count(&format!("fault {name}"));
+        self.trace.see("fault", fault);
         match fault {
             Fault::Roam { link, condition, .. } => {
-                self.trace.count(&format!("link {link:?}"));
-                self.trace.count(&format!("condition {}", name_of(&format!("{condition:?}"))));
+                self.trace.see("link", link);
+                self.trace.see("condition", condition);
             }
             Fault::Condition { condition, .. } => {
-                self.trace.count(&format!("condition {}", name_of(&format!("{condition:?}"))));
+                self.trace.see("condition", condition);
             }
-            Fault::Relay { state, .. } => self.trace.count(&format!("relay is {state:?}")),
-            Fault::Names { answering, .. } => self.trace.count(&format!("names {answering:?}")),
+            Fault::Relay { state, .. } => self.trace.see("relay is", state),
+            Fault::Names { answering, .. } => self.trace.see("names", answering),
             _ => {}
         }
     }
@@ -143,7 +142,7 @@ impl World {
             State::Crashed => Stand::Crashed,
             State::Babbling => Stand::Says(b"220 mail.example ESMTP\r\n".to_vec()),
             State::Lying => Authority::Trusted
-                .acceptor()
+                .acceptor(self.scenario.fast)
                 .map_or(Stand::Crashed, |acceptor| Stand::Lies(Box::new(Liar::new(acceptor)))),
             State::Mute => Stand::Mute,
             State::Draining => {

@@ -5,7 +5,7 @@ use core::time::Duration;
 use wayleave_proto::base::{Instant, Kind, Route};
 use wayleave_proto::client::{Client, FlowError, FlowId, FlowStatus, Incoming};
 
-use crate::laws::{Delivery, pattern};
+use crate::laws::{Delivery, datagram, key_of, pattern};
 use crate::scenario::{Ending, FlowPlan};
 
 /// A flow and its application.
@@ -19,6 +19,8 @@ pub(super) struct Flow {
     pub(super) outcome: Outcome,
     /// Bytes of the stream that were written, header included; datagrams that were sent.
     written: u64,
+    /// What it is about to write.
+    draft: Vec<u8>,
     received: u64,
     finished: bool,
     ended: bool,
@@ -50,6 +52,7 @@ impl Flow {
             due: Some(now),
             outcome: Outcome::default(),
             written: 0,
+            draft: Vec::new(),
             received: 0,
             finished: false,
             ended: false,
@@ -129,12 +132,15 @@ impl Flow {
     fn write(&mut self, now: Instant, client: &mut Client, id: FlowId, delivery: &mut Delivery) {
         let all = u64::from(self.plan.up) + HEADER as u64;
         while self.written < all {
-            let amount = usize::try_from(all - self.written).unwrap_or(usize::MAX).min(8 * 1024);
-            let bytes = self.bytes(self.written, amount);
+            if self.draft.is_empty() {
+                let amount = usize::try_from(all - self.written).unwrap_or(usize::MAX).min(8 * 1024);
+                self.draft = self.bytes(self.written, amount);
+            }
             // Counted before, since the other side may see bytes within this very call.
-            match client.write(now, id, &bytes) {
+            match client.write(now, id, &self.draft) {
                 Ok(0) | Err(_) => return,
                 Ok(taken) => {
+                    self.draft.drain(..taken);
                     self.written += taken as u64;
                     delivery.sent(self.number, true, taken);
                 }
@@ -195,17 +201,18 @@ impl Flow {
             let answer = bytes.to_vec();
             client.take_datagram(id);
             if !self.tainted {
-                if answer.get(..8) != Some(&self.number.to_be_bytes()) {
+                if key_of(&answer).is_none_or(|(flow, ..)| flow != self.number) {
                     return Err(format!("flow {}: a datagram of another flow arrived", self.number));
                 }
-                delivery.datagram_arrived(&answer)?;
+                delivery.datagram_arrived(now, &answer)?;
             }
             self.received += 1;
             self.outcome.answered.get_or_insert(now);
         }
         if self.due.is_none() && self.written < u64::from(self.plan.up) {
-            let payload = datagram(self.number, true, self.written, self.plan.down as usize);
-            delivery.datagram_sent(&payload);
+            let index = u32::try_from(self.written).unwrap_or(u32::MAX);
+            let payload = datagram(self.number, true, index, self.plan.down as usize);
+            delivery.datagram_sent(now, &payload);
             let _ = client.send_datagram(now, id, &payload);
             self.written += 1;
             self.due = Some(now + self.plan.pace.max(Duration::from_millis(1)));
@@ -239,16 +246,6 @@ impl Flow {
         header[16] = u8::from(self.plan.ending == Ending::ServerFirst);
         header
     }
-}
-
-/// A datagram of a flow: its flow, direction and number, and bytes up to `size`.
-pub(super) fn datagram(flow: u64, up: bool, index: u64, size: usize) -> Vec<u8> {
-    let mut bytes = flow.to_be_bytes().to_vec();
-    bytes.push(u8::from(up));
-    bytes.extend(&index.to_be_bytes()[4..]);
-    let from = bytes.len();
-    bytes.extend(pattern(flow ^ index, up, from as u64, size.saturating_sub(from)));
-    bytes
 }
 
 /// Bytes of the header of a stream.

@@ -23,6 +23,8 @@ pub(super) struct Host {
     /// Further addresses that lead here.
     pub(super) also: Vec<IpAddr>,
     pub(super) role: Role,
+    /// When it wants to act next, as it was when it was last settled: whoever touches a host settles it.
+    pub(super) due: Option<Instant>,
     /// How often it was due at one moment.
     pub(super) stuck: (Instant, u32),
 }

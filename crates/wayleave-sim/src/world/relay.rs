@@ -160,25 +160,19 @@ impl World {
     }
 
     fn on_relay_event(&mut self, host: usize, event: Event) {
-        let text = format!("{:?}", event.what);
-        let name = name_of(&text);
-        self.trace.count(&format!("relay {name}"));
         match &event.what {
             What::Refused { reason, .. } => {
-                let of_reason = format!("{reason:?}");
-                self.trace.count(&format!("refused {}", name_of(&of_reason)));
-                self.shown(host, &reason.to_string());
+                self.trace.see("refused", reason);
+                self.shown(host, reason);
             }
             What::TunnelClosed { reason, .. } => {
-                self.trace.count(&format!("tunnel {}", name_of(&format!("{reason:?}"))));
-                self.shown(host, &reason.to_string());
+                self.trace.see("tunnel", reason);
+                self.shown(host, reason);
             }
-            What::TunnelOpened { verdict, .. } => {
-                self.trace.count(&format!("credential {:?}", verdict.credential));
-            }
+            What::TunnelOpened { verdict, .. } => self.trace.see("credential", &verdict.credential),
             _ => {}
         }
-        self.said(host, &name, &text);
+        self.said(host, "relay", &event.what);
         let result = self.grants.said(host, self.unix(host), &event);
         self.check(host, Law::Grants, result);
         self.report.relay_events.push((host, event));
@@ -230,11 +224,6 @@ impl World {
         };
         self.broken(host, Law::Growth, what);
     }
-}
-
-/// The name of a variant, from its debug form.
-pub(super) fn name_of(text: &str) -> String {
-    text.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default().to_owned()
 }
 
 /// What one connection may hold: its buffers both ways, twice.

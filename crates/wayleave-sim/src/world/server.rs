@@ -7,9 +7,9 @@ use wayleave_proto::base::Instant;
 use wayleave_proto::carrier::tls::{Acceptor, Session};
 
 use super::World;
-use super::flow::{HEADER, datagram};
+use super::flow::HEADER;
 use super::host::{Host, Role};
-use crate::laws::{Law, pattern};
+use crate::laws::{Law, datagram, key_of, pattern};
 use crate::stack::{Handle, Happened, Stack};
 
 /// Ports, by what happens there.
@@ -46,6 +46,8 @@ struct Stream {
     header: Vec<u8>,
     request: Option<Request>,
     sent: u64,
+    /// What it is about to send.
+    draft: Vec<u8>,
     finished: bool,
     ended: bool,
     session: Option<Box<dyn Session>>,
@@ -177,9 +179,12 @@ impl World {
             return;
         };
         while stream.sent < request.down {
-            let amount = usize::try_from(request.down - stream.sent).unwrap_or(usize::MAX).min(8 * 1024);
-            let bytes = pattern(request.flow, false, stream.sent, amount);
-            let taken = stack.write(now, handle, &bytes);
+            if stream.draft.is_empty() {
+                let amount = usize::try_from(request.down - stream.sent).unwrap_or(usize::MAX).min(8 * 1024);
+                stream.draft = pattern(request.flow, false, stream.sent, amount);
+            }
+            let taken = stack.write(now, handle, &stream.draft);
+            stream.draft.drain(..taken);
             stream.sent += taken as u64;
             self.delivery.sent(request.flow, false, taken);
             if taken == 0 {
@@ -202,14 +207,11 @@ impl World {
         match stack.local(handle).map(|local| local.port()) {
             Some(port::PROBE) => stack.send(handle, Some(from), vec![1; 32]),
             Some(port::GOOD | port::HIGH) => {
-                let result = self.delivery.datagram_arrived(bytes);
-                self.check(host, Law::Delivery, result);
-                let number = |from: usize, to: usize| {
-                    let part = bytes.get(from..to).unwrap_or_default();
-                    part.iter().fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte))
-                };
-                let reply = datagram(number(0, 8), false, number(9, 13), bytes.len());
-                self.delivery.datagram_sent(&reply);
+                let result = self.delivery.datagram_arrived(self.now, bytes);
+                self.check(host, Law::Delivery, result.map(drop));
+                let Some((flow, _, index)) = key_of(bytes) else { return };
+                let reply = datagram(flow, false, index, bytes.len());
+                self.delivery.datagram_sent(self.now, &reply);
                 self.hosts[host].stack.send(handle, Some(from), reply);
             }
             _ => {}

@@ -16,7 +16,7 @@ use crate::base::Host;
 
 pub use self::error::{TlsConfigError, TlsError};
 #[cfg(any(test, feature = "testing"))]
-pub use self::plain::{PlainAcceptor, PlainConnector};
+pub use self::plain::{ForeignAcceptor, PlainAcceptor, PlainConnector};
 pub use self::rustls::{
     Environment, RustlsAcceptor, RustlsConnector, certificates_from_pem, private_key_from_pem,
 };

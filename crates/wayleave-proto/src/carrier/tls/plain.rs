@@ -4,7 +4,7 @@
 //!
 //! | type | payload |
 //! |---|---|
-//! | 0 hello | from the client the server's name, from the server nothing; the first record of each side |
+//! | 0 hello | from the client the server's name; from the server nothing, or a text: why nobody trusts it. The first record of each side |
 //! | 1 data | up to 16384 bytes |
 //! | 2 end | nothing: close_notify |
 //! | 3 alert | a text: why the sender gives up |
@@ -27,6 +27,10 @@ pub struct PlainConnector;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PlainAcceptor;
 
+/// Makes server sessions that no [`PlainConnector`] trusts, as where a certificate of somebody else is shown.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ForeignAcceptor;
+
 impl Connector for PlainConnector {
     fn connect(&self, host: &Host) -> Result<Box<dyn Session>, TlsError> {
         let name = host.to_string();
@@ -43,9 +47,17 @@ impl Acceptor for PlainAcceptor {
     }
 }
 
+impl Acceptor for ForeignAcceptor {
+    fn accept(&self) -> Result<Box<dyn Session>, TlsError> {
+        Ok(Box::new(PlainSession { flaw: Some("somebody else has signed it"), ..PlainSession::new(true) }))
+    }
+}
+
 #[derive(Debug)]
 struct PlainSession {
     server: bool,
+    /// Why no client trusts this server.
+    flaw: Option<&'static str>,
     /// The server's name, known to the server from the hello on.
     name: Option<Arc<str>>,
     greeted: bool,
@@ -63,6 +75,7 @@ impl PlainSession {
     fn new(server: bool) -> Self {
         Self {
             server,
+            flaw: None,
             name: None,
             greeted: false,
             incoming: ByteQueue::new(),
@@ -108,10 +121,14 @@ impl PlainSession {
 
     fn handle(&mut self, kind: u8, payload: &[u8]) -> Result<(), TlsError> {
         match (kind, self.greeted) {
+            (HELLO, false) if !self.server && !payload.is_empty() => {
+                let detail = shown(&String::from_utf8_lossy(payload));
+                return Err(TlsError::CertificateNotTrusted { detail });
+            }
             (HELLO, false) => {
                 self.greeted = true;
                 if self.server {
-                    self.put(HELLO, &[]);
+                    self.put(HELLO, &[self.flaw.unwrap_or_default().as_bytes()]);
                     self.name = Some(String::from_utf8_lossy(payload).into());
                 }
                 self.out.push(self.early.as_slice());

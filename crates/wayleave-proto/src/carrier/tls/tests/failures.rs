@@ -3,7 +3,7 @@ use ::rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use super::*;
 use crate::carrier::tls::error::shown;
-use crate::carrier::tls::{PlainAcceptor, PlainConnector};
+use crate::carrier::tls::{ForeignAcceptor, PlainAcceptor, PlainConnector};
 
 /// Shakes hands with a server that shows `certificate`, and says what the client and then the server learn.
 fn meet(ca: &Ca, name: &str, (certificate, key): (String, String)) -> (TlsError, TlsError) {
@@ -89,6 +89,18 @@ fn what_is_not_tls_is_named_so() {
             assert_eq!(session.receive_end(), Err(TlsError::NotTls));
         }
     }
+}
+
+#[test]
+fn whom_nobody_trusts_gets_no_word_in_the_clear_either() {
+    let mut pair = Pair::new(&PlainConnector, &ForeignAcceptor, "relay.example");
+    pair.client.send(&[b"a token"]);
+    carry(&mut *pair.client, &mut *pair.server, usize::MAX).unwrap();
+    let error = carry(&mut *pair.server, &mut *pair.client, usize::MAX).unwrap_err();
+    assert!(matches!(error, TlsError::CertificateNotTrusted { .. }), "{error:?}");
+    let told = carry(&mut *pair.client, &mut *pair.server, usize::MAX).unwrap_err();
+    assert!(matches!(told, TlsError::PeerRefused { .. }), "{told:?}");
+    assert_eq!(pair.server.plaintext_len(), 0);
 }
 
 #[test]
