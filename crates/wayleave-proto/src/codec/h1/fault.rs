@@ -83,6 +83,9 @@ pub enum HeadFault {
     /// A method that nobody knows.
     #[error("the method is unknown")]
     MethodUnknown,
+    /// A request in absolute-form, as for a proxy that fetches pages.
+    #[error("requests are not forwarded here, only tunnels are opened")]
+    NoForwarding,
     /// Nothing is served at this path.
     #[error("nothing is served at this path")]
     NotFound,
@@ -99,8 +102,8 @@ pub enum HeadFault {
     /// The path serves CONNECT-UDP, and the request does not ask for it.
     #[error("this path serves only \"Upgrade: connect-udp\"")]
     UpgradeRequired,
-    /// Another version than HTTP/1.1.
-    #[error("only HTTP/1.1 is served here")]
+    /// Another version than HTTP/1.1, or than HTTP/1.0 for a CONNECT.
+    #[error("only HTTP/1.1 is served here, and CONNECT of HTTP/1.0")]
     Version,
 }
 
@@ -113,7 +116,7 @@ impl HeadFault {
             Self::LineTooLong => 414,
             Self::UpgradeRequired => 426,
             Self::FieldsTooMany | Self::HeadTooLong => 431,
-            Self::MethodUnknown => 501,
+            Self::MethodUnknown | Self::NoForwarding => 501,
             Self::Version => 505,
             _ => 400,
         }

@@ -40,7 +40,8 @@ pub enum Wish {
 /// Reads a whole head, as [`HeadReader`](super::HeadReader) collects it.
 ///
 /// CONNECT follows [RFC 9110 §9.3.6](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6), CONNECT-UDP
-/// [RFC 9298 §3.2](https://www.rfc-editor.org/rfc/rfc9298#section-3.2) at the well-known path. Whatever stands behind a
+/// [RFC 9298 §3.2](https://www.rfc-editor.org/rfc/rfc9298#section-3.2) at the well-known path. A CONNECT may also be one of
+/// HTTP/1.0, as many programs of every day send it: its tunnel is all that its connection is for. Whatever stands behind a
 /// head that is refused must not be processed: answer once, then close.
 ///
 /// # Errors
@@ -58,22 +59,16 @@ pub fn parse_request(head: &[u8], limits: &HeadLimits) -> Result<Request, HeadEr
     let (Some(method), Some(uri), Some(version)) = (parsed.method, parsed.path, parsed.version) else {
         return Err(HeadFault::StartLine.into());
     };
-    if version != HTTP_1_1 {
-        return Err(HeadFault::Version.into());
-    }
-    check_host(fields)?;
+    check_host(fields, version)?;
     check_framing(fields)?;
     let authorization = authorization(fields)?;
     let wish = match method {
         "CONNECT" => Wish::Tunnel { kind: Kind::Stream, target: uri.parse().map_err(HeadFault::from)? },
-        "GET" => Wish::Tunnel { kind: Kind::Datagram, target: datagram_target(uri, fields)? },
+        "GET" => Wish::Tunnel { kind: Kind::Datagram, target: datagram_target(uri, fields, version)? },
         "OPTIONS" if uri == "*" => Wish::Options,
-        "OPTIONS" => return Err(HeadFault::NotFound.into()),
-        _ => return Err(refused_method(method).into()),
+        _ => return Err(refused_method(method, uri).into()),
     };
-    if fields.has("content-length") {
-        return Err(HeadFault::Body.into());
-    }
+    check_bodiless(fields, &wish)?;
     let authority = match &wish {
         Wish::Tunnel { kind: Kind::Stream, target } => Some(target.clone()),
         Wish::Options | Wish::Tunnel { .. } => authority_of(uri, fields),
@@ -103,10 +98,12 @@ pub(super) fn fault(error: httparse::Error, head: &[u8]) -> HeadFault {
     }
 }
 
-/// Exactly one Host that names a host, [RFC 9112 §3.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2).
-fn check_host(fields: Fields<'_, '_>) -> Result<(), HeadFault> {
+/// Exactly one Host that names a host, [RFC 9112 §3.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2); HTTP/1.0 may
+/// leave it out.
+fn check_host(fields: Fields<'_, '_>, version: u8) -> Result<(), HeadFault> {
     let mut hosts = fields.all("host");
     match (hosts.next(), hosts.next()) {
+        (None, _) if version == HTTP_1_0 => Ok(()),
         (None, _) => Err(HeadFault::HostMissing),
         (Some(_), Some(_)) => Err(HeadFault::HostRepeated),
         (Some(host), None) => match core::str::from_utf8(host) {
@@ -129,6 +126,18 @@ fn check_framing(fields: Fields<'_, '_>) -> Result<(), HeadFault> {
     }
 }
 
+/// Content behind a CONNECT has no meaning ([RFC 9110 §9.3.6](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6)), and
+/// some clients say that there is none. Behind CONNECT-UDP come capsules, which have no length
+/// ([RFC 9297 §3.2](https://www.rfc-editor.org/rfc/rfc9297#section-3.2)).
+fn check_bodiless(fields: Fields<'_, '_>, wish: &Wish) -> Result<(), HeadFault> {
+    let may_say_none = !matches!(wish, Wish::Tunnel { kind: Kind::Datagram, .. });
+    match fields.all("content-length").next() {
+        None => Ok(()),
+        Some(length) if may_say_none && length.iter().all(|digit| *digit == b'0') => Ok(()),
+        Some(_) => Err(HeadFault::Body),
+    }
+}
+
 fn authorization(fields: Fields<'_, '_>) -> Result<Option<Secret<String>>, HeadFault> {
     let mut values = fields.all("proxy-authorization");
     match (values.next(), values.next()) {
@@ -140,9 +149,10 @@ fn authorization(fields: Fields<'_, '_>) -> Result<Option<Secret<String>>, HeadF
 }
 
 /// The target of a GET: what its path names, if it asks for CONNECT-UDP.
-fn datagram_target(uri: &str, fields: Fields<'_, '_>) -> Result<Target, HeadFault> {
+fn datagram_target(uri: &str, fields: Fields<'_, '_>, version: u8) -> Result<Target, HeadFault> {
     let path = path(uri)?;
-    let rest = path.strip_prefix(template::WELL_KNOWN).ok_or(HeadFault::NotFound)?;
+    let nowhere = if uri.starts_with('/') { HeadFault::NotFound } else { HeadFault::NoForwarding };
+    let rest = path.strip_prefix(template::WELL_KNOWN).ok_or(nowhere)?;
     let mut segments = rest.split('/');
     let (Some(host), Some(port), Some(""), None) =
         (segments.next(), segments.next(), segments.next(), segments.next())
@@ -150,6 +160,8 @@ fn datagram_target(uri: &str, fields: Fields<'_, '_>) -> Result<Target, HeadFaul
         return Err(HeadFault::NotFound);
     };
     match fields.upgrade() {
+        // RFC 9110 §7.8: an Upgrade in HTTP/1.0 is to be ignored.
+        _ if version == HTTP_1_0 => return Err(HeadFault::Version),
         Upgrade::ConnectUdp => {}
         Upgrade::Malformed => return Err(HeadFault::Upgrade),
         Upgrade::None | Upgrade::Other => return Err(HeadFault::UpgradeRequired),
@@ -190,8 +202,13 @@ fn authority_of(uri: &str, fields: Fields<'_, '_>) -> Option<Target> {
     text.parse().or_else(|_| format!("{text}:443").parse()).ok()
 }
 
-fn refused_method(method: &str) -> HeadFault {
-    if KNOWN_METHODS.contains(&method) {
+fn refused_method(method: &str, uri: &str) -> HeadFault {
+    let is_absolute = !uri.starts_with('/') && path(uri).is_ok();
+    if method == "OPTIONS" && !is_absolute {
+        HeadFault::NotFound
+    } else if is_absolute && KNOWN_METHODS.iter().chain(SERVED).any(|known| *known == method) {
+        HeadFault::NoForwarding
+    } else if KNOWN_METHODS.contains(&method) {
         HeadFault::MethodNotAllowed
     } else if KNOWN_METHODS.iter().chain(SERVED).any(|known| method.eq_ignore_ascii_case(known)) {
         HeadFault::MethodCase
@@ -200,7 +217,7 @@ fn refused_method(method: &str) -> HeadFault {
     }
 }
 
-const HTTP_1_1: u8 = 1;
+const HTTP_1_0: u8 = 0;
 const MAX_USER_AGENT: usize = 120;
 const KNOWN_METHODS: &[&str] = &["DELETE", "HEAD", "PATCH", "POST", "PUT", "TRACE"];
 const SERVED: &[&str] = &["CONNECT", "GET", "OPTIONS"];

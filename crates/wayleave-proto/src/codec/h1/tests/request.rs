@@ -54,6 +54,36 @@ fn connect_udp_is_read_as_clients_send_it() {
     }
 }
 
+/// What http.client of Python up to 3.11, nc, ncat, socat, connect-proxy and `openssl s_client -proxy` send.
+#[test]
+fn connect_of_http_1_0_is_served_with_and_without_a_host() {
+    for fields in ["", "Host: a\r\n", "Proxy-Connection: keep-alive\r\n", "Content-Length: 0\r\n"] {
+        let request = parse(format!("CONNECT a.example:443 HTTP/1.0\r\n{fields}\r\n")).unwrap();
+        assert_eq!(tunnel(&request), (Kind::Stream, target("a.example:443")), "{fields:?}");
+    }
+    for (fields, fault) in [
+        ("Host: a\r\nHost: a\r\n", HeadFault::HostRepeated),
+        ("Host: a b\r\n", HeadFault::HostInvalid),
+        ("Transfer-Encoding: chunked\r\n", HeadFault::Body),
+    ] {
+        let head = format!("CONNECT a:80 HTTP/1.0\r\n{fields}\r\n");
+        assert_eq!(parse(head).map(|_| ()), Err(fault), "{fields:?}");
+    }
+    let datagrams = upgrade("/.well-known/masque/udp/a/443/").replace("HTTP/1.1", "HTTP/1.0");
+    assert_eq!(parse(datagrams).map(|_| ()), Err(HeadFault::Version), "it knows no Upgrade");
+    assert_eq!(parse("OPTIONS * HTTP/1.0\r\n\r\n").unwrap().wish, Wish::Options);
+}
+
+#[test]
+fn a_length_of_nothing_is_no_content() {
+    for length in ["0", "00", "0000000000000000000000000000000000000000"] {
+        let head = format!("CONNECT a:1 HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
+        assert_eq!(tunnel(&parse(head).unwrap()), (Kind::Stream, target("a:1")));
+        let head = format!("OPTIONS * HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
+        assert_eq!(parse(head).unwrap().wish, Wish::Options);
+    }
+}
+
 #[test]
 fn hostile_request_lines_get_their_status() {
     let line = |line: &str| parse(format!("{line}\r\nHost: a\r\n\r\n")).map(|request| tunnel(&request).1);
@@ -71,8 +101,8 @@ fn hostile_request_lines_get_their_status() {
         ("CONNECT me@a.example:80 HTTP/1.1", HeadFault::Target(TargetError::Host)),
         ("CONNECT [fe80::1%eth0]:80 HTTP/1.1", HeadFault::Target(TargetError::Host)),
         ("CONNECT \u{e4}.example:80 HTTP/1.1", HeadFault::Target(TargetError::Host)),
-        ("CONNECT a:80 HTTP/1.0", HeadFault::Version),
         ("CONNECT a:80 HTTP/2.0", HeadFault::Version),
+        ("CONNECT a:80 HTTP/0.9", HeadFault::Version),
         ("PRI * HTTP/2.0", HeadFault::Version),
         ("CONNECT a:80 HTTX/1.1", HeadFault::StartLine),
         ("CONNECT a:80 http/1.1", HeadFault::StartLine),
@@ -92,8 +122,14 @@ fn hostile_request_lines_get_their_status() {
         ("Options * HTTP/1.1", HeadFault::MethodCase),
         ("HEAD / HTTP/1.1", HeadFault::MethodNotAllowed),
         ("GET / HTTP/1.1", HeadFault::NotFound),
-        ("GET http://a.example HTTP/1.1", HeadFault::NotFound),
-        ("GET http://a.example/x HTTP/1.1", HeadFault::NotFound),
+        ("GET / HTTP/1.0", HeadFault::NotFound),
+        ("GET http://a.example HTTP/1.1", HeadFault::NoForwarding),
+        ("GET http://a.example/x HTTP/1.1", HeadFault::NoForwarding),
+        ("GET http://a.example/x HTTP/1.0", HeadFault::NoForwarding),
+        ("POST https://a.example/x HTTP/1.1", HeadFault::NoForwarding),
+        ("OPTIONS http://a.example HTTP/1.1", HeadFault::NoForwarding),
+        ("post http://a.example/ HTTP/1.1", HeadFault::MethodCase),
+        ("POST ftp://a.example/ HTTP/1.1", HeadFault::MethodNotAllowed),
         ("GET ftp://a.example/ HTTP/1.1", HeadFault::StartLine),
         ("GET http:/// HTTP/1.1", HeadFault::StartLine),
         ("GET http://me@a/ HTTP/1.1", HeadFault::StartLine),
@@ -133,7 +169,9 @@ fn hostile_fields_get_their_status() {
         ("Host: a\r\nX: a\0b\r\n", HeadFault::Control),
         ("Host: a\r\nX: a\rb\r\n", HeadFault::BareCr),
         ("Host: a\nX: b\r\n", HeadFault::BareLf),
-        ("Host: a\r\nContent-Length: 0\r\n", HeadFault::Body),
+        ("Host: a\r\nContent-Length: 1\r\n", HeadFault::Body),
+        ("Host: a\r\nContent-Length:\r\n", HeadFault::Body),
+        ("Host: a\r\nContent-Length: 0, 0\r\n", HeadFault::Body),
         ("Host: a\r\nContent-Length: -1\r\n", HeadFault::Body),
         ("Host: a\r\nTransfer-Encoding: chunked\r\n", HeadFault::Body),
         ("Host: a\r\nTRANSFER-ENCODING: xchunked\r\n", HeadFault::Body),
@@ -204,6 +242,7 @@ fn hostile_upgrades_get_their_status() {
         ("Connection: upgrade\r\nUpgrade: connect-udp\r\nUpgrade: connect-udp\r\n", HeadFault::Upgrade),
         ("Connection: upgrade\r\nUpgrade: connect-udp\r\nUpgrade:\r\n", HeadFault::Upgrade),
         ("Connection: upgrade\r\nUpgrade: connect-udp\r\nContent-Length: 5\r\n", HeadFault::Body),
+        ("Connection: upgrade\r\nUpgrade: connect-udp\r\nContent-Length: 0\r\n", HeadFault::Body),
     ] {
         let head = format!("GET {prefix}/a/443/ HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
         assert_eq!(parse(head).map(|request| tunnel(&request).1), Err(fault), "{fields:?}");
@@ -232,6 +271,7 @@ fn each_fault_has_its_status() {
         (HeadFault::HeadTooLong, 431),
         (HeadFault::FieldsTooMany, 431),
         (HeadFault::MethodUnknown, 501),
+        (HeadFault::NoForwarding, 501),
         (HeadFault::Version, 505),
     ] {
         assert_eq!(fault.status(), status, "{fault}");
