@@ -8,6 +8,7 @@ mod config;
 mod credentials;
 mod head;
 mod play;
+mod proxy_header;
 mod relay_machine;
 mod socks;
 mod text;
@@ -24,6 +25,7 @@ pub const TARGETS: &[Target] = &[
     ("config", config::run),
     ("concealed", credentials::concealed),
     ("jwks", credentials::jwks),
+    ("proxy_header", proxy_header::run),
     ("request_head", head::request),
     ("response_head", head::response),
     ("scope", credentials::scope),

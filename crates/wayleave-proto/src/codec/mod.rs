@@ -2,6 +2,7 @@
 
 pub mod capsule;
 pub mod h1;
+pub mod proxy_protocol;
 pub mod proxy_status;
 pub mod socks;
 pub mod template;

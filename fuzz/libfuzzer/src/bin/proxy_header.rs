@@ -1,0 +1,4 @@
+#![no_main]
+//! Target `proxy_header`.
+
+wayleave_libfuzzer::program!("proxy_header");
