@@ -74,6 +74,8 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
     /// Looks after every socket that something happened to, and lets time pass; for the task alone.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) {
         self.ready.register(cx.waker());
+        let now = self.runtime.now();
+        self.machine.handle_clock(now, self.runtime.clock().unix(now));
         for _ in 0..ROUNDS {
             self.ready.take(&mut self.noted);
             for id in self.noted.drain(..) {

@@ -52,7 +52,10 @@ pub(crate) fn run(
         if is_over {
             return Ok(());
         }
-        for id in host.wait()? {
+        let happened = host.wait()?;
+        let now = host.now();
+        host.machine.handle_clock(now, sockets::unix_now()); // it may have been set, or the machine may have slept
+        for id in happened {
             host.serve(id);
         }
         let now = host.now();

@@ -45,6 +45,10 @@ pub(super) struct LimitsTable {
     verdicts: Option<usize>,
     #[serde(deserialize_with = "one")]
     failures: Option<Rate>,
+    #[serde(deserialize_with = "one")]
+    suspects: Option<Rate>,
+    #[serde(deserialize_with = "one")]
+    stray: Option<Bytes>,
     head: HeadTable,
     datagrams: DatagramsTable,
 }
@@ -93,6 +97,8 @@ impl LimitsTable {
         set(&mut limits.revocations, self.revocations);
         set(&mut limits.verdicts, self.verdicts);
         set(&mut limits.failures, self.failures.map(|Rate(rate)| rate));
+        set(&mut limits.suspects, self.suspects.map(|Rate(rate)| rate));
+        set(&mut limits.stray, self.stray.map(size));
         set(&mut limits.head.bytes, self.head.bytes.map(size));
         set(&mut limits.head.request_line, self.head.request_line.map(size));
         set(&mut limits.head.fields, self.head.fields);

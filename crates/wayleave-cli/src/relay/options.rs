@@ -110,6 +110,20 @@ pub(crate) struct RelayArgs {
     #[serde(deserialize_with = "many")]
     pub(super) resolve: Vec<Resolve>,
 
+    /// Take the PROXY protocol (version 2) from balancers in this range; can be given several times
+    ///
+    /// A balancer for TCP says with it whose connection it passes on: limits for each address and the log go by the
+    /// client then, and not by the balancer. From these addresses the header is required, from all others it is refused.
+    #[arg(long, value_name = "ADDRESS/LENGTH", value_parser = read::<Cidr>)]
+    #[serde(deserialize_with = "many")]
+    pub(super) proxy_protocol_from: Vec<Cidr>,
+
+    /// Reset the target's connection where a client ends without close_notify
+    ///
+    /// By default it ends, as it would without a relay: many clients never send one. The log tells it either way.
+    #[arg(long)]
+    pub(super) reset_truncated: bool,
+
     /// How long open tunnels may go on after the first signal [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = read::<Duration>)]
     #[serde(deserialize_with = "one")]
@@ -281,6 +295,8 @@ The same as a file, for `wayleave relay --config relay.toml`; every limit is sho
   revocations = 65536                # made by the admin interface
   verdicts = 16384                   # tokens that were found good and need no signature check again
   failures = \"1/20\"                  # failed authentications of one address
+  suspects = \"10/10\"                # what is still judged of one that failed more; more get 429
+  stray = \"1MiB\"                     # bytes taken from a client outside of a tunnel
   handshake-timeout = \"10s\"
   head-timeout = \"30s\"
   dial-timeout = \"10s\"

@@ -82,6 +82,17 @@ pub enum TokenError {
     WrongAudience,
 }
 
+impl TokenError {
+    /// Whether whoever shows such a credential may be guessing. It is none where the signature fits and only the time, the
+    /// audience or a revocation stands against it: somebody who had a key made it.
+    pub const fn is_guess(&self) -> bool {
+        !matches!(
+            self,
+            Self::Expired | Self::NoExpiry | Self::NotYetValid | Self::Revoked | Self::WrongAudience
+        )
+    }
+}
+
 /// A token taken apart; its claims stay unread until the signature is known to fit.
 pub(super) struct Jws<'a> {
     pub(super) header: Header,

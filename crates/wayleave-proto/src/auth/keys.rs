@@ -278,10 +278,10 @@ impl Rules {
     pub(super) fn judge(&self, verdict: &Verdict, now: UnixTime) -> Result<(), TokenError> {
         let claims = &verdict.claims;
         let expires = claims.expires.ok_or(TokenError::NoExpiry)?;
-        if now >= later(expires, self.leeway) {
+        if now >= expires.after(self.leeway) {
             return Err(TokenError::Expired);
         }
-        if claims.not_before.is_some_and(|from| later(now, self.leeway) < from) {
+        if claims.not_before.is_some_and(|from| now.after(self.leeway) < from) {
             return Err(TokenError::NotYetValid);
         }
         let meant = match &self.audience {
@@ -333,9 +333,4 @@ fn digest_apps(apps: &BTreeMap<AppId, Scope>, digest: &mut Context) {
     for (app, scope) in apps {
         feed(digest, &[Some(app.as_str().as_bytes()), Some(format!("{scope:?}").as_bytes())]);
     }
-}
-
-pub(super) fn later(time: UnixTime, span: Duration) -> UnixTime {
-    let span = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-    UnixTime::from_millis(time.as_millis().saturating_add(span))
 }

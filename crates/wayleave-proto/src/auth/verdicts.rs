@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::key::sha256;
-use super::keys::later;
 use super::{Keys, Rules, TokenError, Verdict};
 use crate::base::UnixTime;
 
@@ -95,8 +94,8 @@ impl Verdicts {
         {
             self.entries.remove(&soonest);
         }
-        let expires = later(verdict.claims.expires.unwrap_or(now), rules.leeway);
-        let until = expires.min(later(now, LONGEST));
+        let expires = verdict.claims.expires.unwrap_or(now).after(rules.leeway);
+        let until = expires.min(now.after(LONGEST));
         self.order.insert((until, name));
         self.entries.insert(name, Entry { until, verdict });
     }

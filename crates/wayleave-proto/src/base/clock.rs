@@ -98,11 +98,25 @@ impl UnixTime {
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
+
+    /// The moment `span` after this one, to the millisecond.
+    #[must_use]
+    pub fn after(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    /// The moment `span` before this one, to the millisecond.
+    #[must_use]
+    pub fn before(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
+    }
 }
 
 /// The one anchor between the monotonic and the civil clock.
 ///
-/// Taken when a machine is made; an adapter that learns of a corrected civil clock makes a new one.
+/// The two part: the civil clock is set, and the monotonic one stands still while a machine sleeps. So the anchor is taken
+/// anew with [`Self::tie`] whenever an adapter has read both, and a civil moment is waited for in steps
+/// ([`Self::look_at`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clock {
     at: Instant,
@@ -125,4 +139,28 @@ impl Clock {
     pub fn instant(&self, now: Instant, unix: UnixTime) -> Instant {
         now + unix.since(self.unix(now))
     }
+
+    /// When to ask again whether the civil clock shows `unix`: then, and after at most a minute, since nobody is woken where
+    /// the two clocks part meanwhile.
+    pub fn look_at(&self, now: Instant, unix: UnixTime) -> Instant {
+        self.instant(now, unix).min(now + LONGEST_LOOK)
+    }
+
+    /// Takes what the civil clock shows at `now`, and says whether that is something else than was expected: whatever
+    /// waits for a civil moment has to be armed anew then.
+    ///
+    /// Less than 100 ms are a clock that is kept right by small steps; they are not worth that work.
+    pub fn tie(&mut self, now: Instant, unix: UnixTime) -> bool {
+        let expected = self.unix(now);
+        let has_parted = expected.since(unix).max(unix.since(expected)) >= PARTED;
+        if has_parted {
+            *self = Self::new(now, unix);
+        }
+        has_parted
+    }
 }
+
+/// The longest wait for a civil moment without a look at the civil clock.
+const LONGEST_LOOK: Duration = Duration::from_secs(60);
+/// From when on two clocks have parted.
+const PARTED: Duration = Duration::from_millis(100);

@@ -72,6 +72,39 @@ fn the_clock_converts_both_ways_and_saturates() {
 }
 
 #[test]
+fn a_clock_is_tied_anew_where_the_two_have_parted() {
+    let mut clock = Clock::new(Instant::ZERO, UnixTime::from_secs(1_000));
+    let now = Instant::from_millis(10_000);
+    // Small steps are those of a clock that is kept right.
+    assert!(
+        !clock.tie(now, UnixTime::from_millis(1_010_099))
+            && !clock.tie(now, UnixTime::from_millis(1_009_901))
+    );
+    assert_eq!(clock.unix(now), UnixTime::from_secs(1_010));
+    for shown in [1_010_100, 50_000_000, 0, 100] {
+        let shown = UnixTime::from_millis(shown);
+        assert!(clock.tie(now, shown), "{shown:?}");
+        assert!(!clock.tie(now, shown));
+        assert_eq!(clock.unix(now), shown);
+    }
+}
+
+#[test]
+fn a_civil_moment_is_waited_for_in_steps_of_a_minute() {
+    let clock = Clock::new(Instant::ZERO, UnixTime::from_secs(1_000));
+    let now = Instant::from_millis(1_000);
+    for (civil, look) in [(900, 1_000), (1_001, 1_000), (1_031, 31_000), (1_061, 61_000), (90_000, 61_000)] {
+        assert_eq!(clock.look_at(now, UnixTime::from_secs(civil)), Instant::from_millis(look));
+    }
+    let moment = UnixTime::from_secs(100);
+    assert_eq!(moment.after(Duration::from_secs(1)), UnixTime::from_secs(101));
+    assert_eq!(
+        (moment.before(Duration::from_secs(101)), moment.after(Duration::MAX)),
+        (UnixTime::from_secs(0), UnixTime::from_millis(u64::MAX))
+    );
+}
+
+#[test]
 fn a_secret_does_not_show_itself() {
     assert_eq!(format!("{:?}", Secret::new(String::from("hunter2"))), "[secret]");
 }

@@ -8,6 +8,7 @@
 mod direct;
 mod error;
 mod event;
+mod expiry;
 mod flow;
 mod probes;
 mod proxied;
@@ -21,7 +22,7 @@ use core::net::{IpAddr, SocketAddr};
 use std::collections::VecDeque;
 
 use crate::auth::Credential;
-use crate::base::{Clock, Instant, Kind, Network, Rng, Route, Seed, Slots, Timers};
+use crate::base::{Clock, Instant, Kind, Network, Rng, Route, Seed, Slots, Timers, UnixTime};
 use crate::config::{ClientConfig, Mode, Valid};
 use crate::error::IoFailed;
 use crate::net::{Backoff, Machine, Output, Proxies, Requests, SocketId};
@@ -64,6 +65,8 @@ pub struct Client {
     standby_after: Instant,
     standby_backoff: Backoff,
     renewals: Renewals,
+    /// When the embedder is told of the expiry of the credential next, on the civil clock.
+    token_word: Option<UnixTime>,
     closed: bool,
 }
 
@@ -114,6 +117,7 @@ impl Client {
             standby_after: now,
             standby_backoff: Backoff::new(),
             renewals: Renewals::default(),
+            token_word: None,
             closed: false,
             config,
         };
@@ -203,26 +207,6 @@ impl Client {
         let due = self.flows.get(id).and_then(Flow::poll_timeout);
         self.timers.set(Timer::Flow(id), due);
     }
-
-    fn arm_token(&mut self) {
-        let expires = self.credential.as_ref().and_then(Credential::expires);
-        let due = expires.map(|expires| {
-            let end = self.clock.instant(self.now, expires);
-            let (left, before) = (end.since(self.now), self.config.limits.token_warning);
-            // A token that is good for less is announced too, and late enough that no renewal with another such token
-            // is announced at once again.
-            if left > before { end - before } else { end - left / 2 }
-        });
-        self.timers.set(Timer::Token, due);
-    }
-
-    fn on_token_timeout(&mut self) {
-        let Some(expires) = self.credential.as_ref().and_then(Credential::expires) else { return };
-        let left = expires.since(self.clock.unix(self.now));
-        self.tell(What::TokenExpiring { left });
-        let end = (!left.is_zero()).then(|| self.clock.instant(self.now, expires));
-        self.timers.set(Timer::Token, end);
-    }
 }
 
 impl Machine for Client {
@@ -252,6 +236,13 @@ impl Machine for Client {
                 Timer::Standby => self.supply(),
                 Timer::Token => self.on_token_timeout(),
             }
+        }
+    }
+
+    fn handle_clock(&mut self, now: Instant, unix: UnixTime) {
+        let now = self.at(now);
+        if !self.closed && self.clock.tie(now, unix) {
+            self.on_clock_parted();
         }
     }
 

@@ -60,6 +60,9 @@ pub(super) struct ProxyDial {
 impl Client {
     /// Gives ready connections to waiting flows, and makes as many as are wanted.
     pub(super) fn supply(&mut self) {
+        if self.closed {
+            return;
+        }
         self.supply_renewals();
         while !self.waiting.is_empty()
             && let Some(carrier) = self.ready.pop_front()
@@ -99,7 +102,7 @@ impl Client {
         }
     }
 
-    fn drop_dial(&mut self, id: DialId) {
+    pub(super) fn drop_dial(&mut self, id: DialId) {
         self.timers.set(Timer::Dial(id), None);
         if let Some(mut search) = self.dials.remove(id) {
             search.dial.end(&mut self.requests, None);

@@ -44,6 +44,11 @@ enum Step {
 }
 
 impl Renewals {
+    /// Nobody has to see anything any more.
+    pub(super) fn clear(&mut self) {
+        self.wanted.clear();
+    }
+
     /// How many connections are wanted.
     pub(super) fn connections(&self) -> usize {
         self.wanted.values().filter(|showing| matches!(showing.step, Step::New | Step::Connecting(_))).count()

@@ -280,11 +280,18 @@ impl Client {
     /// nothing more.
     pub fn close(&mut self, now: Instant) {
         self.at(now);
-        self.closed = true;
+        if core::mem::replace(&mut self.closed, true) {
+            return;
+        }
         for id in self.flows_of(None) {
             self.fail(id, FlowError::Closed);
         }
         self.drop_ready();
+        self.waiting.clear();
+        self.renewals.clear();
+        for id in self.dials.keys() {
+            self.drop_dial(id);
+        }
         for id in self.carriers.keys() {
             self.close_carrier(id, false);
         }

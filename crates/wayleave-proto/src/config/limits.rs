@@ -130,8 +130,15 @@ pub struct RelayLimits {
     pub verifying: usize,
     /// How long one of them waits. Default 10 s; then it gets 503.
     pub verify_timeout: Duration,
-    /// Failed authentications of one source address before it has to wait. Default 20 at once, then one a second.
+    /// Failed authentications of one source address before it is suspected of guessing. Default 20 at once, then one a
+    /// second.
     pub failures: RateLimit,
+    /// Credentials of a suspected source that are judged all the same, for those behind the same address who do not guess;
+    /// more get 429. Credentials that are known to be good do not count. Default 10 at once and a second.
+    pub suspects: RateLimit,
+    /// Bytes taken from a client that has no tunnel: before its request is allowed, and again from its refusal or the end
+    /// of its tunnel on; what comes then is thrown away. Its connection is reset beyond. Default 1 MiB, at least 64 KiB.
+    pub stray: usize,
 }
 
 impl Default for RelayLimits {
@@ -158,6 +165,8 @@ impl Default for RelayLimits {
             verifying: 4_096,
             verify_timeout: Duration::from_secs(10),
             failures: RateLimit { per_second: 1, burst: 20 },
+            suspects: RateLimit { per_second: 10, burst: 10 },
+            stray: 1 << 20,
         }
     }
 }
@@ -172,6 +181,7 @@ impl RelayLimits {
         within("limits.connections_per_source", self.connections_per_source, 1, 1 << 24)?;
         within("limits.tunnels_per_account", self.tunnels_per_account, 1, 1 << 24)?;
         within("limits.buffer", self.buffer, 4 * 1024, 16 << 20)?;
+        within("limits.stray", self.stray, 64 * 1024, usize::MAX)?;
         within("limits.memory", self.memory, 1 << 20, usize::MAX)?;
         within("limits.accounts", self.accounts, 0, 1 << 24)?;
         within("limits.revocations", self.revocations, 0, 1 << 24)?;
@@ -191,8 +201,10 @@ impl RelayLimits {
         if self.stagger < Duration::from_millis(10) || self.stagger > Duration::from_secs(2) {
             return Err(ConfigError::new("limits.stagger", "give a time from 10 ms to 2 s"));
         }
-        if self.failures.per_second == 0 || self.failures.burst == 0 {
-            return Err(ConfigError::new("limits.failures", "give a rate and a burst of at least 1"));
+        for (field, rate) in [("limits.failures", self.failures), ("limits.suspects", self.suspects)] {
+            if rate.per_second == 0 || rate.burst == 0 {
+                return Err(ConfigError::new(field, "give a rate and a burst of at least 1"));
+            }
         }
         if self.datagram_idle < Duration::from_secs(120) {
             return Err(ConfigError::new("limits.datagram_idle", "give at least 2 min (RFC 9298 §3.1)"));

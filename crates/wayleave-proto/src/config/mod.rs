@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 pub use client::{ClientConfig, Probe};
 pub use limits::{ClientLimits, RelayLimits};
-pub use relay::{RelayConfig, Verifier};
+pub use relay::{RelayConfig, Truncation, Verifier};
 pub use route::{AtDeadline, BackoffConfig, Mode, RouteConfig, Scope, Treatment};
 
 /// A configuration that has been checked; only the `build` methods make one.

@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use crate::base::{Instant, Name, key};
+use crate::base::{Instant, Name, UnixTime, key};
 use crate::error::IoFailed;
 
 key! {
@@ -86,6 +86,11 @@ pub trait Machine {
 
     /// Lets time pass. Early and repeated calls do nothing.
     fn handle_timeout(&mut self, now: Instant);
+
+    /// The civil clock shows `unix` now. An adapter reads it whenever it is woken, before anything else: tokens are judged by
+    /// the present ([RFC 7519 §4.1.4](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.4)), and that clock may have been
+    /// set, or have gone on while the other slept. It is cheap where nothing of the kind happened.
+    fn handle_clock(&mut self, now: Instant, unix: UnixTime);
 
     /// Answers [`Output::Resolve`]. An empty list counts as an unknown name.
     fn handle_resolved(&mut self, now: Instant, id: SocketId, answer: Result<&[IpAddr], IoFailed>);

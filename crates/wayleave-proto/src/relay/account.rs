@@ -62,13 +62,10 @@ impl Account {
     }
 
     /// When its tunnels end because the credential has expired; `None` where they stay.
-    pub(super) fn ends_at(&self, now: Instant, clock: &Clock, leeway: Duration) -> Option<Instant> {
+    pub(super) fn ends_at(&self, leeway: Duration) -> Option<UnixTime> {
         match self.scope.on_expiry.unwrap_or_default() {
             OnExpiry::Keep | OnExpiry::RefuseNew => None,
-            OnExpiry::CloseAfter(grace) => {
-                let expires = self.credential.claims.expires?;
-                Some(clock.instant(now, after(expires, leeway + grace)))
-            }
+            OnExpiry::CloseAfter(grace) => Some(self.credential.claims.expires?.after(leeway + grace)),
         }
     }
 
@@ -78,7 +75,7 @@ impl Account {
         let metered = self.to_target.rests_at(now).max(self.to_client.rests_at(now));
         let counted = self.scope.volume.filter(|_| self.volume > 0).map(|_| {
             let expires = self.credential.claims.expires.unwrap_or(FOR_EVER);
-            clock.instant(now, after(expires, leeway))
+            clock.instant(now, expires.after(leeway))
         });
         metered.max(counted).filter(|until| *until > now)
     }
@@ -147,6 +144,15 @@ impl Relay {
         }
     }
 
+    /// The civil clock was set: what is remembered until a civil moment is remembered until then.
+    pub(super) fn rest_anew(&mut self) {
+        let resting: Vec<_> =
+            self.accounts.iter().filter(|(_, account)| account.tunnels == 0).map(|(id, _)| *id).collect();
+        for id in resting {
+            self.rest(&id);
+        }
+    }
+
     /// Keeps an account without tunnels for as long as it matters, and as long as there is room.
     fn rest(&mut self, id: &AccountId) {
         let Some(account) = self.accounts.get(id) else { return };
@@ -178,12 +184,6 @@ impl Relay {
 /// A verdict that names no end is good for ever.
 pub(super) fn expiry(verdict: &Verdict) -> UnixTime {
     verdict.claims.expires.unwrap_or(FOR_EVER)
-}
-
-/// The moment so long after `time`.
-pub(super) fn after(time: UnixTime, span: Duration) -> UnixTime {
-    let span = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-    UnixTime::from_millis(time.as_millis().saturating_add(span))
 }
 
 const FOR_EVER: UnixTime = UnixTime::from_millis(u64::MAX);

@@ -1,6 +1,6 @@
 //! One connection of a client, from its acceptance to its end.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::auth::Verdict;
@@ -15,13 +15,18 @@ use crate::queue::DatagramQueue;
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) socket: SocketId,
+    /// Whose it is, also where a balancer passes it on.
     pub(super) client: SocketAddr,
+    /// The source address that it counts for; none while a balancer has not said whose it is.
+    pub(super) source: Option<IpAddr>,
     /// The address of the relay that the client reached.
     pub(super) local: SocketAddr,
     pub(super) pipe: Pipe,
     pub(super) state: State,
-    /// The client ended its half of TCP.
-    pub(super) ended: bool,
+    /// The client ended its half of TCP, and how.
+    pub(super) ended: Option<Ending>,
+    /// Bytes of the client's that came while it has no tunnel.
+    pub(super) stray: usize,
     /// Bytes in buffers, as last counted.
     pub(super) held: usize,
 }
@@ -35,16 +40,33 @@ impl Connection {
             State::Closing { .. }
             | State::Handshake { .. }
             | State::Head { .. }
+            | State::Preface { .. }
             | State::Verifying { .. } => None,
         }
     }
+
+    /// Whether the client ended without saying that what it sent is whole.
+    pub(super) fn is_truncated(&self) -> bool {
+        self.ended == Some(Ending::Truncated)
+    }
+}
+
+/// How a client ended its half.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// Behind a close_notify.
+    Clean,
+    /// Without one.
+    Truncated,
 }
 
 /// What a connection is doing.
 #[derive(Debug)]
 pub(super) enum State {
-    /// TLS, until then.
-    Handshake { deadline: Instant },
+    /// The header of a balancer, as far as it has come, until then.
+    Preface { deadline: Instant, header: Vec<u8> },
+    /// TLS, until then, and whether its first byte has come.
+    Handshake { deadline: Instant, begun: bool },
     /// The head of the request, until then.
     Head { deadline: Instant },
     /// The embedder says who the client is, until then.

@@ -10,6 +10,7 @@ use crate::auth::{AuthorizationError, TokenError, Verdict};
 use crate::base::{Instant, Kind, Target, key};
 use crate::carrier::tls::TlsError;
 use crate::codec::h1::HeadError;
+use crate::codec::proxy_protocol::ProxyHeaderError;
 use crate::net::Fault;
 use crate::policy::{Denied, Grantor};
 
@@ -97,9 +98,21 @@ pub enum ConnectionFault {
     /// The client went away.
     #[error("the client closed the connection before it asked for anything")]
     ClosedEarly,
+    /// It spoke HTTP, or another protocol of words, where TLS has to begin; it was told so.
+    #[error("the client did not speak TLS; it has to name this proxy as https://")]
+    NotEncrypted,
+    /// A balancer did not say whose connection it passes on.
+    #[error("{0}")]
+    ProxyHeader(ProxyHeaderError),
+    /// A PROXY header from an address that is not named as a balancer's.
+    #[error("the connection begins with a PROXY header, and its address is not one of --proxy-protocol-from")]
+    ProxyHeaderUnwanted,
     /// TLS failed.
     #[error("TLS failed: {0}")]
     Tls(TlsError),
+    /// It sent more than is taken before a request is allowed.
+    #[error("the client sent more than {0} bytes before it was allowed anything")]
+    TooMuch(usize),
     /// TLS or the head took too long.
     #[error("the client was too slow with its {0}")]
     TooSlow(&'static str),
@@ -199,6 +212,8 @@ pub enum CloseReason {
     Stopped,
     /// The target went away without an end, or refused a datagram.
     TargetGone(String),
+    /// It ended, and the client did not say by a close_notify that what it sent is whole.
+    Truncated,
     /// The account has moved as much as it may.
     VolumeSpent,
 }
@@ -214,6 +229,9 @@ impl fmt::Display for CloseReason {
             Self::Revoked => f.write_str("the token, the user or the application is revoked"),
             Self::Stopped => f.write_str("the relay stopped"),
             Self::TargetGone(detail) => write!(f, "the target went away: {detail}"),
+            Self::Truncated => {
+                f.write_str("the client ended without close_notify; it may have sent less than it meant to")
+            }
             Self::VolumeSpent => f.write_str("the account has moved as much as it may"),
         }
     }

@@ -4,6 +4,7 @@
 //! a dial, then payload. Nothing is looked up or dialled for a client that has not shown a valid token.
 
 mod account;
+mod arrival;
 mod connection;
 mod event;
 mod meter;
@@ -20,12 +21,11 @@ use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeMap;
 
 use crate::auth::{AccountId, Revocations, Verdicts};
-use crate::base::{Clock, Instant, Slots, Timers};
-use crate::carrier::h1::Pipe;
+use crate::base::{Clock, Instant, Slots, Timers, UnixTime};
 use crate::config::{RelayConfig, Valid, Verifier};
 use crate::error::IoFailed;
 use crate::net::{Machine, Nowhere, Onward, Output, Requests, SocketId};
-use crate::policy::{SourceLimits, group};
+use crate::policy::SourceLimits;
 
 pub use event::{Bound, CloseReason, ConnectionFault, ConnectionId, Event, RefuseReason, What};
 pub use sessions::TooManyRevocations;
@@ -108,7 +108,7 @@ impl Relay {
             clock,
             now,
             verdicts: Verdicts::new(config.limits.verdicts),
-            failures: SourceLimits::new(config.limits.failures, SOURCES),
+            failures: SourceLimits::new(config.limits.failures, config.limits.suspects, SOURCES),
             requests: Requests::new(),
             connections: Slots::new(),
             sources: BTreeMap::new(),
@@ -122,48 +122,17 @@ impl Relay {
         }
     }
 
-    /// Takes a connection that the adapter accepted from `client` on its own address `local`.
-    ///
-    /// The answer is its id, or `None` when the relay is draining or at its limits: the adapter closes it then.
-    pub fn handle_accepted(
-        &mut self,
-        now: Instant,
-        client: SocketAddr,
-        local: SocketAddr,
-    ) -> Option<SocketId> {
-        let now = self.at(now);
-        let limits = &self.config.limits;
-        let source = group(client.ip());
-        let from_source = self.sources.get(&source).copied().unwrap_or_default();
-        if self.draining
-            || self.connections.len() >= limits.connections
-            || from_source >= limits.connections_per_source
-        {
-            return None;
-        }
-        let session = self.config.acceptor.accept().ok()?;
-        self.stats.accepted += 1;
-        *self.sources.entry(source).or_default() += 1;
-        let deadline = now + limits.handshake_timeout;
-        let pipe = Pipe::new(session, limits.head);
-        let state = State::Handshake { deadline };
-        // The socket and the connection name each other; the socket's role is corrected once the connection has its id.
-        let socket = self.requests.accept(Role::Client(ConnectionId::from_u64(u64::MAX)));
-        let id =
-            self.connections.insert(Connection { socket, client, local, pipe, state, ended: false, held: 0 });
-        self.requests.reassign(socket, Role::Client(id));
-        self.timers.set(id, Some(deadline));
-        Some(socket)
-    }
-
     /// Stops accepting; what is open goes on. [`Self::is_idle`] says when nothing is left.
     pub fn drain(&mut self, now: Instant) {
         self.at(now);
         self.draining = true;
         for id in self.connections.keys() {
             let waits = |connection: &Connection| {
-                matches!(connection.state, State::Handshake { .. } | State::Head { .. })
-                    && !connection.pipe.has_begun_head()
+                let is_early = matches!(
+                    connection.state,
+                    State::Handshake { .. } | State::Head { .. } | State::Preface { .. }
+                );
+                is_early && !connection.pipe.has_begun_head()
             };
             if self.connections.get(id).is_some_and(waits) {
                 self.drop_connection(id, false);
@@ -223,13 +192,7 @@ impl Relay {
         self.timers.set(id, None);
         self.requests.close(connection.socket, reset);
         self.give_up(connection.state);
-        let source = group(connection.client.ip());
-        if let Some(count) = self.sources.get_mut(&source) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.sources.remove(&source);
-            }
-        }
+        self.uncount(connection.source);
     }
 
     /// Lets go of what a connection waited for.
@@ -240,7 +203,11 @@ impl Relay {
                 self.leave(&opening.grant.verdict.account);
             }
             State::Verifying { .. } => self.verifying = self.verifying.saturating_sub(1),
-            State::Closing { .. } | State::Handshake { .. } | State::Head { .. } | State::Tunnel(_) => {}
+            State::Closing { .. }
+            | State::Handshake { .. }
+            | State::Head { .. }
+            | State::Preface { .. }
+            | State::Tunnel(_) => {}
         }
     }
 
@@ -248,15 +215,17 @@ impl Relay {
         let now = self.now;
         let Some(connection) = self.connections.get(id) else { return };
         match &connection.state {
-            State::Handshake { deadline } if *deadline <= now => self.on_too_slow(id, "TLS handshake"),
+            State::Preface { deadline, .. } if *deadline <= now => self.on_too_slow(id, "PROXY header"),
+            State::Handshake { deadline, .. } if *deadline <= now => self.on_too_slow(id, "TLS handshake"),
             State::Head { deadline } if *deadline <= now => self.on_too_slow(id, "request"),
             State::Closing { deadline } if *deadline <= now => self.drop_connection(id, false),
             State::Verifying { deadline, .. } if *deadline <= now => self.on_unverified(id),
             State::Dialling(_) => self.advance_dial(id),
             State::Tunnel(_) => self.on_tunnel_timeout(id),
             State::Closing { deadline }
-            | State::Handshake { deadline }
+            | State::Handshake { deadline, .. }
             | State::Head { deadline }
+            | State::Preface { deadline, .. }
             | State::Verifying { deadline, .. } => {
                 let deadline = *deadline;
                 self.timers.set(id, Some(deadline));
@@ -293,6 +262,13 @@ impl Machine for Relay {
         let now = self.at(now);
         while let Some(id) = self.timers.pop_due(now) {
             self.on_timeout(id);
+        }
+    }
+
+    fn handle_clock(&mut self, now: Instant, unix: UnixTime) {
+        let now = self.at(now);
+        if self.clock.tie(now, unix) {
+            self.on_clock_parted();
         }
     }
 

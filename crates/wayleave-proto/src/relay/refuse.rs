@@ -79,6 +79,7 @@ impl Relay {
         let Some(connection) = self.connections.get_mut(id) else { return };
         let socket = connection.socket;
         let before = core::mem::replace(&mut connection.state, State::Closing { deadline });
+        connection.stray = 0;
         self.requests.pending(socket);
         self.requests.finish(socket);
         self.requests.pause(socket, false);
@@ -92,7 +93,7 @@ impl Relay {
     pub(super) fn settle_closing(&mut self, id: ConnectionId) {
         let is_over = |connection: &Connection| {
             let is_closing = matches!(connection.state, State::Closing { .. });
-            is_closing && connection.ended && connection.pipe.pending_len() == 0
+            is_closing && connection.ended.is_some() && connection.pipe.pending_len() == 0
         };
         if self.connections.get(id).is_some_and(is_over) {
             self.drop_connection(id, false);
@@ -103,7 +104,7 @@ impl Relay {
     pub(super) fn on_client_gone(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get(id) else { return };
         match &connection.state {
-            State::Handshake { .. } => {
+            State::Handshake { .. } | State::Preface { .. } => {
                 self.tell(id, What::ConnectionFailed { reason: ConnectionFault::ClosedEarly });
             }
             State::Tunnel(_) => self.end_tunnel(id, CloseReason::ClientGone, true),
@@ -124,7 +125,7 @@ fn answer_to(reason: &RefuseReason) -> Answer {
         }
         RefuseReason::TooManyFailures(_) => {
             let body = "Too many failed attempts from your address.\n";
-            Answer { retry_after: Some(2), ..answer(429, None, body) }
+            Answer { retry_after: Some(1), ..answer(429, None, body) }
         }
         RefuseReason::TooManyTunnels { .. } => {
             let error = Some(E::ConnectionLimitReached);

@@ -15,9 +15,13 @@ use crate::policy::{Denied, Scope};
 
 impl Relay {
     pub(super) fn on_client_received(&mut self, id: ConnectionId, data: &mut [u8], onward: &mut dyn Onward) {
+        if !self.takes_stray(id, data.len()) || !self.begins_tls(id, data) {
+            return;
+        }
         let Some(connection) = self.connections.get_mut(id) else { return };
         let result = match &connection.state {
             State::Closing { .. } => return,
+            State::Preface { .. } => return self.on_preface(id, data),
             State::Tunnel(tunnel) if tunnel.grant.kind == Kind::Stream => self.pass_on(id, data, onward),
             State::Tunnel(_) => return self.on_client_datagrams(id, data, onward),
             _ => connection.pipe.receive(data),
@@ -38,7 +42,7 @@ impl Relay {
             (Ok(()), State::Tunnel(_)) => self.on_client_payload(id),
             // What comes behind the request waits until the target has answered.
             (Ok(()), State::Dialling(_) | State::Verifying { .. }) => self.pace_client(id),
-            (Ok(()), State::Closing { .. }) => {}
+            (Ok(()), State::Closing { .. } | State::Preface { .. }) => {}
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::account::{Account, after, expiry};
+use super::account::{Account, expiry};
 use super::connection::{Connection, Grant, State};
 use super::{CloseReason, ConnectionId, RefuseReason, Relay};
 use crate::auth::{AccountId, Keys, Revoked, TokenError, Verdict};
@@ -82,7 +82,7 @@ impl Relay {
     pub(super) fn is_too_late(&self, grant: &Grant) -> bool {
         let Some(account) = self.accounts.get(&grant.verdict.account) else { return false };
         let keeps = account.scope.on_expiry.unwrap_or_default() == OnExpiry::Keep;
-        let ends = after(expiry(&account.credential), self.config.rules.leeway);
+        let ends = expiry(&account.credential).after(self.config.rules.leeway);
         !keeps && self.clock.unix(self.now) >= ends
     }
 
@@ -97,13 +97,24 @@ impl Relay {
             }
         }
         self.fall_back();
+        self.arm_tunnels();
+        ended
+    }
+
+    /// Sets the timers of all tunnels anew, because what they go by has changed.
+    fn arm_tunnels(&mut self) {
         for id in self.connections.keys() {
             if self.connections.get(id).is_some_and(|connection| matches!(connection.state, State::Tunnel(_)))
             {
                 self.arm(id);
             }
         }
-        ended
+    }
+
+    /// The civil clock was set, or went on while the other slept: every credential is judged by what it shows now.
+    pub(super) fn on_clock_parted(&mut self) {
+        self.arm_tunnels();
+        self.rest_anew();
     }
 
     fn end_revoked(&mut self, id: ConnectionId) {
@@ -117,6 +128,7 @@ impl Relay {
             State::Closing { .. }
             | State::Handshake { .. }
             | State::Head { .. }
+            | State::Preface { .. }
             | State::Verifying { .. } => {}
         }
     }

@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::account::Account;
-use super::connection::{Connection, Grant, Payload, State, Tunnel};
+use super::connection::{Connection, Ending, Grant, Payload, State, Tunnel};
 use super::meter::Direction;
 use super::{CloseReason, ConnectionFault, ConnectionId, Relay, What};
 use crate::base::{Instant, Kind};
@@ -12,7 +12,7 @@ use crate::carrier::h1::{Acks, DatagramError};
 use crate::carrier::tls::TlsError;
 use crate::codec::capsule::MAX_PAYLOAD;
 use crate::codec::h1::{connect_ok, connect_udp_ok};
-use crate::config::RelayLimits;
+use crate::config::{RelayLimits, Truncation};
 use crate::error::IoFailed;
 use crate::net::{Fault, Nowhere, Onward, SocketId};
 use crate::queue::DatagramQueue;
@@ -63,6 +63,10 @@ impl Relay {
         self.tell(id, What::TunnelOpened { kind, target, address, verdict, elapsed });
         self.arm(id);
         self.on_client_payload(id);
+        // A client may end its half right behind its request.
+        if self.connections.get(id).is_some_and(|connection| connection.ended.is_some()) {
+            self.on_client_end(id);
+        }
     }
 
     /// Something of the client's is decrypted and waits.
@@ -256,33 +260,47 @@ impl Relay {
             State::Closing { .. }
             | State::Handshake { .. }
             | State::Head { .. }
+            | State::Preface { .. }
             | State::Verifying { .. } => self.requests.forget(socket),
         }
     }
 
     pub(super) fn on_client_finished(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(id) else { return };
-        let clean = connection.pipe.session().receive_end().is_ok();
-        connection.ended = true;
-        match &mut connection.state {
-            State::Handshake { .. } => {
+        let is_clean = connection.pipe.session().receive_end().is_ok();
+        connection.ended = Some(if is_clean { Ending::Clean } else { Ending::Truncated });
+        match &connection.state {
+            State::Handshake { .. } | State::Preface { .. } => {
                 self.tell(id, What::ConnectionFailed { reason: ConnectionFault::ClosedEarly });
                 self.drop_connection(id, false);
             }
-            State::Dialling(_) | State::Verifying { .. } if clean => {}
-            State::Head { .. } | State::Dialling(_) | State::Verifying { .. } => {
-                self.drop_connection(id, false)
-            }
+            // It may end its half behind its request, and still has what it asked for.
+            State::Dialling(_) | State::Verifying { .. } => {}
+            State::Head { .. } => self.drop_connection(id, false),
             State::Closing { .. } => self.settle_closing(id),
-            State::Tunnel(tunnel) => match &mut tunnel.payload {
-                // Many clients end TLS without a close_notify; what they sent is delivered all the same, and whether
-                // it was whole is for the protocol inside to say.
-                Payload::Stream { client_finished, .. } => {
-                    *client_finished = true;
-                    self.settle_stream(id);
-                }
-                Payload::Datagrams { .. } => self.on_datagrams_finished(id),
-            },
+            State::Tunnel(_) => self.on_client_end(id),
+        }
+    }
+
+    /// The client ended its half of the connection that carries a tunnel.
+    ///
+    /// Many clients end TLS without a close_notify. What they sent is delivered all the same, and whether it was whole is for
+    /// the protocol inside to say, unless the operator wants it to be broken off.
+    fn on_client_end(&mut self, id: ConnectionId) {
+        let breaks_off = self.config.truncation == Truncation::Reset;
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let is_truncated = connection.is_truncated();
+        let State::Tunnel(tunnel) = &mut connection.state else { return };
+        match &mut tunnel.payload {
+            Payload::Datagrams { .. } => self.on_datagrams_finished(id),
+            Payload::Stream { .. } if is_truncated && breaks_off => {
+                self.end_tunnel(id, CloseReason::Truncated, true);
+                self.drop_connection(id, true);
+            }
+            Payload::Stream { client_finished, .. } => {
+                *client_finished = true;
+                self.settle_stream(id);
+            }
         }
     }
 
@@ -306,7 +324,7 @@ impl Relay {
     fn finish_datagrams(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get(id) else { return };
         let reason = match connection.pipe.finish_datagrams() {
-            Ok(()) => CloseReason::Finished,
+            Ok(()) => finished(connection),
             Err(error) => CloseReason::BadCapsule(error.to_string()),
         };
         self.end_tunnel(id, reason, false);
@@ -364,7 +382,7 @@ impl Relay {
         let mark = self.config.limits.buffer / 2;
         let Some(connection) = self.connections.get_mut(id) else { return };
         connection.pipe.session().written(written);
-        if connection.ended {
+        if connection.ended.is_some() {
             self.settle_closing(id);
         }
         let Some(connection) = self.connections.get_mut(id) else { return };
@@ -423,9 +441,10 @@ impl Relay {
         }
         self.requests.finish(tunnel.socket);
         let is_over = *target_finished && connection.pipe.pending_len() == 0;
+        let reason = finished(connection);
         self.arm(id);
         if is_over {
-            self.end_tunnel(id, CloseReason::Finished, false);
+            self.end_tunnel(id, reason, false);
             self.drop_connection(id, false);
         }
     }
@@ -470,10 +489,10 @@ impl Relay {
         }
         let idle = tunnel.moved + idle_limit(&self.config.limits, &tunnel.payload);
         let account = self.accounts.get(&tunnel.grant.verdict.account);
-        let ends_at = account.and_then(|account| account.ends_at(now, &self.clock, self.config.rules.leeway));
+        let ends_at = account.and_then(|account| account.ends_at(self.config.rules.leeway));
         if account.is_some_and(Account::is_spent) {
             self.cut(id, CloseReason::VolumeSpent);
-        } else if ends_at.is_some_and(|end| end <= now) {
+        } else if ends_at.is_some_and(|end| end <= self.clock.unix(now)) {
             self.cut(id, CloseReason::Expired);
         } else if idle <= now {
             self.cut(id, CloseReason::Idle);
@@ -496,8 +515,8 @@ impl Relay {
             Payload::Datagrams { .. } => (None, None),
         };
         let account = self.accounts.get(&tunnel.grant.verdict.account);
-        let ends_at =
-            account.and_then(|account| account.ends_at(self.now, &self.clock, self.config.rules.leeway));
+        let ends_at = account.and_then(|account| account.ends_at(self.config.rules.leeway));
+        let ends_at = ends_at.map(|end| self.clock.look_at(self.now, end));
         let spent = account.filter(|account| account.is_spent()).map(|_| self.now);
         let due = [Some(idle), to_client, to_target, ends_at, spent].into_iter().flatten().min();
         self.timers.set(id, due);
@@ -547,6 +566,7 @@ impl Connection {
                 Payload::Datagrams { outgoing, incoming, .. } => outgoing.held() + incoming.held(),
                 Payload::Stream { .. } => 0,
             },
+            State::Preface { header, .. } => header.capacity(),
             State::Closing { .. }
             | State::Dialling(_)
             | State::Handshake { .. }
@@ -554,6 +574,11 @@ impl Connection {
             | State::Verifying { .. } => 0,
         }
     }
+}
+
+/// How a tunnel ended whose client has ended it.
+fn finished(connection: &Connection) -> CloseReason {
+    if connection.is_truncated() { CloseReason::Truncated } else { CloseReason::Finished }
 }
 
 fn drop_all(queue: &mut DatagramQueue) -> u64 {

@@ -97,19 +97,19 @@ impl Relay {
         }
         // Asking without credentials is how clients learn what is wanted.
         let Some(value) = value else { return Err(RefuseReason::NoToken) };
-        let is_blocked = self.failures.blocked_until(self.now, source).is_some();
-        let Verifier::Keys(keys) = &self.verifier else {
-            return if is_blocked { Err(RefuseReason::TooManyFailures(source)) } else { Ok(None) };
-        };
         let shown = authorization(value).map_err(RefuseReason::Authorization);
-        // Many users can share one address: who guesses there must not keep those out whose tokens are known.
-        let is_known = || match &shown {
-            Ok(Authorization::Token(token)) => self.verdicts.knows(keys, token.expose()),
+        // Many users can share one address: who guesses there must not keep the others out. Those whose tokens are known
+        // cost nothing, and the rest are judged at a rate of their own.
+        let is_known = match (&self.verifier, &shown) {
+            (Verifier::Keys(keys), Ok(Authorization::Token(token))) => {
+                self.verdicts.knows(keys, token.expose())
+            }
             _ => false,
         };
-        if is_blocked && !is_known() {
+        if !is_known && !self.failures.may_try(self.now, source) {
             return Err(RefuseReason::TooManyFailures(source));
         }
+        let Verifier::Keys(keys) = &self.verifier else { return Ok(None) };
         let unix = self.clock.unix(self.now);
         let verdict = shown.and_then(|shown| {
             let verdict = match shown {
@@ -138,8 +138,11 @@ impl Relay {
             let is_revoked = self.revocations.hold(&verdict);
             if is_revoked { Err(RefuseReason::Token(TokenError::Revoked)) } else { Ok(verdict) }
         });
-        if verdict.is_err() {
-            self.failures.record_failure(self.now, source);
+        if let Err(reason) = &verdict {
+            let is_guess = !matches!(reason, RefuseReason::Token(error) if !error.is_guess());
+            if is_guess {
+                self.failures.record_failure(self.now, source);
+            }
         } else if self.held >= self.config.limits.memory {
             return Err(RefuseReason::Overload(self.held));
         }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::auth::{AppSign, Claims, Token};
 use crate::client::{FlowError, ProxyFault};
+use crate::net::Machine as _;
 use crate::policy::OnExpiry;
 use crate::testing::signing_key;
 
@@ -117,6 +118,46 @@ fn a_token_that_expired_says_so() {
     };
     let text = error.to_string();
     assert!(text.contains("which expired 10") && text.contains("renew it"), "{text}");
+}
+
+fn warnings(world: &World) -> Vec<u64> {
+    let left = |event: &Event| match event.what {
+        What::TokenExpiring { left } => Some(left.as_secs()),
+        _ => None,
+    };
+    world.events.iter().filter_map(left).collect()
+}
+
+#[test]
+fn the_expiry_is_announced_by_what_the_civil_clock_shows_now() {
+    let mut world = with_token(3_600);
+    let shown =
+        |world: &World, ahead: u64| START.after(world.now.since(Instant::ZERO) + ahead as u32 * SECOND);
+    world.run(100 * SECOND);
+    // The device slept until ten seconds before the expiry.
+    let unix = shown(&world, 3_490);
+    world.client.handle_clock(world.now, unix);
+    world.run(Duration::from_millis(1));
+    assert_eq!(warnings(&world), [10]);
+    let flow = connect(&mut world, ECHO);
+    world.run(20 * SECOND);
+    assert_eq!(warnings(&world), [10, 0]);
+    // Only the device's clock was wrong: the relays still take the token, and the client asks them.
+    assert_eq!(exchange(&mut world, flow, b"x"), b"x");
+    connect(&mut world, ECHO);
+    // It is set right, and the expiry is announced at its time.
+    let unix = shown(&world, 0);
+    world.client.handle_clock(world.now, unix);
+    world.run(3_400 * SECOND);
+    assert_eq!(warnings(&world), [10, 0]);
+    world.run(100 * SECOND);
+    assert_eq!(warnings(&world), [10, 0, 30, 0]);
+}
+
+#[test]
+fn a_sleep_that_wakes_nobody_is_noticed_within_a_minute() {
+    let world = with_token(3_600);
+    assert!(world.client.poll_timeout().is_some_and(|due| due <= world.now + 60 * SECOND));
 }
 
 #[test]

@@ -104,36 +104,57 @@ fn the_extremes_are_defined() {
 }
 
 #[test]
-fn a_source_that_fails_too_often_is_blocked_alone() {
+fn a_source_that_fails_too_often_is_suspected_alone() {
     let mut sources = SourceLimits::default();
     let [bad, good]: [IpAddr; 2] = ["198.51.100.1".parse().unwrap(), "198.51.100.2".parse().unwrap()];
     let now = Instant::from_millis(1_000);
     for _ in 0..20 {
-        assert_eq!(sources.blocked_until(now, bad), None);
+        assert_eq!(sources.suspected_until(now, bad), None);
         sources.record_failure(now, bad);
     }
     let again = now + Duration::from_secs(1);
-    assert_eq!(sources.blocked_until(now, bad), Some(again));
-    assert_eq!(sources.blocked_until(now, "::ffff:198.51.100.1".parse().unwrap()), Some(again));
-    assert_eq!(sources.blocked_until(now, good), None);
-    // What fails while blocked does not prolong the block.
+    assert_eq!(sources.suspected_until(now, bad), Some(again));
+    assert_eq!(sources.suspected_until(now, "::ffff:198.51.100.1".parse().unwrap()), Some(again));
+    assert_eq!(sources.suspected_until(now, good), None);
+    // What fails meanwhile does not make it longer.
     sources.record_failure(now, bad);
-    assert_eq!(sources.blocked_until(again, bad), None);
+    assert_eq!(sources.suspected_until(again, bad), None);
     sources.record_failure(again, bad);
-    assert_eq!(sources.blocked_until(again, bad), Some(again + Duration::from_secs(1)));
+    assert_eq!(sources.suspected_until(again, bad), Some(again + Duration::from_secs(1)));
+}
+
+#[test]
+fn a_suspected_source_is_judged_at_a_rate() {
+    let mut sources = SourceLimits::default();
+    let [bad, good]: [IpAddr; 2] = ["198.51.100.1".parse().unwrap(), "198.51.100.2".parse().unwrap()];
+    let now = Instant::from_millis(1_000);
+    for _ in 0..100 {
+        assert!(sources.may_try(now, bad), "nobody is suspected yet");
+    }
+    for _ in 0..20 {
+        sources.record_failure(now, bad);
+    }
+    let tries =
+        |sources: &mut SourceLimits, now, source| (0..100).filter(|_| sources.may_try(now, source)).count();
+    assert_eq!((tries(&mut sources, now, bad), tries(&mut sources, now, good)), (10, 100));
+    let later = now + Duration::from_millis(500);
+    assert_eq!(tries(&mut sources, later, bad), 5);
+    assert_eq!(tries(&mut sources, now + Duration::from_secs(1), bad), 100, "not suspected any more");
 }
 
 #[test]
 fn addresses_of_one_64_are_one_source() {
-    let mut sources = SourceLimits::new(RateLimit { per_second: 1, burst: 1 }, 8);
+    let one = RateLimit { per_second: 1, burst: 1 };
+    let mut sources = SourceLimits::new(one, one, 8);
     sources.record_failure(Instant::ZERO, "2001:db8:0:1::1".parse().unwrap());
-    assert!(sources.blocked_until(Instant::ZERO, "2001:db8:0:1:ffff::2".parse().unwrap()).is_some());
-    assert!(sources.blocked_until(Instant::ZERO, "2001:db8:0:2::1".parse().unwrap()).is_none());
+    assert!(sources.suspected_until(Instant::ZERO, "2001:db8:0:1:ffff::2".parse().unwrap()).is_some());
+    assert!(sources.suspected_until(Instant::ZERO, "2001:db8:0:2::1".parse().unwrap()).is_none());
 }
 
 #[test]
 fn the_table_of_sources_is_bounded_and_forgets_what_rests() {
-    let mut sources = SourceLimits::new(RateLimit { per_second: 1, burst: 2 }, 100);
+    let two = RateLimit { per_second: 1, burst: 2 };
+    let mut sources = SourceLimits::new(two, two, 100);
     let source = |n: u32| IpAddr::V4(Ipv4Addr::from(n));
     for _ in 0..2 {
         sources.record_failure(Instant::ZERO, source(7));
@@ -142,13 +163,13 @@ fn the_table_of_sources_is_bounded_and_forgets_what_rests() {
         sources.record_failure(Instant::ZERO, source(n));
         assert!(sources.len() <= 100);
     }
-    assert!(sources.blocked_until(Instant::ZERO, source(7)).is_some(), "the worst is kept");
+    assert!(sources.suspected_until(Instant::ZERO, source(7)).is_some(), "the worst is kept");
     let later = Instant::from_millis(60_000);
     for n in 0..100 {
         sources.record_failure(later, source(n % 2));
     }
     assert_eq!(sources.len(), 2);
-    let mut none = SourceLimits::new(RateLimit { per_second: 1, burst: 2 }, 0);
+    let mut none = SourceLimits::new(two, two, 0);
     none.record_failure(later, source(1));
     assert!(none.is_empty());
 }

@@ -147,27 +147,47 @@ fn too_much_behind_a_request_pauses_the_client_until_the_tunnel_is_open() {
 }
 
 #[test]
-fn a_client_that_leaves_while_its_target_is_dialled_leaves_nothing() {
-    for is_reset in [true, false] {
-        for answered in [true, false] {
-            let mut rig = Rig::new();
-            let mut peer = rig.accept();
-            rig.say(&mut peer, connect("a.example:443"));
-            let mut open = rig.lookups[0].0;
-            if answered {
-                rig.resolved(open, &["10.0.0.1"]);
-                open = rig.dials[0].0;
-            }
-            match is_reset {
-                true => rig.fail(peer.socket, IoFailure::ConnectionReset),
-                false => rig.fin(peer.socket),
-            }
-            assert!(rig.closed.contains_key(&open));
-            rig.opened(open);
-            rig.resolved(open, &["10.0.0.2"]);
-            rig.assert_clean();
+fn a_client_that_breaks_off_while_its_target_is_dialled_leaves_nothing() {
+    for answered in [true, false] {
+        let mut rig = Rig::new();
+        let mut peer = rig.accept();
+        rig.say(&mut peer, connect("a.example:443"));
+        let mut open = rig.lookups[0].0;
+        if answered {
+            rig.resolved(open, &["10.0.0.1"]);
+            open = rig.dials[0].0;
         }
+        rig.fail(peer.socket, IoFailure::ConnectionReset);
+        assert!(rig.closed.contains_key(&open));
+        rig.opened(open);
+        rig.resolved(open, &["10.0.0.2"]);
+        rig.assert_clean();
     }
+}
+
+/// A bare FIN, as many programs end their half, right behind the request and without a byte of the tunnel's.
+#[test]
+fn a_half_that_ends_behind_the_request_without_close_notify_is_a_half_all_the_same() {
+    let mut rig = Rig::new();
+    let mut peer = rig.accept();
+    rig.say(&mut peer, connect(TARGET));
+    rig.fin(peer.socket);
+    let target = rig.dials[0].0;
+    rig.opened(target);
+    assert!(rig.finished.contains(&target), "the target hears of the end");
+    rig.receive(target, b"answer");
+    rig.fin(target);
+    rig.hear(&mut peer);
+    assert!(peer.take().ends_with(b"\r\n\r\nanswer"));
+    assert_eq!(rig.close_reason(), &CloseReason::Truncated);
+    rig.assert_clean();
+    // And one of datagrams has nothing to wait for.
+    let mut peer = rig.accept();
+    rig.say(&mut peer, connect_udp("10.0.0.1", 443));
+    rig.fin(peer.socket);
+    rig.opened(rig.binds[0].0);
+    assert_eq!(rig.close_reason(), &CloseReason::Truncated);
+    rig.assert_clean();
 }
 
 #[test]

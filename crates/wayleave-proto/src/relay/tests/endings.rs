@@ -1,6 +1,8 @@
 //! How things end: in every state, by either side, by draining and by closing (rows 12 and 20 of the abuse cases).
 
 use super::*;
+use crate::auth::{Keys, Revoked, TokenError};
+use crate::config::Verifier;
 use crate::relay::ConnectionFault;
 
 #[test]
@@ -160,6 +162,41 @@ fn closing_ends_everything_at_once() {
     assert_eq!(closed.count(), 2);
     rig.relay.close(rig.now);
     rig.pump();
+    rig.assert_clean();
+}
+
+#[test]
+fn after_close_there_is_silence_whatever_comes() {
+    let mut rig = Rig::with(|config| config.verifier = Verifier::Embedder);
+    let mut asking = rig.accept();
+    rig.say(&mut asking, connect(TARGET));
+    let question = rig.events.last().unwrap().connection;
+    rig.accept_silent(CLIENT).unwrap();
+    rig.relay.close(rig.now);
+    rig.pump();
+    rig.assert_clean();
+    let (now, relay) = (rig.now, &mut rig.relay);
+    let user = Revoked::User { user: "alice".into(), app_id: None };
+    for id in 0..64 {
+        let id = SocketId::from_u64(id);
+        let address = "192.0.2.1:1".parse().unwrap();
+        assert_eq!(relay.handle_accepted(now, address, address), None);
+        assert_eq!(relay.revoke(now, user.clone()), Ok(0));
+        relay.renew_keys(now, Keys::new(vec![signing_key().unwrap().verifying()]).unwrap());
+        relay.handle_verified(now, question, Err(TokenError::BadSignature));
+        relay.handle_clock(now, START.after(9_000 * SECOND));
+        relay.handle_resolved(now, id, Ok(&["10.0.0.1".parse().unwrap()]));
+        relay.handle_opened(now, id, address);
+        relay.handle_failed(now, id, IoFailed::new(IoFailure::ConnectionReset));
+        relay.handle_received(now, id, &mut [0, 0, 0]);
+        relay.handle_finished(now, id);
+        assert_eq!(relay.pending(now, id), None);
+        relay.handle_written(now, id, 1);
+        relay.handle_timeout(now + 7_200 * SECOND);
+        relay.drain(now);
+        relay.close(now);
+        assert_eq!((relay.poll_output(), relay.poll_timeout()), (None, None));
+    }
     rig.assert_clean();
 }
 

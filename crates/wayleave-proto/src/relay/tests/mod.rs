@@ -1,7 +1,9 @@
 //! The relay, driven by hand: one side plays the client, the other the outside world.
 
+mod arrivals;
 mod auth;
 mod chaos;
+mod clock;
 mod datagrams;
 mod dialling;
 mod endings;

@@ -41,8 +41,9 @@ fn a_head_at_fault_gets_one_answer_and_nothing_is_dialled() {
         // Methods, paths, versions.
         (405, line("POST / HTTP/1.1")),
         (501, line("BREW / HTTP/1.1")),
-        (505, line("CONNECT a.example:443 HTTP/1.0")),
+        (505, line("CONNECT a.example:443 HTTP/2.0")),
         (404, line("GET / HTTP/1.1")),
+        (501, line("GET http://a.example/ HTTP/1.1")),
         (426, line("GET /.well-known/masque/udp/a.example/443/ HTTP/1.1")),
         // Targets of CONNECT-UDP.
         (400, udp("a.example/0")),
@@ -157,10 +158,31 @@ fn a_connection_kept_ready_is_closed_without_a_fault() {
 fn what_is_not_tls_is_told_and_closed() {
     let mut rig = Rig::new();
     let peer = rig.accept_silent(CLIENT).unwrap();
-    rig.receive(peer.socket, b"GET / HTTP/1.1\r\n\r\n");
+    rig.receive(peer.socket, b"\x80\x2e\x01\x03\x01");
     assert!(matches!(rig.last(), What::ConnectionFailed { reason: ConnectionFault::Tls(_) }));
     rig.pass(5 * SECOND);
     rig.assert_clean();
+}
+
+#[test]
+fn a_connect_of_http_1_0_is_served_and_its_connection_ends_behind_it() {
+    for fields in ["", "Host: 10.0.0.1:443\r\n", "Content-Length: 0\r\n"] {
+        let mut rig = Rig::new();
+        let mut peer = rig.accept();
+        rig.say(&mut peer, format!("CONNECT {TARGET} HTTP/1.0\r\n{fields}{}\r\n", bearer()));
+        let (target, _) = rig.dials[0];
+        rig.opened(target);
+        rig.hear(&mut peer);
+        assert_eq!(peer.status(), 200, "{fields:?}");
+        rig.say(&mut peer, b"x");
+        assert_eq!(rig.sent(target).concat(), b"x");
+        rig.fin(target);
+        rig.end(&mut peer);
+        rig.assert_clean();
+    }
+    // A refusal ends it as well, without a word about a Host.
+    let answer = Rig::new().refused(format!("CONNECT {TARGET} HTTP/1.0\r\n\r\n"));
+    assert_eq!((answer.status, answer.field("Connection")), (407, Some("close")));
 }
 
 #[test]

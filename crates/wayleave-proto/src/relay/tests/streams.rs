@@ -1,6 +1,7 @@
 //! Streams: halves, resets, pacing (rows 20 and 27 of the abuse cases).
 
 use super::*;
+use crate::config::Truncation;
 
 #[test]
 fn bytes_run_both_ways() {
@@ -89,7 +90,25 @@ fn a_client_without_close_notify_is_delivered_all_the_same() {
     assert_eq!(rig.sent(target).concat(), b"all");
     assert!(rig.finished.contains(&target));
     rig.fin(target);
+    assert_eq!(rig.close_reason(), &CloseReason::Truncated);
+    assert!(rig.close_reason().to_string().contains("without close_notify"));
     rig.assert_clean();
+}
+
+#[test]
+fn a_client_without_close_notify_is_broken_off_where_the_operator_says_so() {
+    let mut rig = Rig::with(|config| config.truncation = Truncation::Reset);
+    let (mut peer, target) = rig.stream();
+    rig.say(&mut peer, b"some of it");
+    rig.fin(peer.socket);
+    assert_eq!((rig.closed.get(&target), rig.close_reason()), (Some(&true), &CloseReason::Truncated));
+    rig.assert_clean();
+    // With a close_notify it is as ever.
+    let (mut peer, target) = rig.stream();
+    rig.end(&mut peer);
+    assert!(rig.finished.contains(&target) && !rig.closed.contains_key(&target));
+    rig.fin(target);
+    assert_eq!(rig.close_reason(), &CloseReason::Finished);
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn an_embedder_that_is_silent_or_busy_costs_only_its_own() {
 #[test]
 fn guessing_is_slowed_for_an_embedder_too() {
     let mut rig = asking();
-    for _ in 0..20 {
+    for _ in 0..30 {
         let mut peer = rig.accept();
         rig.say(&mut peer, connect_with(TARGET, OWN));
         let (connection, _) = rig.asked();

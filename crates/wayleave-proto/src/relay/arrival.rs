@@ -1,0 +1,171 @@
+//! How a connection arrives: counted for its source, behind the header of a balancer or not, and with TLS as its first word.
+
+use core::net::{IpAddr, SocketAddr};
+
+use super::connection::{Connection, State};
+use super::{ConnectionFault, ConnectionId, Relay, Role, What};
+use crate::base::Instant;
+use crate::carrier::Clear;
+use crate::carrier::h1::Pipe;
+use crate::codec::h1::{Refusal, refusal};
+use crate::codec::proxy_protocol::ProxyHeader;
+use crate::net::{Nowhere, SocketId};
+use crate::policy::group;
+
+impl Relay {
+    /// Takes a connection that the adapter accepted from `client` on its own address `local`.
+    ///
+    /// The answer is its id, or `None` when the relay is draining or at its limits: the adapter closes it then. One from a
+    /// balancer that is named in the configuration is its client's, once the balancer has said whose that is.
+    pub fn handle_accepted(
+        &mut self,
+        now: Instant,
+        client: SocketAddr,
+        local: SocketAddr,
+    ) -> Option<SocketId> {
+        let now = self.at(now);
+        let limits = &self.config.limits;
+        let address = client.ip().to_canonical();
+        let is_balancer = self.config.balancers.iter().any(|range| range.contains(address));
+        let source = (!is_balancer).then(|| group(address));
+        if self.draining
+            || self.connections.len() >= limits.connections
+            || source.is_some_and(|source| self.is_full(source))
+        {
+            return None;
+        }
+        let session = self.config.acceptor.accept().ok()?;
+        let deadline = now + limits.handshake_timeout;
+        let pipe = Pipe::new(session, limits.head);
+        let state = match source {
+            Some(_) => State::Handshake { deadline, begun: false },
+            None => State::Preface { deadline, header: Vec::new() },
+        };
+        self.stats.accepted += 1;
+        self.count_for(source);
+        // The socket and the connection name each other; the socket's role is corrected once the connection has its id.
+        let socket = self.requests.accept(Role::Client(ConnectionId::from_u64(u64::MAX)));
+        let id = self.connections.insert(Connection {
+            socket,
+            client,
+            source,
+            local,
+            pipe,
+            state,
+            ended: None,
+            stray: 0,
+            held: 0,
+        });
+        self.requests.reassign(socket, Role::Client(id));
+        self.timers.set(id, Some(deadline));
+        Some(socket)
+    }
+
+    /// Whether so many connections of `source` are open that no other is taken.
+    fn is_full(&self, source: IpAddr) -> bool {
+        let open = self.sources.get(&source).copied().unwrap_or_default();
+        open >= self.config.limits.connections_per_source
+    }
+
+    fn count_for(&mut self, source: Option<IpAddr>) {
+        if let Some(source) = source {
+            *self.sources.entry(source).or_default() += 1;
+        }
+    }
+
+    /// A connection that was counted for `source` is gone.
+    pub(super) fn uncount(&mut self, source: Option<IpAddr>) {
+        let Some(source) = source else { return };
+        if let Some(count) = self.sources.get_mut(&source) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.sources.remove(&source);
+            }
+        }
+    }
+
+    /// Counts bytes of a client that has no tunnel; `false` where they are more than is taken, and then it is gone.
+    pub(super) fn takes_stray(&mut self, id: ConnectionId, bytes: usize) -> bool {
+        let most = self.config.limits.stray;
+        let Some(connection) = self.connections.get_mut(id) else { return false };
+        // What waits behind a request that is judged or dialled for is bounded by the pause of its reading.
+        if matches!(connection.state, State::Dialling(_) | State::Tunnel(_) | State::Verifying { .. }) {
+            return true;
+        }
+        connection.stray = connection.stray.saturating_add(bytes);
+        if connection.stray <= most {
+            return true;
+        }
+        if !matches!(connection.state, State::Closing { .. }) {
+            self.tell(id, What::ConnectionFailed { reason: ConnectionFault::TooMuch(most) });
+        }
+        self.drop_connection(id, true);
+        false
+    }
+
+    /// More of a balancer's header has come; what stands behind it is its client's.
+    pub(super) fn on_preface(&mut self, id: ConnectionId, data: &[u8]) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let State::Preface { deadline, header } = &mut connection.state else { return };
+        header.extend_from_slice(data);
+        let read = match ProxyHeader::read(header) {
+            Ok(Some(read)) => read,
+            Ok(None) => return,
+            Err(error) => return self.fail_arrival(id, ConnectionFault::ProxyHeader(error)),
+        };
+        let mut rest = header.split_off(read.length);
+        connection.state = State::Handshake { deadline: *deadline, begun: false };
+        connection.client = read.client.unwrap_or(connection.client);
+        let source = group(connection.client.ip());
+        if self.is_full(source) {
+            return self.drop_connection(id, true);
+        }
+        self.count_for(Some(source));
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.source = Some(source);
+        }
+        if !rest.is_empty() {
+            self.on_client_received(id, &mut rest, &mut Nowhere);
+        }
+    }
+
+    /// Looks at the first bytes where TLS should begin; `false` where they are something else, which is answered in its own
+    /// words. No TLS record begins with a letter.
+    pub(super) fn begins_tls(&mut self, id: ConnectionId, data: &[u8]) -> bool {
+        let Some(connection) = self.connections.get_mut(id) else { return false };
+        let State::Handshake { begun, .. } = &mut connection.state else { return true };
+        if core::mem::replace(begun, true) {
+            return true;
+        }
+        if ProxyHeader::begins(data) {
+            self.fail_arrival(id, ConnectionFault::ProxyHeaderUnwanted);
+            false
+        } else if data.first().is_some_and(u8::is_ascii_alphabetic) {
+            self.answer_in_the_clear(id);
+            false
+        } else {
+            true
+        }
+    }
+
+    fn answer_in_the_clear(&mut self, id: ConnectionId) {
+        self.tell(id, What::ConnectionFailed { reason: ConnectionFault::NotEncrypted });
+        let mut head = Vec::new();
+        refusal(&mut head, &Refusal { status: 400, body: SPEAK_TLS, ..Refusal::default() });
+        let limits = self.config.limits.head;
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.pipe = Pipe::new(Box::new(Clear::default()), limits);
+            connection.pipe.session().send(&[&head]);
+        }
+        self.linger(id);
+    }
+
+    fn fail_arrival(&mut self, id: ConnectionId, reason: ConnectionFault) {
+        self.tell(id, What::ConnectionFailed { reason });
+        self.drop_connection(id, true);
+    }
+}
+
+/// For those who took the port for one without TLS.
+const SPEAK_TLS: &str =
+    "This port speaks TLS: name the proxy as https://HOST:PORT (curl: --proxy https://HOST:PORT).\n";
