@@ -29,8 +29,9 @@ pub(crate) fn replay() -> anyhow::Result<()> {
     check(cargo(&["test", "--package", "wayleave-fuzz"]))
 }
 
-/// Lets cargo-fuzz search for inputs on which the target fails. What it finds stays in the folder for build output
-/// until [`minimise`] brings what is new of it to the corpus.
+/// Lets cargo-fuzz search for inputs on which the target fails, for the whole time, whatever it finds on the way. What
+/// reaches something new stays in the folder for build output until [`minimise`] brings it to the corpus; each input on
+/// which the target fails is named at the end.
 ///
 /// # Errors
 /// There is no such target, cargo-fuzz or nightly Rust is missing, or the target fails.
@@ -40,15 +41,32 @@ pub(crate) fn run(name: &str, seconds: Option<&str>) -> anyhow::Result<()> {
     let artifacts = root().join("fuzz/artifacts").join(name);
     fs::create_dir_all(found(name))?;
     fs::create_dir_all(&artifacts)?;
+    let known = inputs(&artifacts)?;
     command.arg(found(name)).arg(corpora().join(name));
     command.arg("--").arg(format!("-max_total_time={seconds}"));
     command.arg(format!("-artifact_prefix={}/", artifacts.display()));
     command.args(["-print_final_stats=1", "-timeout=10"]);
+    // The target runs in a process of its own, so that the search outlives what it finds.
+    command.args(["-fork=1", "-ignore_crashes=1", "-ignore_timeouts=1", "-ignore_ooms=1"]);
     let dictionary = root().join("fuzz/dictionaries").join(format!("{name}.dict"));
     if dictionary.exists() {
         command.arg(format!("-dict={}", dictionary.display()));
     }
-    check(command)
+    check(command)?;
+    let failing = fresh(&known, inputs(&artifacts)?);
+    for path in &failing {
+        println!("{name} fails on {}", path.display());
+    }
+    if !failing.is_empty() {
+        bail!("{} inputs were found on which {name} fails; many may have one cause", failing.len());
+    }
+    Ok(())
+}
+
+/// The inputs that were not there before.
+fn fresh(known: &[(PathBuf, u64)], now: Vec<(PathBuf, u64)>) -> Vec<PathBuf> {
+    let paths = now.into_iter().map(|(path, _)| path);
+    paths.filter(|path| known.iter().all(|(known, _)| known != path)).collect()
 }
 
 /// Makes the corpus of a target the smallest inputs that reach everything that it and what was found reach. Inputs that
@@ -150,3 +168,16 @@ fn found(name: &str) -> PathBuf {
 const MOST_BYTES: u64 = 4 * 1024;
 /// What a corpus may hold beside the inputs with a name: all of them replay within seconds.
 const MOST_BYTES_IN_ALL: u64 = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_search_has_found_is_what_was_not_there_before() {
+        let input = |name: &str| (PathBuf::from(name), 1);
+        let known = [input("crash-1"), input("oom-1")];
+        let now = vec![input("crash-1"), input("crash-2"), input("oom-1"), input("timeout-1")];
+        assert_eq!(fresh(&known, now), [PathBuf::from("crash-2"), PathBuf::from("timeout-1")]);
+    }
+}

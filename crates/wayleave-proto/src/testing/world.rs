@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::base::Instant;
 use crate::client::{Client, Event as ClientEvent, Notice};
@@ -39,7 +39,12 @@ enum Happening {
     Failed(End, IoFailure),
     Bytes(End, Vec<u8>),
     Finished(End),
-    Connect { from: End, to: SocketAddr },
+    /// The end reads what waits for it.
+    Read(End),
+    Connect {
+        from: End,
+        to: SocketAddr,
+    },
 }
 
 /// One client, some relays, and targets that send back whatever they get and end when their peer does.
@@ -68,6 +73,16 @@ pub struct World {
     /// Everything that the client sent to, and every name that it looked up.
     pub reached: BTreeSet<String>,
     latency: Duration,
+    /// Relays to which nothing comes and from which nothing goes.
+    silent: BTreeSet<usize>,
+    /// What will happen when they are heard again, in that order.
+    unheard: VecDeque<Happening>,
+    /// Ends that do not read.
+    paused: BTreeSet<End>,
+    /// What waits for an end because it did not read when it came.
+    waits: BTreeMap<End, VecDeque<Happening>>,
+    /// Bytes of a stream on their way to an end, or waiting there: its peer writes no more than fit.
+    unread: BTreeMap<End, usize>,
     peers: BTreeMap<End, End>,
     datagram: BTreeSet<End>,
     pending: BTreeSet<End>,
@@ -93,6 +108,11 @@ impl World {
             relay_events: Vec::new(),
             reached: BTreeSet::new(),
             latency: Duration::from_millis(1),
+            silent: BTreeSet::new(),
+            unheard: VecDeque::new(),
+            paused: BTreeSet::new(),
+            waits: BTreeMap::new(),
+            unread: BTreeMap::new(),
             peers: BTreeMap::new(),
             datagram: BTreeSet::new(),
             pending: BTreeSet::new(),
@@ -150,6 +170,21 @@ impl World {
         self.break_off(|end| matches!(end, End::Relay(i, _) if *i == index));
     }
 
+    /// Lets a relay vanish from the network without a word: nothing reaches it, nothing comes from it, and nobody is told.
+    /// Its machine goes on.
+    pub fn silence(&mut self, index: usize) {
+        self.silent.insert(index);
+    }
+
+    /// Lets a relay be heard again. What was sent meanwhile arrives, as where it was sent again and again.
+    pub fn hear(&mut self, index: usize) {
+        self.silent.remove(&index);
+        // Everything else that is under way was sent after these.
+        for happening in core::mem::take(&mut self.unheard) {
+            self.soon(happening);
+        }
+    }
+
     /// Breaks every connection that a target has.
     pub fn reset_targets(&mut self) {
         self.break_off(|end| matches!(end, End::Target(_)));
@@ -161,6 +196,7 @@ impl World {
         for (end, peer) in broken {
             self.peers.remove(&end);
             self.peers.remove(&peer);
+            self.forget(end);
             self.later(Happening::Failed(peer, IoFailure::ConnectionReset));
         }
     }
@@ -233,6 +269,7 @@ impl World {
             }
             Output::Close { id, reset } => {
                 let from = end(id);
+                self.forget(from);
                 if let Some(peer) = self.peers.remove(&from) {
                     self.peers.remove(&peer);
                     let happening = if reset {
@@ -243,7 +280,12 @@ impl World {
                     self.later(happening);
                 }
             }
-            Output::ReadPause(_) | Output::ReadResume(_) => {}
+            Output::ReadPause(id) => {
+                self.paused.insert(end(id));
+            }
+            Output::ReadResume(id) => {
+                self.resume(end(id));
+            }
             Output::Event(event) => return Some(event),
         }
         None
@@ -268,19 +310,30 @@ impl World {
     fn write(&mut self, end: End) {
         let (now, chunk) = (self.now, self.chunk);
         let is_datagram = self.datagram.contains(&end);
-        let mut sent = Vec::new();
+        let peer = self.peers.get(&end).copied();
+        let waits = peer.and_then(|peer| self.unread.get(&peer)).copied().unwrap_or_default();
+        let mut room = if is_datagram { usize::MAX } else { WINDOW.saturating_sub(waits) };
+        let (mut sent, mut is_full) = (Vec::new(), false);
         self.on(end, |machine, id| {
             while let Some(bytes) = machine.pending(now, id) {
-                let count = if is_datagram { bytes.len() } else { bytes.len().min(chunk) };
+                let count = if is_datagram { bytes.len() } else { bytes.len().min(chunk).min(room) };
+                is_full = count == 0 && !is_datagram;
+                if is_full {
+                    return;
+                }
+                room = room.saturating_sub(count);
                 sent.push(bytes.get(..count).unwrap_or_default().to_vec());
                 machine.handle_written(now, id, count);
             }
         });
-        if let Some(peer) = self.peers.get(&end).copied() {
+        if let Some(peer) = peer {
             for bytes in sent {
+                if !is_datagram {
+                    *self.unread.entry(peer).or_default() += bytes.len();
+                }
                 self.later(Happening::Bytes(peer, bytes));
             }
-            if self.finishing.remove(&end) {
+            if !is_full && self.finishing.remove(&end) {
                 self.later(Happening::Finished(peer));
             }
         }
@@ -291,8 +344,98 @@ impl World {
         self.queue.insert((self.now + self.latency, self.sequence), happening);
     }
 
+    /// It happens at this moment still.
+    fn soon(&mut self, happening: Happening) {
+        self.sequence += 1;
+        self.queue.insert((self.now, self.sequence), happening);
+    }
+
+    /// An end is gone, with what waited for it.
+    fn forget(&mut self, end: End) {
+        self.paused.remove(&end);
+        self.waits.remove(&end);
+        self.unread.remove(&end);
+    }
+
+    /// Whether that end reads, and neither it nor its peer is a relay that nobody hears; else it happens later.
+    fn reaches(&mut self, happening: Happening) -> Option<Happening> {
+        let end = match &happening {
+            Happening::Answer(end, _)
+            | Happening::Opened(end, _)
+            | Happening::Failed(end, _)
+            | Happening::Bytes(end, _)
+            | Happening::Finished(end)
+            | Happening::Read(end)
+            | Happening::Connect { from: end, .. } => *end,
+        };
+        let is_silent = |end: &End| matches!(end, End::Relay(index, _) if self.silent.contains(index));
+        let leads_to_silent = matches!(&happening, Happening::Connect { to, .. }
+            if self.relays.iter().position(|(address, _)| address == to).is_some_and(|at| self.silent.contains(&at)));
+        if leads_to_silent || is_silent(&end) || self.peers.get(&end).is_some_and(is_silent) {
+            self.unheard.push_back(happening);
+            return None;
+        }
+        // A target reads no more than it can send back.
+        let back = self.peers.get(&end).and_then(|peer| self.unread.get(peer)).copied().unwrap_or_default();
+        if matches!(end, End::Target(_)) && back >= WINDOW {
+            self.paused.insert(end);
+        }
+        let is_read = matches!(happening, Happening::Bytes(..) | Happening::Finished(_));
+        if is_read && (self.paused.contains(&end) || self.waits.contains_key(&end)) {
+            self.waits.entry(end).or_default().push_back(happening);
+            return None;
+        }
+        Some(happening)
+    }
+
+    /// An end has read bytes of a stream, so its peer may write again.
+    fn read(&mut self, end: End, amount: usize) {
+        let Some(unread) = self.unread.get_mut(&end) else { return };
+        *unread = unread.saturating_sub(amount);
+        let Some(peer) = self.peers.get(&end).copied() else { return };
+        self.pending.insert(peer);
+        if matches!(peer, End::Target(_)) {
+            self.resume(peer);
+        }
+    }
+
+    /// An end reads again, what waits for it first.
+    fn resume(&mut self, end: End) {
+        if self.paused.remove(&end) {
+            self.soon(Happening::Read(end));
+        }
+    }
+
+    /// An end takes the next thing that waits for it.
+    fn on_read(&mut self, end: End) {
+        if self.paused.contains(&end) {
+            return;
+        }
+        let Some(waits) = self.waits.get_mut(&end) else { return };
+        let next = waits.pop_front();
+        let is_last = waits.is_empty();
+        if is_last {
+            self.waits.remove(&end);
+        }
+        if let Some(next) = next {
+            self.arrive(next);
+        }
+        if !is_last {
+            self.soon(Happening::Read(end));
+        }
+    }
+
     fn happen(&mut self, happening: Happening) {
+        if let Some(happening) = self.reaches(happening) {
+            self.arrive(happening);
+        }
+    }
+
+    fn arrive(&mut self, happening: Happening) {
         let now = self.now;
+        if let Happening::Bytes(end, bytes) = &happening {
+            self.read(*end, bytes.len());
+        }
         match happening {
             Happening::Answer(end, answer) => {
                 self.on(end, |machine, id| {
@@ -304,10 +447,14 @@ impl World {
             }
             Happening::Failed(end, failure) => {
                 self.peers.remove(&end);
+                self.forget(end);
                 self.on(end, |machine, id| machine.handle_failed(now, id, IoFailed::new(failure)));
             }
             Happening::Bytes(End::Target(id), bytes) => {
                 if let Some(peer) = self.peers.get(&End::Target(id)).copied() {
+                    if !self.datagram.contains(&peer) {
+                        *self.unread.entry(peer).or_default() += bytes.len();
+                    }
                     self.later(Happening::Bytes(peer, bytes));
                 }
             }
@@ -324,6 +471,7 @@ impl World {
                     self.on(end, |machine, id| machine.handle_finished(now, id));
                 }
             }
+            Happening::Read(end) => self.on_read(end),
             Happening::Connect { from, to } => self.accept(from, to),
         }
     }
@@ -407,3 +555,6 @@ impl<M: Machine> Driven for M {
         Machine::handle_written(self, now, id, written);
     }
 }
+
+/// Bytes of a stream that are on their way to one end or wait for it.
+const WINDOW: usize = 64 * 1024;

@@ -1,5 +1,7 @@
 //! Proxies: which one, what when it fails, and what is kept ready.
 
+use core::time::Duration;
+
 use super::*;
 use crate::auth::{Algorithm, AppSign, Keys, KeysConfig, SigningKey, Token};
 use crate::base::Route;
@@ -212,8 +214,7 @@ fn drain(client: &mut Client) -> (Vec<(SocketId, SocketAddr)>, Vec<ProxyFault>) 
 }
 
 /// Shakes hands on a connection as a relay that sends `early` with it.
-fn shake(client: &mut Client, id: SocketId, early: &[u8]) -> Box<dyn Session> {
-    let now = Instant::ZERO;
+fn shake(client: &mut Client, now: Instant, id: SocketId, early: &[u8]) -> Box<dyn Session> {
     client.handle_opened(now, id, "192.0.2.1:50000".parse().unwrap());
     let mut hello = client.pending(now, id).unwrap().to_vec();
     client.handle_written(now, id, hello.len());
@@ -227,7 +228,7 @@ fn shake(client: &mut Client, id: SocketId, early: &[u8]) -> Box<dyn Session> {
 #[test]
 fn what_a_proxy_says_before_it_is_asked_is_no_answer() {
     let (mut client, flow, [id, _]) = alone();
-    shake(&mut client, id, b"HTTP/1.1 200 OK\r\n\r\n");
+    shake(&mut client, Instant::ZERO, id, b"HTTP/1.1 200 OK\r\n\r\n");
     // The next one is tried at once.
     let (dialled, failed) = drain(&mut client);
     assert_eq!(failed, [ProxyFault::Connection(Fault::Unasked)]);
@@ -238,19 +239,28 @@ fn what_a_proxy_says_before_it_is_asked_is_no_answer() {
 #[test]
 fn a_proxy_that_ends_every_connection_that_is_kept_ready_is_asked_more_and_more_seldom() {
     let (mut client, flow, [first, second]) = alone();
-    shake(&mut client, first, b"");
+    shake(&mut client, Instant::ZERO, first, b"");
     client.release(Instant::ZERO, flow);
-    let (mut ready, mut lost) = (Some(second), 0);
-    while let Some(id) = ready.take() {
+    let (mut now, mut id, mut pauses) = (Instant::ZERO, second, Vec::new());
+    while pauses.len() < 6 {
         drain(&mut client);
-        shake(&mut client, id, b"");
-        client.handle_failed(Instant::ZERO, id, IoFailed::new(IoFailure::ConnectionReset));
-        lost += 1;
-        let (dialled, _) = drain(&mut client);
-        ready = dialled.first().filter(|_| lost < 10).map(|(id, _)| *id);
+        shake(&mut client, now, id, b"");
+        client.handle_failed(now, id, IoFailed::new(IoFailure::ConnectionReset));
+        let (mut dialled, _) = drain(&mut client);
+        let lost = now;
+        while dialled.is_empty() {
+            now = client.poll_timeout().expect("it is tried again");
+            client.handle_timeout(now);
+            dialled = drain(&mut client).0;
+        }
+        id = dialled[0].0;
+        pauses.push(now.since(lost));
     }
-    assert_eq!(lost, 1, "the next one waits");
-    assert!(client.poll_timeout().is_some_and(|due| due > Instant::ZERO));
+    // 500 ms, then twice as long each time, less up to a half at random.
+    for (count, pause) in pauses.iter().enumerate() {
+        let most = Duration::from_millis(500 << count);
+        assert!((most / 2..=most).contains(pause), "pause {count} of {pauses:?}");
+    }
 }
 
 #[test]

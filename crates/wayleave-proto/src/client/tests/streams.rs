@@ -26,6 +26,37 @@ fn bytes_come_back_whole_at_any_split_of_writes() {
 }
 
 #[test]
+fn who_does_not_read_slows_down_who_writes_and_loses_nothing() {
+    for mode in [Mode::Normal, Mode::Off] {
+        let mut world = world(config(mode, Link::Wifi));
+        let flow = connect(&mut world, ECHO);
+        let bytes = pattern(4_000_000);
+        let mut sent = 0;
+        world.run_until(10 * SECOND, |world| {
+            sent += world.client.write(world.now, flow, &bytes[sent..]).unwrap();
+            world.settle();
+            false
+        });
+        // Every queue between the application and itself, and what each lends at once.
+        assert!(sent < 1_000_000, "{mode}: {sent} bytes were taken, and none was read");
+        assert!(exchange(&mut world, flow, &bytes[sent..]) == bytes, "{mode}");
+    }
+}
+
+#[test]
+fn a_relay_that_falls_silent_is_heard_again() {
+    let mut world = world(config(Mode::Normal, Link::Wifi));
+    let flow = connect(&mut world, ECHO);
+    world.silence(0);
+    world.client.write(world.now, flow, b"into the void").unwrap();
+    world.run(2 * SECOND);
+    assert_eq!(read_all(&mut world, flow), (Vec::new(), false));
+    world.hear(0);
+    world.run(SECOND);
+    assert_eq!(read_all(&mut world, flow), (b"into the void".to_vec(), false));
+}
+
+#[test]
 fn one_half_ends_while_the_other_goes_on() {
     let mut world = world(config(Mode::Normal, Link::Wifi));
     let flow = connect(&mut world, ECHO);
