@@ -87,6 +87,13 @@ impl Lab {
         Process::start(&self.folder, &arguments)
     }
 
+    /// A relay with this certificate and this key.
+    pub(crate) fn relay_showing(&self, cert: &str, key: &str) -> Process {
+        let fixed = "relay --listen 127.0.0.1:0 --token-keys relay-keys.toml";
+        let words = fixed.split_whitespace().chain(["--cert", cert, "--key", key]);
+        Process::start(&self.folder, &words.map(String::from).collect::<Vec<_>>())
+    }
+
     /// An agent of these relays with a local door and its events in `events.jsonl`.
     pub(crate) fn agent(&self, relays: &[SocketAddr], more: &[&str]) -> Process {
         self.agent_trusting(relays, &[&["--ca", "tls/ca.pem"], more].concat())

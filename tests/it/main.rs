@@ -3,6 +3,7 @@
 mod agent;
 mod foreign;
 mod lab;
+mod outside;
 mod process;
 mod relay;
 mod sessions;

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,8 @@ use std::time::{Duration, Instant};
 pub(crate) struct Process {
     child: Child,
     said: Arc<(Mutex<Vec<String>>, Condvar)>,
+    /// Nobody reads what it says any more.
+    is_unread: Arc<AtomicBool>,
 }
 
 impl Process {
@@ -27,14 +30,19 @@ impl Process {
             .spawn()
             .unwrap();
         let said = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
+        let is_unread = Arc::new(AtomicBool::new(false));
         let (reader, kept) = (BufReader::new(child.stderr.take().unwrap()), Arc::clone(&said));
+        let ends = Arc::clone(&is_unread);
         std::thread::spawn(move || {
             for line in reader.lines().map_while(Result::ok) {
                 kept.0.lock().unwrap().push(line);
                 kept.1.notify_all();
+                if ends.load(Ordering::SeqCst) {
+                    return;
+                }
             }
         });
-        Self { child, said }
+        Self { child, said, is_unread }
     }
 
     /// The first line that contains `text`, waited for.
@@ -61,6 +69,13 @@ impl Process {
         let line = self.wait_for_nth("listening on ", count);
         let address = line.split("listening on ").nth(1).unwrap().split_whitespace().next().unwrap();
         address.parse().unwrap_or_else(|_| panic!("no address in {line:?}"))
+    }
+
+    /// Lets go of its standard error, at the next line that it says.
+    pub(crate) fn stop_reading(&mut self) {
+        self.is_unread.store(true, Ordering::SeqCst);
+        self.signal("HUP");
+        self.wait_for("the token is the same as before");
     }
 
     /// Everything that was said so far.

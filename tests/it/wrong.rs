@@ -20,7 +20,7 @@ fn check(lab: &Lab, cases: &[(&str, i32, &[&str])]) {
 fn the_agent_names_what_is_wrong() {
     let lab = Lab::new();
     lab.write("empty.txt", "");
-    lab.write("expired.txt", &lab.expired());
+    lab.write("bearer.txt", &format!("Bearer {}", lab.read("token.txt")));
     lab.write("bad.toml", "listen = [\"127.0.0.1:0\"]\n\nprox = [\"localhost:1\"]\n");
     lab.write("no.pem", "nothing here\n");
     check(
@@ -41,7 +41,11 @@ fn the_agent_names_what_is_wrong() {
             ("agent --listen 127.0.0.1:0 --proxy localhost:1", 2, &["token"]),
             ("agent --listen 127.0.0.1:0 --proxy localhost:1 --token-file empty.txt", 2, &["empty"]),
             ("agent --listen 127.0.0.1:0 --proxy localhost:1 --token-file none.txt", 2, &["none.txt"]),
-            ("agent --listen 127.0.0.1:0 --proxy localhost:1 --token-file expired.txt", 2, &["expired"]),
+            (
+                "agent --listen 127.0.0.1:0 --proxy localhost:1 --token-file bearer.txt",
+                2,
+                &["bearer.txt", "leave it out"],
+            ),
             (
                 "agent --listen 127.0.0.1:0 --proxy localhost:1 --token-file token.txt --mode fast",
                 2,

@@ -1,24 +1,32 @@
 //! The `wayleave` command as a library, so that tests can call what the command calls.
 
+// These panic where nobody reads. `stdout` and `log` do not.
+#![deny(clippy::print_stderr, clippy::print_stdout)]
+
 mod admin;
 mod agent;
 pub mod check;
 mod demo;
+mod descriptors;
 mod duration;
 mod failure;
 mod files;
 mod keys;
+mod lines;
 mod log;
 mod options;
 mod relay;
 mod signals;
+mod stdout;
 #[cfg(test)]
 mod testing;
 mod token;
 
+use std::io;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tokio::runtime::Runtime;
 
 pub use failure::Failure;
 
@@ -45,6 +53,7 @@ enum Command {
 /// The exit status is 0 when all went well, 2 for a wrong argument or configuration, 1 for a failure at run time.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    log::end_at_panics();
     let result = match cli.command {
         Command::Admin(args) => run(admin::run(args)),
         Command::Agent(args) => run(agent::run(*args)),
@@ -52,17 +61,30 @@ pub fn main() -> ExitCode {
         Command::Relay(args) => relay::main(*args),
         Command::Token(args) => token::main(args),
     };
-    match result {
+    let code = match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("wayleave: {failure}");
+            log::say("ERROR", &format!("wayleave: {failure}"));
             failure.exit_code()
         }
-    }
+    };
+    log::finish();
+    code
 }
 
 /// Runs a command on a runtime of its own.
 fn run(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|error| Failure::run(format!("cannot start: {error}")))?.block_on(command)
+    on(tokio::runtime::Builder::new_multi_thread().enable_all().build(), command)
+}
+
+/// Runs a command on `runtime`. When it is over nobody waits for threads that still do something, a look-up perhaps: they
+/// end with the process.
+fn on(
+    runtime: io::Result<Runtime>,
+    command: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
+    let runtime = runtime.map_err(|error| Failure::run(format!("cannot start: {error}")))?;
+    let result = runtime.block_on(command);
+    runtime.shutdown_background();
+    result
 }

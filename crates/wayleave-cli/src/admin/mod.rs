@@ -19,6 +19,7 @@ use wayleave_proto::auth::AppId;
 
 use crate::Failure;
 use crate::options::read;
+use crate::stdout::print;
 
 pub(crate) use form::decode;
 pub(crate) use http::{Fault, Message, encode};
@@ -48,7 +49,7 @@ pub(crate) struct AdminArgs {
 enum Order {
     /// Stop accepting, let what is open finish for the time of --drain, then end; as the first SIGTERM does
     Drain,
-    /// Read the key files again; as SIGHUP does
+    /// Read the key files and the certificate again; as SIGHUP does
     Reload,
     /// Refuse a token, a user or an application from now on, and end what they have open
     ///
@@ -88,10 +89,7 @@ pub(crate) async fn run(args: AdminArgs) -> Result<(), Failure> {
         Failure::run(format!("{place} does not answer; is this the admin interface of a relay?"))
     })??;
     match status {
-        200..=299 => {
-            print!("{text}");
-            Ok(())
-        }
+        200..=299 => print(&text),
         401 => Err(Failure::run(format!(
             "{place} does not accept the secret; give the file of the relay's --admin-secret-file with --secret-file"
         ))),

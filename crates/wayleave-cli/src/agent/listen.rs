@@ -1,7 +1,7 @@
 //! Local ports, and the tasks behind them.
 
 use std::future::Future;
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use tracing::warn;
 use wayleave_proto::base::Target;
 
-use crate::Failure;
+use crate::{Failure, log};
 
 /// Listens for connections at `address`.
 pub(super) async fn tcp(address: SocketAddr) -> Result<TcpListener, Failure> {
@@ -33,8 +33,7 @@ pub(super) fn announce(
     let local =
         local.map_err(|error| Failure::run(format!("the local address cannot be found out: {error}")))?;
     let purpose = purpose.map(|(kind, target)| format!(" for {kind} {target}")).unwrap_or_default();
-    // A closed standard error is no reason to stop.
-    let _ = writeln!(io::stderr(), "listening on {local}{purpose}");
+    log::say("INFO", &format!("listening on {local}{purpose}"));
     Ok(())
 }
 

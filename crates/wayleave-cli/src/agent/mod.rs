@@ -16,21 +16,21 @@ mod token;
 mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 use tracing::info;
 use wayleave_proto::base::{Kind, Target};
 use wayleave_proto::local::FrontConfig;
 use wayleave_sockets::unix_now;
 use wayleave_tokio::Client;
 
-use crate::Failure;
 use crate::log::{self, Format};
 use crate::signals::{Signals, Wish};
+use crate::{Failure, descriptors};
 
 use events::Journal;
 use settings::Settings;
@@ -45,18 +45,18 @@ pub(crate) async fn run(args: AgentArgs) -> Result<(), Failure> {
     let environment = std::env::var("WAYLEAVE_TOKEN").ok().filter(|token| !token.is_empty());
     let args = args.complete(environment)?;
     log::start(args.log.as_deref(), Format::Text)?;
+    // A flow has two sockets, and many systems allow 1024 where nobody asks for more.
+    descriptors::raise();
     serve(Settings::new(args, unix_now())?).await
 }
 
 async fn serve(settings: Settings) -> Result<(), Failure> {
     let doors = Doors::open(&settings).await?;
-    let journal = match &settings.events {
-        Some(destination) => Some(Journal::open(destination).await?),
-        None => None,
-    };
     let mut signals = Signals::new()?;
+    let journal = settings.events.map(|destination| Journal::open(destination, Instant::now()));
+    let journal = journal.transpose()?.map(Arc::new);
     let client = Client::new(settings.client);
-    let told = tokio::spawn(events::tell(client.events(), journal));
+    let told = tokio::spawn(events::tell(client.events(), journal.clone()));
     let mut tasks = JoinSet::new();
     let watching = settings.watched.map(|seen| {
         let client = client.clone();
@@ -64,23 +64,29 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     });
     let watching =
         watching.transpose().map_err(|error| Failure::run(format!("cannot watch the network: {error}")))?;
-    let again = settings.token_file.map(|file| {
-        let again = Arc::new(Notify::new());
-        tasks.spawn(token::watch(file, client.clone(), Arc::clone(&again)));
-        again
-    });
+    let again = match settings.token_file {
+        Some(file) => {
+            let again = Arc::new(Notify::new());
+            tasks.spawn(token::watch(file.follow()?, client.clone(), Arc::clone(&again)));
+            Some(again)
+        }
+        None => None,
+    };
     doors.serve(&settings.front, &client, &mut tasks)?;
     while signals.next().await == Wish::Reload {
-        match &again {
-            Some(again) => again.notify_one(),
-            None => info!("there is no token file to read again; give one with --token-file"),
+        journal.iter().for_each(|journal| journal.reopen());
+        again.iter().for_each(|again| again.notify_one());
+        if journal.is_none() && again.is_none() {
+            info!("there is nothing to read or to open again; --token-file and --events are");
         }
     }
+    let end = Instant::now() + LAST_WORDS;
     // Every task lets go of its flows; the client ends when what was written is delivered, and the events after it.
     tasks.shutdown().await;
     drop(watching);
     drop(client);
-    let _ = timeout(LAST_WORDS, told).await;
+    let _ = timeout_at(end.into(), told).await;
+    journal.iter().for_each(|journal| journal.finish(end));
     Ok(())
 }
 
@@ -134,4 +140,4 @@ impl Doors {
 /// Local connections at once, over all ports; more wait until one ends.
 const CONNECTIONS: usize = 16_384;
 /// How long the last bytes and events may take at the end.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+const LAST_WORDS: Duration = Duration::from_millis(600);

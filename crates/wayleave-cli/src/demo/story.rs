@@ -8,6 +8,7 @@ use wayleave_proto::client::{Event, What};
 use wayleave_tokio::{Client, Events};
 
 use crate::Failure;
+use crate::stdout::show;
 
 /// Tells what happens, and remembers whether it was what should.
 pub(super) struct Story {
@@ -23,8 +24,8 @@ impl Story {
         let now = Instant::now();
         let colour = std::io::stdout().is_terminal();
         let story = Self { began: now, chapter: now, events: None, colour, steps: 0 };
-        println!("{}", story.paint("1", "Wayleave: what a client does when the network drops what it sends"));
-        println!(
+        show!("{}", story.paint("1", "Wayleave: what a client does when the network drops what it sends"));
+        show!(
             "Everything happens on this machine's loopback; no root, no configuration, nothing left behind.\n"
         );
         story
@@ -33,7 +34,7 @@ impl Story {
     pub(super) fn chapter(&mut self, title: &str) {
         self.chapter = Instant::now();
         self.events = None;
-        println!("\n{}", self.paint("1", title));
+        show!("\n{}", self.paint("1", title));
     }
 
     /// Tells from now on what happens to this client.
@@ -43,7 +44,7 @@ impl Story {
     }
 
     pub(super) fn say(&self, sentence: &str) {
-        println!("  {:>7.3} s    {sentence}", self.chapter.elapsed().as_secs_f64());
+        show!("  {:>7.3} s    {sentence}", self.chapter.elapsed().as_secs_f64());
     }
 
     /// Says what was found, and fails if it was not as it should be.
@@ -53,7 +54,7 @@ impl Story {
         }
         self.steps += 1;
         let at = self.chapter.elapsed().as_secs_f64();
-        println!("  {at:>7.3} s  {} {sentence}", self.paint("32", "✓"));
+        show!("  {at:>7.3} s  {} {sentence}", self.paint("32", "✓"));
         Ok(())
     }
 
@@ -87,14 +88,14 @@ impl Story {
     fn show(&self, event: &Event) {
         if let Some(sentence) = sentence(&event.what) {
             let at = event.at.as_nanos() as f64 / 1e9;
-            println!("  {at:>7.3} s    {}", self.paint("36", &sentence));
+            show!("  {at:>7.3} s    {}", self.paint("36", &sentence));
         }
     }
 
     pub(super) fn end(&self) {
         let took = self.began.elapsed().as_secs_f64();
-        println!("\n{}", self.paint("1;32", &format!("All {} steps happened, in {took:.1} s.", self.steps)));
-        println!(
+        show!("\n{}", self.paint("1;32", &format!("All {} steps happened, in {took:.1} s.", self.steps)));
+        show!(
             "Next: `wayleave relay --help` and `wayleave agent --help` put your own programs behind a relay."
         );
     }

@@ -10,8 +10,6 @@ mod entry;
 #[cfg(test)]
 mod tests;
 
-use std::fs;
-use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -25,6 +23,7 @@ use wayleave_proto::auth::{
 use wayleave_proto::base::Secret;
 
 use crate::Failure;
+use crate::files::{self, Unread};
 use crate::options::{parse, place, text_of};
 
 use app::{App, AppSignEntry, JwksEntry, RevokedEntry, Token04Entry};
@@ -36,7 +35,7 @@ use entry::Entry;
 /// What is wrong with the file, with its line, or that it does not go together with what is there. A key that can mint and
 /// need not is refused: a relay should not hold it.
 pub(crate) fn for_relay(all: &mut KeysConfig, path: &Path) -> Result<(), Failure> {
-    add(all, &Source::open(path)?, Entry::for_relay, &|file| fs::read(file))
+    add(all, &Source::open(path)?, Entry::for_relay, &|file| files::read(file, LONGEST))
 }
 
 /// Adds what is in either file, to check credentials with.
@@ -44,7 +43,7 @@ pub(crate) fn for_relay(all: &mut KeysConfig, path: &Path) -> Result<(), Failure
 /// # Errors
 /// What is wrong with the file, with its line, or that it does not go together with what is there.
 pub(crate) fn for_checking(all: &mut KeysConfig, path: &Path) -> Result<(), Failure> {
-    add(all, &Source::open(path)?, Entry::for_checking, &|file| fs::read(file))
+    add(all, &Source::open(path)?, Entry::for_checking, &|file| files::read(file, LONGEST))
 }
 
 /// The keys of signed tokens in the file of an application's server, each with the application that it is for alone.
@@ -62,7 +61,7 @@ pub(crate) fn for_minting(path: &Path) -> Result<Vec<(SigningKey, Option<AppId>)
 pub(crate) fn in_text(path: &Path, text: &str, checks: bool) -> Result<KeysConfig, Failure> {
     let mut all = KeysConfig::default();
     let jwt = if checks { Entry::for_checking } else { Entry::for_relay };
-    add(&mut all, &Source::new(path, text.to_owned())?, jwt, &|_| Err(ErrorKind::NotFound.into()))?;
+    add(&mut all, &Source::new(path, text.to_owned())?, jwt, &|_| Err(Unread::Missing))?;
     Ok(all)
 }
 
@@ -165,7 +164,7 @@ struct File {
 }
 
 /// What reads a file.
-type Load<'a> = dyn Fn(&Path) -> io::Result<Vec<u8>> + 'a;
+type Load<'a> = dyn Fn(&Path) -> Result<Vec<u8>, Unread> + 'a;
 
 /// A file and its text, to say where in it something is wrong.
 struct Source<'a> {
@@ -261,7 +260,7 @@ fn jwks(path: &Path, entry: JwksEntry, load: &Load<'_>) -> Result<Vec<VerifyingK
     let (file, app_id) = entry.read()?;
     let file = path.parent().unwrap_or(Path::new("")).join(file);
     let shown = file.display();
-    let text = load(&file).map(Secret::new).map_err(|error| format!("{shown} cannot be read: {error}"))?;
+    let text = load(&file).map(Secret::new).map_err(|unread| format!("{shown}: {unread}"))?;
     let set = Jwks::read(text.expose()).map_err(|error| format!("{shown}: {error}"))?;
     for (number, reason) in set.skipped {
         warn!("{shown}: key {number} was passed over: {reason}");
@@ -288,6 +287,9 @@ fn table(kid: &str, algorithm: Algorithm, name: &str, value: &str) -> String {
 fn quoted(name: &str) -> String {
     name.replace('\\', "\\\\").replace('"', "\\\"")
 }
+
+/// More than any key file or set of keys has.
+pub(crate) const LONGEST: u64 = 4 << 20;
 
 const CHECKS: &str = "# Checks tokens and cannot mint them. For relays: --token-keys.\n";
 const MINTS: &str = "# Mints tokens. For your application's server only; keep it secret.\n";

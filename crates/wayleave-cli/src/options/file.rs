@@ -1,8 +1,6 @@
 //! TOML files, and where in them a mistake is.
 
 use std::fmt;
-use std::fs;
-use std::io::ErrorKind;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::path::Path;
@@ -10,22 +8,16 @@ use std::path::Path;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, SeqAccess, Visitor};
 
 use super::Word;
-use crate::Failure;
+use crate::{Failure, files};
 
 /// The text of the file at `path`.
 ///
 /// # Errors
 /// The file cannot be read, or is no text.
 pub(crate) fn text_of(path: &Path) -> Result<String, Failure> {
-    let shown = path.display();
-    let bytes = fs::read(path).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => Failure::usage(format!("{shown}: there is no such file")),
-        ErrorKind::PermissionDenied => {
-            Failure::usage(format!("{shown}: this user may not read it; change its owner or its mode"))
-        }
-        _ => Failure::usage(format!("{shown} cannot be read: {error}")),
-    })?;
-    String::from_utf8(bytes).map_err(|_| Failure::usage(format!("{shown}: this is not a text file")))
+    let wrong = |what: &dyn fmt::Display| Failure::usage(format!("{}: {what}", path.display()));
+    let bytes = files::read(path, LONGEST).map_err(|unread| wrong(&unread))?;
+    String::from_utf8(bytes).map_err(|_| wrong(&"this is not a text file"))
 }
 
 /// Reads `text`, which came from `path`. Nothing of it but names of keys is shown: a line may hold a secret.
@@ -166,3 +158,6 @@ impl<'de, T: Word> Visitor<'de> for OneOrMany<T> {
         Ok(values)
     }
 }
+
+/// More than any file that a person writes has.
+const LONGEST: u64 = 4 << 20;

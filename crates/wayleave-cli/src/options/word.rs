@@ -69,9 +69,13 @@ pub(crate) struct Count(pub(crate) u64);
 
 impl Word for Count {
     fn read(text: &str) -> Result<Self, String> {
-        let is_of_bytes = text.contains(['b', 'B']);
-        let count = Bytes::read(text).ok().filter(|_| !is_of_bytes);
-        count.map(|Bytes(count)| Self(count)).ok_or_else(|| "write a number, like 5000, 64k, 4M or 1G".into())
+        match Bytes::read(text) {
+            Ok(_) if text.contains(['b', 'B']) => {
+                Err("no bytes are counted here; write a number, like 5000, 64k, 4M or 1G".into())
+            }
+            Ok(Bytes(count)) => Ok(Self(count)),
+            Err(_) => Err("write a number, like 5000, 64k, 4M or 1G".into()),
+        }
     }
 }
 
@@ -90,7 +94,7 @@ impl Word for Rate {
         let wrong =
             || "write RATE or RATE/BURST, units a second and units at once, like 10M or 10M/20M".to_owned();
         let (rate, burst) = text.split_once('/').unwrap_or((text, text));
-        let units = |text| Bytes::read(text).ok().map(|Bytes(units)| units).filter(|units| *units > 0);
+        let units = |text| Count::read(text).ok().map(|Count(units)| units).filter(|units| *units > 0);
         let (per_second, burst) = units(rate).zip(units(burst)).ok_or_else(wrong)?;
         Ok(Self(RateLimit { per_second, burst }))
     }

@@ -1,12 +1,13 @@
 //! `wayleave relay`: a relay as a process.
 
 mod admin;
-mod descriptors;
+mod files;
 mod gather;
 mod identity;
 mod key_files;
 mod limits;
 mod options;
+mod reload;
 mod report;
 mod settings;
 
@@ -14,7 +15,7 @@ mod settings;
 mod tests;
 
 use std::future::pending;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -22,19 +23,20 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 use wayleave_proto::auth::Keys;
 use wayleave_proto::carrier::tls::{Acceptor, Session, TlsError};
 use wayleave_proto::config::{RelayConfig, Valid};
-use wayleave_proto::relay::Stats;
 use wayleave_tokio::{Relay, RelayHandle};
 
-use crate::Failure;
-use crate::log::{self, Format};
+use crate::files::Follower;
+use crate::log;
 use crate::signals::{Signals, Wish};
+use crate::{Failure, descriptors, on};
 
 use admin::Order;
+use reload::Reloads;
 use settings::Settings;
 
 pub(crate) use options::RelayArgs;
@@ -49,8 +51,7 @@ pub(crate) fn main(args: RelayArgs) -> Result<(), Failure> {
     if gather > gather::MOST {
         return Err(Failure::usage("--gather: give at most 1ms; more would be heard in a call"));
     }
-    let runtime = gather::runtime(gather).map_err(|error| Failure::run(format!("cannot start: {error}")))?;
-    runtime.block_on(run(args))
+    on(gather::runtime(gather), run(args))
 }
 
 /// What a configuration file with this text makes of a relay that has no certificate yet and these keys.
@@ -62,67 +63,83 @@ pub(crate) fn config_in_text(path: &Path, text: &str, keys: Keys) -> Result<Vali
 }
 
 async fn run(args: RelayArgs) -> Result<(), Failure> {
-    let format = args.log_format.unwrap_or_default();
-    log::start(args.log.as_deref(), format)?;
-    let Settings { config, listen, mut key_files, admin, drain } = Settings::new(args)?;
-    raise_limit(config.limits.connections);
+    log::start(args.log.as_deref(), args.log_format.unwrap_or_default())?;
+    let Settings { config, listen, certificate, files, admin, drain } = Settings::new(args)?;
+    let connections = config.limits.connections;
+    let room = descriptors::raise();
     let mut signals = Signals::new()?;
     let relay = Relay::bind(config, listen).await.map_err(|error| unbound(listen, &error))?;
     let handle = relay.handle();
-    announce(relay.local_addr(), format);
+    log::say("INFO", &format!("listening on {}", relay.local_addr()));
+    tell_room(room, connections);
+    let files =
+        Follower::start(files, EVERY).map_err(|error| Failure::run(format!("cannot start: {error}")))?;
+    let mut reloads = Reloads::new(files, handle.clone(), certificate);
     let mut serving = tokio::spawn(relay.serve(|event| report::report(&event)));
     let (orders, mut ordered) = mpsc::channel(1);
     let mut administered = JoinSet::new();
     if let Some(admin) = admin {
         administered.spawn(admin.serve(handle.clone(), orders));
     }
-    let mut deadline = None;
-    let mut ticks = interval(EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ending = Ending::None;
     loop {
         tokio::select! {
             served = &mut serving => {
                 return served.map_err(|error| Failure::run(format!("the relay broke down: {error}")));
             }
             wish = signals.next() => match wish {
-                Wish::Reload => drop(reload(&handle, key_files.read())),
-                Wish::Stop if deadline.is_none() && !drain.is_zero() => {
-                    begin_drain(&handle, drain);
-                    deadline = Some(Instant::now() + drain);
+                Wish::Reload => reloads.ask(None),
+                Wish::Stop if matches!(ending, Ending::None) && !drain.is_zero() => {
+                    ending = begin_drain(&handle, drain);
                 }
-                Wish::Stop => stop(&handle, "stopping at once"),
+                Wish::Stop => ending = stop(&handle, "stopping at once"),
             },
             Some(order) = ordered.recv() => match order {
-                Order::Drain if deadline.is_none() => {
-                    begin_drain(&handle, drain);
-                    deadline = Some(Instant::now() + drain);
-                }
+                Order::Drain if matches!(ending, Ending::None) => ending = begin_drain(&handle, drain),
                 Order::Drain => {}
-                Order::Reload(tell) => {
-                    let _ = tell.send(reload(&handle, key_files.read()));
+                Order::Reload(tell) => reloads.ask(Some(tell)),
+            },
+            () = reloads.work() => {}
+            () = ending.reached() => match ending {
+                Ending::Draining(_) => ending = stop(&handle, "the time to drain is over"),
+                Ending::None | Ending::Stopping(_) => {
+                    warn!(connections = handle.stats().connections, "ended before everything was closed");
+                    return Ok(());
                 }
             },
-            _ = ticks.tick() => if let Some(read) = key_files.look() {
-                drop(reload(&handle, read));
-            },
-            () = reached(deadline) => {
-                stop(&handle, "the time to drain is over");
-                deadline = Some(Instant::now() + LAST_WORDS);
-            }
         }
     }
 }
 
-/// Takes as many open files as the system gives, and says where they are fewer than the connections allowed.
-fn raise_limit(connections: usize) {
-    // A tunnel has two sockets, and the process a few files of its own.
-    let tunnels = descriptors::raise().map(|files| files.saturating_sub(FILES) / 2);
-    if let Some(tunnels) = tunnels.filter(|most| *most < connections as u64) {
-        info!(
-            tunnels,
-            connections, "the system's limit on open files (ulimit -Hn) is below the limit on connections"
-        );
+/// How far the end of the relay is.
+#[derive(Clone, Copy, Debug)]
+enum Ending {
+    /// Until then what is open may go on.
+    Draining(Instant),
+    None,
+    /// Until then what was ended may close.
+    Stopping(Instant),
+}
+
+impl Ending {
+    async fn reached(self) {
+        match self {
+            Self::Draining(deadline) | Self::Stopping(deadline) => sleep_until(deadline).await,
+            Self::None => pending().await,
+        }
     }
+}
+
+/// Says where there are fewer files than the connections that are allowed, and what to do about it.
+fn tell_room(files: Option<u64>, connections: usize) {
+    // A tunnel has two sockets, and the process a few files of its own.
+    let wanted = (connections as u64).saturating_mul(2).saturating_add(FILES);
+    let Some(files) = files.filter(|files| *files < wanted) else { return };
+    let tunnels = files.saturating_sub(FILES) / 2;
+    info!(
+        "there is room for about {tunnels} tunnels at once, as the system allows {files} open files; for all \
+         {connections} connections of --max-connections allow {wanted} (`ulimit -Hn`, or LimitNOFILE= of systemd)"
+    );
 }
 
 /// The acceptor of a relay that is only looked at.
@@ -135,53 +152,20 @@ impl Acceptor for NoCertificate {
     }
 }
 
-/// Says where the relay listens, at any log level, in a line that programs can wait for.
-fn announce(local: SocketAddr, format: Format) {
-    let mut line = format!("listening on {local}");
-    if format == Format::Json {
-        line = serde_json::json!({ "level": "INFO", "message": line }).to_string();
-    }
-    // A closed standard error is no reason to stop.
-    let _ = writeln!(io::stderr(), "{line}");
-}
-
-fn begin_drain(handle: &RelayHandle, drain: Duration) {
+fn begin_drain(handle: &RelayHandle, drain: Duration) -> Ending {
     let tunnels = handle.stats().tunnels;
     info!(
         tunnels,
         "draining: no new connections; open tunnels may go on for {drain:?}, a second signal stops at once"
     );
     handle.drain();
+    Ending::Draining(Instant::now() + drain)
 }
 
-fn stop(handle: &RelayHandle, why: &str) {
+fn stop(handle: &RelayHandle, why: &str) -> Ending {
     info!(tunnels = handle.stats().tunnels, "{why}");
     handle.close();
-}
-
-/// Puts keys into force that were read again, and says how many they are, or what was wrong.
-fn reload(handle: &RelayHandle, read: Result<Keys, Failure>) -> Result<usize, String> {
-    match read {
-        Ok(keys) => {
-            let (count, before) = (keys.len(), handle.stats().tunnels);
-            handle.renew_keys(keys);
-            let Stats { revocations, tunnels, .. } = handle.stats();
-            let ended = before.saturating_sub(tunnels);
-            info!(keys = count, revocations, ended, "token keys read again");
-            Ok(count)
-        }
-        Err(failure) => {
-            warn!("the old token keys stay: {failure}");
-            Err(failure.to_string())
-        }
-    }
-}
-
-async fn reached(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
-        None => pending().await,
-    }
+    Ending::Stopping(Instant::now() + LAST_WORDS)
 }
 
 fn unbound(listen: SocketAddr, error: &io::Error) -> Failure {
@@ -201,9 +185,9 @@ fn unbound(listen: SocketAddr, error: &io::Error) -> Failure {
     Failure::run(format!("cannot listen on {listen}: {remedy}"))
 }
 
-/// How often the key files are looked at.
+/// How often the files are looked at.
 const EVERY: Duration = Duration::from_secs(1);
 /// Files that are no sockets of tunnels, about.
 const FILES: u64 = 64;
-/// Between two attempts to end what does not end.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long it may take to close what was ended.
+const LAST_WORDS: Duration = Duration::from_millis(500);

@@ -13,7 +13,7 @@ use super::limits::LimitsTable;
 use crate::Failure;
 use crate::admin::Place;
 use crate::log::Format;
-use crate::options::{Bytes, Resolve, many, one, parse, read, text_of};
+use crate::options::{Count, Resolve, many, one, parse, read, text_of};
 
 /// Run a relay: it authenticates clients by their tokens and forwards their streams and datagrams.
 ///
@@ -39,6 +39,9 @@ pub(crate) struct RelayArgs {
     pub(super) listen: Option<SocketAddr>,
 
     /// The certificate that clients are shown, as PEM; the certificates between it and the authority follow it
+    ///
+    /// It is read again together with its key when they change, and on SIGHUP. Where they do not go together, the old ones
+    /// stay. Connections that are open keep theirs.
     #[arg(long, value_name = "FILE", conflicts_with = "self_signed")]
     #[serde(deserialize_with = "one")]
     pub(super) cert: Option<PathBuf>,
@@ -136,6 +139,7 @@ pub(crate) struct RelayArgs {
     #[arg(long, value_name = "TIME", value_parser = read::<Duration>)]
     #[serde(deserialize_with = "one")]
     pub(super) gather: Option<Duration>,
+
     /// Let the operator speak to the relay here, with `wayleave admin` or any HTTP client [default: nowhere]
     ///
     /// A Unix socket is for this user and root alone; an address needs --admin-secret-file and is one of loopback. No
@@ -164,14 +168,14 @@ pub(crate) struct RelayArgs {
     pub(super) max_tunnels_per_token: Option<usize>,
 
     /// Bits a second of one user in each direction, like 10M [default: no limit]
-    #[arg(long, value_name = "RATE", value_parser = read::<Bytes>)]
+    #[arg(long, value_name = "RATE", value_parser = read::<Count>)]
     #[serde(skip)]
-    pub(super) rate_bits: Option<Bytes>,
+    pub(super) rate_bits: Option<Count>,
 
     /// Datagrams a second of one user in each direction [default: no limit]
-    #[arg(long, value_name = "RATE", value_parser = read::<Bytes>)]
+    #[arg(long, value_name = "RATE", value_parser = read::<Count>)]
     #[serde(skip)]
-    pub(super) rate_packets: Option<Bytes>,
+    pub(super) rate_packets: Option<Count>,
 
     /// How much to log: error, warn, info, debug or trace [default: the variable RUST_LOG, else info]
     #[arg(long, value_name = "LEVEL")]
@@ -223,6 +227,7 @@ impl RelayArgs {
         }
     }
 
+    /// Written out whole: an option that is forgotten here does not compile.
     fn over(self, mut file: Self) -> Self {
         // A certificate comes from files or from a directory: the command line's way puts the file's out of force.
         if self.self_signed.is_some() {
@@ -253,9 +258,13 @@ impl RelayArgs {
             admin_anywhere: self.admin_anywhere || file.admin_anywhere,
             log: self.log.or(file.log),
             log_format: self.log_format.or(file.log_format),
+            // These are options or keys of a table in the file, and meet when the limits are made.
+            max_connections: self.max_connections,
+            max_tunnels_per_token: self.max_tunnels_per_token,
+            rate_bits: self.rate_bits,
+            rate_packets: self.rate_packets,
             limits: file.limits,
             scope: file.scope,
-            ..self
         }
     }
 }
@@ -318,4 +327,5 @@ The same as a file, for `wayleave relay --config relay.toml`; every limit is sho
   # on_expiry = { close_after = 60 } # what becomes of open tunnels; \"keep\" by default, or \"refuse_new\"
 
 Signals: the first SIGTERM or SIGINT stops accepting and lets tunnels finish for --drain, the second stops at once;
-SIGHUP reads the token keys again, as their change does; the old ones stay where a file is not in order.";
+SIGHUP reads the token keys and the certificate again, as their change does; the old ones stay where a file is not in
+order.";

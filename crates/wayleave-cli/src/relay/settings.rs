@@ -13,9 +13,10 @@ use wayleave_proto::policy::Scope;
 
 use super::RelayArgs;
 use super::admin::Admin;
-use super::identity::Identity;
+use super::files::Files;
+use super::identity::{Identity, IdentityFiles, Renewable};
 use super::key_files::KeyFiles;
-use crate::options::{Bytes, Resolve};
+use crate::options::{Count, Resolve};
 use crate::{Failure, keys};
 
 /// All that the process needs.
@@ -23,7 +24,9 @@ use crate::{Failure, keys};
 pub(super) struct Settings {
     pub(super) config: Valid<RelayConfig>,
     pub(super) listen: SocketAddr,
-    pub(super) key_files: KeyFiles,
+    /// The certificate in force.
+    pub(super) certificate: Arc<Renewable>,
+    pub(super) files: Files,
     pub(super) admin: Option<Admin>,
     pub(super) drain: Duration,
 }
@@ -34,10 +37,10 @@ impl Settings {
     /// # Errors
     /// What is wrong, and how to mend it.
     pub(super) fn new(args: RelayArgs) -> Result<Self, Failure> {
-        let names = names(&args);
-        let identity = identity(&args, &names)?;
+        let identity = identity(&args)?;
         let (key_files, keys) = KeyFiles::open(args.token_keys.clone())?;
-        let acceptor = identity.acceptor()?;
+        let (identity, acceptor) = IdentityFiles::open(identity)?;
+        let certificate = Arc::new(Renewable::new(acceptor));
         let admin = args
             .admin
             .as_ref()
@@ -45,8 +48,9 @@ impl Settings {
         let admin = admin.transpose()?;
         let (listen, drain) = (args.listen.unwrap_or(LISTEN), args.drain.unwrap_or(DRAIN));
         let own = [Some(listen), admin.as_ref().and_then(Admin::local_addr)];
-        let config = config(args, acceptor, keys, own.into_iter().flatten())?;
-        Ok(Self { config, listen, key_files, admin, drain })
+        let config = config(args, Arc::clone(&certificate) as _, keys, own.into_iter().flatten())?;
+        let files = Files { keys: key_files, identity };
+        Ok(Self { config, listen, certificate, files, admin, drain })
     }
 }
 
@@ -107,8 +111,8 @@ fn names(args: &RelayArgs) -> Vec<Host> {
     if args.name.is_empty() { localhost() } else { args.name.clone() }
 }
 
-fn identity<'a>(args: &'a RelayArgs, names: &'a [Host]) -> Result<Identity<'a>, Failure> {
-    let (cert, key, directory) = (args.cert.as_deref(), args.key.as_deref(), args.self_signed.as_deref());
+fn identity(args: &RelayArgs) -> Result<Identity, Failure> {
+    let (cert, key, directory) = (args.cert.clone(), args.key.clone(), args.self_signed.clone());
     if directory.is_none() && !args.name.is_empty() {
         return Err(Failure::usage(
             "--name is for --self-signed; a certificate given with --cert has its names inside",
@@ -116,7 +120,7 @@ fn identity<'a>(args: &'a RelayArgs, names: &'a [Host]) -> Result<Identity<'a>, 
     }
     match (cert, key, directory) {
         (Some(cert), Some(key), None) => Ok(Identity::Files { cert, key }),
-        (None, None, Some(directory)) => Ok(Identity::SelfSigned { directory, names }),
+        (None, None, Some(directory)) => Ok(Identity::SelfSigned { directory, names: names(args) }),
         (Some(_), None, None) => {
             Err(Failure::usage("--cert needs the private key of the certificate; give --key FILE"))
         }
@@ -144,9 +148,9 @@ fn limits(args: &RelayArgs) -> RelayLimits {
 fn scope(args: &RelayArgs) -> Scope {
     let mut scope = args.scope.clone();
     for rates in [&mut scope.to_client, &mut scope.to_target] {
-        rates.bits_per_second = args.rate_bits.map(|Bytes(bits)| bits).or(rates.bits_per_second);
+        rates.bits_per_second = args.rate_bits.map(|Count(bits)| bits).or(rates.bits_per_second);
         rates.packets_per_second =
-            args.rate_packets.map(|Bytes(packets)| packets).or(rates.packets_per_second);
+            args.rate_packets.map(|Count(packets)| packets).or(rates.packets_per_second);
     }
     scope
 }

@@ -6,6 +6,7 @@ use clap::Args;
 use wayleave_proto::auth::AppId;
 
 use crate::options::read;
+use crate::stdout::print;
 use crate::{Failure, keys};
 
 /// Print the lines for a relay's key file that accept the app sign of an application
@@ -24,8 +25,7 @@ pub(super) struct AppSignArgs {
 }
 
 pub(super) fn run(args: &AppSignArgs) -> Result<(), Failure> {
-    print!("{}", lines(args)?);
-    Ok(())
+    print(&lines(args)?)
 }
 
 fn lines(args: &AppSignArgs) -> Result<String, Failure> {

@@ -19,6 +19,7 @@ use wayleave_proto::policy::Scope;
 use wayleave_sockets::unix_now;
 
 use crate::duration::words;
+use crate::stdout::print;
 use crate::{Failure, keys};
 
 /// Show what a token says, whether it is valid, and for how long; the exit status is 0 where it is, and 1 where not
@@ -44,12 +45,9 @@ pub(super) fn run(args: &InspectArgs) -> Result<(), Failure> {
     let token = Token::new(text.trim()).map_err(Failure::run)?;
     let keys = read_keys(&args.keys)?;
     let report = look(&token, keys.as_ref(), args.audience.as_deref(), unix_now())?;
-    print!("{}", report.text);
+    print(&report.text)?;
     match report.verdict {
-        Ok(sentence) => {
-            println!("{:<WIDTH$}{sentence}", "valid");
-            Ok(())
-        }
+        Ok(sentence) => print(&format!("{:<WIDTH$}{sentence}\n", "valid")),
         Err(sentence) => Err(Failure::run(sentence)),
     }
 }

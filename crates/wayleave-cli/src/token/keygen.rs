@@ -10,6 +10,7 @@ use wayleave_proto::base::Secret;
 
 use super::random;
 use crate::files::{self, Readers};
+use crate::log::say;
 use crate::options::read;
 use crate::{Failure, keys};
 
@@ -64,9 +65,17 @@ pub(super) fn run(args: &KeygenArgs) -> Result<(), Failure> {
         }
     })?;
     let (out, public) = (args.out.display(), args.public_out.display());
-    eprintln!("key {kid}: {out} mints tokens, keep it on your application's server; {public} is for relays");
+    say(
+        "INFO",
+        &format!(
+            "key {kid}: {out} mints tokens, keep it on your application's server; {public} is for relays"
+        ),
+    );
     if shared {
-        eprintln!("HS256 has one secret for both: {public} can mint too, keep it as secret as {out}");
+        say(
+            "INFO",
+            &format!("HS256 has one secret for both: {public} can mint too, keep it as secret as {out}"),
+        );
     }
     Ok(())
 }

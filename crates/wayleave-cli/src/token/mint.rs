@@ -11,6 +11,7 @@ use wayleave_sockets::unix_now;
 use super::random;
 use super::scope::ScopeArgs;
 use crate::options::{Word, read};
+use crate::stdout::print;
 use crate::{Failure, keys};
 
 /// Mint a token and print it, and nothing else, on standard output
@@ -92,8 +93,8 @@ impl Word for Token04Mode {
 }
 
 pub(super) fn run(args: &MintArgs) -> Result<(), Failure> {
-    println!("{}", mint(args, unix_now(), &random()?)?.expose());
-    Ok(())
+    let token = mint(args, unix_now(), &random()?)?;
+    print(Secret::new(format!("{}\n", token.expose())).expose())
 }
 
 /// Mints what `args` say at `now`; `random` is for the encryption of a Token04.

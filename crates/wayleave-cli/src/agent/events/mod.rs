@@ -1,51 +1,27 @@
 //! What happens, told to people and to programs.
 
 mod fact;
+mod journal;
 mod sentence;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
-use std::io;
-use std::path::Path;
+use std::sync::Arc;
 
-use tokio::fs::File;
-use tokio::io::{AsyncWrite, AsyncWriteExt, stdout};
 use tracing::{debug, info, warn};
 use wayleave_proto::base::{Route, Target};
 use wayleave_proto::client::{ProxyFault, What};
 use wayleave_tokio::Events;
 
-use super::settings::Destination;
-use crate::Failure;
-
 use fact::Line;
 use sentence::{Weight, sentence};
 
-/// Where events go as JSON, one object a line.
-pub(super) struct Journal(Box<dyn AsyncWrite + Send + Unpin>);
-
-impl Journal {
-    /// Opens `destination`; a file begins empty.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub(super) async fn open(destination: &Destination) -> Result<Self, Failure> {
-        match destination {
-            Destination::StandardOutput => Ok(Self(Box::new(stdout()))),
-            Destination::File(path) => Ok(Self(Box::new(create(path).await?))),
-        }
-    }
-
-    async fn write(&mut self, line: &str) -> io::Result<()> {
-        self.0.write_all(line.as_bytes()).await?;
-        self.0.flush().await
-    }
-}
+pub(super) use journal::Journal;
 
 /// Tells every event until the client is gone.
-pub(super) async fn tell(mut events: Events, mut journal: Option<Journal>) {
+pub(super) async fn tell(mut events: Events, journal: Option<Arc<Journal>>) {
     let mut complaints = Complaints::default();
     while let Some(event) = events.recv().await {
         match complaints.weigh(&event.what, sentence(&event.what)) {
@@ -54,11 +30,8 @@ pub(super) async fn tell(mut events: Events, mut journal: Option<Journal>) {
             Some((Weight::Detail, text)) => debug!("{text}"),
             None => {}
         }
-        let Some(open) = &mut journal else { continue };
-        let Some(line) = Line::new(&event) else { continue };
-        if let Err(error) = open.write(&line.to_json()).await {
-            warn!("events can no longer be written ({error}); none are from now on");
-            journal = None;
+        if let Some((journal, line)) = journal.as_ref().zip(Line::new(&event)) {
+            journal.write(line.to_json());
         }
     }
 }
@@ -109,11 +82,4 @@ fn is_same(one: &ProxyFault, other: &ProxyFault) -> bool {
         | (ProxyFault::TokenExpired { .. }, ProxyFault::TokenExpired { .. }) => true,
         (one, other) => one == other,
     }
-}
-
-async fn create(path: &Path) -> Result<File, Failure> {
-    File::create(path).await.map_err(|error| {
-        let path = path.display();
-        Failure::run(format!("the events cannot be written to {path} ({error}); check the path of --events"))
-    })
 }

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, Instant as Moment};
 
 use wayleave_proto::base::{Instant, Kind, Link, Network, Route, Target};
 use wayleave_proto::carrier::Carrier;
@@ -9,6 +9,8 @@ use wayleave_proto::net::Fault;
 use wayleave_proto::route::{Proof, RouteReason};
 
 use super::*;
+use crate::agent::settings::Destination;
+use crate::testing::Directory;
 
 fn target(text: &str) -> Target {
     text.parse().expect("a target")
@@ -231,13 +233,28 @@ fn a_refusal_is_told_once_however_often_the_proxy_is_reached() {
     }
 }
 
-#[tokio::test]
-async fn a_journal_begins_empty_and_has_each_line_at_once() {
-    let path = std::env::temp_dir().join(format!("wayleave-journal-{}", std::process::id()));
-    std::fs::write(&path, "old\n").expect("a file");
-    let mut journal = Journal::open(&Destination::File(path.clone())).await.expect("a journal");
-    journal.write("new\n").await.expect("a line");
-    assert_eq!(std::fs::read_to_string(&path).expect("the file"), "new\n");
-    let _ = std::fs::remove_file(&path);
-    assert!(Journal::open(&Destination::File("/nowhere/at/all".into())).await.is_err());
+#[test]
+fn a_journal_begins_empty_and_goes_on_in_a_file_that_is_emptied_or_renamed() {
+    let directory = Directory::new();
+    let path = directory.file("events", "old\n");
+    let journal = Journal::open(Destination::File(path.clone()), Moment::now()).expect("a journal");
+    let write = |line: &str| {
+        journal.write(line.into());
+        journal.finish(Moment::now() + Duration::from_secs(20));
+    };
+    write("new\n");
+    assert_eq!(directory.read("events"), "new\n");
+    std::fs::OpenOptions::new().write(true).truncate(true).open(&path).expect("the file is emptied");
+    write("next\n");
+    assert_eq!(directory.read("events"), "next\n");
+    std::fs::rename(&path, directory.path().join("events.1")).expect("a rename");
+    write("last\n");
+    journal.reopen();
+    write("first\n");
+    assert_eq!(
+        (directory.read("events.1"), directory.read("events")),
+        ("next\nlast\n".into(), "first\n".into())
+    );
+    let nowhere = Destination::File("/nowhere/at/all".into());
+    assert!(Journal::open(nowhere, Moment::now()).is_err());
 }

@@ -18,7 +18,7 @@ use wayleave_proto::config::{Mode, Probe, Scope};
 use wayleave_proto::local::Forward;
 
 use crate::Failure;
-use crate::options::{many, one, read};
+use crate::options::{many, one, read, text_of};
 
 /// Put programs that embed nothing behind the proxy.
 ///
@@ -166,12 +166,7 @@ impl AgentArgs {
     /// The file cannot be read, or what is wrong in it, with the line.
     pub(super) fn complete(self, environment: Option<String>) -> Result<Self, Failure> {
         let Some(path) = self.config.clone() else { return Ok(self.with_token(environment)) };
-        let text = std::fs::read_to_string(&path).map_err(|error| {
-            let path = path.display();
-            Failure::usage(format!(
-                "the configuration {path} cannot be read ({error}); check the path of --config"
-            ))
-        })?;
+        let text = text_of(&path)?;
         Ok(self.with_token(environment).or(Self::from_text(&path, &text)?))
     }
 
@@ -268,6 +263,6 @@ Examples:
       token-file = \"token.txt\"
       events = \"events.jsonl\"
 
-SIGHUP reads the token file again.
+SIGHUP reads the token file again, and opens the file of --events anew, which somebody may have renamed.
 
 Exit status: 0 after SIGTERM or SIGINT, 2 for a wrong argument or configuration, 1 for a failure at run time.";

@@ -3,11 +3,11 @@
 #[cfg(test)]
 mod tests;
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tracing::warn;
 use wayleave_link::Underlay;
 use wayleave_proto::auth::Credential;
 use wayleave_proto::base::{Host, Network, Secret, UnixTime};
@@ -18,7 +18,7 @@ use wayleave_tokio::{connector_with_ca, platform_connector};
 
 use super::options::{AgentArgs, LinkChoice, STANDARD_OUTPUT};
 use super::token::{self, TokenFile};
-use crate::{Failure, keys};
+use crate::{Failure, files, keys};
 
 /// A configuration that the agent can start with.
 #[derive(Debug)]
@@ -126,10 +126,19 @@ fn credential(
         return Err(Failure::usage("--app-id is for an app sign; give --app-sign-file FILE beside it"));
     }
     match (&args.token, &args.token_file) {
-        (Some(token), _) => Ok((Some(token::given(token, now)?), None)),
+        (Some(token), _) => {
+            let credential = token::given(token)?;
+            if let Some(what) = token::expired(&credential, now) {
+                warn!("the token {what}");
+            }
+            Ok((Some(credential), None))
+        }
         (None, Some(path)) => {
-            let file = TokenFile::open(path.clone());
-            Ok((Some(file.credential(now).map_err(Failure::usage)?), Some(file)))
+            let (file, credential) = TokenFile::open(path.clone()).map_err(Failure::usage)?;
+            if let Some(what) = token::expired(&credential, now) {
+                warn!("{}; the agent waits for a change of the file", file.said(&what));
+            }
+            Ok((Some(credential), Some(file)))
         }
         (None, None) => Err(Failure::usage(format!(
             "mode {mode} needs a token; give --token-file FILE or WAYLEAVE_TOKEN (or --app-id and --app-sign-file), or choose --mode off"
@@ -175,9 +184,8 @@ fn connector(ca: Option<&Path>, mode: Mode) -> Result<Arc<dyn Connector>, Failur
         _ if mode == Mode::Off => Ok(Arc::new(NoRelay)),
         Some(path) => {
             let shown = path.display();
-            let pem = fs::read(path).map_err(|error| {
-                Failure::usage(format!("the CA file {shown} cannot be read ({error}); check the path of --ca"))
-            })?;
+            let pem = files::read(path, LONGEST_CA)
+                .map_err(|unread| Failure::usage(format!("the CA file {shown}: {unread}")))?;
             connector_with_ca(&pem).map_err(|error| Failure::usage(format!("the CA file {shown}: {error}")))
         }
         None => platform_connector().map_err(|error| {
@@ -197,3 +205,6 @@ impl Connector for NoRelay {
         Err(TlsError::InvalidName { name: host.to_string() })
     }
 }
+
+/// More than all the authorities of a system have.
+const LONGEST_CA: u64 = 4 << 20;

@@ -3,8 +3,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,21 +10,32 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::Notify;
-use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 use wayleave_proto::auth::{Credential, Token};
 use wayleave_proto::base::{Secret, UnixTime};
 use wayleave_sockets::unix_now;
 use wayleave_tokio::Client;
 
-use crate::Failure;
+use crate::files::{Follower, Look};
+use crate::{Failure, files};
 
-/// Reads `token` as the credential that it is at `now`.
+/// Reads `token` as a credential.
 ///
 /// # Errors
 /// What is wrong with it, and how to mend that.
-pub(super) fn given(token: &Secret<String>, now: UnixTime) -> Result<Credential, Failure> {
-    credential(token, now).map_err(|what| Failure::usage(format!("the token {what}")))
+pub(super) fn given(token: &Secret<String>) -> Result<Credential, Failure> {
+    credential(token).map_err(|what| Failure::usage(format!("the token {what}")))
+}
+
+/// What to say of a credential that has expired by the clock of this machine. The clock may be wrong, and the relay goes by
+/// its own: that is no reason not to try.
+pub(super) fn expired(credential: &Credential, now: UnixTime) -> Option<String> {
+    let end = credential.expires().filter(|end| *end <= now)?;
+    Some(format!(
+        "has expired at {} by the clock of this machine; if the clock is right, relays refuse it: mint a new one with \
+         `wayleave token mint`",
+        moment(end)
+    ))
 }
 
 /// A file with a token, and what stood in it when it was last read.
@@ -36,30 +45,50 @@ pub(super) struct TokenFile {
     read: Content,
     /// What stood in it at the last look, where that was something else.
     seen: Option<Content>,
+    /// When the token in force expires.
+    expires: Option<UnixTime>,
 }
 
 type Content = Result<Secret<String>, String>;
 
-impl TokenFile {
-    /// Looks at the file at `path`.
-    pub(super) fn open(path: PathBuf) -> Self {
-        Self { read: read(&path), path, seen: None }
-    }
+/// A change of the token file: the new credential with what to say of it, or what is wrong.
+pub(super) type Change = Result<(Credential, Option<String>), String>;
 
-    /// What stands in it, as the credential that it is at `now`.
+impl TokenFile {
+    /// Reads the file at `path`.
     ///
     /// # Errors
     /// What is wrong with it, and how to mend that.
-    pub(super) fn credential(&self, now: UnixTime) -> Result<Credential, String> {
-        let token = self.read.as_ref().map_err(Clone::clone);
-        token
-            .and_then(|token| credential(token, now))
-            .map_err(|what| format!("the token file {} {what}", self.path.display()))
+    pub(super) fn open(path: PathBuf) -> Result<(Self, Credential), String> {
+        let mut file = Self { read: read(&path), path, seen: None, expires: None };
+        let credential = file.credential()?;
+        file.expires = credential.expires();
+        Ok((file, credential))
+    }
+
+    /// Follows it from now on.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub(super) fn follow(self) -> Result<Follower<Option<Change>>, Failure> {
+        Follower::start(self, EVERY).map_err(|error| Failure::run(format!("cannot start: {error}")))
+    }
+
+    /// A sentence about the file.
+    pub(super) fn said(&self, what: &str) -> String {
+        format!("the token file {}: the token {what}", self.path.display())
+    }
+
+    fn credential(&self) -> Result<Credential, String> {
+        match &self.read {
+            Ok(token) => credential(token).map_err(|what| self.said(&what)),
+            Err(what) => Err(format!("the token file {}: {what}", self.path.display())),
+        }
     }
 
     /// Looks at the file again; `None` where nothing changed. A change counts once it was the same at two looks, so that
     /// nobody is caught in the middle of writing it, or `at_once`.
-    fn look(&mut self, now: UnixTime, at_once: bool) -> Option<Result<Credential, String>> {
+    fn change(&mut self, now: UnixTime, at_once: bool) -> Option<Change> {
         let found = read(&self.path);
         if is_same(&found, &self.read) {
             self.seen = None;
@@ -70,7 +99,28 @@ impl TokenFile {
             return None;
         }
         (self.read, self.seen) = (found, None);
-        Some(self.credential(now))
+        Some(self.credential().and_then(|credential| {
+            let warning = expired(&credential, now);
+            let end = credential.expires();
+            // Whatever the clock says, of two tokens the one that is good for longer is the better one.
+            if let Some(what) = warning.as_ref().filter(|_| end <= self.expires || self.expires.is_none()) {
+                return Err(self.said(what));
+            }
+            self.expires = end;
+            Ok((credential, warning.map(|what| self.said(&what))))
+        }))
+    }
+}
+
+impl Look for TokenFile {
+    type Found = Option<Change>;
+
+    fn look(&mut self) -> Option<Option<Change>> {
+        self.change(unix_now(), false).map(Some)
+    }
+
+    fn read(&mut self) -> Option<Change> {
+        self.change(unix_now(), true)
     }
 }
 
@@ -82,21 +132,23 @@ fn is_same(one: &Content, other: &Content) -> bool {
     }
 }
 
-/// Looks at the token file again and again, and at once when `again` says so, and puts a new token into force. One that
-/// is bad is reported, and the one before it stays.
-pub(super) async fn watch(mut file: TokenFile, client: Client, again: Arc<Notify>) {
-    let mut ticks = interval(EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+/// Puts every new token of the file into force, and has it read at once when `again` says so. One that is bad is reported,
+/// and the one before it stays.
+pub(super) async fn watch(mut file: Follower<Option<Change>>, client: Client, again: Arc<Notify>) {
     loop {
-        let at_once = tokio::select! {
-            _ = ticks.tick() => false,
-            () = again.notified() => true,
+        let found = tokio::select! {
+            (found, _) = file.next() => found,
+            () = again.notified() => {
+                file.ask();
+                continue;
+            }
         };
-        match file.look(unix_now(), at_once) {
-            None => {}
-            Some(Ok(credential)) => {
+        match found {
+            None => info!("the token is the same as before"),
+            Some(Ok((credential, warning))) => {
                 client.renew(credential);
-                info!("the token was renewed from {}", file.path.display());
+                info!("the token was renewed from its file");
+                warning.iter().for_each(|warning| warn!("{warning}"));
             }
             Some(Err(what)) => warn!("{what}; until then the token before it stays in force"),
         }
@@ -104,26 +156,22 @@ pub(super) async fn watch(mut file: TokenFile, client: Client, again: Arc<Notify
 }
 
 fn read(path: &Path) -> Content {
-    let failed =
-        |error| format!("cannot be read ({error}); check the path of --token-file and its permissions");
-    let mut text = String::new();
-    File::open(path).and_then(|file| file.take(LONGEST).read_to_string(&mut text)).map_err(failed)?;
+    let bytes = files::read(path, LONGEST).map_err(|unread| unread.to_string())?;
+    let text = String::from_utf8(bytes).map_err(|_| "this is not a text file".to_owned())?;
     Ok(Secret::new(text.trim().into()))
 }
 
-/// The credential of `token`. The error continues a sentence that began with where the token is from.
-fn credential(token: &Secret<String>, now: UnixTime) -> Result<Credential, String> {
+/// The credential of `token`. The error continues a sentence that began with the token.
+fn credential(token: &Secret<String>) -> Result<Credential, String> {
     let token = token.expose().trim();
     if token.is_empty() {
         return Err("is empty; make one with `wayleave token mint`".into());
     }
-    let token: Token = token.parse().map_err(|error| format!("cannot be used: {error}"))?;
-    match token.expires() {
-        Some(end) if end <= now => {
-            Err(format!("has expired at {}; mint a new one with `wayleave token mint`", moment(end)))
-        }
-        _ => Ok(Credential::Token(token)),
+    if token.get(..7).is_some_and(|word| word.eq_ignore_ascii_case("bearer ")) {
+        return Err("begins with the word Bearer; leave it out, the token alone belongs here".into());
     }
+    let token: Token = token.parse().map_err(|error| format!("cannot be used: {error}"))?;
+    Ok(Credential::Token(token))
 }
 
 fn moment(time: UnixTime) -> String {

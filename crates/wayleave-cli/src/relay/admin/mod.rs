@@ -20,6 +20,7 @@ use wayleave_tokio::RelayHandle;
 use crate::Failure;
 use crate::admin::{AdminSecret, Duplex, Fault, Message, Place, encode};
 
+use super::reload::Told;
 use listener::Listener;
 use verbs::Answer;
 
@@ -28,8 +29,8 @@ use verbs::Answer;
 pub(super) enum Order {
     /// Begin to drain.
     Drain,
-    /// Read the key files again; the answer is how many keys there are, or what is wrong.
-    Reload(oneshot::Sender<Result<usize, String>>),
+    /// Read the files again that can be read again; the answer is what is in force, or what is wrong.
+    Reload(oneshot::Sender<Told>),
 }
 
 /// The admin interface, bound and not served yet.

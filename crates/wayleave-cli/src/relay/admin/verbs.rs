@@ -1,9 +1,11 @@
 //! What an operator can ask for.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 use tracing::info;
 use wayleave_proto::auth::{AppId, Revoked};
 use wayleave_proto::relay::Stats;
@@ -57,10 +59,14 @@ impl Service {
     async fn reload(&self) -> Answer {
         let (tell, told) = oneshot::channel();
         let _ = self.orders.send(Order::Reload(tell)).await;
-        match told.await {
-            Ok(Ok(keys)) => Answer::plain("200 OK", format!("{keys} keys are in force")),
-            Ok(Err(what)) => Answer::plain("409 Conflict", format!("the old keys stay: {what}")),
-            Err(_) => Answer::plain("503 Service Unavailable", "the relay is ending"),
+        match timeout(READING, told).await {
+            Ok(Ok(Ok(what))) => Answer::plain("200 OK", what),
+            Ok(Ok(Err(what))) => Answer::plain("409 Conflict", what),
+            Ok(Err(_)) => Answer::plain("503 Service Unavailable", "the relay is ending"),
+            Err(_) => Answer::plain(
+                "504 Gateway Timeout",
+                "the files do not answer; what was in force stays until they do, and the log tells then",
+            ),
         }
     }
 }
@@ -122,3 +128,6 @@ fn stats(stats: &Stats) -> Answer {
         "tunnels": stats.tunnels,
     }))
 }
+
+/// How long the files may take, within what the operator's command waits.
+const READING: Duration = Duration::from_secs(8);

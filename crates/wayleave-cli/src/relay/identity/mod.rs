@@ -1,54 +1,120 @@
 //! The certificate that a relay shows, and its key.
 
+mod renewable;
 mod self_signed;
 
 #[cfg(test)]
 mod tests;
 
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use wayleave_proto::base::Host;
+use wayleave_proto::base::{Host, Secret};
 use wayleave_proto::carrier::tls::{
     Acceptor, Environment, RustlsAcceptor, TlsConfigError, certificates_from_pem, private_key_from_pem,
 };
 
 use crate::Failure;
+use crate::files::{self, AtRest, Unread, print_of};
+
+pub(super) use renewable::Renewable;
+
+use self_signed::Turn;
 
 /// Where the certificate comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Identity<'a> {
+pub(super) enum Identity {
     /// From an authority.
     Files {
         /// The certificate, and those between it and the authority.
-        cert: &'a Path,
+        cert: PathBuf,
         /// Its private key.
-        key: &'a Path,
+        key: PathBuf,
     },
     /// From an authority of our own, in a directory.
     SelfSigned {
         /// The directory.
-        directory: &'a Path,
+        directory: PathBuf,
         /// What clients call the relay.
-        names: &'a [Host],
+        names: Vec<Host>,
     },
 }
 
-impl Identity<'_> {
+impl Identity {
     /// What makes TLS with clients.
     ///
     /// # Errors
     /// Which file cannot be used, and why.
     pub(super) fn acceptor(&self) -> Result<Arc<dyn Acceptor>, Failure> {
+        let _turn = self.prepare()?;
+        self.load()
+    }
+
+    /// Makes what can be made; the files stay as they are until the answer is dropped.
+    fn prepare(&self) -> Result<Option<Turn>, Failure> {
         match self {
-            Self::Files { cert, key } => from_files(cert, key),
+            Self::Files { .. } => Ok(None),
             Self::SelfSigned { directory, names } => {
-                let _turn = self_signed::prepare(directory, names, SystemTime::now())?;
-                from_files(&directory.join(self_signed::CERT), &directory.join(self_signed::KEY))
+                self_signed::prepare(directory, names, SystemTime::now())
             }
         }
+    }
+
+    fn load(&self) -> Result<Arc<dyn Acceptor>, Failure> {
+        let (cert, key) = self.paths();
+        from_files(&cert, &key)
+    }
+
+    fn paths(&self) -> (PathBuf, PathBuf) {
+        match self {
+            Self::Files { cert, key } => (cert.clone(), key.clone()),
+            Self::SelfSigned { directory, .. } => {
+                (directory.join(self_signed::CERT), directory.join(self_signed::KEY))
+            }
+        }
+    }
+
+    /// A number that is another one when one of the files is.
+    fn print(&self) -> u64 {
+        let (cert, key) = self.paths();
+        let read = |path: &Path| files::read(path, LONGEST).map(Secret::new);
+        let print = |read: &Result<Secret<Vec<u8>>, Unread>| print_of(&read.as_ref().map(Secret::expose));
+        print_of(&(print(&read(&cert)), print(&read(&key))))
+    }
+}
+
+/// The files of the certificate and its key, and what stood in them when they were last read. They are one whole.
+#[derive(Debug)]
+pub(super) struct IdentityFiles {
+    identity: Identity,
+    rest: AtRest,
+}
+
+impl IdentityFiles {
+    /// Reads the files, and makes those of a self-signed certificate.
+    ///
+    /// # Errors
+    /// Which file cannot be used, and why.
+    pub(super) fn open(identity: Identity) -> Result<(Self, Arc<dyn Acceptor>), Failure> {
+        let _turn = identity.prepare()?;
+        // Looked at before they are read: what changes in between shows at the next look.
+        let rest = AtRest::new(identity.print());
+        let acceptor = identity.load()?;
+        Ok((Self { identity, rest }, acceptor))
+    }
+
+    /// Looks at the files. Where they have changed and then stayed the same between two looks they are read, so that
+    /// nobody is caught between the writing of one and the other.
+    pub(super) fn look(&mut self) -> Option<Result<Arc<dyn Acceptor>, Failure>> {
+        self.rest.look(self.identity.print()).then(|| self.identity.acceptor())
+    }
+
+    /// Reads the files where they have changed. One that was told to be wrong is told again.
+    pub(super) fn read(&mut self) -> Option<Result<Arc<dyn Acceptor>, Failure>> {
+        let is_new = self.rest.read(self.identity.print());
+        let read = self.identity.acceptor();
+        (is_new || read.is_err()).then_some(read)
     }
 }
 
@@ -67,5 +133,8 @@ fn from_files(cert: &Path, key: &Path) -> Result<Arc<dyn Acceptor>, Failure> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|error| Failure::usage(format!("{} cannot be read: {error}", path.display())))
+    files::read(path, LONGEST).map_err(|unread| Failure::usage(format!("{}: {unread}", path.display())))
 }
+
+/// More than any chain of certificates has.
+const LONGEST: u64 = 1 << 20;

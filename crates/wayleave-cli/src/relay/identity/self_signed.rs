@@ -4,12 +4,13 @@
 //! no longer serves.
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
@@ -19,7 +20,7 @@ use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::{ServerName, UnixTime};
-use wayleave_proto::base::Host;
+use wayleave_proto::base::{Host, Secret};
 use wayleave_proto::carrier::tls::{Environment, RustlsAcceptor, certificates_from_pem};
 
 use crate::Failure;
@@ -34,24 +35,28 @@ pub(super) struct Turn {
 
 /// Makes what is missing in `directory`, so that its relay certificate is good for every one of `names`.
 ///
-/// Several relays can share a directory, at the same time too: what is in it stays as it is until the answer is dropped.
+/// Several relays can share a directory, at the same time too: what is in it stays as it is until the answer is dropped. A
+/// directory that cannot be written to is good while what stands in it is; nobody changes it then, and the answer is `None`.
 ///
 /// # Errors
 /// The directory cannot be used, or what is in it does not go together.
-pub(super) fn prepare(directory: &Path, names: &[Host], now: SystemTime) -> Result<Turn, Failure> {
+pub(super) fn prepare(directory: &Path, names: &[Host], now: SystemTime) -> Result<Option<Turn>, Failure> {
     let shown = directory.display();
     let failed = |what: &dyn fmt::Display| Failure::usage(format!("{shown}: {what}"));
     fs::create_dir_all(directory)
         .map_err(|error| failed(&format!("the directory cannot be made: {error}")))?;
-    let turn =
-        lock(directory).map_err(|error| failed(&format!("the directory cannot be written to: {error}")))?;
     let names = complete(names);
+    let turn = match lock(directory) {
+        Ok(turn) => turn,
+        Err(_) if is_good(directory, &names, now) => return Ok(None),
+        Err(error) => return Err(failed(&format!("the directory cannot be written to: {error}"))),
+    };
     if is_good(directory, &names, now) {
-        return Ok(turn);
+        return Ok(Some(turn));
     }
     make(directory, &names, now).map_err(|what| failed(&what))?;
     if is_good(directory, &names, now) {
-        return Ok(turn);
+        return Ok(Some(turn));
     }
     Err(failed(&format!(
         "{CA} and {CA_KEY} do not go together, or were made elsewhere; remove them to begin with new ones, or give \
@@ -62,8 +67,17 @@ pub(super) fn prepare(directory: &Path, names: &[Host], now: SystemTime) -> Resu
 /// Waits for its turn among relays that start at the same time.
 fn lock(directory: &Path) -> io::Result<Turn> {
     let file = File::options().create(true).truncate(false).write(true).open(directory.join(LOCK))?;
-    file.lock()?;
-    Ok(Turn { _file: file })
+    let deadline = Instant::now() + TURN;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Turn { _file: file }),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
+                return Err(io::Error::new(ErrorKind::TimedOut, "another relay does not let go of it"));
+            }
+            Err(TryLockError::WouldBlock) => thread::sleep(AGAIN),
+        }
+    }
 }
 
 /// A relay on this machine is called by address, too.
@@ -80,7 +94,7 @@ fn complete(names: &[Host]) -> Vec<Host> {
 /// Whether a client that trusts the authority accepts the relay's certificate under every name, for a while yet.
 fn is_good(directory: &Path, names: &[Host], now: SystemTime) -> bool {
     let check = || -> Option<()> {
-        let read = |name| fs::read(directory.join(name)).ok();
+        let read = |name| files::read(&directory.join(name), super::LONGEST).ok();
         let (ca, cert, key) = (certificates_from_pem(&read(CA)?).ok()?, read(CERT)?, read(KEY)?);
         let environment = Environment::system();
         let provider = Arc::clone(&environment.provider);
@@ -103,9 +117,9 @@ fn is_good(directory: &Path, names: &[Host], now: SystemTime) -> bool {
 fn make(directory: &Path, names: &[Host], now: SystemTime) -> Result<(), String> {
     let (ca, ca_key) = (directory.join(CA), directory.join(CA_KEY));
     let authority = if ca_key.exists() {
-        let text =
-            fs::read_to_string(&ca_key).map_err(|error| format!("{CA_KEY} cannot be read: {error}"))?;
-        KeyPair::from_pem(&text)
+        let text = files::read(&ca_key, super::LONGEST).map_err(|unread| format!("{CA_KEY}: {unread}"))?;
+        let text = Secret::new(String::from_utf8(text).map_err(|_| format!("{CA_KEY} is not a text file"))?);
+        KeyPair::from_pem(text.expose())
             .map_err(|error| format!("{CA_KEY} is not a private key ({error}); remove it"))?
     } else if ca.exists() {
         return Err(format!(
@@ -181,6 +195,9 @@ const CA_KEY: &str = "ca-key.pem";
 /// Held while files are made.
 const LOCK: &str = ".lock";
 
+/// How long to wait for another relay that makes files there.
+const TURN: Duration = Duration::from_secs(10);
+const AGAIN: Duration = Duration::from_millis(20);
 const DAY: Duration = Duration::from_secs(86_400);
 /// Longer than anybody tries out.
 const AUTHORITY_LIFE: Duration = Duration::from_secs(20 * 365 * 86_400);

@@ -1,10 +1,11 @@
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use wayleave_proto::base::Host;
 
-use super::Identity;
 use super::self_signed::prepare;
+use super::{Identity, IdentityFiles};
 use crate::testing::Directory;
 
 const FILES: [&str; 4] = ["ca.pem", "ca-key.pem", "relay.pem", "relay-key.pem"];
@@ -17,6 +18,10 @@ fn texts(directory: &Directory) -> [String; 4] {
     FILES.map(|name| directory.read(name))
 }
 
+fn of_files(cert: &Path, key: &Path) -> Identity {
+    Identity::Files { cert: cert.to_owned(), key: key.to_owned() }
+}
+
 #[test]
 fn what_is_there_is_reused_while_it_serves() {
     let directory = Directory::new();
@@ -27,11 +32,10 @@ fn what_is_there_is_reused_while_it_serves() {
         prepare(directory.path(), &names(wanted), now).unwrap();
         assert_eq!(texts(&directory), made, "{wanted:?}");
     }
-    let (directory, names) = (directory.path(), names(&["localhost"]));
-    Identity::SelfSigned { directory, names: &names }.acceptor().unwrap();
-    Identity::Files { cert: &directory.join("relay.pem"), key: &directory.join("relay-key.pem") }
-        .acceptor()
-        .unwrap();
+    let (directory, names) = (directory.path().to_owned(), names(&["localhost"]));
+    let files = of_files(&directory.join("relay.pem"), &directory.join("relay-key.pem"));
+    Identity::SelfSigned { directory, names }.acceptor().unwrap();
+    files.acceptor().unwrap();
 }
 
 #[test]
@@ -102,10 +106,57 @@ fn files_that_do_not_fit_are_told_by_name() {
         (&cert, &foreign, "do not match"),
         (&key, &key, "relay-key.pem: no certificate found"),
         (&cert, &cert, "relay.pem: no private key found"),
-        (&missing, &key, "missing.pem cannot be read"),
-        (&cert, &missing, "missing.pem cannot be read"),
+        (&missing, &key, "missing.pem: there is no such file"),
+        (&cert, &missing, "missing.pem: there is no such file"),
     ] {
-        let error = Identity::Files { cert, key }.acceptor().unwrap_err().to_string();
+        let error = of_files(cert, key).acceptor().unwrap_err().to_string();
         assert!(error.contains(told), "{error}");
     }
+}
+
+#[test]
+fn a_renewed_certificate_is_read_once_it_is_whole() {
+    let (directory, other) = (Directory::new(), Directory::new());
+    for directory in [&directory, &other] {
+        prepare(directory.path(), &names(&["localhost"]), SystemTime::now()).unwrap();
+    }
+    let of = |name: &str| directory.path().join(name);
+    let (mut files, _) = IdentityFiles::open(of_files(&of("relay.pem"), &of("relay-key.pem"))).unwrap();
+    assert!(files.look().is_none() && files.look().is_none());
+    assert!(files.read().is_none(), "nothing changed");
+
+    directory.file("relay.pem", &other.read("relay.pem"));
+    assert!(files.look().is_none(), "it may still be written");
+    let told = files.look().expect("a change").unwrap_err().to_string();
+    assert!(told.contains("do not match"), "{told}");
+    assert!(files.look().is_none(), "told once");
+    assert!(files.read().is_some_and(|read| read.is_err()), "and to whoever asks");
+    directory.file("relay-key.pem", &other.read("relay-key.pem"));
+    files.look();
+    files.look().expect("a change").unwrap();
+    assert!(files.read().is_none());
+
+    let third = Directory::new();
+    prepare(third.path(), &names(&["localhost"]), SystemTime::now()).unwrap();
+    directory.file("relay-key.pem", &third.read("relay-key.pem"));
+    directory.file("relay.pem", &third.read("relay.pem"));
+    files.read().expect("at once, when asked").unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_directory_that_cannot_be_written_to_serves_while_what_is_in_it_does() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = Directory::new();
+    let now = SystemTime::now();
+    prepare(directory.path(), &names(&["localhost"]), now).unwrap();
+    // Root may write everywhere, but not take a directory for a file.
+    fs::remove_file(directory.path().join(".lock")).unwrap();
+    fs::create_dir(directory.path().join(".lock")).unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o500)).unwrap();
+    let serves = prepare(directory.path(), &names(&["localhost"]), now);
+    let fails = prepare(directory.path(), &names(&["relay.example"]), now);
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    assert!(serves.unwrap().is_none());
+    assert!(fails.unwrap_err().to_string().contains("cannot be written to"));
 }

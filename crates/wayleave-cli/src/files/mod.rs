@@ -1,8 +1,19 @@
-//! Files that this command writes.
+//! Files that this command reads and writes.
+
+mod follow;
+mod read;
+mod rest;
+
+#[cfg(test)]
+mod tests;
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
+
+pub(crate) use follow::{Follower, Look};
+pub(crate) use read::{Unread, read};
+pub(crate) use rest::{AtRest, print_of};
 
 /// Who can read a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

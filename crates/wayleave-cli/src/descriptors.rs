@@ -2,7 +2,7 @@
 
 /// Raises the limit on open files as far as the system lets, and says what it is now; `None` for no limit.
 #[cfg(unix)]
-pub(super) fn raise() -> Option<u64> {
+pub(crate) fn raise() -> Option<u64> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
@@ -13,6 +13,6 @@ pub(super) fn raise() -> Option<u64> {
 
 /// There is no such limit elsewhere.
 #[cfg(not(unix))]
-pub(super) fn raise() -> Option<u64> {
+pub(crate) fn raise() -> Option<u64> {
     None
 }
