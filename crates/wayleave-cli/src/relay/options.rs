@@ -251,6 +251,8 @@ impl RelayArgs {
             deny_target: first(self.deny_target, file.deny_target),
             deny_port: first(self.deny_port, file.deny_port),
             resolve: first(self.resolve, file.resolve),
+            proxy_protocol_from: first(self.proxy_protocol_from, file.proxy_protocol_from),
+            reset_truncated: self.reset_truncated || file.reset_truncated,
             drain: self.drain.or(file.drain),
             gather: self.gather.or(file.gather),
             admin: self.admin.or(file.admin),
