@@ -8,15 +8,15 @@ use crate::process::wayleave;
 use crate::socks;
 use crate::targets::echo_stream;
 
-/// A Python with the packages of `.ci/requirements.txt`: that of `WAYLEAVE_TEST_PYTHON`, or else the one on the path.
-fn python(test: &str) -> Option<PathBuf> {
+/// A Python that has `packages` of `.ci/requirements.txt`, which `imports` tries: that of `WAYLEAVE_TEST_PYTHON`, or else the
+/// one on the path.
+pub(crate) fn python(test: &str, packages: &str, imports: &str) -> Option<PathBuf> {
     let python = std::env::var_os("WAYLEAVE_TEST_PYTHON").map(PathBuf::from);
     let python = python.or_else(|| wayleave_tests::require(test, "python3", "python3"))?;
-    let imports = "import jwt, cryptography; from jose import jwt as jose";
     let has_all = Command::new(&python).args(["-c", imports]).output().is_ok_and(|it| it.status.success());
     if !has_all {
         let package = "those of .ci/requirements.txt, and WAYLEAVE_TEST_PYTHON";
-        wayleave_tests::not_run(test, "PyJWT, python-jose and cryptography", package);
+        wayleave_tests::not_run(test, packages, package);
         return None;
     }
     Some(python)
@@ -39,7 +39,7 @@ fn assert_accepted(lab: &Lab, token: &str) {
 
 #[test]
 fn tokens_of_other_libraries_are_accepted() {
-    let Some(python) = python("tokens_of_other_libraries_are_accepted") else { return };
+    let Some(python) = python("tokens_of_other_libraries_are_accepted", PACKAGES, IMPORTS) else { return };
     let lab = Lab::new();
     let found = tokens(&python, &lab, MINT);
     let (files, tokens) = found.split_at(1);
@@ -59,6 +59,9 @@ fn tokens_of_other_libraries_are_accepted() {
         relay.wait_for_nth("tunnel opened", number);
     }
 }
+
+const PACKAGES: &str = "PyJWT, python-jose and cryptography";
+const IMPORTS: &str = "import jwt, cryptography; from jose import jwt as jose";
 
 /// Prints a key file on one line, then a token of each kind.
 const MINT: &str = r#"

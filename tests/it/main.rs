@@ -9,4 +9,5 @@ mod relay;
 mod sessions;
 mod socks;
 mod targets;
+mod tls;
 mod wrong;

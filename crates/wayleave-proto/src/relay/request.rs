@@ -62,13 +62,21 @@ impl Relay {
         let Some(connection) = self.connections.get_mut(id) else { return };
         let request = match connection.pipe.read_head() {
             Ok(Some(head)) => parse_request(head, &limits),
-            Ok(None) => return,
+            Ok(None) => return self.on_part_of_head(id),
             Err(error) => Err(error),
         };
         connection.pipe.end_head();
         match request {
             Ok(request) => self.on_request(id, request),
             Err(error) => self.refuse(id, None, RefuseReason::Head(error)),
+        }
+    }
+
+    /// The rest of the head may come, but not behind a close_notify.
+    fn on_part_of_head(&mut self, id: ConnectionId) {
+        let connection = self.connections.get_mut(id);
+        if connection.is_some_and(|connection| connection.pipe.session().is_finished()) {
+            self.drop_connection(id, false);
         }
     }
 

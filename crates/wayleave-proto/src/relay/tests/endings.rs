@@ -56,6 +56,19 @@ fn a_tunnel_of_datagrams_that_both_sides_ended_is_closed_at_once() {
 }
 
 #[test]
+fn a_client_that_ends_tls_before_it_asks_is_let_go_at_once() {
+    for part in ["", "CONNECT a.exa"] {
+        let mut rig = Rig::new();
+        let mut peer = rig.accept();
+        rig.say(&mut peer, part);
+        assert!(!rig.closed.contains_key(&peer.socket));
+        peer.session.send_end();
+        rig.say(&mut peer, "");
+        rig.assert_clean();
+    }
+}
+
+#[test]
 fn a_client_may_leave_in_any_state() {
     for is_reset in [true, false] {
         let leave = |rig: &mut Rig, id| match is_reset {

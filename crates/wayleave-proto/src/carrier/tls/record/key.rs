@@ -35,7 +35,10 @@ impl RecordKey {
     }
 
     /// The same from its parts.
-    pub(super) fn from_parts(
+    ///
+    /// # Errors
+    /// [`Fault::Internal`] where key or iv have the wrong length.
+    pub(in crate::carrier::tls) fn from_parts(
         sequence: u64,
         algorithm: &'static Algorithm,
         key: &[u8],

@@ -39,7 +39,8 @@ impl Messages {
     ///
     /// # Errors
     /// [`Fault::Unexpected`] for a message that may not come, or for a key update that is not the last of its record,
-    /// since the next key begins behind it; [`Fault::Decode`] for a key update of another length.
+    /// since the next key begins behind it; [`Fault::Decode`] for a key update of another length, [`Fault::Illegal`] for one
+    /// that asks for neither an update nor none.
     pub(in crate::carrier::tls) fn next(&mut self) -> Result<Option<Message>, Fault> {
         let Some((&[kind, a, b, c], behind)) = self.bytes.split_first_chunk() else { return Ok(None) };
         let length = usize::try_from(u32::from_be_bytes([0, a, b, c])).unwrap_or(usize::MAX);
@@ -54,6 +55,8 @@ impl Messages {
             (TICKET, body) => Message::Ticket(body.to_vec()),
             (_, [0 | 1]) if !rest.is_empty() => return Err(Fault::Unexpected),
             (_, &[requested @ (0 | 1)]) => Message::KeyUpdate { requested: requested == 1 },
+            // RFC 8446 §4.6.3: every other value is illegal_parameter.
+            (_, &[_]) => return Err(Fault::Illegal),
             _ => return Err(Fault::Decode),
         };
         self.bytes = rest.to_vec();

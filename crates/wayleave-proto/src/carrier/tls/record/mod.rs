@@ -53,6 +53,8 @@ pub(in crate::carrier::tls) enum Fault {
     BadRecordMac,
     /// A message that cannot be read.
     Decode,
+    /// A value that no peer may send.
+    Illegal,
     /// The engine failed.
     Internal,
     /// A record that is too long.
@@ -69,6 +71,7 @@ impl Fault {
         match self {
             Self::BadRecordMac => 20,
             Self::Decode => 50,
+            Self::Illegal => 47,
             Self::Internal => 80,
             Self::Overflow => 22,
             Self::Unexpected | Self::Flood => 10,
@@ -81,6 +84,7 @@ impl From<Fault> for TlsError {
         let detail = match fault {
             Fault::BadRecordMac => "a record was changed on the way",
             Fault::Decode => "a message cannot be read",
+            Fault::Illegal => "a message has a value that it may not have",
             Fault::Internal => "the engine failed",
             Fault::Overflow => "a record is too large",
             Fault::Unexpected => "a message came that may not come now",

@@ -219,7 +219,8 @@ fn messages_may_be_cut_and_joined() {
 #[test]
 fn messages_that_may_not_come_are_refused() {
     for (bytes, fault) in [
-        (&[24, 0, 0, 1, 2][..], Fault::Decode),
+        (&[24, 0, 0, 1, 2][..], Fault::Illegal),
+        (&[24, 0, 0, 1, 255], Fault::Illegal),
         (&[24, 0, 0, 0], Fault::Decode),
         (&[24, 0, 0, 2, 0, 0], Fault::Decode),
         (&[24, 0, 0, 1, 0, 4], Fault::Unexpected),

@@ -7,7 +7,7 @@ use ::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use ::rustls::server::{ServerConfig, ServerSessionMemoryCache, UnbufferedServerConnection};
 use ::rustls::version::TLS13;
 
-use super::exporter::ExporterCatch;
+use super::catch::Catch;
 use super::handshake::Engine;
 use super::session::RustlsSession;
 use super::{Environment, certificates_from_pem, failure, private_key_from_pem};
@@ -60,9 +60,9 @@ impl RustlsAcceptor {
 
     /// A session over a new connection.
     pub(super) fn session(&self) -> Result<RustlsSession, TlsError> {
-        let catch = ExporterCatch::new();
+        let catch = Catch::server();
         let mut config = ServerConfig::clone(&self.config);
-        config.key_log = Arc::<ExporterCatch>::clone(&catch);
+        config.key_log = Arc::<Catch>::clone(&catch);
         let server = UnbufferedServerConnection::new(Arc::new(config))
             .map_err(|error| failure::connection(&error, false))?;
         Ok(RustlsSession::new(Engine::Server(server), catch))

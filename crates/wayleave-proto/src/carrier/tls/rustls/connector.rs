@@ -9,7 +9,7 @@ use ::rustls::pki_types::{CertificateDer, ServerName};
 use ::rustls::version::TLS13;
 use ::rustls::{ConfigBuilder, RootCertStore, WantsVerifier};
 
-use super::exporter::ExporterCatch;
+use super::catch::Catch;
 use super::handshake::Engine;
 use super::session::RustlsSession;
 use super::{Environment, failure};
@@ -73,9 +73,9 @@ impl RustlsConnector {
             Host::Name(name) => ServerName::try_from(name.as_str().to_owned())
                 .map_err(|_| TlsError::InvalidName { name: shown(name.as_str()) })?,
         };
-        let catch = ExporterCatch::new();
+        let catch = Catch::client();
         let mut config = ClientConfig::clone(&self.config);
-        config.key_log = Arc::<ExporterCatch>::clone(&catch);
+        config.key_log = Arc::<Catch>::clone(&catch);
         let client = UnbufferedClientConnection::new(Arc::new(config), name)
             .map_err(|error| failure::connection(&error, false))?;
         Ok(RustlsSession::new(Engine::Client(client), catch))

@@ -1,22 +1,13 @@
 //! Key material for those above TLS.
 
 use core::fmt;
-use std::sync::{Arc, OnceLock};
 
+use ::rustls::Tls13CipherSuite;
 use ::rustls::crypto::tls13::{HkdfExpander, OkmBlock, OutputLengthError};
-use ::rustls::{KeyLog, Tls13CipherSuite};
-
 use zeroize::Zeroizing;
 
 use super::failure;
-use crate::base::Secret;
 use crate::carrier::tls::TlsError;
-
-/// Catches the secret of one connection from which key material is exported.
-///
-/// The engine exports by itself only as long as it encrypts by itself; afterwards nothing but this has the secret.
-#[derive(Debug, Default)]
-pub(super) struct ExporterCatch(OnceLock<Secret<Vec<u8>>>);
 
 /// Exports key material, RFC 8446 §7.5. <https://www.rfc-editor.org/rfc/rfc8446#section-7.5>
 pub(super) struct Exporter {
@@ -24,33 +15,12 @@ pub(super) struct Exporter {
     secret: OkmBlock,
 }
 
-impl ExporterCatch {
-    /// A catch for one connection; it is what that connection logs its keys to.
-    pub(super) fn new() -> Arc<Self> {
-        Arc::default()
-    }
-
-    /// What exports for the connection, whose handshake is over and agreed on `suite`.
-    pub(super) fn exporter(&self, suite: &'static Tls13CipherSuite) -> Option<Exporter> {
-        let secret = self.0.get()?.expose();
-        (secret.len() <= OkmBlock::MAX_LEN).then(|| Exporter { suite, secret: OkmBlock::new(secret) })
-    }
-}
-
-impl KeyLog for ExporterCatch {
-    fn log(&self, label: &str, _: &[u8], secret: &[u8]) {
-        if label == LABEL {
-            // The engine tells it once.
-            let _ = self.0.set(Secret::new(secret.to_vec()));
-        }
-    }
-
-    fn will_log(&self, label: &str) -> bool {
-        label == LABEL
-    }
-}
-
 impl Exporter {
+    /// What exports from this secret of a connection that agreed on `suite`.
+    pub(super) fn new(suite: &'static Tls13CipherSuite, secret: &[u8]) -> Option<Self> {
+        (secret.len() <= OkmBlock::MAX_LEN).then(|| Self { suite, secret: OkmBlock::new(secret) })
+    }
+
     /// Fills `out` with what belongs to `label` and `context`.
     ///
     /// # Errors
@@ -82,7 +52,7 @@ impl fmt::Debug for Exporter {
 }
 
 /// HKDF-Expand-Label, RFC 8446 §7.1. <https://www.rfc-editor.org/rfc/rfc8446#section-7.1>
-fn expand_label(
+pub(super) fn expand_label(
     expander: &dyn HkdfExpander,
     label: &[u8],
     context: &[u8],
@@ -97,5 +67,4 @@ fn expand_label(
     expander.expand_slice(&info, out)
 }
 
-const LABEL: &str = "EXPORTER_SECRET";
 const PREFIX: &[u8] = b"tls13 ";

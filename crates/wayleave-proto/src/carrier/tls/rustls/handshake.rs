@@ -3,11 +3,12 @@
 use ::rustls::client::UnbufferedClientConnection;
 use ::rustls::server::UnbufferedServerConnection;
 use ::rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, UnbufferedStatus};
-use ::rustls::{CommonState, Error};
+use ::rustls::{CommonState, Error, Tls13CipherSuite};
 use std::sync::Arc;
 
-use super::exporter::ExporterCatch;
+use super::catch::Catch;
 use super::failure;
+use super::last_word::last_word;
 use super::traffic::{Kernel, Traffic};
 use crate::carrier::tls::{ALPN, TlsError};
 use crate::queue::ByteQueue;
@@ -15,7 +16,7 @@ use crate::queue::ByteQueue;
 /// A handshake that is under way.
 pub(super) struct Handshake {
     engine: Engine,
-    catch: Arc<ExporterCatch>,
+    catch: Arc<Catch>,
     /// Ciphertext that the engine has not done with.
     incoming: Vec<u8>,
     /// How much of it the engine was shown: never more than one record that it has not seen before, so that it never
@@ -49,7 +50,7 @@ enum Step {
 }
 
 impl Handshake {
-    pub(super) const fn new(engine: Engine, catch: Arc<ExporterCatch>) -> Self {
+    pub(super) const fn new(engine: Engine, catch: Arc<Catch>) -> Self {
         Self { engine, catch, incoming: Vec::new(), shown: 0, whole: 0, greeted: false }
     }
 
@@ -72,8 +73,13 @@ impl Handshake {
                 }
                 Err(error) => {
                     // The alert is handed out before anything more is looked at.
+                    let before = out.len();
                     while self.engine.state().wants_write() {
                         let _ = self.step(out);
+                    }
+                    let is_told = out.len() > before || matches!(error, Error::AlertReceived(_));
+                    if !is_told {
+                        last_word(&error, &self.catch, self.suite(), out.end(0));
                     }
                     self.incoming = Vec::new();
                     (self.shown, self.whole) = (0, 0);
@@ -96,6 +102,10 @@ impl Handshake {
     /// Whether the protocol was agreed by ALPN.
     pub(super) fn alpn(&self) -> bool {
         self.engine.state().alpn_protocol().is_some_and(|protocol| protocol == ALPN)
+    }
+
+    fn suite(&self) -> Option<&'static Tls13CipherSuite> {
+        self.engine.state().negotiated_cipher_suite().and_then(|suite| suite.tls13())
     }
 
     /// What follows the handshake, and the ciphertext that has already come for it.

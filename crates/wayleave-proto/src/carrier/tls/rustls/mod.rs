@@ -1,11 +1,13 @@
 //! TLS 1.3 by rustls, with cryptography, randomness and clock given from outside.
 
 mod acceptor;
+mod catch;
 mod connector;
 mod environment;
 mod exporter;
 mod failure;
 mod handshake;
+mod last_word;
 mod pem;
 mod session;
 mod traffic;

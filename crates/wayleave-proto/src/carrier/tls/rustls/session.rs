@@ -4,7 +4,7 @@ use core::fmt;
 use core::ops::Range;
 use std::sync::Arc;
 
-use super::exporter::ExporterCatch;
+use super::catch::Catch;
 use super::failure;
 use super::handshake::{Engine, Handshake, Progress};
 use super::traffic::{Stop, Traffic};
@@ -47,7 +47,7 @@ enum End {
 
 impl RustlsSession {
     /// A session over a new connection; the first flight of a client is pending at once.
-    pub(super) fn new(engine: Engine, catch: Arc<ExporterCatch>) -> Self {
+    pub(super) fn new(engine: Engine, catch: Arc<Catch>) -> Self {
         let mut session = Self {
             stage: Stage::Handshake(Box::new(Handshake::new(engine, catch))),
             out: ByteQueue::new(),

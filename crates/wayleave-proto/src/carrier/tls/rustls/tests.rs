@@ -229,7 +229,7 @@ fn what_may_not_come_behind_the_handshake_is_refused() {
         (Content::Handshake, &[4, 0, 0, 1, 0][..], unexpected),
         (Content::Handshake, &[1, 0, 0, 1, 0], unexpected),
         (Content::Handshake, &[24, 0, 0, 1, 0, 24], unexpected),
-        (Content::Handshake, &[24, 0, 0, 1, 7], "a message cannot be read"),
+        (Content::Handshake, &[24, 0, 0, 1, 7], "a message has a value that it may not have"),
         (Content::Alert, &[1], "a message cannot be read"),
     ] {
         let (mut client, mut server) = pair();
