@@ -2,8 +2,9 @@
 
 use std::ops::Deref;
 use std::pin::Pin;
+use std::sync::Arc;
 
-use wayleave_drive::{self as drive, IntoTarget};
+use wayleave_drive::{self as drive, IntoTarget, Resolver};
 use wayleave_proto::client::FlowError;
 use wayleave_proto::config::{ClientConfig, Valid};
 
@@ -26,6 +27,14 @@ impl Client {
     /// When the thread is not there yet and cannot be started.
     pub fn new(config: Valid<ClientConfig>) -> Self {
         Self(drive::Client::new(config, AsyncIo::new()))
+    }
+
+    /// [`Self::new`] with `resolver` in the place of the platform's.
+    ///
+    /// # Panics
+    /// When the thread is not there yet and cannot be started.
+    pub fn with_resolver(config: Valid<ClientConfig>, resolver: Arc<dyn Resolver>) -> Self {
+        Self(drive::Client::new(config, AsyncIo::new().with_resolver(resolver)))
     }
 
     /// Makes a client that follows `config`, and has it driven by whoever `spawn` gives the task to, such as

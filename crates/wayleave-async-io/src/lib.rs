@@ -1,7 +1,7 @@
 //! Wayleave on async-io: a [`Client`] to embed and a [`Relay`] to run, under smol, async-std, a bare
 //! `futures_lite::future::block_on` or any other executor.
 //!
-//! This crate lends the sockets and the timer of `async-io` and the threads of `blocking` to [`wayleave_drive`].
+//! This crate lends the sockets and the timer of `async-io` to [`wayleave_drive`].
 //! Everything else is decided in the core.
 //!
 //! # Threads
@@ -9,7 +9,7 @@
 //! a thread of this crate, `wayleave`: there is one in the process however many clients and flows there are, and none before
 //! the first client. [`Client::with_spawn`] gives the task to an executor of the embedder's instead, and starts no thread.
 //! A [`Relay`] runs where [`Relay::serve`] is awaited. Beside it are the thread `async-io`, which that crate starts to wait
-//! for sockets while nobody else does, and those of `blocking` while names are looked up.
+//! for sockets while nobody else does, and one for each name while it is looked up, at most 64.
 
 mod client;
 mod relay;

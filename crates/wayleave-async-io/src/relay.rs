@@ -3,8 +3,9 @@
 use std::io;
 use std::net::SocketAddr;
 use std::ops::Deref;
+use std::sync::Arc;
 
-use wayleave_drive as drive;
+use wayleave_drive::{self as drive, Resolver};
 use wayleave_proto::config::{RelayConfig, Valid};
 use wayleave_proto::relay::Event;
 
@@ -28,6 +29,23 @@ impl Relay {
     )]
     pub async fn bind(config: Valid<RelayConfig>, address: SocketAddr) -> io::Result<Self> {
         drive::Relay::bind(config, address, AsyncIo::new()).map(Self)
+    }
+
+    /// The same, with `resolver` in the place of the platform's, which holds a thread for each name and lets nobody give a
+    /// name up: a relay for many users does better with one that asks name servers itself.
+    ///
+    /// # Errors
+    /// The address cannot be listened on.
+    #[expect(
+        clippy::unused_async,
+        reason = "the name says where it can be called, and another runtime may have to wait"
+    )]
+    pub async fn bind_with_resolver(
+        config: Valid<RelayConfig>,
+        address: SocketAddr,
+        resolver: Arc<dyn Resolver>,
+    ) -> io::Result<Self> {
+        drive::Relay::bind(config, address, AsyncIo::new().with_resolver(resolver)).map(Self)
     }
 
     /// Serves until the relay was drained or closed through its handle and nothing is left; `on_event` is told what

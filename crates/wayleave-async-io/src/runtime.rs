@@ -1,30 +1,47 @@
-//! The sockets and the timer of async-io and the threads of blocking, as the core wants them.
+//! The sockets and the timer of async-io and threads for look-ups, as the core wants them.
 
 use std::io::{self, IoSlice};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant as StdInstant;
 
 use async_io::{Async, Timer};
 use futures_lite::io::{AsyncRead, AsyncWrite};
-use wayleave_drive::{Lookup, Runtime};
-use wayleave_proto::base::{Clock, Instant, Seed};
+use wayleave_drive::{Lookup, Resolver, Runtime, at_once};
+use wayleave_proto::base::{Clock, Instant, Name, Seed};
+use wayleave_sockets::Lookups;
 
 use crate::{Task, thread};
 
-/// What async-io and blocking give to a client or a relay. They work on every thread and under every executor.
+/// What async-io gives to a client or a relay. They work on every thread and under every executor.
 pub struct AsyncIo {
     epoch: StdInstant,
     timer: Timer,
     /// The deadline that the timer waits for.
     armed: Option<Instant>,
+    lookups: Arc<Lookups>,
+    /// Asked in the place of the platform.
+    resolver: Option<Arc<dyn Resolver>>,
 }
 
 impl AsyncIo {
     /// Sockets and a timer for one client or one relay.
     pub fn new() -> Self {
-        Self { epoch: StdInstant::now(), timer: Timer::never(), armed: None }
+        Self {
+            epoch: StdInstant::now(),
+            timer: Timer::never(),
+            armed: None,
+            lookups: Arc::default(),
+            resolver: None,
+        }
+    }
+
+    /// The same, with `resolver` in the place of the platform's.
+    #[must_use]
+    pub fn with_resolver(self, resolver: Arc<dyn Resolver>) -> Self {
+        Self { resolver: Some(resolver), ..self }
     }
 }
 
@@ -51,11 +68,11 @@ impl Runtime for AsyncIo {
         wayleave_sockets::seed()
     }
 
-    fn lookup(&self, name: &str) -> Lookup {
-        let name = name.to_owned();
-        Box::pin(blocking::unblock(move || {
-            Ok((name.as_str(), 0).to_socket_addrs()?.map(|address| address.ip()).collect::<Vec<IpAddr>>())
-        }))
+    fn lookup(&self, name: &Name) -> Lookup {
+        match &self.resolver {
+            Some(resolver) => resolver.lookup(name),
+            None => at_once(self.lookups.begin(name)),
+        }
     }
 
     fn dial(&self, address: SocketAddr) -> io::Result<Async<TcpStream>> {

@@ -130,8 +130,8 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
         while let Some(output) = self.machine.poll_output() {
             match output {
                 Output::Resolve { id, name } => {
-                    let lookup = self.runtime.lookup(name.as_str());
-                    self.insert(id, Kind::Lookup(lookup));
+                    let lookup = self.runtime.lookup(&name);
+                    self.insert(id, Kind::Lookup { lookup, is_half: false });
                 }
                 Output::Dial { id, address } => match self.runtime.dial(address) {
                     Ok(stream) => self.insert(id, Kind::Dialling(stream)),
@@ -220,10 +220,13 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
                 }
             }
             Served::Failed(error) => self.failed(id, &error),
-            Served::Resolved(answer) => {
-                self.sockets.remove(id);
-                let answer = answer.map_err(|error| IoFailed::name(&error));
-                self.machine.handle_resolved(now, id, answer.as_deref().map_err(Clone::clone));
+            Served::Resolved { answer: (families, answer), is_last } => {
+                if is_last {
+                    self.sockets.remove(id);
+                } else {
+                    self.change(id, |_| {});
+                }
+                self.machine.handle_resolved(now, id, families, answer.as_deref().map_err(Clone::clone));
             }
         }
     }

@@ -17,7 +17,7 @@ pub use client::{Client, IntoTarget};
 pub use events::Events;
 pub use flow::{DatagramFlow, Stream};
 pub use relay::{Relay, RelayHandle};
-pub use runtime::{Lookup, Runtime};
+pub use runtime::{Answer, Lookup, PollAnswer, Resolver, Runtime, at_once};
 
 use driver::Driver;
 use ready::{Ready, SocketWaker};

@@ -5,10 +5,44 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::io::{self, IoSlice};
 
-use wayleave_proto::base::{Clock, Instant, Seed};
+use wayleave_proto::base::{Clock, Families, Instant, Name, Seed};
+use wayleave_proto::error::IoFailed;
 
-/// A look-up under way.
-pub type Lookup = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
+/// A look-up under way. It is given up when it is dropped: what has not been asked by then is not asked any more.
+pub type Lookup = Box<dyn PollAnswer>;
+
+/// The answers to one look-up.
+pub trait PollAnswer: Send {
+    /// The next answer: one for both families, or one for each as soon as it is known. It is not asked again after that for
+    /// [`Families::Both`], or the second one.
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Answer>;
+}
+
+/// Addresses of the families that were found, or why there are none.
+pub type Answer = (Families, Result<Vec<IpAddr>, IoFailed>);
+
+/// A look-up that tells both families at once, when `future` is ready.
+pub fn at_once(future: impl Future<Output = Result<Vec<IpAddr>, IoFailed>> + Send + 'static) -> Lookup {
+    Box::new(AtOnce(Box::pin(future)))
+}
+
+struct AtOnce<F>(Pin<Box<F>>);
+
+impl<F: Future<Output = Result<Vec<IpAddr>, IoFailed>> + Send> PollAnswer for AtOnce<F> {
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Answer> {
+        self.0.as_mut().poll(cx).map(|answer| (Families::Both, answer))
+    }
+}
+
+/// What looks names up in the place of the platform.
+///
+/// The platform's own resolver, which every adapter uses by default, knows what only the platform can: its hosts file, its
+/// name services, its virtual private networks. It blocks a thread for each name, tells both families at once, and often
+/// not why it failed. Whoever knows better where a machine stands brings another one.
+pub trait Resolver: Send + Sync + 'static {
+    /// Looks up `name`: [completely as it is](Name::is_absolute), or as the platform understands a single label.
+    fn lookup(&self, name: &Name) -> Lookup;
+}
 
 /// The sockets, the timer and the look-ups of a runtime, for one machine.
 ///
@@ -31,8 +65,8 @@ pub trait Runtime: Send + 'static {
     /// Thirty-two bytes that nobody can guess.
     fn seed(&self) -> Seed;
 
-    /// Looks up the addresses of `name` with the system's resolver.
-    fn lookup(&self, name: &str) -> Lookup;
+    /// Looks up the addresses of `name`.
+    fn lookup(&self, name: &Name) -> Lookup;
 
     /// Begins a connection.
     ///

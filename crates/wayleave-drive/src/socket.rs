@@ -1,12 +1,12 @@
 //! One socket or look-up of a machine, and a turn of it.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 use core::task::{Context, Poll, Waker};
 use std::io;
 use std::sync::Arc;
 
-use crate::{Lookup, Ready, Runtime, SocketWaker};
-use wayleave_proto::base::Instant;
+use crate::{Answer, Lookup, Ready, Runtime, SocketWaker};
+use wayleave_proto::base::{Families, Instant};
 use wayleave_proto::error::IoFailed;
 use wayleave_proto::net::{Machine, SocketId};
 
@@ -21,7 +21,11 @@ pub(crate) struct Socket<R: Runtime> {
 }
 
 pub(crate) enum Kind<R: Runtime> {
-    Lookup(Lookup),
+    /// `is_half` where one family is answered already.
+    Lookup {
+        lookup: Lookup,
+        is_half: bool,
+    },
     Dialling(R::Stream),
     Stream(R::Stream),
     Datagrams(R::Datagrams),
@@ -55,8 +59,8 @@ pub(crate) enum Served {
     Failed(io::Error),
     /// So many bytes of the connection are in the buffer.
     Read(usize),
-    /// The look-up is answered.
-    Resolved(io::Result<Vec<IpAddr>>),
+    /// The look-up is answered, or one half of it.
+    Resolved { answer: Answer, is_last: bool },
     /// Nothing is left to do until something happens.
     Waits,
 }
@@ -84,8 +88,11 @@ impl<R: Runtime> Socket<R> {
         let mut cx = Context::from_waker(&self.waker);
         let state = &mut self.state;
         match &mut self.kind {
-            Kind::Lookup(lookup) => match lookup.as_mut().poll(&mut cx) {
-                Poll::Ready(answer) => Served::Resolved(answer),
+            Kind::Lookup { lookup, is_half } => match lookup.poll_answer(&mut cx) {
+                Poll::Ready(answer) => {
+                    let is_last = answer.0 == Families::Both || core::mem::replace(is_half, true);
+                    Served::Resolved { answer, is_last }
+                }
                 Poll::Pending => Served::Waits,
             },
             Kind::Dialling(stream) => match turn.runtime.poll_connected(stream, &mut cx) {

@@ -9,12 +9,12 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, TcpStream, ToSocketAddrs, UdpSocket};
+use std::net::{TcpStream, UdpSocket};
 use std::time::Instant as StdInstant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use wayleave_proto::auth::{Credential, Token};
-use wayleave_proto::base::{Instant, Kind, Target};
+use wayleave_proto::base::{Families, Instant, Kind, Target};
 use wayleave_proto::client::{Client, FlowId, FlowStatus, Incoming, Notice};
 use wayleave_proto::config::{ClientConfig, Mode, Valid};
 use wayleave_proto::error::IoFailed;
@@ -152,11 +152,9 @@ impl Host {
             match output {
                 Output::Resolve { id, name } => {
                     // This blocks the loop. A program that must not wait asks a thread or its platform.
-                    let answer = (name.as_str(), 0).to_socket_addrs().map_err(|error| IoFailed::name(&error));
-                    let answer =
-                        answer.map(|found| found.map(|address| address.ip()).collect::<Vec<IpAddr>>());
-                    let now = self.now();
-                    self.machine.handle_resolved(now, id, answer.as_deref().map_err(Clone::clone));
+                    let answer = sockets::look_up(&name);
+                    let (now, both) = (self.now(), Families::Both);
+                    self.machine.handle_resolved(now, id, both, answer.as_deref().map_err(Clone::clone));
                 }
                 Output::Dial { id, address } => match sockets::dial(address) {
                     Ok(stream) => self.insert(id, Socket::Stream(stream)),

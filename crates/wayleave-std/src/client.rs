@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use wayleave_drive::{self as drive, IntoTarget};
+use wayleave_drive::{self as drive, IntoTarget, Resolver};
 use wayleave_proto::client::FlowError;
 use wayleave_proto::config::{ClientConfig, Valid};
 
@@ -27,7 +27,18 @@ impl Client {
     /// # Errors
     /// The system has no thread, or no descriptor to wait with.
     pub fn new(config: Valid<ClientConfig>) -> io::Result<Self> {
-        let std = Std::new()?;
+        Self::start(config, Std::new()?)
+    }
+
+    /// The same, with `resolver` in the place of the platform's.
+    ///
+    /// # Errors
+    /// The system has no thread, or no descriptor to wait with.
+    pub fn with_resolver(config: Valid<ClientConfig>, resolver: Arc<dyn Resolver>) -> io::Result<Self> {
+        Self::start(config, Std::new()?.with_resolver(resolver))
+    }
+
+    fn start(config: Valid<ClientConfig>, std: Std) -> io::Result<Self> {
         let reactor = std.reactor();
         let (client, task) = drive::Client::with_task(config, std);
         thread::Builder::new().name("wayleave".into()).spawn(move || reactor.run(task))?;

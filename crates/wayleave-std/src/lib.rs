@@ -7,15 +7,14 @@
 //! A client has **one thread**, for one flow and for ten thousand: every flow, tunnel and timer belongs to one machine,
 //! and whoever waits for its sockets can wait for all of them at once. A relay has none of its own; it serves on the
 //! thread that calls [`Relay::serve`]. Beside these there is one short-lived thread for each **name being looked up**, at
-//! most eight for each client or relay, because the system's resolver can only block; further names wait for one of them.
-//! So N flows need 1 + L threads, L being the look-ups under way, at most 8 and mostly 0.
+//! most 64 for each client or relay, because the system's resolver can only block; further names wait for one of them.
+//! So N flows need 1 + L threads, L being the look-ups under way, at most 64 and mostly 0.
 //!
 //! What an application's own threads write is encrypted and sent on those threads, as far as the sockets take it.
 
 mod client;
 mod datagrams;
 mod events;
-mod lookups;
 mod reactor;
 mod relay;
 mod runtime;

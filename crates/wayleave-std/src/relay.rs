@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use wayleave_drive as drive;
+use wayleave_drive::{self as drive, Resolver};
 use wayleave_proto::config::{RelayConfig, Valid};
 use wayleave_proto::relay::Event;
 
@@ -27,7 +27,23 @@ impl Relay {
     /// # Errors
     /// The address cannot be listened on.
     pub fn bind(config: Valid<RelayConfig>, address: SocketAddr) -> io::Result<Self> {
-        let std = Std::new()?;
+        Self::listen(config, address, Std::new()?)
+    }
+
+    /// The same, with `resolver` in the place of the platform's, which holds a thread for each name and lets nobody give a
+    /// name up: a relay for many users does better with one that asks name servers itself.
+    ///
+    /// # Errors
+    /// The address cannot be listened on.
+    pub fn bind_with_resolver(
+        config: Valid<RelayConfig>,
+        address: SocketAddr,
+        resolver: Arc<dyn Resolver>,
+    ) -> io::Result<Self> {
+        Self::listen(config, address, Std::new()?.with_resolver(resolver))
+    }
+
+    fn listen(config: Valid<RelayConfig>, address: SocketAddr, std: Std) -> io::Result<Self> {
         let reactor = std.reactor();
         Ok(Self { relay: drive::Relay::bind(config, address, std)?, reactor })
     }

@@ -8,23 +8,30 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::thread;
 
-use wayleave_drive::{Lookup, Runtime};
-use wayleave_proto::base::{Clock, Instant, Seed};
+use wayleave_drive::{Lookup, Resolver, Runtime, at_once};
+use wayleave_proto::base::{Clock, Instant, Name, Seed};
+use wayleave_sockets::Lookups;
 
-use crate::lookups::Lookups;
 use crate::reactor::{Reactor, Side, Socket};
 
 /// One thread and what it waits for: the sockets and the timer of one client or one relay.
 pub struct Std {
     reactor: Arc<Reactor>,
     lookups: Arc<Lookups>,
+    /// Asked in the place of the platform.
+    resolver: Option<Arc<dyn Resolver>>,
 }
 
 impl Std {
     /// # Errors
     /// The system has no descriptor to wait with.
     pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { reactor: Reactor::new()?, lookups: Arc::default() })
+        Ok(Self { reactor: Reactor::new()?, lookups: Arc::default(), resolver: None })
+    }
+
+    /// The same, with `resolver` in the place of the platform's.
+    pub(crate) fn with_resolver(self, resolver: Arc<dyn Resolver>) -> Self {
+        Self { resolver: Some(resolver), ..self }
     }
 
     /// What the one thread runs that looks after the sockets.
@@ -50,8 +57,11 @@ impl Runtime for Std {
         wayleave_sockets::seed()
     }
 
-    fn lookup(&self, name: &str) -> Lookup {
-        self.lookups.begin(name)
+    fn lookup(&self, name: &Name) -> Lookup {
+        match &self.resolver {
+            Some(resolver) => resolver.lookup(name),
+            None => at_once(self.lookups.begin(name)),
+        }
     }
 
     fn dial(&self, address: SocketAddr) -> io::Result<Self::Stream> {

@@ -6,7 +6,6 @@ use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use crate::lookups::{Lookups, MOST_THREADS};
 use crate::reactor::{Reactor, Side, Socket};
 use crate::wait::Waiters;
 
@@ -59,20 +58,4 @@ fn a_socket_tells_of_both_sides_and_leaves_when_it_is_dropped() {
     assert_eq!(reactor.socket_count(), 1);
     drop(socket);
     assert_eq!(reactor.socket_count(), 0);
-}
-
-#[test]
-fn more_names_than_threads_are_all_looked_up() {
-    let lookups = Arc::new(Lookups::default());
-    let mut running: Vec<_> = (0..10 * MOST_THREADS).map(|_| lookups.begin("localhost")).collect();
-    // These are given up, most before their turn has come.
-    running.truncate(9 * MOST_THREADS);
-    assert!(lookups.thread_count() <= MOST_THREADS);
-    for mut lookup in running {
-        let answer = Arc::new(Waiters::default()).wait(None, |cx| lookup.as_mut().poll(cx)).unwrap();
-        assert!(answer.unwrap().iter().all(|address| address.is_loopback()));
-    }
-    while lookups.thread_count() > 0 {
-        thread::yield_now();
-    }
 }

@@ -1,8 +1,9 @@
 //! The client that an application embeds.
 
 use std::ops::Deref;
+use std::sync::Arc;
 
-use wayleave_drive::{self as drive, IntoTarget};
+use wayleave_drive::{self as drive, IntoTarget, Resolver};
 use wayleave_proto::client::FlowError;
 use wayleave_proto::config::{ClientConfig, Valid};
 
@@ -22,6 +23,14 @@ impl Client {
     /// When called outside a tokio runtime.
     pub fn new(config: Valid<ClientConfig>) -> Self {
         Self(drive::Client::new(config, Tokio::current()))
+    }
+
+    /// The same, with `resolver` in the place of the platform's.
+    ///
+    /// # Panics
+    /// When called outside a tokio runtime.
+    pub fn with_resolver(config: Valid<ClientConfig>, resolver: Arc<dyn Resolver>) -> Self {
+        Self(drive::Client::new(config, Tokio::current().with_resolver(resolver)))
     }
 
     /// Opens a stream to `target`, directly or through a relay. Cancel safe: a stream that nobody waits for is closed.

@@ -1,6 +1,6 @@
 //! Wayleave on tokio: a [`Client`] to embed and a [`Relay`] to run.
 //!
-//! This crate lends tokio's sockets, its timer and its threads for look-ups to [`wayleave_drive`]. Everything else
+//! This crate lends tokio's sockets, and its timer to [`wayleave_drive`]. Everything else
 //! is decided in the core.
 
 mod client;

@@ -2,8 +2,9 @@
 
 use std::future::Future;
 use std::io::{self, IoSlice};
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant as StdInstant;
 
@@ -11,14 +12,18 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep_until};
-use wayleave_drive::{Lookup, Runtime};
-use wayleave_proto::base::{Clock, Instant, Seed};
+use wayleave_drive::{Lookup, Resolver, Runtime, at_once};
+use wayleave_proto::base::{Clock, Instant, Name, Seed};
+use wayleave_sockets::Lookups;
 
 /// The tokio runtime in which a client or a relay was made. It needs its time and I/O drivers.
 pub struct Tokio {
     handle: Handle,
     epoch: StdInstant,
     timer: Option<(Instant, Pin<Box<Sleep>>)>,
+    lookups: Arc<Lookups>,
+    /// Asked in the place of the platform.
+    resolver: Option<Arc<dyn Resolver>>,
 }
 
 impl Tokio {
@@ -27,7 +32,19 @@ impl Tokio {
     /// # Panics
     /// When called outside a tokio runtime.
     pub fn current() -> Self {
-        Self { handle: Handle::current(), epoch: StdInstant::now(), timer: None }
+        Self {
+            handle: Handle::current(),
+            epoch: StdInstant::now(),
+            timer: None,
+            lookups: Arc::default(),
+            resolver: None,
+        }
+    }
+
+    /// The same, with `resolver` in the place of the platform's.
+    #[must_use]
+    pub fn with_resolver(self, resolver: Arc<dyn Resolver>) -> Self {
+        Self { resolver: Some(resolver), ..self }
     }
 }
 
@@ -48,12 +65,11 @@ impl Runtime for Tokio {
         wayleave_sockets::seed()
     }
 
-    fn lookup(&self, name: &str) -> Lookup {
-        let name = name.to_owned();
-        let task = self.handle.spawn_blocking(move || {
-            Ok((name.as_str(), 0).to_socket_addrs()?.map(|address| address.ip()).collect::<Vec<IpAddr>>())
-        });
-        Box::pin(async { task.await? })
+    fn lookup(&self, name: &Name) -> Lookup {
+        match &self.resolver {
+            Some(resolver) => resolver.lookup(name),
+            None => at_once(self.lookups.begin(name)),
+        }
     }
 
     fn dial(&self, address: SocketAddr) -> io::Result<TcpStream> {

@@ -165,7 +165,7 @@ fn config(tape: &mut Tape<'_>, mode: Mode) -> ClientConfig {
 
 fn network(tape: &mut Tape<'_>) -> Network {
     let link = tape.pick(&[Link::Wifi, Link::Cellular, Link::Ethernet, Link::Unknown]);
-    Network { link, up: tape.byte() % 4 != 3 }
+    Network { link, up: tape.byte() % 4 != 3, fingerprint: None }
 }
 
 /// The number of a flow in an address that leads to its target.

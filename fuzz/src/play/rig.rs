@@ -9,7 +9,7 @@ use std::env;
 use std::hash::DefaultHasher;
 use std::sync::LazyLock;
 
-use wayleave_proto::base::{Instant, Name};
+use wayleave_proto::base::{Families, Instant, Name};
 use wayleave_proto::error::IoFailed;
 use wayleave_proto::net::{Machine, Output, SocketId};
 
@@ -123,7 +123,7 @@ impl<M: Machine<Event: Debug> + Debug> Rig<M> {
     pub(crate) fn resolved(&mut self, id: SocketId, answer: Result<&[IpAddr], IoFailed>) {
         self.sockets.remove(&id);
         self.broken.insert(id);
-        self.machine.handle_resolved(self.now(), id, answer);
+        self.machine.handle_resolved(self.now(), id, Families::Both, answer);
         self.settle();
     }
 
@@ -189,7 +189,7 @@ impl<M: Machine<Event: Debug> + Debug> Rig<M> {
         let due = self.machine.poll_timeout();
         let now = self.latest;
         match which % 6 {
-            0 => self.machine.handle_resolved(now, id, Ok(&[IpAddr::from([192, 0, 2, 1])])),
+            0 => self.machine.handle_resolved(now, id, Families::Both, Ok(&[IpAddr::from([192, 0, 2, 1])])),
             1 => self.machine.handle_opened(now, id, SocketAddr::from(([192, 0, 2, 1], 1))),
             2 => self.machine.handle_failed(now, id, IoFailed::new(wayleave_proto::error::IoFailure::Other)),
             3 => self.machine.handle_received(now, id, &mut [0; 64]),

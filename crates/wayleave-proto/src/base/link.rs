@@ -85,16 +85,25 @@ pub struct Network {
     pub link: Link,
     /// Whether there is a network at all.
     pub up: bool,
+    /// A number that stands for this network and for no other that the embedder knows, so that what was learnt on it is
+    /// used again when it comes back; `None` where the embedder cannot tell networks apart.
+    pub fingerprint: Option<u64>,
 }
 
 impl Network {
     /// A network that is up over `link`.
     pub const fn up(link: Link) -> Self {
-        Self { link, up: true }
+        Self { link, up: true, fingerprint: None }
+    }
+
+    /// The same, known by this number.
+    #[must_use]
+    pub const fn with_fingerprint(self, fingerprint: u64) -> Self {
+        Self { fingerprint: Some(fingerprint), ..self }
     }
 
     /// No network, last seen over `link`.
     pub const fn down(link: Link) -> Self {
-        Self { link, up: false }
+        Self { link, up: false, fingerprint: None }
     }
 }

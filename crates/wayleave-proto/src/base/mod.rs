@@ -1,6 +1,7 @@
 //! What every machine stands on: time, randomness, identities, secrets, timers, and the first words of the field.
 
 mod clock;
+mod families;
 mod link;
 mod random;
 mod secret;
@@ -12,6 +13,7 @@ mod timers;
 mod tests;
 
 pub use clock::{Clock, Instant, UnixTime};
+pub use families::Families;
 pub use link::{Kind, Link, Network, Route};
 pub use random::{Rng, Seed};
 pub use secret::Secret;

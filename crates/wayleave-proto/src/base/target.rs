@@ -1,6 +1,8 @@
 //! Host and port, read strictly.
 
+use core::cmp::Ordering;
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::num::NonZeroU16;
 use core::str::FromStr;
@@ -11,13 +13,40 @@ use std::sync::Arc;
 ///
 /// Short forms of addresses that some resolvers accept (`127.1`, `0x7f000001`) are names here, and what they resolve
 /// to is judged like the answer for any other name.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Name(Arc<str>);
+///
+/// With and without its final dot it is the same name. The dot only says how to look it up, see [`Self::is_absolute`].
+#[derive(Clone)]
+pub struct Name {
+    text: Arc<str>,
+    /// It was written with its final dot, or has to be looked up as if it had been.
+    rooted: bool,
+}
 
 impl Name {
     /// The name in lower case, without a final dot.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// Whether the name is complete, so that no resolver may try it with other domains behind it
+    /// ([RFC 1034 §3.1](https://www.rfc-editor.org/rfc/rfc1034#section-3.1)): it has more than one label, or was written
+    /// with its final dot. A single label without the dot means what it means to every other program on the machine that
+    /// looks it up.
+    pub fn is_absolute(&self) -> bool {
+        self.rooted || self.text.contains('.')
+    }
+
+    /// The same name, complete whatever it looks like.
+    #[must_use]
+    pub fn rooted(self) -> Self {
+        Self { rooted: true, ..self }
+    }
+
+    /// The text that a resolver is to be asked for: with the final dot where the name is absolute, because resolvers take
+    /// every other name for a relative one.
+    pub fn question(&self) -> String {
+        let dot = if self.is_absolute() { "." } else { "" };
+        format!("{}{dot}", self.text)
     }
 }
 
@@ -34,19 +63,45 @@ impl FromStr for Name {
         if name.is_empty() || name.len() > 253 || is_address || !name.split('.').all(label) {
             return Err(TargetError::Host);
         }
-        Ok(Self(name.to_ascii_lowercase().into()))
+        Ok(Self { text: name.to_ascii_lowercase().into(), rooted: name.len() < text.len() })
+    }
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Name {}
+
+impl PartialOrd for Name {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Name {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.text.cmp(&other.text)
+    }
+}
+
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
     }
 }
 
 impl fmt::Debug for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -102,6 +157,15 @@ impl Target {
     /// [`TargetError::Port`] where `port` is zero.
     pub fn new(host: Host, port: u16) -> Result<Self, TargetError> {
         Ok(Self { host, port: NonZeroU16::new(port).ok_or(TargetError::Port)? })
+    }
+
+    /// The same target; its name, where it has one, is complete whatever it looks like.
+    #[must_use]
+    pub fn rooted(self) -> Self {
+        match self.host {
+            Host::Name(name) => Self { host: Host::Name(name.rooted()), ..self },
+            Host::Address(_) => self,
+        }
     }
 
     /// The socket address at `address`, with this target's port.

@@ -3,7 +3,7 @@ use core::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Beside, Clock, Host, Instant, Secret, Seed, Slots, Target, TargetError, Timers, UnixTime};
+use super::{Beside, Clock, Host, Instant, Name, Secret, Seed, Slots, Target, TargetError, Timers, UnixTime};
 use crate::net::SocketId as TestId;
 use crate::testing::cases;
 
@@ -159,4 +159,23 @@ proptest! {
             prop_assert_eq!(target.to_string().parse(), Ok(target));
         }
     }
+}
+
+#[test]
+fn a_final_dot_is_no_part_of_a_name_and_says_how_to_look_it_up() {
+    let cases = [
+        ("a.example", true, "a.example."),
+        ("A.example.", true, "a.example."),
+        ("printer", false, "printer"),
+        ("printer.", true, "printer."),
+    ];
+    for (text, is_absolute, question) in cases {
+        let name: Name = text.parse().unwrap();
+        assert_eq!((name.is_absolute(), name.question().as_str()), (is_absolute, question), "{text}");
+        let rooted = name.clone().rooted();
+        assert!(rooted.is_absolute() && rooted == name && rooted.question().ends_with('.'));
+    }
+    let (with, without): (Name, Name) = ("printer.".parse().unwrap(), "printer".parse().unwrap());
+    assert_eq!((&with, with.to_string()), (&without, "printer".into()));
+    assert!(std::collections::BTreeSet::from([with]).contains(&without));
 }

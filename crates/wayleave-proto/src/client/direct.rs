@@ -5,12 +5,12 @@ use core::time::Duration;
 
 use super::flow::{Flow, Queues, State};
 use super::{Client, FlowError, FlowId, Role, Timer, What};
-use crate::base::{Kind, Route};
+use crate::base::{Families, Kind, Route};
 use crate::carrier::Clear;
 use crate::carrier::tls::Session;
 use crate::config::{BackoffConfig, Mode};
 use crate::error::{IoFailed, IoFailure};
-use crate::net::{Anywhere, Dial, Fault, SocketId};
+use crate::net::{Dial, Fault, Recall, SocketId};
 use crate::route::{Phase, Proof};
 
 impl Client {
@@ -163,7 +163,8 @@ impl Client {
     pub(super) fn advance_flow(&mut self, id: FlowId) {
         let Some(flow) = self.flows.get_mut(id) else { return };
         if let State::Dialling(dial) = &mut flow.state {
-            dial.advance(self.now, &mut self.requests, Role::Flow(id), &mut Anywhere);
+            let mut recall = Recall::targets(&self.memory, self.now);
+            dial.advance(self.now, &mut self.requests, Role::Flow(id), &mut recall);
             if dial.is_exhausted() {
                 let fault = dial.faults().last().map(|(_, fault)| fault.clone());
                 self.on_direct_exhausted(id, fault);
@@ -213,10 +214,11 @@ impl Client {
         &mut self,
         id: FlowId,
         lookup: SocketId,
+        families: Families,
         answer: Result<&[IpAddr], IoFailed>,
     ) {
         let Some(Flow { state: State::Dialling(dial), .. }) = self.flows.get_mut(id) else { return };
-        dial.handle_resolved(self.now, &mut self.requests, lookup, answer, &mut Anywhere);
+        dial.handle_resolved(self.now, lookup, families, answer);
         self.advance_flow(id);
     }
 
@@ -226,9 +228,13 @@ impl Client {
         if dial.attempt(socket).is_none() {
             return;
         }
+        let evidence = dial.ipv6(socket);
         dial.end(&mut self.requests, Some(socket));
         match flow.kind {
             Kind::Stream => {
+                if let Some(evidence) = evidence {
+                    self.memory.handle_ipv6(self.now, evidence);
+                }
                 flow.state = State::DirectStream { socket, session: Clear::default() };
                 self.announce(id, Route::Direct);
                 self.arm_flow(id);

@@ -12,6 +12,7 @@ mod expiry;
 mod flow;
 mod probes;
 mod proxied;
+mod refresh;
 mod renewal;
 #[cfg(test)]
 mod tests;
@@ -22,10 +23,10 @@ use core::net::{IpAddr, SocketAddr};
 use std::collections::VecDeque;
 
 use crate::auth::Credential;
-use crate::base::{Clock, Instant, Kind, Network, Rng, Route, Seed, Slots, Timers, UnixTime};
+use crate::base::{Clock, Families, Instant, Kind, Network, Rng, Route, Seed, Slots, Timers, UnixTime};
 use crate::config::{ClientConfig, Mode, Valid};
 use crate::error::IoFailed;
-use crate::net::{Backoff, Machine, Output, Proxies, Requests, SocketId};
+use crate::net::{Backoff, Machine, Memory, Output, Proxies, Requests, SocketId};
 use crate::route::{Phase, RouteEvent, Routes};
 
 pub use error::FlowError;
@@ -36,6 +37,7 @@ pub use proxied::CarrierId;
 use flow::Flow;
 use probes::Probing;
 use proxied::{Carrier, DialId, ProxyDial};
+use refresh::Refreshes;
 use renewal::Renewals;
 
 /// The client machine.
@@ -48,6 +50,8 @@ pub struct Client {
     rng: Rng,
     network: Network,
     routes: Routes,
+    memory: Memory,
+    refreshes: Refreshes,
     proxies: Proxies,
     requests: Requests<Role, Notice>,
     flows: Slots<FlowId, Flow>,
@@ -77,6 +81,8 @@ enum Role {
     Dial(DialId),
     Flow(FlowId),
     Probe(usize),
+    /// The look-up of a proxy's name, beside connections to where it led before.
+    Refresh,
 }
 
 /// What a deadline is for.
@@ -103,6 +109,8 @@ impl Client {
             now,
             rng: seed.stream("client"),
             network: config.network,
+            memory: Memory::new(config.network),
+            refreshes: Refreshes::default(),
             routes: Routes::new(route, now, config.network, probed),
             proxies: Proxies::new(config.proxies.len(), seed, config.route.retry),
             requests: Requests::new(),
@@ -246,12 +254,19 @@ impl Machine for Client {
         }
     }
 
-    fn handle_resolved(&mut self, now: Instant, id: SocketId, answer: Result<&[IpAddr], IoFailed>) {
+    fn handle_resolved(
+        &mut self,
+        now: Instant,
+        id: SocketId,
+        families: Families,
+        answer: Result<&[IpAddr], IoFailed>,
+    ) {
         self.at(now);
         match self.requests.role(id) {
-            Some(Role::Dial(dial)) => self.on_proxy_resolved(dial, id, answer),
-            Some(Role::Flow(flow)) => self.on_flow_resolved(flow, id, answer),
-            Some(Role::Probe(index)) => self.on_probe_resolved(index, id, answer),
+            Some(Role::Dial(dial)) => self.on_proxy_resolved(dial, id, families, answer),
+            Some(Role::Flow(flow)) => self.on_flow_resolved(flow, id, families, answer),
+            Some(Role::Probe(index)) => self.on_probe_resolved(index, id, families, answer),
+            Some(Role::Refresh) => self.on_refreshed(id, families, answer),
             Some(Role::Carrier(_)) | None => {}
         }
     }
@@ -262,7 +277,7 @@ impl Machine for Client {
             Some(Role::Dial(dial)) => self.on_proxy_opened(dial, id),
             Some(Role::Flow(flow)) => self.on_flow_opened(flow, id),
             Some(Role::Probe(index)) => self.on_probe_opened(index, id),
-            Some(Role::Carrier(_)) | None => {}
+            Some(Role::Carrier(_) | Role::Refresh) | None => {}
         }
     }
 
@@ -279,7 +294,7 @@ impl Machine for Client {
             }
             Some(Role::Flow(flow)) => self.on_flow_failed(flow, id, error),
             Some(Role::Probe(index)) => self.on_probe_failed(index, id, error),
-            None => {}
+            Some(Role::Refresh) | None => {}
         }
     }
 
@@ -290,7 +305,7 @@ impl Machine for Client {
             Some(Role::Dial(dial)) => self.on_proxy_received(dial, id, data),
             Some(Role::Flow(flow)) => self.on_flow_received(flow, id, data),
             Some(Role::Probe(index)) => self.on_probe_answer(index),
-            None => {}
+            Some(Role::Refresh) | None => {}
         }
     }
 
@@ -300,7 +315,7 @@ impl Machine for Client {
             Some(Role::Carrier(carrier)) => self.on_carrier_finished(carrier),
             Some(Role::Dial(dial)) => self.on_proxy_finished(dial, id),
             Some(Role::Flow(flow)) => self.on_flow_finished(flow, id),
-            Some(Role::Probe(_)) | None => {}
+            Some(Role::Probe(_) | Role::Refresh) | None => {}
         }
     }
 
@@ -311,6 +326,7 @@ impl Machine for Client {
             Role::Dial(dial) => self.pending_of_dial(dial, id),
             Role::Flow(flow) => self.pending_of_flow(flow, id),
             Role::Probe(index) => self.pending_of_probe(index, id),
+            Role::Refresh => None,
         }
     }
 
@@ -321,7 +337,7 @@ impl Machine for Client {
             Some(Role::Dial(dial)) => self.on_proxy_written(dial, id, written),
             Some(Role::Flow(flow)) => self.on_flow_written(flow, id, written),
             Some(Role::Probe(index)) => self.on_probe_written(index),
-            None => {}
+            Some(Role::Refresh) | None => {}
         }
     }
 }

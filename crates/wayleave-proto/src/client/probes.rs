@@ -5,10 +5,10 @@ use core::time::Duration;
 
 use super::direct::QUICK_RETRY;
 use super::{Client, Role, Timer, What};
-use crate::base::{Instant, Kind, Rng};
+use crate::base::{Families, Instant, Kind, Rng};
 use crate::config::Probe;
 use crate::error::{IoFailed, IoFailure};
-use crate::net::{Anywhere, Backoff, Dial, DialConfig, Fault, SocketId};
+use crate::net::{Backoff, Dial, DialConfig, Fault, Recall, SocketId};
 use crate::route::{Probed, Proof};
 
 /// One probe and what it is doing.
@@ -120,7 +120,8 @@ impl Client {
     fn advance_probe(&mut self, index: usize) {
         let Some(probing) = self.probes.get_mut(index) else { return };
         if let Stage::Dialling(dial) = &mut probing.stage {
-            dial.advance(self.now, &mut self.requests, Role::Probe(index), &mut Anywhere);
+            let mut recall = Recall::targets(&self.memory, self.now);
+            dial.advance(self.now, &mut self.requests, Role::Probe(index), &mut recall);
             if dial.is_exhausted() {
                 let fault = dial.faults().last().map(|(_, fault)| fault.clone());
                 self.retry_probe(index, fault);
@@ -169,10 +170,11 @@ impl Client {
         &mut self,
         index: usize,
         id: SocketId,
+        families: Families,
         answer: Result<&[IpAddr], IoFailed>,
     ) {
         let Some(Probing { stage: Stage::Dialling(dial), .. }) = self.probes.get_mut(index) else { return };
-        dial.handle_resolved(self.now, &mut self.requests, id, answer, &mut Anywhere);
+        dial.handle_resolved(self.now, id, families, answer);
         self.advance_probe(index);
     }
 

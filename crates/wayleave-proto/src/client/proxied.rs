@@ -7,14 +7,14 @@ use smallvec::SmallVec;
 use super::event::ProxyFault;
 use super::flow::{Flow, State};
 use super::{Client, FlowError, FlowId, Role, Timer, What};
-use crate::base::{Instant, Kind, Route, Target, key};
+use crate::base::{Families, Host, Instant, Kind, Route, Target, key};
 use crate::carrier::Carrier as CarrierKind;
 use crate::carrier::h1::{Acks, Pipe};
 use crate::carrier::tls::Session;
 use crate::codec::h1::HeadLimits;
 use crate::config::Mode;
 use crate::error::IoFailed;
-use crate::net::{Anywhere, Dial, DialConfig, Fault, SocketId};
+use crate::net::{Dial, DialConfig, Fault, Recall, SocketId};
 
 key! {
     /// One connection to a proxy.
@@ -143,7 +143,8 @@ impl Client {
 
     pub(super) fn advance_dial(&mut self, id: DialId) {
         let Some(search) = self.dials.get_mut(id) else { return };
-        search.dial.advance(self.now, &mut self.requests, Role::Dial(id), &mut Anywhere);
+        let mut recall = Recall::proxies(&self.memory, self.now);
+        search.dial.advance(self.now, &mut self.requests, Role::Dial(id), &mut recall);
         let ProxyDial { sessions, dial, .. } = search;
         sessions.retain(|(socket, _)| dial.attempt(*socket).is_some());
         self.tell_proxy_faults(id);
@@ -227,10 +228,14 @@ impl Client {
         &mut self,
         id: DialId,
         lookup: SocketId,
+        families: Families,
         answer: Result<&[IpAddr], IoFailed>,
     ) {
         let Some(search) = self.dials.get_mut(id) else { return };
-        search.dial.handle_resolved(self.now, &mut self.requests, lookup, answer, &mut Anywhere);
+        if let (Some(name), Ok(addresses)) = (search.dial.asked(lookup), &answer) {
+            self.memory.handle_resolved(self.now, name, families, addresses);
+        }
+        search.dial.handle_resolved(self.now, lookup, families, answer);
         self.advance_dial(id);
     }
 
@@ -308,6 +313,10 @@ impl Client {
         self.timers.set(Timer::Dial(id), None);
         let Some(mut search) = self.dials.remove(id) else { return };
         let attempt = search.dial.attempt(socket);
+        let evidence = search.dial.ipv6(socket);
+        while let Some((lookup, name)) = search.dial.release_lookup() {
+            self.keep_refreshing(lookup, name);
+        }
         search.dial.end(&mut self.requests, Some(socket));
         let place = search.sessions.iter().position(|(it, _)| *it == socket);
         let (Some(attempt), Some(place)) = (attempt, place) else { return };
@@ -325,7 +334,13 @@ impl Client {
         });
         self.requests.reassign(socket, Role::Carrier(carrier));
         self.requests.pending(socket);
+        if let Some(evidence) = evidence {
+            self.memory.handle_ipv6(self.now, evidence);
+        }
         if let Some(target) = self.config.proxies.get(proxy).cloned() {
+            if let Host::Name(name) = &target.host {
+                self.memory.handle_good(name, attempt.address.ip());
+            }
             let elapsed = self.now.since(search.began);
             self.tell(What::ProxyConnected { proxy: target, carrier: CarrierKind::H1, elapsed });
         }

@@ -233,6 +233,8 @@ impl Client {
         self.network = network;
         self.tell(What::NetworkChanged { network });
         self.proxies.forget();
+        self.memory.handle_network(network);
+        self.drop_refreshes();
         self.drop_ready();
         // What was proven over the old network has to be proven again, and its sockets have the wrong address.
         self.routes.handle_network(now, network);
@@ -292,6 +294,7 @@ impl Client {
         for id in self.dials.keys() {
             self.drop_dial(id);
         }
+        self.drop_refreshes();
         for id in self.carriers.keys() {
             self.close_carrier(id, false);
         }

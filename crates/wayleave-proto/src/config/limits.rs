@@ -86,6 +86,11 @@ impl ClientLimits {
 pub struct RelayLimits {
     /// Client connections at once; more are closed at once. Default 65,536.
     pub connections: usize,
+    /// Names of targets that are looked up at once; a request for one more gets 503. Default 1,024.
+    pub lookups: usize,
+    /// The same of one account, so that the slow name servers of one user cost no other anything; one more gets 429.
+    /// Default 64.
+    pub lookups_per_account: usize,
     /// Client connections at once from one address (IPv6: one /64). Default 16,384, for offices behind one NAT.
     pub connections_per_source: usize,
     /// Tunnels at once of one account (one user of one application). Default 16,384; more get 429.
@@ -145,6 +150,8 @@ impl Default for RelayLimits {
     fn default() -> Self {
         Self {
             connections: 65_536,
+            lookups: 1_024,
+            lookups_per_account: 64,
             connections_per_source: 16_384,
             tunnels_per_account: 16_384,
             memory: 1 << 30,
@@ -178,6 +185,8 @@ impl RelayLimits {
     /// The first that is not.
     pub fn check(&self) -> Result<(), ConfigError> {
         within("limits.connections", self.connections, 1, 1 << 24)?;
+        within("limits.lookups", self.lookups, 1, 1 << 24)?;
+        within("limits.lookups_per_account", self.lookups_per_account, 1, 1 << 24)?;
         within("limits.connections_per_source", self.connections_per_source, 1, 1 << 24)?;
         within("limits.tunnels_per_account", self.tunnels_per_account, 1, 1 << 24)?;
         within("limits.buffer", self.buffer, 4 * 1024, 16 << 20)?;

@@ -14,10 +14,16 @@ pub enum IoFailure {
     ConnectionReset,
     /// Descriptors, ports or memory of this machine are used up.
     Exhausted,
-    /// The name exists nowhere.
-    NameUnknown,
-    /// No name server answered.
+    /// The name exists and has no address.
+    NameEmpty,
+    /// A name server answered that it failed (SERVFAIL), or the platform could not tell.
+    NameFailed,
+    /// A name server refused to answer (REFUSED).
+    NameRefused,
+    /// No name server answered in time.
     NameUnanswered,
+    /// The name exists nowhere (NXDOMAIN).
+    NameUnknown,
     /// Anything else.
     Other,
     /// This machine does not allow it.
@@ -50,13 +56,30 @@ impl IoFailed {
     /// A failed look-up, which platforms report with errors of their own.
     pub fn name(error: &io::Error) -> Self {
         let text = error.to_string();
-        // getaddrinfo reports EAI_AGAIN (no server answered) and EAI_NONAME alike as "other"; only the text differs.
-        let failure = if text.contains("Temporary failure") || error.kind() == io::ErrorKind::TimedOut {
-            IoFailure::NameUnanswered
-        } else {
-            IoFailure::NameUnknown
+        // getaddrinfo reports its errors alike as "other"; only the text differs. EAI_AGAIN stands for a server that failed,
+        // one that refused and one that said nothing; EAI_NODATA for a name without addresses.
+        let failure = match error.kind() {
+            io::ErrorKind::TimedOut => IoFailure::NameUnanswered,
+            _ if text.contains("Temporary failure") => IoFailure::NameFailed,
+            _ if text.contains("No address associated") => IoFailure::NameEmpty,
+            _ if error.raw_os_error().is_some() => return Self::from(error),
+            _ => IoFailure::NameUnknown,
         };
         Self { failure, detail: Some(text.into()) }
+    }
+
+    /// What a name server said, in the words of DNS ([RFC 1035 §4.1.1], RFC 6895 §2.3); `None` where none answered or it is
+    /// not known what it said.
+    ///
+    /// [RFC 1035 §4.1.1]: https://www.rfc-editor.org/rfc/rfc1035#section-4.1.1
+    pub fn rcode(&self) -> Option<&'static str> {
+        Some(match self.failure {
+            IoFailure::NameEmpty => "NOERROR",
+            IoFailure::NameFailed if self.detail.is_none() => "SERVFAIL",
+            IoFailure::NameRefused => "REFUSED",
+            IoFailure::NameUnknown => "NXDOMAIN",
+            _ => return None,
+        })
     }
 }
 
@@ -67,7 +90,9 @@ impl IoFailure {
             Self::ConnectionRefused => io::ErrorKind::ConnectionRefused,
             Self::ConnectionReset => io::ErrorKind::ConnectionReset,
             Self::Exhausted => io::ErrorKind::QuotaExceeded,
-            Self::NameUnknown | Self::NameUnanswered => io::ErrorKind::NotFound,
+            Self::NameEmpty | Self::NameUnknown => io::ErrorKind::NotFound,
+            Self::NameFailed | Self::NameRefused => io::ErrorKind::Other,
+            Self::NameUnanswered => io::ErrorKind::TimedOut,
             Self::Other => io::ErrorKind::Other,
             Self::PermissionDenied => io::ErrorKind::PermissionDenied,
             Self::TimedOut => io::ErrorKind::TimedOut,
@@ -103,8 +128,11 @@ impl fmt::Display for IoFailure {
             Self::ConnectionRefused => "connection refused",
             Self::ConnectionReset => "connection reset",
             Self::Exhausted => "out of descriptors, ports or memory",
+            Self::NameEmpty => "the name has no address",
+            Self::NameFailed => "the name server failed",
+            Self::NameRefused => "the name server refused to answer",
+            Self::NameUnanswered => "no name server answered in time",
             Self::NameUnknown => "the name is unknown",
-            Self::NameUnanswered => "no name server answered",
             Self::Other => "the operation failed",
             Self::PermissionDenied => "permission denied",
             Self::TimedOut => "timed out",
@@ -117,6 +145,7 @@ impl fmt::Display for IoFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.failure, &self.detail) {
             (IoFailure::Other, Some(detail)) => f.write_str(detail),
+            (IoFailure::NameFailed, Some(detail)) => write!(f, "the name could not be looked up: {detail}"),
             (failure, _) => failure.fmt(f),
         }
     }

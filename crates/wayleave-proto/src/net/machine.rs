@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use crate::base::{Instant, Name, UnixTime, key};
+use crate::base::{Families, Instant, Name, UnixTime, key};
 use crate::error::IoFailed;
 
 key! {
@@ -15,7 +15,9 @@ key! {
 /// `E` is what the machine tells its embedder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output<E> {
-    /// Look up `name`; answer once with [`Machine::handle_resolved`].
+    /// Look up `name`, both families at the same time; answer with [`Machine::handle_resolved`] once for both, or once for
+    /// each as soon as it is known. A name that [is absolute](Name::is_absolute) must not be completed with the domains of
+    /// a search list.
     Resolve {
         /// The look-up.
         id: SocketId,
@@ -92,8 +94,15 @@ pub trait Machine {
     /// set, or have gone on while the other slept. It is cheap where nothing of the kind happened.
     fn handle_clock(&mut self, now: Instant, unix: UnixTime);
 
-    /// Answers [`Output::Resolve`]. An empty list counts as an unknown name.
-    fn handle_resolved(&mut self, now: Instant, id: SocketId, answer: Result<&[IpAddr], IoFailed>);
+    /// Answers [`Output::Resolve`] for `families`. An empty list says that the name has no such address. A further answer
+    /// for the same family is ignored.
+    fn handle_resolved(
+        &mut self,
+        now: Instant,
+        id: SocketId,
+        families: Families,
+        answer: Result<&[IpAddr], IoFailed>,
+    );
 
     /// Answers [`Output::Dial`] or [`Output::Bind`]: the socket is open, `local` is its own address.
     fn handle_opened(&mut self, now: Instant, id: SocketId, local: SocketAddr);

@@ -3,13 +3,17 @@
 mod backoff;
 mod dial;
 mod machine;
+mod memory;
 mod proxies;
 mod race;
 mod requests;
+mod resolution;
 
 pub use backoff::Backoff;
-pub use dial::{Anywhere, Attempt, Dial, DialConfig, Fault, Judge};
+pub use dial::{Attempt, Dial, DialConfig, Fault, Judge, Known, Refresh};
 pub use machine::{Machine, Nowhere, Onward, Output, SocketId};
+pub use memory::{Ipv6, Ipv6Evidence, Memory, Recall};
 pub use proxies::Proxies;
 pub use race::{Race, interleave};
 pub use requests::Requests;
+pub use resolution::Resolution;

@@ -17,6 +17,8 @@ use crate::policy::{Grantor, OnExpiry, Scope};
 #[derive(Debug)]
 pub(super) struct Account {
     pub(super) tunnels: usize,
+    /// Names that are being looked up for it.
+    pub(super) lookups: usize,
     to_target: Meter,
     to_client: Meter,
     /// Bytes of payload, both ways together.
@@ -29,7 +31,7 @@ pub(super) struct Account {
 impl Account {
     fn new(credential: Arc<Verdict>, scope: Arc<Scope>) -> Self {
         let (to_target, to_client) = (Meter::default(), Meter::default());
-        Self { tunnels: 0, to_target, to_client, volume: 0, credential, scope }
+        Self { tunnels: 0, lookups: 0, to_target, to_client, volume: 0, credential, scope }
     }
 
     /// Whether a datagram may not go that way now: a rate is exceeded, or the volume.
@@ -132,6 +134,27 @@ impl Relay {
             Bound::Scope(Grantor::Credential)
         } else {
             Bound::Limits
+        }
+    }
+
+    /// Whether one name more may be looked up for an account.
+    pub(super) fn may_look_up(&self, account: &AccountId) -> Result<(), RefuseReason> {
+        let limits = &self.config.limits;
+        let of_account = self.accounts.get(account).map_or(0, |account| account.lookups);
+        if of_account >= limits.lookups_per_account {
+            return Err(RefuseReason::TooManyLookups(of_account));
+        }
+        if self.lookups >= limits.lookups {
+            return Err(RefuseReason::LookupOverload(self.lookups));
+        }
+        Ok(())
+    }
+
+    /// An opening of an account asks for a name from now on, or no longer does.
+    pub(super) fn count_lookup(&mut self, account: &AccountId, asks: bool) {
+        let of_account = self.accounts.get_mut(account).map(|account| &mut account.lookups);
+        for count in of_account.into_iter().chain([&mut self.lookups]) {
+            *count = if asks { count.saturating_add(1) } else { count.saturating_sub(1) };
         }
     }
 

@@ -85,6 +85,8 @@ pub(super) struct Opening {
     pub(super) grant: Grant,
     pub(super) scope: Arc<Scope>,
     pub(super) dial: Dial,
+    /// Its name is being looked up.
+    pub(super) asks: bool,
     pub(super) asked: Instant,
 }
 

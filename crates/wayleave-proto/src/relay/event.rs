@@ -134,6 +134,12 @@ pub enum RefuseReason {
     /// Too many failed attempts from this address.
     #[error("too many failed authentications from {0}")]
     TooManyFailures(IpAddr),
+    /// The account has as many names looked up as it may at once.
+    #[error("{0} names of the account are being looked up, its limit")]
+    TooManyLookups(usize),
+    /// The relay has as many names looked up as it may at once.
+    #[error("{0} names are being looked up, the relay's limit")]
+    LookupOverload(usize),
     /// The embedder's verifier has as much to do as it may.
     #[error("{0} requests wait for the verifier, its limit")]
     TooManyToVerify(usize),

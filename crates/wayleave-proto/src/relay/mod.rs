@@ -21,10 +21,10 @@ use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeMap;
 
 use crate::auth::{AccountId, Revocations, Verdicts};
-use crate::base::{Clock, Instant, Slots, Timers, UnixTime};
+use crate::base::{Clock, Families, Instant, Slots, Timers, UnixTime};
 use crate::config::{RelayConfig, Valid, Verifier};
 use crate::error::IoFailed;
-use crate::net::{Machine, Nowhere, Onward, Output, Requests, SocketId};
+use crate::net::{Ipv6, Machine, Nowhere, Onward, Output, Requests, SocketId};
 use crate::policy::SourceLimits;
 
 pub use event::{Bound, CloseReason, ConnectionFault, ConnectionId, Event, RefuseReason, What};
@@ -49,6 +49,10 @@ pub struct Relay {
     /// Requests that wait for the embedder's verifier.
     verifying: usize,
     failures: SourceLimits,
+    /// Whether IPv6 works where the relay stands.
+    ipv6: Ipv6,
+    /// Names that are being looked up.
+    lookups: usize,
     requests: Requests<Role, Event>,
     connections: Slots<ConnectionId, Connection>,
     sources: BTreeMap<IpAddr, usize>,
@@ -109,6 +113,8 @@ impl Relay {
             now,
             verdicts: Verdicts::new(config.limits.verdicts),
             failures: SourceLimits::new(config.limits.failures, config.limits.suspects, SOURCES),
+            ipv6: Ipv6::default(),
+            lookups: 0,
             requests: Requests::new(),
             connections: Slots::new(),
             sources: BTreeMap::new(),
@@ -200,7 +206,11 @@ impl Relay {
         match state {
             State::Dialling(mut opening) => {
                 opening.dial.end(&mut self.requests, None);
-                self.leave(&opening.grant.verdict.account);
+                let account = &opening.grant.verdict.account;
+                if opening.asks {
+                    self.count_lookup(account, false);
+                }
+                self.leave(account);
             }
             State::Verifying { .. } => self.verifying = self.verifying.saturating_sub(1),
             State::Closing { .. }
@@ -272,10 +282,16 @@ impl Machine for Relay {
         }
     }
 
-    fn handle_resolved(&mut self, now: Instant, id: SocketId, answer: Result<&[IpAddr], IoFailed>) {
+    fn handle_resolved(
+        &mut self,
+        now: Instant,
+        id: SocketId,
+        families: Families,
+        answer: Result<&[IpAddr], IoFailed>,
+    ) {
         self.at(now);
         if let Some(Role::Target(connection)) = self.requests.role(id) {
-            self.on_target_resolved(connection, id, answer);
+            self.on_target_resolved(connection, id, families, answer);
         }
     }
 

@@ -16,6 +16,7 @@ use crate::policy::Denied;
 struct Answer {
     status: u16,
     error: Option<ProxyError>,
+    rcode: Option<&'static str>,
     retry_after: Option<u32>,
     body: Cow<'static, str>,
 }
@@ -31,7 +32,7 @@ impl Relay {
             _ => None,
         };
         let challenges = challenge.map(|challenge| challenge.field_values(Challenge::REALM));
-        let proxy_status = answer.error.map(ProxyStatus::failed);
+        let proxy_status = answer.error.map(|error| ProxyStatus::failed(error).with_rcode(answer.rcode));
         let mut head = Vec::new();
         refusal(
             &mut head,
@@ -116,8 +117,13 @@ impl Relay {
 
 fn answer_to(reason: &RefuseReason) -> Answer {
     use ProxyError as E;
-    let answer =
-        |status, error, body: &'static str| Answer { status, error, retry_after: None, body: body.into() };
+    let answer = |status, error, body: &'static str| Answer {
+        status,
+        error,
+        rcode: None,
+        retry_after: None,
+        body: body.into(),
+    };
     match reason {
         RefuseReason::NoToken => answer(407, None, "Give a token: Proxy-Authorization: Bearer TOKEN.\n"),
         RefuseReason::Authorization(_) | RefuseReason::Token(_) => {
@@ -130,6 +136,14 @@ fn answer_to(reason: &RefuseReason) -> Answer {
         RefuseReason::TooManyTunnels { .. } => {
             let error = Some(E::ConnectionLimitReached);
             Answer { retry_after: Some(1), ..answer(429, error, "Too many tunnels for this token.\n") }
+        }
+        RefuseReason::TooManyLookups(_) => {
+            let body = "Too many names of this token are being looked up.\n";
+            Answer { retry_after: Some(1), ..answer(429, Some(E::ProxyInternalResponse), body) }
+        }
+        RefuseReason::LookupOverload(_) => {
+            let body = "The relay is looking up too many names.\n";
+            Answer { retry_after: Some(1), ..answer(503, Some(E::ProxyInternalResponse), body) }
         }
         RefuseReason::VolumeSpent { .. } => answer(429, None, "This token has moved as much as it may.\n"),
         RefuseReason::TooManyToVerify(_) | RefuseReason::Unverified => {
@@ -155,11 +169,13 @@ fn answer_to(reason: &RefuseReason) -> Answer {
         }
         RefuseReason::Unreachable(fault) => {
             let (status, error) = unreachable(fault);
-            answer(status, Some(error), "The target could not be reached.\n")
+            let rcode = if let Fault::Io(failed) = fault { failed.rcode() } else { None };
+            Answer { rcode, ..answer(status, Some(error), "The target could not be reached.\n") }
         }
         RefuseReason::Head(error) => Answer {
             status: error.status,
             error: Some(E::HttpRequestError),
+            rcode: None,
             retry_after: None,
             body: format!("{error}. {HINT}\n").into(),
         },
@@ -172,7 +188,9 @@ fn unreachable(fault: &Fault) -> (u16, ProxyError) {
         IoFailure::ConnectionRefused => (502, ProxyError::ConnectionRefused),
         IoFailure::ConnectionReset => (502, ProxyError::ConnectionTerminated),
         IoFailure::Exhausted => (503, ProxyError::ConnectionLimitReached),
-        IoFailure::NameUnknown => (502, ProxyError::DnsError),
+        IoFailure::NameEmpty | IoFailure::NameFailed | IoFailure::NameRefused | IoFailure::NameUnknown => {
+            (502, ProxyError::DnsError)
+        }
         IoFailure::NameUnanswered => (504, ProxyError::DnsTimeout),
         IoFailure::TimedOut => (504, ProxyError::ConnectionTimeout),
         IoFailure::Unreachable | IoFailure::PermissionDenied => (502, ProxyError::DestinationIpUnroutable),

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::connection::{Grant, Opening, State};
 use super::{ConnectionFault, ConnectionId, RefuseReason, Relay, Role, What};
 use crate::auth::{TokenError, Verdict};
-use crate::base::{Kind, Name, Target};
+use crate::base::{Families, Host, Kind, Name, Target};
 use crate::codec::h1::{Request, options_ok, parse_request};
 use crate::config::RelayConfig;
 use crate::error::IoFailed;
-use crate::net::{Dial, DialConfig, Fault, Judge, Onward, SocketId};
+use crate::net::{Dial, DialConfig, Fault, Judge, Known, Onward, Refresh, SocketId};
 use crate::policy::{Denied, Scope};
 
 impl Relay {
@@ -113,13 +113,21 @@ impl Relay {
         if let Err(reason) = self.join(&verdict, &scope) {
             return self.refuse(id, Some(target), reason);
         }
+        if let Host::Name(name) = &target.host
+            && !self.config.hosts.contains_key(name)
+            && let Err(reason) = self.may_look_up(&verdict.account)
+        {
+            self.leave(&verdict.account);
+            return self.refuse(id, Some(target), reason);
+        }
         let limits = &self.config.limits;
         let config = DialConfig { stagger: limits.stagger, timeout: limits.dial_timeout };
-        let dial = Dial::new(kind, [target.clone()], config, self.now);
+        // Whose search list would complete a single label, and with what, no client can know: the relay's is never used.
+        let dial = Dial::new(kind, [target.clone().rooted()], config, self.now);
         let grant = Grant { kind, target, verdict };
         let asked = self.now;
         if let Some(connection) = self.connections.get_mut(id) {
-            connection.state = State::Dialling(Box::new(Opening { grant, scope, dial, asked }));
+            connection.state = State::Dialling(Box::new(Opening { grant, scope, dial, asks: false, asked }));
         }
         self.advance_dial(id);
     }
@@ -129,8 +137,16 @@ impl Relay {
         let local = connection.local;
         let State::Dialling(opening) = &mut connection.state else { return };
         let Opening { grant, scope, dial, .. } = &mut **opening;
-        let mut judge = RelayJudge { config: &self.config, local, grant, scope };
+        let v4_first = self.ipv6.is_avoided(self.now);
+        let mut judge = RelayJudge { config: &self.config, local, grant, scope, v4_first };
         dial.advance(self.now, &mut self.requests, Role::Target(id), &mut judge);
+        let (account, asks) = (grant.verdict.account, dial.is_asking());
+        if core::mem::replace(&mut opening.asks, asks) != asks {
+            self.count_lookup(&account, asks);
+        }
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let State::Dialling(opening) = &mut connection.state else { return };
+        let Opening { grant, dial, .. } = &mut **opening;
         if !dial.is_exhausted() {
             let due = dial.poll_timeout();
             self.timers.set(id, due);
@@ -150,14 +166,12 @@ impl Relay {
         &mut self,
         id: ConnectionId,
         lookup: SocketId,
+        families: Families,
         answer: Result<&[IpAddr], IoFailed>,
     ) {
         let Some(connection) = self.connections.get_mut(id) else { return };
-        let local = connection.local;
         let State::Dialling(opening) = &mut connection.state else { return };
-        let Opening { grant, scope, dial, .. } = &mut **opening;
-        let mut judge = RelayJudge { config: &self.config, local, grant, scope };
-        dial.handle_resolved(self.now, &mut self.requests, lookup, answer, &mut judge);
+        opening.dial.handle_resolved(self.now, lookup, families, answer);
         self.advance_dial(id);
     }
 
@@ -165,8 +179,16 @@ impl Relay {
         let Some(connection) = self.connections.get_mut(id) else { return };
         let State::Dialling(opening) = &mut connection.state else { return };
         let Some(attempt) = opening.dial.attempt(socket) else { return };
+        if opening.grant.kind == Kind::Stream
+            && let Some(evidence) = opening.dial.ipv6(socket)
+        {
+            self.ipv6.handle(self.now, evidence);
+        }
         opening.dial.end(&mut self.requests, Some(socket));
         let (grant, asked) = (opening.grant.clone(), opening.asked);
+        if core::mem::take(&mut opening.asks) {
+            self.count_lookup(&grant.verdict.account, false);
+        }
         if self.is_too_late(&grant) {
             self.requests.close(socket, false);
             return self.refuse(id, Some(grant.target), RefuseReason::Token(TokenError::Expired));
@@ -181,11 +203,17 @@ struct RelayJudge<'a> {
     local: SocketAddr,
     grant: &'a Grant,
     scope: &'a Scope,
+    v4_first: bool,
 }
 
 impl Judge for RelayJudge<'_> {
-    fn known(&self, name: &Name) -> Option<Vec<IpAddr>> {
-        self.config.hosts.get(name).cloned()
+    fn known(&self, name: &Name) -> Option<Known> {
+        let addresses = self.config.hosts.get(name).cloned()?;
+        Some(Known { addresses, refresh: Refresh::Never })
+    }
+
+    fn avoids_ipv6(&self) -> bool {
+        self.v4_first
     }
 
     fn judge(&mut self, address: SocketAddr) -> Result<(), Fault> {

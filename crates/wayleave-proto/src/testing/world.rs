@@ -4,7 +4,7 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::base::Instant;
+use crate::base::{Families, Instant};
 use crate::client::{Client, Event as ClientEvent, Notice};
 use crate::error::{IoFailed, IoFailure};
 use crate::net::{Machine, Output, SocketId};
@@ -439,7 +439,7 @@ impl World {
         match happening {
             Happening::Answer(end, answer) => {
                 self.on(end, |machine, id| {
-                    machine.handle_resolved(now, id, answer.as_deref().map_err(Clone::clone))
+                    machine.handle_resolved(now, id, Families::Both, answer.as_deref().map_err(Clone::clone))
                 });
             }
             Happening::Opened(end, local) => {
@@ -517,7 +517,13 @@ impl World {
 
 /// The inputs of a machine, whatever it tells its embedder.
 trait Driven {
-    fn handle_resolved(&mut self, now: Instant, id: SocketId, answer: Result<&[IpAddr], IoFailed>);
+    fn handle_resolved(
+        &mut self,
+        now: Instant,
+        id: SocketId,
+        families: Families,
+        answer: Result<&[IpAddr], IoFailed>,
+    );
     fn handle_opened(&mut self, now: Instant, id: SocketId, local: SocketAddr);
     fn handle_failed(&mut self, now: Instant, id: SocketId, error: IoFailed);
     fn handle_received(&mut self, now: Instant, id: SocketId, data: &mut [u8]);
@@ -527,8 +533,14 @@ trait Driven {
 }
 
 impl<M: Machine> Driven for M {
-    fn handle_resolved(&mut self, now: Instant, id: SocketId, answer: Result<&[IpAddr], IoFailed>) {
-        Machine::handle_resolved(self, now, id, answer);
+    fn handle_resolved(
+        &mut self,
+        now: Instant,
+        id: SocketId,
+        families: Families,
+        answer: Result<&[IpAddr], IoFailed>,
+    ) {
+        Machine::handle_resolved(self, now, id, families, answer);
     }
 
     fn handle_opened(&mut self, now: Instant, id: SocketId, local: SocketAddr) {

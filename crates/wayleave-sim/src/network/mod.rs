@@ -10,6 +10,6 @@ mod packet;
 pub use access::{Access, Lost};
 pub use firewall::{Firewall, Rule, Verdict};
 pub use link::{Link, Quality};
-pub use names::{Answering, Names};
+pub use names::{Answer, Answering, Names};
 pub use nat::Nat;
 pub use packet::{Body, Flags, Packet, Protocol, Segment};

@@ -4,6 +4,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+use wayleave_proto::base::Families;
 use wayleave_proto::error::{IoFailed, IoFailure};
 
 /// How look-ups are answered.
@@ -21,6 +22,8 @@ pub enum Answering {
         /// Where every other name leads.
         others: IpAddr,
     },
+    /// From the table, but never for this family.
+    HalfSilent(Families),
     /// Never.
     Silent,
 }
@@ -42,18 +45,62 @@ impl Names {
         Self { table, answering: Answering::Truly, delay: Duration::from_millis(10) }
     }
 
-    /// The answer for `name` and how long it takes. Silence is an answer as well: resolvers give up in the end.
-    pub fn ask(&self, name: &str) -> (Duration, Result<Vec<IpAddr>, IoFailed>) {
+    /// The answers for `name`, one for each family, and how long they take. Silence is an answer as well: resolvers give up
+    /// in the end.
+    pub fn ask(&self, name: &str) -> Vec<Answer> {
         let unknown = || Err(IoFailed::new(IoFailure::NameUnknown));
-        match self.answering {
-            Answering::Truly => (self.delay, self.table.get(name).cloned().map_or_else(unknown, Ok)),
-            Answering::Denying => (self.delay, unknown()),
+        let addresses = match self.answering {
+            Answering::Denying => unknown(),
+            Answering::HalfSilent(_) | Answering::Truly => {
+                self.table.get(name).cloned().map_or_else(unknown, Ok)
+            }
+            Answering::Silent => return vec![Answer::unanswered(GIVEN_UP)],
             Answering::Wrongly { relays, others } => {
                 let is_relay = name.ends_with(".relay.example");
-                (self.delay, Ok(vec![if is_relay { relays } else { others }]))
+                Ok(vec![if is_relay { relays } else { others }])
             }
-            Answering::Silent => (GIVEN_UP, Err(IoFailed::new(IoFailure::NameUnanswered))),
-        }
+        };
+        let half = |families| {
+            if self.answering == Answering::HalfSilent(families) {
+                return Answer { families, ..Answer::unanswered(GIVEN_UP) };
+            }
+            let of = |all: &Vec<IpAddr>| {
+                all.iter().copied().filter(|address| Families::of(*address) == families).collect()
+            };
+            Answer {
+                after: self.delay,
+                families,
+                addresses: addresses.as_ref().map(of).map_err(Clone::clone),
+            }
+        };
+        vec![half(Families::V6), half(Families::V4)]
+    }
+}
+
+/// What a name service says to one question.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// How long it takes.
+    pub after: Duration,
+    /// What was asked for.
+    pub families: Families,
+    /// The addresses.
+    pub addresses: Result<Vec<IpAddr>, IoFailed>,
+}
+
+impl Answer {
+    /// Nothing, which is noticed so much later.
+    pub const fn unanswered(after: Duration) -> Self {
+        let addresses = Err(IoFailed::new(IoFailure::NameUnanswered));
+        Self { after, families: Families::Both, addresses }
+    }
+
+    /// The addresses, as a machine takes them.
+    ///
+    /// # Errors
+    /// Why there are none.
+    pub fn lent(&self) -> Result<&[IpAddr], IoFailed> {
+        self.addresses.as_deref().map_err(Clone::clone)
     }
 }
 

@@ -207,7 +207,7 @@ fn client_config(
     {
         config.route.canary = world.scenario.canary;
     }
-    config.network = Network { link: plan.link, up: plan.up };
+    config.network = Network { link: plan.link, up: plan.up, fingerprint: None };
     if plan.tight {
         config.limits = ClientLimits {
             flows: 4,

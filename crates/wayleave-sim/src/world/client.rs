@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use wayleave_proto::base::{Instant, Kind, Network, Route, Target};
 use wayleave_proto::client::{self, Client, FlowId, FlowStatus, Notice};
 use wayleave_proto::config::{ClientLimits, Mode, Scope};
-use wayleave_proto::error::{IoFailed, IoFailure};
 use wayleave_proto::net::{Machine as _, SocketId};
 use wayleave_proto::route::Phase;
 
@@ -17,7 +16,7 @@ use super::flow::Flow;
 use super::host::{Host, Role};
 use super::{Happening, World};
 use crate::laws::{Law, Prescribed};
-use crate::network::{Answering, Names, Packet, Protocol};
+use crate::network::{Answer, Answering, Names, Packet, Protocol};
 use crate::scenario::{ClientPlan, Condition, FlowPlan};
 use crate::trace::What;
 
@@ -36,7 +35,7 @@ pub(super) struct ClientHost {
     /// What the embedder is going to say of the network when it runs again.
     untold: Option<Network>,
     /// Answers to look-ups that it is going to hear then.
-    unheard: Vec<(SocketId, Result<Vec<IpAddr>, IoFailed>)>,
+    unheard: Vec<(SocketId, Answer)>,
     pub(super) closed: bool,
     /// Somebody else may have answered for its servers.
     pub(super) tainted: bool,
@@ -55,7 +54,7 @@ impl ClientHost {
         proxies: BTreeSet<IpAddr>,
         proxy_names: BTreeSet<String>,
     ) -> Self {
-        let network = Network { link: plan.link, up: plan.up };
+        let network = Network { link: plan.link, up: plan.up, fingerprint: None };
         let rules = |kind: Option<Kind>, probed: bool| {
             let length = Duration::from_secs(1);
             (kind, Prescribed::new(Instant::ZERO, network, probed, plan.return_to_direct, length))
@@ -102,7 +101,7 @@ impl ClientHost {
         self.suspended = None;
         // An adapter may look at what has come before it looks at the clock.
         for (id, answer) in core::mem::take(&mut self.unheard) {
-            self.driver.resolved(now, id, answer.as_deref().map_err(Clone::clone));
+            self.driver.resolved(now, id, answer.families, answer.lent());
         }
         self.driver.machine.handle_timeout(now);
     }
@@ -167,18 +166,18 @@ impl World {
         }
     }
 
-    pub(super) fn resolved(&mut self, host: usize, id: SocketId, answer: Result<Vec<IpAddr>, IoFailed>) {
+    pub(super) fn resolved(&mut self, host: usize, id: SocketId, answer: &Answer) {
         self.enter(host);
-        let (now, answer) = (self.now, answer.as_deref().map_err(Clone::clone));
+        let now = self.now;
         match &mut self.hosts[host].role {
             // A suspended application hears of it when it runs again.
             Role::Client(client) if client.suspended.is_some() => {
-                client.unheard.push((id, answer.map(<[IpAddr]>::to_vec)));
+                client.unheard.push((id, answer.clone()));
             }
-            Role::Client(client) => client.driver.resolved(now, id, answer),
+            Role::Client(client) => client.driver.resolved(now, id, answer.families, answer.lent()),
             Role::Relay(relay) => {
                 if let Some(driver) = relay.driver() {
-                    driver.resolved(now, id, answer);
+                    driver.resolved(now, id, answer.families, answer.lent());
                 }
             }
             Role::Servers(_) | Role::Intruder(_) | Role::Bait => {}
@@ -267,21 +266,23 @@ impl World {
                 self.check_name(host, name.as_str());
                 let names = &self.hosts[host].names;
                 let access = &self.hosts[host].access;
-                let (after, answer) = if access.up && !access.firewall.without_names {
+                let answers = if access.up && !access.firewall.without_names {
                     names.ask(name.as_str())
                 } else if access.up {
                     Names { answering: Answering::Silent, ..names.clone() }.ask(name.as_str())
                 } else {
-                    (Duration::from_millis(1), Err(IoFailed::new(IoFailure::NameUnanswered)))
+                    vec![Answer::unanswered(Duration::from_millis(1))]
                 };
-                self.looked_up(host, name.as_str(), &answer);
-                if let (Some(client), Ok(addresses)) = (self.hosts[host].client(), &answer)
-                    && client.proxy_names.contains(name.as_str())
-                {
-                    // Whatever the name service says: that is where the proxy is.
-                    client.proxies.extend(addresses);
+                for answer in answers {
+                    self.looked_up(host, name.as_str(), &answer);
+                    if let (Some(client), Ok(addresses)) = (self.hosts[host].client(), &answer.addresses)
+                        && client.proxy_names.contains(name.as_str())
+                    {
+                        // Whatever the name service says: that is where the proxy is.
+                        client.proxies.extend(addresses);
+                    }
+                    self.later(answer.after, Happening::Answer { host, id, answer });
                 }
-                self.later(after, Happening::Answer { host, id, answer });
             }
             Step::Dialled { address } => self.check_closed(host, Kind::Stream, address),
             Step::Bound { address } => self.check_closed(host, Kind::Datagram, address),
@@ -494,10 +495,10 @@ impl World {
         }
     }
 
-    pub(super) fn looked_up(&mut self, host: usize, name: &str, answer: &Result<Vec<IpAddr>, IoFailed>) {
+    pub(super) fn looked_up(&mut self, host: usize, name: &str, answer: &Answer) {
         self.trace.digest(self.now, host, name.as_bytes());
         if self.trace.keeps() {
-            let told = match answer {
+            let told = match &answer.addresses {
                 Ok(addresses) => addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
                 Err(error) => error.to_string(),
             };

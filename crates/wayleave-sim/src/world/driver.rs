@@ -4,7 +4,7 @@ use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use std::collections::{BTreeMap, BTreeSet};
 
-use wayleave_proto::base::{Instant, Name};
+use wayleave_proto::base::{Families, Instant, Name};
 use wayleave_proto::error::IoFailed;
 use wayleave_proto::net::{Machine, Output, SocketId};
 
@@ -17,7 +17,8 @@ pub(crate) struct Driver<M: Machine> {
     pub(crate) machine: M,
     sockets: BTreeMap<SocketId, Socket>,
     handles: BTreeMap<Handle, SocketId>,
-    lookups: BTreeSet<SocketId>,
+    /// Look-ups, and whether one half of each is answered.
+    lookups: BTreeMap<SocketId, bool>,
     /// Sockets that may have something to write.
     ready: BTreeSet<SocketId>,
     /// Sockets from which there is more to read.
@@ -73,7 +74,7 @@ where
             machine,
             sockets: BTreeMap::new(),
             handles: BTreeMap::new(),
-            lookups: BTreeSet::new(),
+            lookups: BTreeMap::new(),
             ready: BTreeSet::new(),
             unread: BTreeSet::new(),
             moved: [0; 2],
@@ -100,11 +101,19 @@ where
         core::mem::take(&mut self.moved)
     }
 
-    /// Answers a look-up.
-    pub(crate) fn resolved(&mut self, now: Instant, id: SocketId, answer: Result<&[IpAddr], IoFailed>) {
-        if self.lookups.remove(&id) {
-            self.machine.handle_resolved(now, id, answer);
+    /// Answers a look-up, or one half of it.
+    pub(crate) fn resolved(
+        &mut self,
+        now: Instant,
+        id: SocketId,
+        families: Families,
+        answer: Result<&[IpAddr], IoFailed>,
+    ) {
+        let Some(is_half) = self.lookups.get_mut(&id) else { return };
+        if families == Families::Both || core::mem::replace(is_half, true) {
+            self.lookups.remove(&id);
         }
+        self.machine.handle_resolved(now, id, families, answer);
     }
 
     /// Passes on what happened to a socket.
@@ -193,7 +202,7 @@ where
     ) {
         match output {
             Output::Resolve { id, name } => {
-                self.lookups.insert(id);
+                self.lookups.insert(id, false);
                 steps.push(Step::Asked { id, name });
             }
             Output::Dial { id, address } => {

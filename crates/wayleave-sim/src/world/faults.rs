@@ -28,7 +28,7 @@ impl World {
             Fault::Up { up, .. } => {
                 self.hosts[host].access.up = up;
                 let link = self.hosts[host].access.kind;
-                self.tell_network(host, Network { link, up });
+                self.tell_network(host, Network { link, up, fingerprint: None });
             }
             Fault::Rebind { .. } => {
                 if let Some(nat) = &mut self.hosts[host].access.nat {

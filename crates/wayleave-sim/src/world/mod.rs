@@ -14,16 +14,14 @@ mod relay;
 mod server;
 
 use core::fmt::{Debug, Display};
-use core::net::IpAddr;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
 use wayleave_proto::base::{Instant, UnixTime};
-use wayleave_proto::error::IoFailed;
 use wayleave_proto::net::SocketId;
 
 use crate::laws::{Delivery, Grants, Law, Secrets, Violation};
-use crate::network::{Body, Flags, Lost, Packet, Protocol, Segment};
+use crate::network::{Answer, Body, Flags, Lost, Packet, Protocol, Segment};
 use crate::report::Report;
 use crate::trace::{Trace, What, name_of};
 use crate::{Scenario, Tape, crypto};
@@ -56,7 +54,7 @@ pub(crate) struct World {
 #[derive(Debug)]
 enum Happening {
     /// A look-up is answered.
-    Answer { host: usize, id: SocketId, answer: Result<Vec<IpAddr>, IoFailed> },
+    Answer { host: usize, id: SocketId, answer: Answer },
     /// A packet reaches a host.
     Arrival { host: usize, packet: Packet },
     /// A fault of the scenario, by its number.
@@ -143,7 +141,7 @@ impl World {
     fn happen(&mut self, happening: Happening) {
         match happening {
             Happening::Answer { host, id, answer } => {
-                self.resolved(host, id, answer);
+                self.resolved(host, id, &answer);
                 self.settle(host);
             }
             Happening::Arrival { host, packet } => self.arrive(host, packet),

@@ -148,9 +148,10 @@ impl World {
             Step::Asked { id, name } => {
                 let result = self.grants.check_name(host, self.unix(host), name.as_str());
                 self.check(host, Law::Grants, result);
-                let (after, answer) = self.relay_names.ask(name.as_str());
-                self.looked_up(host, name.as_str(), &answer);
-                self.later(after, Happening::Answer { host, id, answer });
+                for answer in self.relay_names.ask(name.as_str()) {
+                    self.looked_up(host, name.as_str(), &answer);
+                    self.later(answer.after, Happening::Answer { host, id, answer });
+                }
             }
             Step::Dialled { address } => self.forwards(host, Kind::Stream, address),
             Step::Bound { address } => self.forwards(host, Kind::Datagram, address),

@@ -1,7 +1,7 @@
 //! Smart mode, rule by rule, with flows on it.
 
 use super::*;
-use crate::base::Route;
+use crate::base::{Families, Route};
 use crate::config::{Probe, Scope};
 use crate::net::{Machine as _, Output};
 use crate::testing::Direct;
@@ -342,7 +342,7 @@ fn rule_3_an_answer_that_comes_before_an_overdue_timer_dials_nothing_directly() 
     }
     // The process slept over the deadline, and the adapter looks at what has come before it looks at the clock.
     let now = Instant::from_millis(3_000);
-    client.handle_resolved(now, lookup.unwrap(), Ok(&["192.0.2.1".parse().unwrap()]));
+    client.handle_resolved(now, lookup.unwrap(), Families::Both, Ok(&["192.0.2.1".parse().unwrap()]));
     assert_eq!(client.route(Kind::Stream), Route::Proxied);
     while let Some(output) = client.poll_output() {
         let is_direct =

@@ -22,6 +22,8 @@ pub struct ProxyStatus {
     pub error: Option<ProxyError>,
     /// The address that the proxy connected to. An address that is not public must not be shown to strangers.
     pub next_hop: Option<IpAddr>,
+    /// What a name server answered, such as `NXDOMAIN`: [RFC 9209 §2.3.2](https://www.rfc-editor.org/rfc/rfc9209#section-2.3.2).
+    pub rcode: Option<String>,
     /// More about it, for a human. Read from a peer, it may hold any character; escape it before showing it.
     pub details: Option<String>,
 }
@@ -29,12 +31,18 @@ pub struct ProxyStatus {
 impl ProxyStatus {
     /// Says that `error` happened.
     pub const fn failed(error: ProxyError) -> Self {
-        Self { error: Some(error), next_hop: None, details: None }
+        Self { error: Some(error), next_hop: None, rcode: None, details: None }
     }
 
     /// Says that the proxy connected to `address`.
     pub const fn connected(address: IpAddr) -> Self {
-        Self { error: None, next_hop: Some(address), details: None }
+        Self { error: None, next_hop: Some(address), rcode: None, details: None }
+    }
+
+    /// The same with what a name server answered, of which at most 200 characters are written.
+    #[must_use]
+    pub fn with_rcode(self, rcode: Option<&str>) -> Self {
+        Self { rcode: rcode.map(Into::into), ..self }
     }
 
     /// The same with `details`, of which at most 200 characters are written.
@@ -58,6 +66,7 @@ impl ProxyStatus {
             match key.trim() {
                 "error" => status.error = unquoted(value).and_then(|error| error.parse().ok()),
                 "next-hop" => status.next_hop = unquoted(value).and_then(|hop| hop.parse().ok()),
+                "rcode" => status.rcode = unquoted(value),
                 "details" => status.details = unquoted(value),
                 _ => {}
             }
@@ -75,9 +84,10 @@ impl fmt::Display for ProxyStatus {
         if let Some(address) = self.next_hop {
             write!(f, "; next-hop=\"{address}\"")?;
         }
-        if let Some(details) = &self.details {
-            f.write_str("; details=\"")?;
-            for character in text::escaped(details.as_bytes(), MAX_DETAILS).chars() {
+        for (key, value) in [("rcode", &self.rcode), ("details", &self.details)] {
+            let Some(value) = value else { continue };
+            write!(f, "; {key}=\"")?;
+            for character in text::escaped(value.as_bytes(), MAX_DETAILS).chars() {
                 if matches!(character, '"' | '\\') {
                     f.write_str("\\")?;
                 }

@@ -41,12 +41,22 @@ impl<C> Race<C> {
         }
     }
 
-    /// Adds `candidate` behind all others, at any time; `false` where 64 wait already and it was dropped.
-    pub fn push(&mut self, candidate: C) -> bool {
-        let taken = self.waiting.len() < WAITING_MOST;
-        if taken {
+    /// Adds `candidates`, at any time: they take turns with those that wait, beginning with a new one. Returns how many
+    /// were taken; the rest is dropped where 64 wait already.
+    pub fn add(&mut self, candidates: impl IntoIterator<Item = C>) -> usize {
+        let mut old = core::mem::take(&mut self.waiting).into_iter();
+        let mut room = WAITING_MOST.saturating_sub(old.len());
+        let mut taken = 0_usize;
+        for candidate in candidates {
+            if room == 0 {
+                break;
+            }
+            room = room.saturating_sub(1);
+            taken = taken.saturating_add(1);
             self.waiting.push_back(candidate);
+            self.waiting.extend(old.next());
         }
+        self.waiting.extend(old);
         taken
     }
 
@@ -93,12 +103,13 @@ impl<C> Race<C> {
     }
 }
 
-/// Puts `addresses` into the order of attempts: the families take turns, beginning with that of the first address,
-/// each in the order of the resolver ([RFC 8305 §4]). Repeated addresses are removed; at most 16 remain.
+/// Puts `addresses` into the order of attempts: the families take turns, beginning with that of the first address, or with
+/// IPv4 where that is to be `v4_first`; each in the order of the resolver ([RFC 8305 §4]). Repeated addresses are removed;
+/// at most 16 remain.
 ///
 /// [RFC 8305 §4]: https://www.rfc-editor.org/rfc/rfc8305#section-4
-pub fn interleave(addresses: &[IpAddr]) -> Vec<IpAddr> {
-    let first_is_v4 = addresses.first().is_some_and(IpAddr::is_ipv4);
+pub fn interleave(addresses: &[IpAddr], v4_first: bool) -> Vec<IpAddr> {
+    let first_is_v4 = v4_first || addresses.first().is_some_and(IpAddr::is_ipv4);
     let family = |v4: bool| {
         let mut kept: Vec<IpAddr> = Vec::new();
         for address in addresses.iter().filter(|address| address.is_ipv4() == v4) {

@@ -13,9 +13,7 @@ const fn at(millis: u64) -> Instant {
 
 fn race(candidates: &[char]) -> Race<char> {
     let mut race = Race::<char>::new(Race::<char>::STAGGER);
-    for candidate in candidates {
-        assert!(race.push(*candidate));
-    }
+    assert_eq!(race.add(candidates.iter().copied()), candidates.len());
     race
 }
 
@@ -53,10 +51,10 @@ fn a_failure_starts_the_next_at_once() {
 fn a_late_candidate_waits_only_for_what_is_left_of_the_stagger() {
     let mut race = race(&['a']);
     assert_eq!(race.poll_start(at(0)), Some('a'));
-    race.push('b');
+    race.add(['b']);
     assert_eq!(race.poll_start(at(100)), None);
     assert_eq!(race.poll_start(at(250)), Some('b'));
-    race.push('c');
+    race.add(['c']);
     assert_eq!(race.poll_start(at(2_000)), Some('c'));
 }
 
@@ -66,7 +64,7 @@ fn after_a_failure_with_nobody_waiting_a_late_candidate_starts_at_once() {
     assert_eq!(race.poll_start(at(0)), Some('a'));
     race.handle_failed(at(10));
     assert!(race.is_exhausted());
-    race.push('b');
+    race.add(['b']);
     assert!(!race.is_exhausted());
     assert_eq!(race.poll_start(at(11)), Some('b'));
     assert!(!race.is_exhausted());
@@ -82,7 +80,7 @@ fn a_failure_that_nobody_had_is_ignored_and_time_never_runs_back() {
     race.handle_failed(at(600));
     race.handle_failed(at(600));
     assert_eq!(race.running(), 0);
-    race.push('c');
+    race.add(['c']);
     assert_eq!(race.poll_start(at(600)), Some('c'));
     assert_eq!(race.poll_timeout(), None);
 }
@@ -90,8 +88,7 @@ fn a_failure_that_nobody_had_is_ignored_and_time_never_runs_back() {
 #[test]
 fn the_stagger_has_a_least() {
     let mut race = Race::new(Duration::ZERO);
-    race.push('a');
-    race.push('b');
+    race.add(['a', 'b']);
     assert_eq!(race.poll_start(at(0)), Some('a'));
     assert_eq!(race.poll_start(at(9)), None);
     assert_eq!(race.poll_start(at(10)), Some('b'));
@@ -100,17 +97,17 @@ fn the_stagger_has_a_least() {
 #[test]
 fn the_65th_waiting_candidate_is_dropped() {
     let mut race = Race::new(Duration::ZERO);
-    assert!((0..64).all(|n| race.push(n)));
-    assert!(!race.push(64));
+    assert_eq!(race.add(0..70), 64);
+    assert_eq!(race.add([70]), 0);
     assert_eq!(race.poll_start(at(0)), Some(0));
-    assert!(race.push(65));
+    assert_eq!(race.add([71]), 1);
     assert_eq!(race.waiting(), 64);
 }
 
 #[test]
 fn families_take_turns_from_the_first() {
     let check = |given: &[&str], expected: &[&str]| {
-        assert_eq!(interleave(&addresses(given)), addresses(expected), "{given:?}");
+        assert_eq!(interleave(&addresses(given), false), addresses(expected), "{given:?}");
     };
     check(&[], &[]);
     check(&["192.0.2.1"], &["192.0.2.1"]);
@@ -127,12 +124,28 @@ fn families_take_turns_from_the_first() {
 }
 
 #[test]
+fn ipv4_comes_first_where_it_is_wanted() {
+    let given = addresses(&["2001:db8::1", "2001:db8::2", "192.0.2.1"]);
+    assert_eq!(interleave(&given, true), addresses(&["192.0.2.1", "2001:db8::1", "2001:db8::2"]));
+    assert_eq!(interleave(&given[..2], true), given[..2], "there is nothing else");
+}
+
+#[test]
+fn late_candidates_take_turns_with_those_that_wait() {
+    let mut race = race(&['a', 'b', 'c', 'd']);
+    assert_eq!(race.poll_start(at(0)), Some('a'));
+    assert_eq!(race.add(['x', 'y']), 2);
+    let order: String = (1..6).filter_map(|turn| race.poll_start(at(turn * 250))).collect();
+    assert_eq!(order, "xbycd");
+}
+
+#[test]
 fn the_bound_keeps_both_families() {
     let many: Vec<IpAddr> = (0..100_u128)
         .map(|n| IpAddr::V6((0x2001_0db8 << 96 | n).into()))
         .chain(addresses(&["192.0.2.1"]))
         .collect();
-    let order = interleave(&many);
+    let order = interleave(&many, false);
     assert_eq!(order.len(), 16);
     assert_eq!(order[1], many[100]);
     assert_eq!(order[15], many[14]);
@@ -147,7 +160,7 @@ proptest! {
             .iter()
             .map(|(v4, n)| if *v4 { [192, 0, 2, *n].into() } else { [0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(*n)].into() })
             .collect();
-        let order = interleave(&given);
+        let order = interleave(&given, false);
         let mut distinct = given.clone();
         distinct.sort();
         distinct.dedup();
@@ -165,12 +178,12 @@ proptest! {
         for (pass, input) in steps {
             now += pass;
             match input {
-                0 => { race.push(pushed); pushed += 1; }
+                0 => { race.add([pushed]); pushed += 1; }
                 1 if race.running() > 0 => { race.handle_failed(at(now)); failed += 1; free_from = free_from.min(now); }
                 _ => {
-                    let expected = (now >= free_from && started < pushed).then_some(started);
-                    prop_assert_eq!(race.poll_start(at(now)), expected);
-                    if expected.is_some() { started += 1; free_from = now + 250; }
+                    let expected = now >= free_from && started < pushed;
+                    prop_assert_eq!(race.poll_start(at(now)).is_some(), expected);
+                    if expected { started += 1; free_from = now + 250; }
                 }
             }
             prop_assert_eq!(race.running() as u64, started - failed);

@@ -31,16 +31,24 @@ fn a_target_out_of_reach_is_told_by_its_class() {
 
 #[test]
 fn a_name_without_an_answer_is_told_by_its_class() {
-    let cases = [(IoFailure::NameUnknown, 502, "dns_error"), (IoFailure::NameUnanswered, 504, "dns_timeout")];
-    for (failure, status, error) in cases {
+    let cases = [
+        (IoFailure::NameEmpty, 502, "dns_error", Some("NOERROR")),
+        (IoFailure::NameFailed, 502, "dns_error", Some("SERVFAIL")),
+        (IoFailure::NameRefused, 502, "dns_error", Some("REFUSED")),
+        (IoFailure::NameUnanswered, 504, "dns_timeout", None),
+        (IoFailure::NameUnknown, 502, "dns_error", Some("NXDOMAIN")),
+    ];
+    for (failure, status, error, rcode) in cases {
         let mut rig = Rig::new();
         let mut peer = rig.accept();
         rig.say(&mut peer, connect("a.example:443"));
         let lookup = rig.lookups[0].0;
-        rig.relay.handle_resolved(rig.now, lookup, Err(IoFailed::new(failure)));
+        rig.relay.handle_resolved(rig.now, lookup, Families::Both, Err(IoFailed::new(failure)));
         rig.pump();
         let answer = rig.answer(&mut peer);
         assert_eq!((answer.status, answer.error()), (status, Some(error)));
+        let said = rcode.map(|rcode| format!("; rcode=\"{rcode}\""));
+        assert!(said.is_none_or(|said| answer.text.contains(&said)), "{}", answer.text);
         rig.assert_clean();
     }
     let mut rig = Rig::new();
@@ -219,4 +227,15 @@ fn a_half_that_ended_while_dialling_still_gets_its_refusal() {
     assert_eq!(peer.status(), 502);
     // Both halves have ended, so there is nothing to wait for.
     rig.assert_clean();
+}
+
+#[test]
+fn names_are_looked_up_absolutely_whatever_they_look_like() {
+    for target in ["a.example:443", "a.example.:443", "printer:443"] {
+        let mut rig = Rig::new();
+        let mut peer = rig.accept();
+        rig.say(&mut peer, connect(target));
+        let asked: Vec<_> = rig.lookups.iter().map(|(_, name)| name.is_absolute()).collect();
+        assert_eq!(asked, [true], "{target}: nobody knows what the relay's search list would make of it");
+    }
 }

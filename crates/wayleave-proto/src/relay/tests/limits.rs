@@ -221,3 +221,58 @@ fn a_stream_with_one_half_is_idle_sooner() {
     assert_eq!(*rig.close_reason(), CloseReason::Idle);
     rig.assert_clean();
 }
+
+#[test]
+fn one_account_has_so_many_names_looked_up_and_others_are_not_touched() {
+    let mut rig = Rig::with(|config| {
+        config.limits.lookups_per_account = 2;
+        config.limits.lookups = 3;
+    });
+    let bob = bearer_of(&token_of("bob"));
+    let mut slow: Vec<_> = (0..2).map(|_| rig.accept()).collect();
+    for (number, peer) in slow.iter_mut().enumerate() {
+        rig.say(peer, connect(&format!("slow{number}.example:443")));
+    }
+    assert_eq!(rig.lookups.len(), 2);
+    let answer = rig.refused(connect("slow.example:443"));
+    assert_eq!((answer.status, answer.error()), (429, Some("proxy_internal_response")));
+    assert!(answer.field("Retry-After").is_some());
+    assert_eq!(rig.lookups.len(), 2, "it is not even begun");
+    // What needs no look-up is served all the same.
+    let mut direct = rig.accept();
+    rig.say(&mut direct, connect(TARGET));
+    assert_eq!(rig.dials.len(), 1);
+    let mut other = rig.accept();
+    rig.say(&mut other, connect_with("good.example:443", &bob));
+    assert_eq!(rig.lookups.len(), 3);
+    assert_eq!(rig.refused(connect_with("more.example:443", &bob)).status, 503, "so many in all");
+    // One that was answered, and one that was given up, make room.
+    rig.resolved(rig.lookups[2].0, &["10.0.0.7"]);
+    rig.end(&mut slow[0]);
+    rig.fin(slow[0].socket);
+    assert!(rig.closed.contains_key(&rig.lookups[0].0), "a look-up that nobody waits for is given up");
+    let mut again = rig.accept();
+    rig.say(&mut again, connect("slow.example:443"));
+    assert_eq!(rig.lookups.len(), 4);
+    rig.relay.close(rig.now);
+    rig.pump();
+    assert_eq!(rig.relay.lookups, 0, "every look-up is counted off");
+    rig.assert_clean();
+}
+
+#[test]
+fn a_family_that_is_never_answered_is_given_up_when_the_other_was_reached() {
+    let mut rig = Rig::new();
+    let mut peer = rig.accept();
+    rig.say(&mut peer, connect("half.example:443"));
+    let lookup = rig.lookups[0].0;
+    rig.relay.handle_resolved(rig.now, lookup, Families::V4, Ok(&["10.0.0.7".parse().unwrap()]));
+    rig.pump();
+    assert_eq!(rig.dials, []);
+    rig.pass(Duration::from_millis(50));
+    let target = rig.dials[0].0;
+    rig.opened(target);
+    assert_eq!(rig.answer(&mut peer).status, 200);
+    assert!(rig.closed.contains_key(&lookup));
+    assert_eq!(rig.relay.lookups, 0);
+}

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{CloseReason, Event, RefuseReason, Relay, Stats, What};
 use crate::auth::{Claims, Token};
-use crate::base::{Clock, Host, Instant, UnixTime};
+use crate::base::{Clock, Families, Host, Instant, Name, UnixTime};
 use crate::carrier::tls::{Connector as _, PlainConnector, Session};
 use crate::config::RelayConfig;
 use crate::error::{IoFailed, IoFailure};
@@ -41,7 +41,7 @@ struct Rig {
     relay: Relay,
     now: Instant,
     /// Look-ups, connections and UDP sockets that were asked for, in order.
-    lookups: Vec<(SocketId, String)>,
+    lookups: Vec<(SocketId, Name)>,
     dials: Vec<(SocketId, SocketAddr)>,
     binds: Vec<(SocketId, SocketAddr)>,
     events: Vec<Event>,
@@ -85,7 +85,7 @@ impl Rig {
     fn pump(&mut self) {
         while let Some(output) = self.relay.poll_output() {
             match output {
-                Output::Resolve { id, name } => self.lookups.push((id, name.to_string())),
+                Output::Resolve { id, name } => self.lookups.push((id, name)),
                 Output::Dial { id, address } => self.dials.push((id, address)),
                 Output::Bind { id, address } => self.binds.push((id, address)),
                 Output::Pending(id) => {
@@ -221,7 +221,7 @@ impl Rig {
 
     fn resolved(&mut self, id: SocketId, addresses: &[&str]) {
         let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
-        self.relay.handle_resolved(self.now, id, Ok(&addresses));
+        self.relay.handle_resolved(self.now, id, Families::Both, Ok(&addresses));
         self.pump();
     }
 

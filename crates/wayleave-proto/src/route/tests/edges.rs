@@ -95,7 +95,7 @@ fn change_of(event: &RouteEvent, of: Kind) -> Option<(Route, Route)> {
 fn network(rng: &mut Rng) -> Network {
     let link =
         [Link::Cellular, Link::Ethernet, Link::Unknown, Link::Wifi][usize::try_from(rng.below(4)).unwrap()];
-    Network { link, up: rng.below(3) > 0 }
+    Network { link, up: rng.below(3) > 0, fingerprint: None }
 }
 
 fn coin(rng: &mut Rng) -> bool {

@@ -98,7 +98,7 @@ fn kind() -> impl Strategy<Value = Kind> {
 
 fn network() -> impl Strategy<Value = Network> {
     let link = prop_oneof![Just(Link::Cellular), Just(Link::Ethernet), Just(Link::Unknown), Just(Link::Wifi)];
-    (link, prop::bool::weighted(0.7)).prop_map(|(link, up)| Network { link, up })
+    (link, prop::bool::weighted(0.7)).prop_map(|(link, up)| Network { link, up, fingerprint: None })
 }
 
 fn input() -> impl Strategy<Value = Input> {

@@ -4,10 +4,10 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::collections::VecDeque;
 
-use super::{Anywhere, Dial, DialConfig, Fault, Judge};
-use crate::base::{Instant, Kind, Name};
+use super::{Dial, DialConfig, Fault, Judge, Known, Refresh};
+use crate::base::{Families, Instant, Kind, Name};
 use crate::error::{IoFailed, IoFailure};
-use crate::net::{Output, Requests, SocketId};
+use crate::net::{Ipv6Evidence, Output, Requests, SocketId};
 use crate::policy::Denied;
 
 const CONFIG: DialConfig =
@@ -15,6 +15,19 @@ const CONFIG: DialConfig =
 
 const fn at(millis: u64) -> Instant {
     Instant::from_millis(millis)
+}
+
+/// Allows everything and knows nothing.
+struct Anywhere;
+
+impl Judge for Anywhere {
+    fn known(&self, _: &Name) -> Option<Known> {
+        None
+    }
+
+    fn judge(&mut self, _: SocketAddr) -> Result<(), Fault> {
+        Ok(())
+    }
 }
 
 /// A search with its table of sockets.
@@ -37,8 +50,12 @@ impl Search {
     }
 
     fn resolved(&mut self, now: u64, id: SocketId, addresses: &[&str], judge: &mut dyn Judge) {
-        let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
-        self.dial.handle_resolved(at(now), &mut self.requests, id, Ok(&addresses), judge);
+        self.half(now, id, Families::Both, addresses, judge);
+    }
+
+    fn half(&mut self, now: u64, id: SocketId, families: Families, answer: &[&str], judge: &mut dyn Judge) {
+        let addresses: Vec<IpAddr> = answer.iter().map(|text| text.parse().unwrap()).collect();
+        self.dial.handle_resolved(at(now), id, families, Ok(&addresses));
         self.advance(now, judge);
     }
 
@@ -134,24 +151,27 @@ fn the_next_target_joins_at_once_when_nothing_is_left_to_wait_for() {
         faults,
         [
             (0, io(IoFailure::ConnectionRefused)),
-            (1, io(IoFailure::NameUnknown)),
+            (1, io(IoFailure::NameEmpty)),
             (2, io(IoFailure::ConnectionRefused)),
         ]
     );
 }
 
 #[test]
-fn look_ups_and_attempts_end_after_their_timeout() {
+fn look_ups_and_attempts_end_after_their_timeout_and_hold_nobody_up() {
     let mut search = Search::new(Kind::Stream, &["a.example:1", "192.0.2.2:2"]);
     search.advance(0, &mut Anywhere);
     let (lookup, _) = search.asked();
+    search.advance(249, &mut Anywhere);
+    search.quiet();
+    search.advance(250, &mut Anywhere);
+    let (attempt, address) = search.asked();
+    assert_eq!(address, "tcp 192.0.2.2:2", "a slow name does not hold the next target up");
     search.advance(9_999, &mut Anywhere);
     search.quiet();
     search.advance(10_000, &mut Anywhere);
     assert_eq!(search.outputs.pop_front(), Some(Output::Close { id: lookup, reset: false }));
-    let (attempt, address) = search.asked();
-    assert_eq!(address, "tcp 192.0.2.2:2");
-    search.advance(20_000, &mut Anywhere);
+    search.advance(10_250, &mut Anywhere);
     assert_eq!(search.outputs.pop_front(), Some(Output::Close { id: attempt, reset: true }));
     assert!(search.dial.is_exhausted() && search.requests.is_empty());
     let failures: Vec<_> = search.dial.faults().iter().map(|(_, fault)| fault.clone()).collect();
@@ -164,12 +184,159 @@ fn look_ups_and_attempts_end_after_their_timeout() {
     assert_eq!(search.dial.faults().len(), 2);
 }
 
+#[test]
+fn a_family_that_is_answered_waits_50_ms_for_the_other_and_what_comes_later_takes_turns() {
+    let mut search = Search::new(Kind::Stream, &["a.example:1"]);
+    search.advance(0, &mut Anywhere);
+    let (lookup, _) = search.asked();
+    search.half(100, lookup, Families::V4, &["192.0.2.1", "192.0.2.2"], &mut Anywhere);
+    search.quiet();
+    assert_eq!(search.dial.poll_timeout(), Some(at(150)));
+    search.advance(150, &mut Anywhere);
+    assert_eq!(search.asked().1, "tcp 192.0.2.1:1");
+    search.half(200, lookup, Families::V6, &["2001:db8::1"], &mut Anywhere);
+    search.quiet();
+    search.advance(400, &mut Anywhere);
+    assert_eq!(search.asked().1, "tcp [2001:db8::1]:1");
+    search.advance(650, &mut Anywhere);
+    assert_eq!(search.asked().1, "tcp 192.0.2.2:1");
+    assert_eq!(search.requests.len(), 3, "the look-up is over");
+}
+
+#[test]
+fn a_family_that_is_never_answered_costs_50_ms() {
+    let mut search = Search::new(Kind::Stream, &["a.example:1"]);
+    search.advance(0, &mut Anywhere);
+    let (lookup, _) = search.asked();
+    search.half(10, lookup, Families::V4, &["192.0.2.1"], &mut Anywhere);
+    search.advance(60, &mut Anywhere);
+    let (attempt, address) = search.asked();
+    assert_eq!(address, "tcp 192.0.2.1:1");
+    search.dial.end(&mut search.requests, Some(attempt));
+    assert_eq!(search.requests.len(), 1, "the look-up is given up");
+}
+
+#[test]
+fn a_search_waits_for_the_other_family_when_every_address_has_failed() {
+    let mut search = Search::new(Kind::Stream, &["a.example:1"]);
+    search.advance(0, &mut Anywhere);
+    let (lookup, _) = search.asked();
+    search.half(10, lookup, Families::V4, &["192.0.2.1"], &mut Anywhere);
+    search.advance(60, &mut Anywhere);
+    let (attempt, _) = search.asked();
+    search.fail(70, attempt);
+    assert!(!search.dial.is_exhausted());
+    search.half(5_000, lookup, Families::V6, &["2001:db8::1"], &mut Anywhere);
+    let (attempt, address) = search.asked();
+    assert_eq!(address, "tcp [2001:db8::1]:1");
+    search.fail(5_001, attempt);
+    assert!(search.dial.is_exhausted());
+    assert_eq!(search.dial.faults().len(), 1);
+}
+
+/// Knows where one name led before.
+struct Knows(Refresh);
+
+impl Judge for Knows {
+    fn known(&self, name: &Name) -> Option<Known> {
+        let addresses = vec!["192.0.2.7".parse().unwrap()];
+        (name.as_str() == "known.example").then_some(Known { addresses, refresh: self.0 })
+    }
+
+    fn judge(&mut self, _: SocketAddr) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+#[test]
+fn known_addresses_are_attempted_at_once_and_their_name_is_asked_beside_them() {
+    let judge = &mut Knows(Refresh::Now);
+    let mut search = Search::new(Kind::Stream, &["known.example:1"]);
+    search.advance(0, judge);
+    let Some(Output::Resolve { id: lookup, .. }) = search.outputs.pop_front() else { panic!("no look-up") };
+    let (old, address) = search.asked();
+    assert_eq!(address, "tcp 192.0.2.7:1");
+    search.resolved(100, lookup, &["192.0.2.7", "192.0.2.8"], judge);
+    search.quiet();
+    search.advance(250, judge);
+    assert_eq!(search.asked().1, "tcp 192.0.2.8:1", "no address is attempted twice");
+    search.fail(300, old);
+    assert!(!search.dial.is_exhausted());
+}
+
+#[test]
+fn a_look_up_beside_known_addresses_outlives_the_search() {
+    let judge = &mut Knows(Refresh::Now);
+    let mut search = Search::new(Kind::Stream, &["known.example:1"]);
+    search.advance(0, judge);
+    let Some(Output::Resolve { id: lookup, .. }) = search.outputs.pop_front() else { panic!("no look-up") };
+    let (winner, _) = search.asked();
+    let released = search.dial.release_lookup().map(|(id, name)| (id, name.to_string()));
+    assert_eq!(released, Some((lookup, "known.example".into())));
+    search.dial.end(&mut search.requests, Some(winner));
+    assert_eq!(search.requests.len(), 2);
+}
+
+#[test]
+fn a_name_that_was_asked_a_moment_ago_is_asked_again_only_when_its_addresses_do_not_serve() {
+    let judge = &mut Knows(Refresh::Later);
+    let mut search = Search::new(Kind::Stream, &["known.example:1", "192.0.2.2:2"]);
+    search.advance(0, judge);
+    let (old, address) = search.asked();
+    assert_eq!(address, "tcp 192.0.2.7:1");
+    search.dial.handle_failed(at(10), old, IoFailed::new(IoFailure::ConnectionRefused).into());
+    search.advance(10, judge);
+    assert_eq!(search.asked().1, "tcp 192.0.2.2:2", "the other target comes first");
+    search.advance(260, judge);
+    let (lookup, name) = search.asked();
+    assert_eq!(name, "known.example");
+    search.dial.handle_resolved(at(300), lookup, Families::Both, Err(IoFailed::new(IoFailure::NameFailed)));
+    search.advance(300, judge);
+    let io = |failure| Fault::Io(IoFailed::new(failure));
+    assert_eq!(search.dial.faults(), [(0, io(IoFailure::ConnectionRefused))]);
+}
+
+#[test]
+fn ipv6_is_lost_where_it_had_its_chance_and_reached_where_it_won() {
+    let both = ["2001:db8::1", "192.0.2.1"];
+    let race = |until: u64, winner: usize| {
+        let mut search = Search::new(Kind::Stream, &["a.example:1"]);
+        search.advance(0, &mut Anywhere);
+        let (lookup, _) = search.asked();
+        search.resolved(0, lookup, &both, &mut Anywhere);
+        let mut attempts = vec![search.asked().0];
+        search.advance(until, &mut Anywhere);
+        if until >= 250 {
+            attempts.push(search.asked().0);
+        }
+        search.dial.ipv6(attempts[winner])
+    };
+    assert_eq!(race(100, 0), Some(Ipv6Evidence::Reached));
+    assert_eq!(race(250, 0), Some(Ipv6Evidence::Reached));
+    assert_eq!(race(250, 1), Some(Ipv6Evidence::Lost));
+    // Refused there and served here.
+    let mut search = Search::new(Kind::Stream, &["a.example:1"]);
+    search.advance(0, &mut Anywhere);
+    let (lookup, _) = search.asked();
+    search.resolved(0, lookup, &both, &mut Anywhere);
+    let (first, _) = search.asked();
+    search.fail(5, first);
+    let (second, _) = search.asked();
+    assert_eq!(search.dial.ipv6(second), Some(Ipv6Evidence::Lost));
+    // Where only one family is there, nothing is learnt of the other.
+    let mut search = Search::new(Kind::Stream, &["192.0.2.1:1"]);
+    search.advance(0, &mut Anywhere);
+    let (only, _) = search.asked();
+    assert_eq!(search.dial.ipv6(only), None);
+}
+
 /// Forbids loopback and knows one name.
 struct Strict(Vec<SocketAddr>);
 
 impl Judge for Strict {
-    fn known(&self, name: &Name) -> Option<Vec<IpAddr>> {
-        (name.as_str() == "known.example").then(|| vec!["192.0.2.77".parse().unwrap()])
+    fn known(&self, name: &Name) -> Option<Known> {
+        let addresses = vec!["192.0.2.77".parse().unwrap()];
+        (name.as_str() == "known.example").then_some(Known { addresses, refresh: Refresh::Never })
     }
 
     fn judge(&mut self, address: SocketAddr) -> Result<(), Fault> {

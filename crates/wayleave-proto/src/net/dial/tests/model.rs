@@ -5,8 +5,9 @@ use core::time::Duration;
 
 use proptest::prelude::*;
 
-use super::super::{Anywhere, Dial, DialConfig};
-use crate::base::{Instant, Kind};
+use super::super::{Dial, DialConfig};
+use super::Anywhere;
+use crate::base::{Families, Instant, Kind};
 use crate::error::{IoFailed, IoFailure};
 use crate::net::{Output, Requests, SocketId};
 use crate::testing::cases;
@@ -31,7 +32,7 @@ enum Lookup {
 #[derive(Default)]
 struct Naive {
     next: usize,
-    lookup: Option<(usize, u64)>,
+    lookups: Vec<(usize, u64)>,
     waiting: Vec<(usize, usize)>,
     running: Vec<(usize, usize, u64)>,
     /// No attempt before.
@@ -43,7 +44,7 @@ struct Naive {
 
 impl Naive {
     fn advance(&mut self, tick: u64, plans: &[Plan]) {
-        self.lookup = self.lookup.filter(|(_, began)| tick < began + TIMEOUT);
+        self.lookups.retain(|(_, began)| tick < began + TIMEOUT);
         let late = |(_, _, began): &(usize, usize, u64)| tick >= began + TIMEOUT;
         if self.running.iter().any(late) {
             self.gate = self.gate.min(tick);
@@ -56,8 +57,9 @@ impl Naive {
                 self.running.push((target, address, tick));
                 (self.gate, self.last) = (tick + STAGGER, tick);
             }
-            let is_turn = self.running.is_empty() || tick >= self.last + STAGGER;
-            if self.lookup.is_some() || !self.waiting.is_empty() || !is_turn || self.next == plans.len() {
+            let is_idle = self.running.is_empty() && self.lookups.is_empty();
+            let is_turn = is_idle || tick >= self.last + STAGGER;
+            if !self.waiting.is_empty() || !is_turn || self.next == plans.len() {
                 return;
             }
             let target = self.next;
@@ -67,19 +69,25 @@ impl Naive {
                 self.last = tick;
             } else {
                 self.trace.push((tick, format!("resolve t{target}.example")));
-                self.lookup = Some((target, tick));
+                self.lookups.push((target, tick));
+                self.last = tick;
             }
         }
     }
 
     /// What happens at `tick` because the plans say so.
     fn live(&mut self, tick: u64, plans: &[Plan]) {
-        if let Some((target, began)) = self.lookup
-            && plans[target].lookup == Lookup::Answered(tick - began)
-            && tick < began + TIMEOUT
-        {
-            self.lookup = None;
-            self.waiting.extend((0..plans[target].attempts.len()).map(|address| (target, address)));
+        let answers = |(target, began): &(usize, u64)| {
+            plans[*target].lookup == Lookup::Answered(tick - began) && tick < began + TIMEOUT
+        };
+        while let Some(place) = self.lookups.iter().position(answers) {
+            let (target, _) = self.lookups.remove(place);
+            let mut old = core::mem::take(&mut self.waiting).into_iter();
+            for address in 0..plans[target].attempts.len() {
+                self.waiting.push((target, address));
+                self.waiting.extend(old.next());
+            }
+            self.waiting.extend(old);
             if !plans[target].attempts.is_empty() {
                 self.last = tick;
             }
@@ -97,7 +105,7 @@ impl Naive {
     }
 
     fn is_exhausted(&self, plans: &[Plan]) -> bool {
-        self.lookup.is_none()
+        self.lookups.is_empty()
             && self.next == plans.len()
             && self.waiting.is_empty()
             && self.running.is_empty()
@@ -136,14 +144,16 @@ impl Real {
     }
 
     fn live(&mut self, tick: u64, plans: &[Plan]) {
-        let answered = self.open.iter().position(|(_, target, address, began)| {
-            address.is_none() && plans[*target].lookup == Lookup::Answered(tick - began)
-        });
-        if let Some(place) = answered.filter(|place| tick < self.open[*place].3 + TIMEOUT) {
+        let answers = |(_, target, address, began): &(SocketId, usize, Option<usize>, u64)| {
+            address.is_none()
+                && plans[*target].lookup == Lookup::Answered(tick - began)
+                && tick < began + TIMEOUT
+        };
+        while let Some(place) = self.open.iter().position(answers) {
             let (id, target, ..) = self.open.remove(place);
             let addresses: Vec<IpAddr> =
                 (0..plans[target].attempts.len()).map(|address| ip(target, address)).collect();
-            self.dial.handle_resolved(moment(tick), &mut self.requests, id, Ok(&addresses), &mut Anywhere);
+            self.dial.handle_resolved(moment(tick), id, Families::Both, Ok(&addresses));
             self.advance(tick);
         }
         let fails = |(_, target, address, began): &(SocketId, usize, Option<usize>, u64)| {
