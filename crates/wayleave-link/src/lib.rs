@@ -3,7 +3,8 @@
 //! Optional: every client takes what its embedder knows (`network_changed`), and platforms such as Android and iOS tell
 //! their applications better than any look at the system. Where nobody tells, this crate looks: on Linux at the default
 //! route and the kind of its interface, elsewhere only at the address that a socket to the outside gets, and then the link
-//! is [`Link::Unknown`](wayleave_proto::base::Link::Unknown).
+//! is [`Link::Unknown`](wayleave_proto::base::Link::Unknown). Linux says when something changes (netlink, `rtnetlink(7)`),
+//! which is noticed within a tenth of a second; elsewhere a look every two seconds has to do.
 //!
 //! ```no_run
 //! # struct Client; impl Client { fn network_changed(&self, _: wayleave_proto::base::Network) {} }
@@ -14,6 +15,12 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+#[cfg(any(target_os = "android", target_os = "linux"))]
+#[path = "netlink.rs"]
+mod bell;
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+#[path = "timer.rs"]
+mod bell;
 mod underlay;
 mod watching;
 

@@ -75,7 +75,7 @@ fn the_default_route_with_the_lowest_metric_counts() {
     ];
     for (number, (lines, expected)) in cases.into_iter().enumerate() {
         let system = System::new(&format!("route-{number}"), &[("proc/net/route", &route(lines))]);
-        assert_eq!(default_interface(&system.0).as_deref(), expected, "{lines:?}");
+        assert_eq!(interface(&default_way(&system.0)), expected, "{lines:?}");
     }
 }
 
@@ -88,19 +88,61 @@ fn a_default_route_of_ipv6_alone_counts() {
         )
     };
     let text = line("ffffffff", "00200200", "lo") + &line("00000400", "00450003", "eth6") + "short line\n";
-    let system = System::new("ipv6", &[("proc/net/ipv6_route", &text)]);
-    assert_eq!(default_interface(&system.0).as_deref(), Some("eth6"));
+    let system = System::new("ipv6", &[("proc/net/ipv6_route", &text), ("proc/net/route", &route(&[]))]);
+    let way = default_way(&system.0);
+    assert_eq!(interface(&way), Some("eth6"));
+    assert!(matches!(way, Way::Default { gateway, .. } if gateway == "fe800000000000000000000000000001"));
+}
+
+#[test]
+fn what_cannot_be_read_is_no_network_that_went_away() {
+    let none = System::new("unreadable", &[]);
+    assert_eq!(default_way(&none.0), Way::Unreadable);
+    let eth = "eth0\t00000000\t010200C0\t0003\t0\t0\t100\t00000000\t0\t0\t0";
+    let readable = System::new("readable", &[("proc/net/route", &route(&[eth]))]);
+    let seen = Underlay::look_below(&readable.0);
+    let mut watch = Watch::new(seen.clone());
+    assert_eq!(watch.notice(Underlay::look_below(&none.0)), None);
+    assert_eq!(watch.notice(seen), None, "it is still the same");
+}
+
+#[test]
+fn a_network_has_the_same_fingerprint_when_it_comes_back() {
+    let network = |interface: &str, gateway: &str, last| Underlay {
+        way: Way::Default { interface: interface.into(), gateway: gateway.into() },
+        link: Link::Wifi,
+        source: Some(Ipv4Addr::new(192, 0, 2, last).into()),
+    };
+    let home = network("wlan0", "010200C0", 7);
+    assert_eq!(home.network(), home.clone().network());
+    for other in
+        [network("wlan1", "010200C0", 7), network("wlan0", "020200C0", 7), network("wlan0", "010200C0", 8)]
+    {
+        assert_ne!(other.network().fingerprint, home.network().fingerprint, "{other:?}");
+    }
+    let unseen = Underlay { way: Way::Unreadable, ..home };
+    assert_eq!(unseen.network().fingerprint, None);
+}
+
+fn interface(way: &Way) -> Option<&str> {
+    match way {
+        Way::Default { interface, .. } => Some(interface),
+        Way::None | Way::Unreadable => None,
+    }
 }
 
 #[test]
 fn a_change_of_interface_link_or_address_is_one_and_a_lost_route_is_no_network() {
     let network = |interface: Option<&str>, link, last| Underlay {
-        interface: interface.map(Into::into),
+        way: interface.map_or(Way::None, |interface| Way::Default {
+            interface: interface.into(),
+            gateway: "010200C0".into(),
+        }),
         link,
         source: Some(Ipv4Addr::new(192, 0, 2, last).into()),
     };
     let wifi = network(Some("wlan0"), Link::Wifi, 7);
-    let none = Underlay { interface: None, link: Link::Unknown, source: None };
+    let none = Underlay { way: Way::None, link: Link::Unknown, source: None };
     let mut watch = Watch::new(wifi.clone());
     let steps = [
         (wifi.clone(), None),
@@ -112,7 +154,8 @@ fn a_change_of_interface_link_or_address_is_one_and_a_lost_route_is_no_network()
         (wifi, Some(Network::up(Link::Wifi))),
     ];
     for (number, (found, told)) in steps.into_iter().enumerate() {
-        assert_eq!(watch.notice(found), told, "step {number}");
+        let bare = |network: Network| Network { fingerprint: None, ..network };
+        assert_eq!(watch.notice(found).map(bare), told, "step {number}");
     }
     // A platform that shows no routes still shows another address.
     let mut watch = Watch::new(network(None, Link::Unknown, 7));

@@ -5,6 +5,7 @@
 mod tests;
 
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::path::Path;
 
@@ -13,11 +14,21 @@ use wayleave_proto::base::{Link, Network};
 /// What the system has as its way out: two that are equal are the same network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Underlay {
-    /// The interface of the default route, where the system tells.
-    interface: Option<String>,
+    way: Way,
     link: Link,
     /// The address that a socket to the outside gets.
     source: Option<IpAddr>,
+}
+
+/// The default route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Way {
+    /// Through this interface, to the gateway in the system's own writing.
+    Default { interface: String, gateway: String },
+    /// There is none.
+    None,
+    /// The system does not show it, or cannot for the moment: it has no descriptor to spare, say.
+    Unreadable,
 }
 
 impl Underlay {
@@ -27,14 +38,26 @@ impl Underlay {
     }
 
     fn look_below(root: &Path) -> Self {
-        let interface = default_interface(root);
-        let link = interface.as_deref().map_or(Link::Unknown, |interface| kind_of(root, interface));
-        Self { interface, link, source: source() }
+        let way = default_way(root);
+        let link = match &way {
+            Way::Default { interface, .. } => kind_of(root, interface),
+            Way::None | Way::Unreadable => Link::Unknown,
+        };
+        match source() {
+            Ok(source) => Self { way, link, source },
+            Err(_) => Self { way: Way::Unreadable, link, source: None },
+        }
     }
 
     /// What a client is told of it at its start. Where no default route is seen the platform may just not show it.
-    pub const fn network(&self) -> Network {
-        Network::up(self.link)
+    ///
+    /// Its fingerprint is made of the interface, the gateway and the own address of IPv4; those of IPv6 change by themselves.
+    pub fn network(&self) -> Network {
+        let network = Network::up(self.link);
+        let Way::Default { interface, gateway } = &self.way else { return network };
+        let source = self.source.filter(IpAddr::is_ipv4).map(|source| source.to_string());
+        let source = source.unwrap_or_default();
+        network.with_fingerprint(fingerprint([interface.as_str(), gateway, &source]))
     }
 }
 
@@ -52,46 +75,65 @@ impl Watch {
         Self { seen, lost: false }
     }
 
-    /// What a client is told now that the network is `found`; `None` where nothing changed.
+    /// What a client is told now that the network is `found`; `None` where nothing changed, or nothing can be seen of what
+    /// was seen before.
     pub fn notice(&mut self, found: Underlay) -> Option<Network> {
-        let lost = found.interface.is_none() && (self.lost || self.seen.interface.is_some());
+        let could_see = self.lost || matches!(self.seen.way, Way::Default { .. });
+        if found.way == Way::Unreadable && could_see {
+            return None;
+        }
+        let lost = found.way == Way::None && could_see;
         let changed = found != self.seen;
         let was_lost = std::mem::replace(&mut self.lost, lost);
         let before = std::mem::replace(&mut self.seen, found);
         match (was_lost, lost) {
             (true, true) => None,
             (false, true) => Some(Network::down(before.link)),
-            (_, false) => changed.then(|| Network::up(self.seen.link)),
+            (_, false) => changed.then(|| self.seen.network()),
         }
     }
 }
 
-/// The interface of the default route with the lowest metric; IPv4 first, as it tells of the physical network more often.
-fn default_interface(root: &Path) -> Option<String> {
-    let read = |path| fs::read_to_string(root.join(path)).unwrap_or_default();
-    let ipv4 = read("proc/net/route").lines().filter_map(default_ipv4).min();
-    let found = ipv4.or_else(|| read("proc/net/ipv6_route").lines().filter_map(default_ipv6).min());
-    found.map(|(_, interface)| interface)
+/// The default route with the lowest metric; IPv4 first, as it tells of the physical network more often.
+fn default_way(root: &Path) -> Way {
+    let read = |path| match fs::read_to_string(root.join(path)) {
+        // A system without IPv6 has no such file.
+        Err(error) if error.kind() == ErrorKind::NotFound && path == IPV6_ROUTES => Ok(String::new()),
+        read => read,
+    };
+    let (Ok(ipv4), Ok(ipv6)) = (read(IPV4_ROUTES), read(IPV6_ROUTES)) else { return Way::Unreadable };
+    let found = ipv4.lines().filter_map(default_ipv4).min();
+    let found = found.or_else(|| ipv6.lines().filter_map(default_ipv6).min());
+    found.map_or(Way::None, |(_, interface, gateway)| Way::Default { interface, gateway })
 }
 
-/// The metric and the interface of a line of `/proc/net/route` that is a default route and up.
-fn default_ipv4(line: &str) -> Option<(u64, String)> {
+/// The metric, the interface and the gateway of a line of `/proc/net/route` that is a default route and up.
+fn default_ipv4(line: &str) -> Option<(u64, String, String)> {
     let fields: Vec<&str> = line.split_whitespace().collect();
-    let [interface, destination, _, flags, _, _, metric, mask, ..] = fields.as_slice() else { return None };
+    let [interface, destination, gateway, flags, _, _, metric, mask, ..] = fields.as_slice() else {
+        return None;
+    };
     let usable = u32::from_str_radix(flags, 16).is_ok_and(is_usable);
     let is_default = *destination == "00000000" && *mask == "00000000" && usable;
-    is_default.then(|| Some((metric.parse().ok()?, (*interface).into())))?
+    is_default.then(|| Some((metric.parse().ok()?, (*interface).into(), (*gateway).into())))?
 }
 
 /// The same for a line of `/proc/net/ipv6_route`.
-fn default_ipv6(line: &str) -> Option<(u64, String)> {
+fn default_ipv6(line: &str) -> Option<(u64, String, String)> {
     let fields: Vec<&str> = line.split_whitespace().collect();
-    let [destination, length, _, _, _, metric, _, _, flags, interface] = fields.as_slice() else {
+    let [destination, length, _, _, gateway, metric, _, _, flags, interface] = fields.as_slice() else {
         return None;
     };
     let usable = u32::from_str_radix(flags, 16).is_ok_and(is_usable);
     let is_default = *length == "00" && destination.bytes().all(|digit| digit == b'0') && *interface != "lo";
-    (is_default && usable).then(|| Some((u64::from_str_radix(metric, 16).ok()?, (*interface).into())))?
+    let metric = u64::from_str_radix(metric, 16);
+    (is_default && usable).then(|| Some((metric.ok()?, (*interface).into(), (*gateway).into())))?
+}
+
+/// FNV-1a over the `parts` and where each ends. It tells networks apart and keeps no secret.
+fn fingerprint<const N: usize>(parts: [&str; N]) -> u64 {
+    let bytes = parts.into_iter().flat_map(|part| part.bytes().chain([0xff]));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 const fn is_usable(flags: u32) -> bool {
@@ -116,16 +158,30 @@ fn kind_of(root: &Path, interface: &str) -> Link {
 }
 
 /// The address that a socket to the outside gets. Nothing is sent: to connect a UDP socket only asks the routing table.
-fn source() -> Option<IpAddr> {
-    let ask = |from: IpAddr, to: IpAddr| {
-        let socket = UdpSocket::bind((from, 0)).ok()?;
-        socket.connect((to, 9)).ok()?;
-        Some(socket.local_addr().ok()?.ip())
+///
+/// # Errors
+/// There is no socket to ask with, which says nothing of the network.
+fn source() -> io::Result<Option<IpAddr>> {
+    let ask = |from: IpAddr, to: IpAddr| -> io::Result<Option<IpAddr>> {
+        let socket = match UdpSocket::bind((from, 0)) {
+            // A system without this family.
+            Err(error) if matches!(error.kind(), ErrorKind::AddrNotAvailable | ErrorKind::Unsupported) => {
+                return Ok(None);
+            }
+            bound => bound?,
+        };
+        let local = socket.connect((to, 9)).and_then(|()| socket.local_addr());
+        Ok(local.ok().map(|local| local.ip()))
     };
-    ask(Ipv4Addr::UNSPECIFIED.into(), DOCUMENTATION_4.into())
-        .or_else(|| ask(Ipv6Addr::UNSPECIFIED.into(), DOCUMENTATION_6.into()))
+    match ask(Ipv4Addr::UNSPECIFIED.into(), DOCUMENTATION_4.into())? {
+        Some(source) => Ok(Some(source)),
+        // Where IPv6 is switched off its sockets fail in many ways; that IPv4 has one is enough to know.
+        None => Ok(ask(Ipv6Addr::UNSPECIFIED.into(), DOCUMENTATION_6.into()).unwrap_or_default()),
+    }
 }
 
+const IPV4_ROUTES: &str = "proc/net/route";
+const IPV6_ROUTES: &str = "proc/net/ipv6_route";
 /// `RTF_UP` of `linux/route.h`.
 const UP: u32 = 0x1;
 /// `RTF_REJECT` of `linux/route.h`.
