@@ -7,4 +7,4 @@ mod word;
 mod tests;
 
 pub(crate) use file::{many, one, parse, place, text_of};
-pub(crate) use word::{Bytes, Count, Rate, Resolve, Word, read};
+pub(crate) use word::{Bytes, Count, LookUp, NameServer, Rate, Resolve, Word, read};

@@ -39,6 +39,34 @@ impl Word for Resolve {
     }
 }
 
+/// How names are looked up: `dns` or `platform`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LookUp {
+    Dns,
+    Platform,
+}
+
+impl Word for LookUp {
+    fn read(text: &str) -> Result<Self, String> {
+        match text {
+            "dns" => Ok(Self::Dns),
+            "platform" => Ok(Self::Platform),
+            _ => Err("write dns or platform".into()),
+        }
+    }
+}
+
+/// A name server: `ADDRESS` or `ADDRESS:PORT`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NameServer(pub(crate) SocketAddr);
+
+impl Word for NameServer {
+    fn read(text: &str) -> Result<Self, String> {
+        let address = text.parse().map(|address| SocketAddr::new(address, DNS)).or_else(|_| text.parse());
+        address.map(Self).map_err(|_| "write an IP address, or one with a port, like 192.0.2.53:5353".into())
+    }
+}
+
 /// A number of bytes: `65536`, `64KiB`, `10M`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bytes(pub(crate) u64);
@@ -181,5 +209,7 @@ fn said(error: impl std::error::Error) -> String {
     error.to_string()
 }
 
+/// The port of name servers.
+const DNS: u16 = 53;
 /// The longest that a scope can say.
 const LONGEST_GRACE: Duration = Duration::from_secs(86_400);

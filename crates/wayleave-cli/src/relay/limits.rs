@@ -14,6 +14,10 @@ pub(super) struct LimitsTable {
     #[serde(deserialize_with = "one")]
     connections: Option<usize>,
     #[serde(deserialize_with = "one")]
+    lookups: Option<usize>,
+    #[serde(deserialize_with = "one")]
+    lookups_per_account: Option<usize>,
+    #[serde(deserialize_with = "one")]
     connections_per_source: Option<usize>,
     #[serde(deserialize_with = "one")]
     tunnels_per_account: Option<usize>,
@@ -81,6 +85,8 @@ impl LimitsTable {
     /// Puts what the file says in place of what is there.
     pub(super) fn apply(&self, limits: &mut RelayLimits) {
         set(&mut limits.connections, self.connections);
+        set(&mut limits.lookups, self.lookups);
+        set(&mut limits.lookups_per_account, self.lookups_per_account);
         set(&mut limits.connections_per_source, self.connections_per_source);
         set(&mut limits.tunnels_per_account, self.tunnels_per_account);
         set(&mut limits.memory, self.memory.map(size));

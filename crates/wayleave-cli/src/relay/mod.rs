@@ -6,6 +6,7 @@ mod gather;
 mod identity;
 mod key_files;
 mod limits;
+mod names;
 mod options;
 mod reload;
 mod report;
@@ -36,6 +37,7 @@ use crate::signals::{Signals, Wish};
 use crate::{Failure, descriptors, on};
 
 use admin::Order;
+use names::NameServers;
 use reload::Reloads;
 use settings::Settings;
 
@@ -64,11 +66,15 @@ pub(crate) fn config_in_text(path: &Path, text: &str, keys: Keys) -> Result<Vali
 
 async fn run(args: RelayArgs) -> Result<(), Failure> {
     log::start(args.log.as_deref(), args.log_format.unwrap_or_default())?;
-    let Settings { config, listen, certificate, files, admin, drain } = Settings::new(args)?;
+    let Settings { config, listen, certificate, files, admin, drain, name_servers } = Settings::new(args)?;
     let connections = config.limits.connections;
     let room = descriptors::raise();
     let mut signals = Signals::new()?;
-    let relay = Relay::bind(config, listen).await.map_err(|error| unbound(listen, &error))?;
+    let bound = match name_servers {
+        Some(servers) => Relay::bind_with_resolver(config, listen, Arc::new(NameServers::new(servers))).await,
+        None => Relay::bind(config, listen).await,
+    };
+    let relay = bound.map_err(|error| unbound(listen, &error))?;
     let handle = relay.handle();
     log::say("INFO", &format!("listening on {}", relay.local_addr()));
     tell_room(room, connections);

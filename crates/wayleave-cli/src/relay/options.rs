@@ -13,7 +13,7 @@ use super::limits::LimitsTable;
 use crate::Failure;
 use crate::admin::Place;
 use crate::log::Format;
-use crate::options::{Count, Resolve, many, one, parse, read, text_of};
+use crate::options::{Count, LookUp, NameServer, Resolve, many, one, parse, read, text_of};
 
 /// Run a relay: it authenticates clients by their tokens and forwards their streams and datagrams.
 ///
@@ -126,6 +126,20 @@ pub(crate) struct RelayArgs {
     /// By default it ends, as it would without a relay: many clients never send one. The log tells it either way.
     #[arg(long)]
     pub(super) reset_truncated: bool,
+    /// How names of targets are looked up: dns, or platform [default: dns]
+    ///
+    /// dns asks the name servers of /etc/resolv.conf, or those of --name-server, with the hosts file before them: IPv4 and
+    /// IPv6 at the same time, always for the whole name, never with a search list. platform asks the system's resolver,
+    /// which knows other name services too (LDAP, mDNS), and holds a thread for each name: on Windows it is the only way
+    /// without --name-server.
+    #[arg(long, value_name = "HOW", value_parser = read::<LookUp>)]
+    #[serde(deserialize_with = "one")]
+    pub(super) look_up: Option<LookUp>,
+
+    /// Ask this name server and not those of /etc/resolv.conf; can be given several times
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = read::<NameServer>)]
+    #[serde(deserialize_with = "many")]
+    pub(super) name_server: Vec<NameServer>,
 
     /// How long open tunnels may go on after the first signal [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = read::<Duration>)]
@@ -253,6 +267,8 @@ impl RelayArgs {
             resolve: first(self.resolve, file.resolve),
             proxy_protocol_from: first(self.proxy_protocol_from, file.proxy_protocol_from),
             reset_truncated: self.reset_truncated || file.reset_truncated,
+            look_up: self.look_up.or(file.look_up),
+            name_server: first(self.name_server, file.name_server),
             drain: self.drain.or(file.drain),
             gather: self.gather.or(file.gather),
             admin: self.admin.or(file.admin),
@@ -292,6 +308,8 @@ The same as a file, for `wayleave relay --config relay.toml`; every limit is sho
   key = \"key.pem\"
   token-keys = [\"relay-keys.toml\"]
   resolve = [\"media.example=192.0.2.1\"]
+  look-up = \"dns\"                    # or \"platform\"
+  # name-server = [\"192.0.2.53\"]     # those of /etc/resolv.conf by default
   drain = \"10s\"
   gather = \"0\"                       # 0.1ms lets one wake-up serve many calls
   # admin = \"unix:admin.sock\"       # nobody by default
@@ -300,6 +318,8 @@ The same as a file, for `wayleave relay --config relay.toml`; every limit is sho
   [limits]
   connections = 65536                # client connections at once
   connections-per-source = 16384     # from one address (IPv6: one /64)
+  lookups = 1024                     # names of targets looked up at once; new ones get 503 beyond
+  lookups-per-account = 64           # the same of one user of one application; more get 429
   tunnels-per-account = 16384        # of one user of one application; more get 429
   memory = \"1GiB\"                    # in all buffers; new tunnels get 503 beyond
   accounts = 65536                   # remembered without a tunnel, for their rates and volumes

@@ -16,7 +16,7 @@ use super::admin::Admin;
 use super::files::Files;
 use super::identity::{Identity, IdentityFiles, Renewable};
 use super::key_files::KeyFiles;
-use crate::options::{Count, Resolve};
+use crate::options::{Count, LookUp, NameServer, Resolve};
 use crate::{Failure, keys};
 
 /// All that the process needs.
@@ -29,6 +29,8 @@ pub(super) struct Settings {
     pub(super) files: Files,
     pub(super) admin: Option<Admin>,
     pub(super) drain: Duration,
+    /// The name servers to ask in the place of the platform's resolver; none are those of the system.
+    pub(super) name_servers: Option<Vec<SocketAddr>>,
 }
 
 impl Settings {
@@ -47,10 +49,25 @@ impl Settings {
             .map(|place| Admin::bind(place, args.admin_secret_file.clone(), args.admin_anywhere));
         let admin = admin.transpose()?;
         let (listen, drain) = (args.listen.unwrap_or(LISTEN), args.drain.unwrap_or(DRAIN));
+        let name_servers = name_servers(&args)?;
         let own = [Some(listen), admin.as_ref().and_then(Admin::local_addr)];
         let config = config(args, Arc::clone(&certificate) as _, keys, own.into_iter().flatten())?;
         let files = Files { keys: key_files, identity };
-        Ok(Self { config, listen, certificate, files, admin, drain })
+        Ok(Self { config, listen, certificate, files, admin, drain, name_servers })
+    }
+}
+
+/// The name servers to ask, where the platform's resolver is not asked.
+fn name_servers(args: &RelayArgs) -> Result<Option<Vec<SocketAddr>>, Failure> {
+    let servers: Vec<SocketAddr> = args.name_server.iter().map(|NameServer(address)| *address).collect();
+    match args.look_up {
+        Some(LookUp::Platform) if !servers.is_empty() => Err(Failure::usage(
+            "--name-server is for --look-up dns; the platform's resolver has name servers of its own",
+        )),
+        Some(LookUp::Platform) => Ok(None),
+        // There is no file of theirs to go by.
+        None if servers.is_empty() && cfg!(not(unix)) => Ok(None),
+        Some(LookUp::Dns) | None => Ok(Some(servers)),
     }
 }
 
