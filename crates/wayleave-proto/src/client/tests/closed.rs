@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 
 use super::*;
-use crate::base::Target;
+use crate::base::{Families, Target};
 use crate::config::Probe;
 use crate::error::{IoFailed, IoFailure};
 use crate::net::{Machine as _, Nowhere, SocketId};
@@ -31,9 +31,11 @@ const ACTS: &[(&str, Act)] = &[
     ("the network went", |client, now, _, _| client.handle_network(now, Network::down(Link::Wifi))),
     ("the clock was set", |client, now, _, _| client.handle_clock(now, START.after(9_000 * SECOND))),
     ("time", |client, now, _, _| client.handle_timeout(now + 7_200 * SECOND)),
-    ("an answer", |client, now, _, id| client.handle_resolved(now, id, Ok(&[IpAddr::from([10, 0, 0, 1])]))),
+    ("an answer", |client, now, _, id| {
+        client.handle_resolved(now, id, Families::Both, Ok(&[IpAddr::from([10, 0, 0, 1])]))
+    }),
     ("no answer", |client, now, _, id| {
-        client.handle_resolved(now, id, Err(IoFailed::new(IoFailure::NameUnanswered)));
+        client.handle_resolved(now, id, Families::Both, Err(IoFailed::new(IoFailure::NameUnanswered)));
     }),
     ("opened", |client, now, _, id| client.handle_opened(now, id, "192.0.2.1:1".parse().unwrap())),
     ("failed", |client, now, _, id| client.handle_failed(now, id, IoFailed::new(IoFailure::ConnectionReset))),

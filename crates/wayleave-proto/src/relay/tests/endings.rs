@@ -198,7 +198,7 @@ fn after_close_there_is_silence_whatever_comes() {
         relay.renew_keys(now, Keys::new(vec![signing_key().unwrap().verifying()]).unwrap());
         relay.handle_verified(now, question, Err(TokenError::BadSignature));
         relay.handle_clock(now, START.after(9_000 * SECOND));
-        relay.handle_resolved(now, id, Ok(&["10.0.0.1".parse().unwrap()]));
+        relay.handle_resolved(now, id, Families::Both, Ok(&["10.0.0.1".parse().unwrap()]));
         relay.handle_opened(now, id, address);
         relay.handle_failed(now, id, IoFailed::new(IoFailure::ConnectionReset));
         relay.handle_received(now, id, &mut [0, 0, 0]);
