@@ -1,3 +1,5 @@
+//! What the machine knows by itself: the hosts file and localhost.
+
 use super::*;
 
 const HOSTS: &str = "\

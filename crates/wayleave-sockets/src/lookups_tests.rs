@@ -1,3 +1,5 @@
+//! Look-ups on threads: all are done, and their queue has an end.
+
 use std::task::Context;
 
 use super::*;

@@ -54,7 +54,9 @@ fn addresses_are_those_at_the_end_of_the_aliases() {
     let alias = record(OWNER, CNAME, ALIAS);
     let aaaa = record(OWNER, AAAA, &[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
     let circle = record(ALIAS, CNAME, OWNER);
-    let cases: [(&str, &[Vec<u8>], &[&str]); 8] = [
+    /// What it is, the records, and what they come to.
+    type Case<'a> = (&'a str, &'a [Vec<u8>], &'a [&'a str]);
+    let cases: [Case<'_>; 8] = [
         ("two", &[a(OWNER, 1), a(OWNER, 2)], &["192.0.2.1", "192.0.2.2"]),
         ("none", &[], &[]),
         ("an alias", &[alias.clone(), a(ALIAS, 3)], &["192.0.2.3"]),

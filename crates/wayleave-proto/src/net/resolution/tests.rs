@@ -34,7 +34,9 @@ fn each_family_is_used_when_rfc_8305_section_3_says_so() {
     use Families::{Both, V4, V6};
     const A: &[&str] = &["192.0.2.1"];
     const AAAA: &[&str] = &["2001:db8::1"];
-    let cases: [(&str, bool, &[Answer<'_>], &[(u64, &str)]); 9] = [
+    /// What it is, whether IPv4 is wanted first, what comes, and what is given out.
+    type Case<'a> = (&'a str, bool, &'a [Answer<'a>], &'a [(u64, &'a str)]);
+    let cases: [Case<'_>; 9] = [
         ("both at once", false, &[(5, Both, Ok(&["192.0.2.1", "2001:db8::1"]))], &[(5, A[0]), (5, AAAA[0])]),
         ("IPv6 first", false, &[(5, V6, Ok(AAAA)), (300, V4, Ok(A))], &[(5, AAAA[0]), (300, A[0])]),
         (
