@@ -6,6 +6,7 @@ mod capsules;
 mod client_machine;
 mod config;
 mod credentials;
+mod exchange;
 mod head;
 mod play;
 mod proxy_header;
@@ -24,6 +25,7 @@ pub const TARGETS: &[Target] = &[
     ("relay_machine", relay_machine::run),
     ("config", config::run),
     ("concealed", credentials::concealed),
+    ("exchange", exchange::run),
     ("jwks", credentials::jwks),
     ("proxy_header", proxy_header::run),
     ("request_head", head::request),

@@ -34,6 +34,7 @@ fn play(data: &[u8], chunk: usize) -> (Vec<u8>, Vec<FrontOutput>, Vec<u8>) {
                 match &output {
                     FrontOutput::Associate(_) => front.associated(bound),
                     FrontOutput::Close(_) => {}
+                    FrontOutput::Forward(_) => front.resume(),
                     FrontOutput::Open(_) => front.answer(Ok(bound)),
                     FrontOutput::Write(bytes) => {
                         written.extend_from_slice(bytes);

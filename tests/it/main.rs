@@ -4,6 +4,7 @@ mod agent;
 mod foreign;
 mod lab;
 mod outside;
+mod pages;
 mod process;
 mod relay;
 mod sessions;

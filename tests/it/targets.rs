@@ -109,14 +109,49 @@ fn serve(handle: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
     port
 }
 
-fn answer(stream: &mut (impl Read + Write), length: usize) {
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") {
-        if !matches!(stream.read(&mut byte), Ok(1)) {
-            return;
+/// Answers every request with the request itself, its content without chunks.
+pub(crate) fn mirror() -> u16 {
+    serve(|mut stream| {
+        let Some(head) = read_until(&mut stream, b"\r\n\r\n") else { return };
+        let text = String::from_utf8(head).unwrap();
+        let fields = text.to_ascii_lowercase();
+        if fields.contains("\r\nexpect: 100-continue\r\n") {
+            let _ = stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
-        head.push(byte[0]);
+        let mut content = Vec::new();
+        if let Some((_, rest)) = fields.split_once("\r\ncontent-length: ") {
+            content = vec![0; rest.split("\r\n").next().unwrap().parse().unwrap()];
+            stream.read_exact(&mut content).unwrap();
+        } else if fields.contains("\r\ntransfer-encoding: chunked\r\n") {
+            while let Some(size) = read_until(&mut stream, b"\r\n") {
+                let size = usize::from_str_radix(str::from_utf8(&size).unwrap().trim(), 16).unwrap();
+                let mut chunk = vec![0; size + 2];
+                stream.read_exact(&mut chunk).unwrap();
+                content.extend_from_slice(&chunk[..size]);
+                if size == 0 {
+                    break;
+                }
+            }
+        }
+        let answer = [text.as_bytes(), &content].concat();
+        let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", answer.len());
+        let _ = stream.write_all(&answer);
+    })
+}
+
+fn read_until(stream: &mut impl Read, end: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(end) {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).ok()?;
+        bytes.push(byte[0]);
+    }
+    Some(bytes)
+}
+
+fn answer(stream: &mut (impl Read + Write), length: usize) {
+    if read_until(stream, b"\r\n\r\n").is_none() {
+        return;
     }
     let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
     let _ = stream.write_all(answer.as_bytes());

@@ -5,28 +5,27 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant as StdInstant};
 
-use tokio::io::AsyncReadExt;
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::{interval, timeout};
 use tracing::debug;
 use wayleave_proto::base::Instant;
 use wayleave_proto::client::FlowError;
-use wayleave_proto::local::{Association, AssociationConfig, Front, Inbound, Refusal};
+use wayleave_proto::local::{Association, Front, Inbound, Refusal};
 use wayleave_tokio::{Client, DatagramFlow};
 
 use super::datagrams::{Flows, LARGEST, receive};
 use super::door::flush;
 use super::refusal::refusal;
+use super::splice::Local;
 
 /// Serves an association until its TCP connection ends.
 pub(super) async fn serve(
-    mut local: TcpStream,
-    peer: SocketAddr,
+    mut local: Local,
     mut front: Front,
-    named: SocketAddr,
+    association: Association<u64>,
     client: Client,
 ) -> io::Result<()> {
-    let bound = bind(&local).await;
+    let bound = bind(local.stream()).await;
     match &bound {
         Ok((_, address)) => front.associated(*address),
         Err(error) => {
@@ -34,11 +33,11 @@ pub(super) async fn serve(
             front.answer(Err(Refusal::GeneralFailure));
         }
     }
-    timeout(ANSWER, flush(&mut front, &mut local)).await??;
+    timeout(ANSWER, flush(&mut front, local.stream())).await??;
     let Ok((socket, _)) = bound else { return Ok(()) };
-    let books = Arc::new(Books::new(socket, peer, named));
+    let books = Arc::new(Books::new(socket, association));
     let mut session = Session { books, client, flows: Flows::new(), next: 0 };
-    session.run(&mut local, &mut front).await
+    session.run(&mut local).await
 }
 
 /// A UDP socket on the address that the client reached by TCP: it can reach that one.
@@ -62,8 +61,7 @@ struct Books {
 }
 
 impl Books {
-    fn new(socket: UdpSocket, peer: SocketAddr, named: SocketAddr) -> Self {
-        let association = Association::new(AssociationConfig::default(), peer.ip(), named, Instant::ZERO);
+    fn new(socket: UdpSocket, association: Association<u64>) -> Self {
         Self { socket, association: Mutex::new(association), start: StdInstant::now() }
     }
 
@@ -84,19 +82,20 @@ struct Session {
 }
 
 impl Session {
-    async fn run(&mut self, local: &mut TcpStream, front: &mut Front) -> io::Result<()> {
-        let mut ignored = [0; 256];
+    async fn run(&mut self, local: &mut Local) -> io::Result<()> {
         let mut datagram = vec![0; LARGEST];
         let mut ticks = interval(SWEEP);
         loop {
             let books = &*self.books;
             tokio::select! {
-                read = local.read(&mut ignored) => match read? {
-                    0 => return Ok(()),
-                    count => {
-                        front.handle_received(&ignored[..count]);
+                read = local.read_ahead() => {
+                    read?;
+                    // What comes on this connection means nothing; its end is the end.
+                    local.drop_ahead(local.ahead().len());
+                    if local.is_ended() {
+                        return Ok(());
                     }
-                },
+                }
                 received = books.socket.recv_from(&mut datagram) => match received {
                     Ok((count, from)) => self.on_datagram(from, &datagram[..count]),
                     // Some systems report here that an earlier answer reached nobody.
@@ -120,7 +119,7 @@ impl Session {
                     let sent = flow.send(payload);
                     let key = self.next;
                     self.next += 1;
-                    if let Some(evicted) = self.books.lock().insert(now, target, key) {
+                    if let Some(evicted) = self.books.lock().insert(now, from, target, key) {
                         self.flows.close(evicted);
                     }
                     let books = Arc::clone(&self.books);

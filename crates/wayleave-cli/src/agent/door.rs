@@ -1,4 +1,4 @@
-//! One connection to the port that speaks SOCKS5 and HTTP CONNECT.
+//! One connection to the port that speaks SOCKS5 and HTTP.
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,27 +8,57 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tracing::debug;
-use wayleave_proto::base::Target;
-use wayleave_proto::local::{Front, FrontConfig, FrontOutput};
+use wayleave_proto::base::{Instant, Target};
+use wayleave_proto::local::{Association, AssociationConfig, Front, FrontConfig, FrontOutput, HttpRequest};
 use wayleave_tokio::Client;
 
 use super::association;
+use super::exchange::{self, Next};
 use super::refusal::refusal;
-use super::splice::{EarlyEnd, Local};
+use super::splice::Local;
 
 /// Serves one local client from its first byte to its last.
-pub(super) async fn serve(mut local: TcpStream, peer: SocketAddr, config: FrontConfig, client: Client) {
+pub(super) async fn serve(
+    local: TcpStream,
+    peer: SocketAddr,
+    config: FrontConfig,
+    associations: AssociationConfig,
+    client: Client,
+) {
+    let mut local = Local::new(local);
     let mut front = Front::new(&config);
-    let mut held = Vec::new();
-    let asked = match timeout(GREETING, greet(&mut front, &mut local, &mut held)).await {
-        Ok(Ok(Some(asked))) => asked,
-        Ok(Ok(None)) => return,
-        Ok(Err(error)) => return debug!("the local client {peer} went away: {error}"),
-        Err(_) => return debug!("the local client {peer} did not say what it wants within {GREETING:?}"),
-    };
-    let result = match asked {
-        Asked::Stream(target) => stream(Local::new(local, held), front, target, client).await,
-        Asked::Association(named) => association::serve(local, peer, front, named, client).await,
+    let mut silence = GREETING;
+    let result = loop {
+        if local.ahead().is_empty() {
+            match timeout(silence, local.read_ahead()).await {
+                Ok(Ok(())) if !local.is_ended() => {}
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => break Err(error),
+                Err(_) => return debug!("the local client {peer} asked for nothing within {silence:?}"),
+            }
+        }
+        let asked = match timeout(GREETING, greet(&mut front, &mut local)).await {
+            Ok(Ok(Some(asked))) => asked,
+            Ok(Ok(None)) => return,
+            Ok(Err(error)) => break Err(error),
+            Err(_) => return debug!("the local client {peer} did not say what it wants within {GREETING:?}"),
+        };
+        match asked {
+            Asked::Association(named) => {
+                let association = Association::new(associations, peer.ip(), named, Instant::ZERO);
+                break association::serve(local, front, association, client).await;
+            }
+            Asked::Exchange(request) => match exchange::serve(&mut local, request, &client).await {
+                Ok(Next::Again) => {
+                    front.resume();
+                    silence = KEPT;
+                }
+                Ok(Next::Close) => break part(local.stream()).await,
+                Ok(Next::Gone) => return,
+                Err(error) => break Err(error),
+            },
+            Asked::Stream(target) => break stream(local, front, target, client).await,
+        }
     };
     if let Err(error) = result {
         debug!("the local client {peer} was cut off: {error}");
@@ -40,6 +70,7 @@ pub(super) async fn flush(front: &mut Front, local: &mut TcpStream) -> io::Resul
     while let Some(output) = front.poll_output() {
         match output {
             FrontOutput::Write(bytes) => local.write_all(&bytes).await?,
+            FrontOutput::Forward(request) => return Ok(Some(Asked::Exchange(request))),
             FrontOutput::Open(target) => return Ok(Some(Asked::Stream(target))),
             FrontOutput::Associate(named) => return Ok(Some(Asked::Association(named))),
             FrontOutput::Close(fault) => {
@@ -56,30 +87,27 @@ pub(super) async fn flush(front: &mut Front, local: &mut TcpStream) -> io::Resul
 #[derive(Debug)]
 pub(super) enum Asked {
     Association(SocketAddr),
+    Exchange(HttpRequest),
     Stream(Target),
 }
 
-/// Speaks with the client until it has said what it wants; `None` where it goes away or is refused. What it sent behind
-/// that is left in `held`.
-async fn greet(front: &mut Front, local: &mut TcpStream, held: &mut Vec<u8>) -> io::Result<Option<Asked>> {
+/// Speaks with the client until it has said what it wants; `None` where it goes away or is refused.
+async fn greet(front: &mut Front, local: &mut Local) -> io::Result<Option<Asked>> {
     loop {
-        held.reserve(READ);
-        if local.read_buf(held).await? == 0 {
-            return Ok(None);
-        }
-        let used = front.handle_received(held);
-        held.drain(..used);
-        if let Some(asked) = flush(front, local).await? {
+        let used = front.handle_received(local.ahead());
+        local.drop_ahead(used);
+        if let Some(asked) = flush(front, local.stream()).await? {
             return Ok(Some(asked));
         }
-        if front.is_closed() {
+        if front.is_closed() || local.is_ended() {
             return Ok(None);
         }
+        local.read_ahead().await?;
     }
 }
 
 async fn stream(mut local: Local, mut front: Front, target: Target, client: Client) -> io::Result<()> {
-    let Some(result) = local.open(&client, target, EarlyEnd::Left).await else { return Ok(()) };
+    let Some(result) = local.open(&client, target).await else { return Ok(()) };
     front.answer(result.as_ref().map(|_| UNKNOWN).map_err(refusal));
     timeout(GREETING, flush(&mut front, local.stream())).await??;
     match result {
@@ -109,7 +137,9 @@ async fn part(local: &mut TcpStream) -> io::Result<()> {
 
 /// The local address of a stream, which is not told.
 const UNKNOWN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
-/// How long a client may take to say what it wants, and to take an answer.
+/// How long a connection is kept on which a client has had a page, in case it wants another.
+const KEPT: Duration = Duration::from_secs(60);
+/// How long a client may be silent at first, take to say what it wants once it has begun, and to take an answer.
 const GREETING: Duration = Duration::from_secs(10);
 const PARTING: Duration = Duration::from_secs(1);
 const DRAINED: usize = 256 * 1024;

@@ -13,12 +13,12 @@ use wayleave_proto::client::FlowError;
 use wayleave_tokio::{Client, DatagramFlow};
 
 use super::datagrams::{Flows, LARGEST, receive};
-use super::splice::{EarlyEnd, Local};
+use super::splice::Local;
 
 /// Serves one connection to a forwarded port.
 pub(super) async fn stream(local: TcpStream, peer: SocketAddr, target: Target, client: Client) {
-    let mut local = Local::new(local, Vec::new());
-    let result = match local.open(&client, target, EarlyEnd::Listens).await {
+    let mut local = Local::new(local);
+    let result = match local.open(&client, target).await {
         Some(Ok(remote)) => local.splice(remote).await.map(|_| ()),
         // A reset is the only refusal that such a client can understand; its log line comes with the flow's end.
         Some(Err(_)) => local.stream().set_zero_linger(),
@@ -30,9 +30,9 @@ pub(super) async fn stream(local: TcpStream, peer: SocketAddr, target: Target, c
 }
 
 /// Serves a forwarded UDP port for ever: one flow for each local address that sends to it.
-pub(super) async fn datagrams(socket: UdpSocket, target: Target, client: Client) {
+pub(super) async fn datagrams(socket: UdpSocket, target: Target, idle: Duration, client: Client) {
     let mut port =
-        Port { socket: Arc::new(socket), target, client, used: BTreeMap::new(), flows: Flows::new() };
+        Port { socket: Arc::new(socket), target, idle, client, used: BTreeMap::new(), flows: Flows::new() };
     let mut datagram = vec![0; LARGEST];
     let mut ticks = interval(SWEEP);
     loop {
@@ -51,6 +51,8 @@ pub(super) async fn datagrams(socket: UdpSocket, target: Target, client: Client)
 struct Port {
     socket: Arc<UdpSocket>,
     target: Target,
+    /// How long a local address may be silent in both directions.
+    idle: Duration,
     client: Client,
     flows: Flows<SocketAddr>,
     used: BTreeMap<SocketAddr, Arc<LastUse>>,
@@ -85,8 +87,12 @@ impl Port {
     }
 
     fn sweep(&mut self) {
-        let idle: Vec<SocketAddr> =
-            self.used.iter().filter(|(_, used)| used.at().elapsed() >= IDLE).map(|(from, _)| *from).collect();
+        let idle: Vec<SocketAddr> = self
+            .used
+            .iter()
+            .filter(|(_, used)| used.at().elapsed() >= self.idle)
+            .map(|(from, _)| *from)
+            .collect();
         idle.into_iter().for_each(|from| self.close(from));
     }
 
@@ -138,7 +144,5 @@ async fn pump(
 
 /// How many local addresses a forward serves at once; one more takes the place of the one that was silent longest.
 const SENDERS: usize = 1_024;
-/// How long a local address may be silent in both directions; RFC 9298 §3.1 asks for at least 2 minutes.
-const IDLE: Duration = Duration::from_secs(300);
 /// How often silent addresses are looked for.
 const SWEEP: Duration = Duration::from_secs(10);

@@ -4,6 +4,7 @@ mod association;
 mod datagrams;
 mod door;
 mod events;
+mod exchange;
 mod forward;
 mod listen;
 mod options;
@@ -24,7 +25,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout_at;
 use tracing::info;
 use wayleave_proto::base::{Kind, Target};
-use wayleave_proto::local::FrontConfig;
+use wayleave_proto::local::{AssociationConfig, FrontConfig};
 use wayleave_sockets::unix_now;
 use wayleave_tokio::Client;
 
@@ -72,7 +73,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
         }
         None => None,
     };
-    doors.serve(&settings.front, &client, &mut tasks)?;
+    doors.serve(&settings.front, settings.associations, &client, &mut tasks)?;
     while signals.next().await == Wish::Reload {
         journal.iter().for_each(|journal| journal.reopen());
         again.iter().for_each(|again| again.notify_one());
@@ -113,13 +114,19 @@ impl Doors {
         Ok(doors)
     }
 
-    fn serve(self, front: &FrontConfig, client: &Client, tasks: &mut JoinSet<()>) -> Result<(), Failure> {
+    fn serve(
+        self,
+        front: &FrontConfig,
+        associations: AssociationConfig,
+        client: &Client,
+        tasks: &mut JoinSet<()>,
+    ) -> Result<(), Failure> {
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         for listener in self.fronts {
             listen::announce(listener.local_addr(), None)?;
             let (client, front) = (client.clone(), front.clone());
             tasks.spawn(listen::accept(listener, Arc::clone(&places), move |stream, peer| {
-                door::serve(stream, peer, front.clone(), client.clone())
+                door::serve(stream, peer, front.clone(), associations, client.clone())
             }));
         }
         for (listener, target) in self.streams {
@@ -131,7 +138,7 @@ impl Doors {
         }
         for (socket, target) in self.datagrams {
             listen::announce(socket.local_addr(), Some(("udp", &target)))?;
-            tasks.spawn(forward::datagrams(socket, target, client.clone()));
+            tasks.spawn(forward::datagrams(socket, target, associations.idle, client.clone()));
         }
         Ok(())
     }

@@ -1,10 +1,11 @@
 //! A local connection and its stream, until both have ended.
 
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, copy_bidirectional_with_sizes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional_with_sizes};
 use tokio::net::TcpStream;
 use wayleave_proto::base::Target;
 use wayleave_proto::client::FlowError;
@@ -15,50 +16,86 @@ use wayleave_tokio::{Client, Stream};
 pub(super) struct Local {
     stream: TcpStream,
     early: Vec<u8>,
-}
-
-/// What a local client that ends its half before it sent anything wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum EarlyEnd {
-    /// It only listens: such programs exist behind a forward.
-    Listens,
-    /// It went away: a client of a proxy has something to say.
-    Left,
+    /// The client has ended its half; it may still listen.
+    ended: bool,
 }
 
 impl Local {
-    pub(super) const fn new(stream: TcpStream, early: Vec<u8>) -> Self {
-        Self { stream, early }
+    pub(super) const fn new(stream: TcpStream) -> Self {
+        Self { stream, early: Vec::new(), ended: false }
     }
 
     pub(super) const fn stream(&mut self) -> &mut TcpStream {
         &mut self.stream
     }
 
-    /// Opens a stream for this connection; `None` where the local client goes away before it stands.
+    /// What was read ahead.
+    pub(super) fn ahead(&self) -> &[u8] {
+        &self.early
+    }
+
+    /// So much of what was read ahead had its turn.
+    pub(super) fn drop_ahead(&mut self, count: usize) {
+        self.early.drain(..count);
+        if self.early.is_empty() {
+            self.early = Vec::new();
+        }
+    }
+
+    /// Whether the client has ended its half and everything before had its turn.
+    pub(super) fn is_ended(&self) -> bool {
+        self.ended && self.early.is_empty()
+    }
+
+    /// Reads ahead as far as there is room; whether that changed anything.
+    pub(super) fn poll_ahead(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        let mut chunk = [0; CHUNK];
+        let room = EARLY.saturating_sub(self.early.len()).min(chunk.len());
+        if self.ended || room == 0 {
+            return Ok(false);
+        }
+        let mut read = ReadBuf::new(&mut chunk[..room]);
+        match Pin::new(&mut self.stream).poll_read(cx, &mut read)? {
+            Poll::Ready(()) => {
+                self.ended = read.filled().is_empty();
+                self.early.extend_from_slice(read.filled());
+                Ok(true)
+            }
+            Poll::Pending => Ok(false),
+        }
+    }
+
+    /// Waits until something was read ahead, or the client has ended its half. Cancel safe.
+    pub(super) async fn read_ahead(&mut self) -> io::Result<()> {
+        poll_fn(|cx| match self.poll_ahead(cx) {
+            Ok(false) if !self.ended => Poll::Pending,
+            result => Poll::Ready(result.map(|_| ())),
+        })
+        .await
+    }
+
+    /// Opens a stream for this connection; `None` where the local client breaks off before it stands. One that only ends its
+    /// half may be waiting for a server that speaks first.
     pub(super) async fn open(
         &mut self,
         client: &Client,
         target: Target,
-        early_end: EarlyEnd,
     ) -> Option<Result<Stream, FlowError>> {
         let connecting = client.connect(target);
         tokio::pin!(connecting);
-        let mut ended = false;
-        let mut chunk = [0; 1_024];
-        loop {
-            let room = EARLY.saturating_sub(self.early.len()).min(chunk.len());
-            tokio::select! {
-                biased;
-                result = &mut connecting => return Some(result),
-                read = self.stream.read(&mut chunk[..room]), if !ended && room > 0 => match read {
-                    Ok(0) if self.early.is_empty() && early_end == EarlyEnd::Left => return None,
-                    Ok(0) => ended = true,
-                    Ok(count) => self.early.extend_from_slice(&chunk[..count]),
-                    Err(_) => return None,
-                },
+        poll_fn(|cx| {
+            if let Poll::Ready(result) = connecting.as_mut().poll(cx) {
+                return Poll::Ready(Some(result));
             }
-        }
+            loop {
+                match self.poll_ahead(cx) {
+                    Ok(true) => {}
+                    Ok(false) => return Poll::Pending,
+                    Err(_) => return Poll::Ready(None),
+                }
+            }
+        })
+        .await
     }
 
     /// Moves bytes both ways until both halves have ended. Whatever breaks it off breaks it off on both sides, so that
@@ -78,15 +115,15 @@ impl AsyncRead for Local {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.is_ended() {
+            return Poll::Ready(Ok(()));
+        }
         if self.early.is_empty() {
             return Pin::new(&mut self.stream).poll_read(cx, buf);
         }
         let count = buf.remaining().min(self.early.len());
         buf.put_slice(&self.early[..count]);
-        self.early.drain(..count);
-        if self.early.is_empty() {
-            self.early = Vec::new();
-        }
+        self.drop_ahead(count);
         Poll::Ready(Ok(()))
     }
 }
@@ -121,7 +158,8 @@ impl Drop for Splice {
     }
 }
 
-/// How much is read ahead while a stream is being opened.
+/// How much is read ahead while a stream is being opened, or a request is forwarded.
 const EARLY: usize = 64 * 1024;
 /// How much is read at once in each direction.
 const COPIED: usize = 16 * 1024;
+const CHUNK: usize = 4 * 1024;

@@ -45,7 +45,7 @@ impl Agent {
         let client = Client::new(settings.client);
         let events = client.events();
         let mut tasks = JoinSet::new();
-        doors.serve(&settings.front, &client, &mut tasks).expect("served");
+        doors.serve(&settings.front, settings.associations, &client, &mut tasks).expect("served");
         Self { front, stream, datagrams, events, _tasks: tasks }
     }
 
@@ -104,7 +104,7 @@ async fn a_reset_on_one_side_is_one_on_the_other() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_takes_its_pending_flow_along() {
+async fn a_client_that_breaks_off_takes_its_pending_flow_along() {
     // The queue of this listener is full, so that nothing answers and nothing refuses.
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.bind(local(0)).expect("a free port");
@@ -117,6 +117,8 @@ async fn a_client_that_goes_away_takes_its_pending_flow_along() {
     let mut agent = Agent::start(port).await;
     let client = agent.connect(port, b"").await;
     tokio::task::yield_now().await;
+    // An end without a reset could be that of a half: a server may speak first.
+    client.set_zero_linger().expect("a socket");
     drop(client);
     let closed = async {
         loop {
@@ -164,4 +166,103 @@ async fn datagrams_come_back_through_a_forward_and_an_association() {
         }
     };
     timeout(Duration::from_secs(5), ended).await.expect("the association ends with its connection");
+}
+
+#[tokio::test]
+async fn a_client_that_only_listens_hears_a_server_that_speaks_first() {
+    let (listener, port) = listener().await;
+    let agent = Agent::start(port).await;
+    let mut client = agent.connect(port, b"").await;
+    client.shutdown().await.expect("the half ends");
+    let (mut target, _) = listener.accept().await.expect("a stream");
+    assert_eq!(target.read(&mut [0; 1]).await.expect("the end of the half"), 0);
+    target.write_all(b"220 ready").await.expect("the other half is open");
+    drop(target);
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.expect("the end of the other half");
+    assert_eq!(answer, "HTTP/1.1 200 Connection established\r\n\r\n220 ready");
+}
+
+/// What one exchange brings: an origin server that reads one head and says `answer`.
+async fn origin(answer: &'static str) -> (u16, tokio::task::JoinHandle<String>) {
+    let (listener, port) = listener().await;
+    let served = tokio::spawn(async move {
+        let (mut target, _) = listener.accept().await.expect("a stream");
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(target.read_u8().await.expect("the head"));
+        }
+        target.write_all(answer.as_bytes()).await.expect("the answer is sent");
+        String::from_utf8(head).expect("a text")
+    });
+    (port, served)
+}
+
+#[tokio::test]
+async fn pages_of_several_servers_come_over_one_connection_and_a_tunnel_behind_them() {
+    let (one, first) = origin("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none").await;
+    let (two, second) =
+        origin("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\ntwo\r\n0\r\n\r\n").await;
+    let (listener, port) = listener().await;
+    let agent = Agent::start(port).await;
+    let mut client = TcpStream::connect(agent.front).await.expect("a connection");
+    // Everything is sent ahead; each is answered in its turn.
+    let asked = format!(
+        "GET http://127.0.0.1:{one}/a HTTP/1.1\r\nHost: x\r\nProxy-Connection: keep-alive\r\n\r\n\
+         GET http://127.0.0.1:{two}/b HTTP/1.1\r\nHost: x\r\n\r\n\
+         CONNECT 127.0.0.1:{port} HTTP/1.1\r\nHost: x\r\n\r\nearly"
+    );
+    client.write_all(asked.as_bytes()).await.expect("the requests are sent");
+    let (mut target, _) = listener.accept().await.expect("a stream");
+    let mut early = [0; 5];
+    target.read_exact(&mut early).await.expect("what was sent ahead");
+    assert_eq!(&early, b"early");
+    target.write_all(b"late").await.expect("the other half is open");
+    drop((target, client.shutdown().await));
+    let mut answers = String::new();
+    client.read_to_string(&mut answers).await.expect("the end");
+    assert_eq!(
+        answers,
+        "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none\
+         HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\ntwo\r\n0\r\n\r\n\
+         HTTP/1.1 200 Connection established\r\n\r\nlate"
+    );
+    let head = |path: &str, port: u16| {
+        format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n")
+    };
+    assert_eq!(
+        (first.await.expect("served"), second.await.expect("served")),
+        (head("/a", one), head("/b", two))
+    );
+}
+
+#[tokio::test]
+async fn a_page_that_cannot_be_had_is_said_in_words() {
+    let (listener, port) = listener().await;
+    drop(listener);
+    let agent = Agent::start(port).await;
+    let mut client = TcpStream::connect(agent.front).await.expect("a connection");
+    let asked = format!("GET http://127.0.0.1:{port}/ HTTP/1.1\r\nHost: x\r\n\r\n");
+    client.write_all(asked.as_bytes()).await.expect("the request is sent");
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.expect("the end");
+    assert!(
+        answer.starts_with(
+            "HTTP/1.1 502 Bad Gateway\r\nProxy-Status: wayleave-agent; error=connection_refused\r\n"
+        ),
+        "{answer}"
+    );
+    assert!(answer.contains("check that it runs"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_page_that_is_cut_short_does_not_look_whole() {
+    let (port, served) = origin("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf").await;
+    let agent = Agent::start(port).await;
+    let mut client = TcpStream::connect(agent.front).await.expect("a connection");
+    let asked = format!("GET http://127.0.0.1:{port}/ HTTP/1.1\r\nHost: x\r\n\r\n");
+    client.write_all(asked.as_bytes()).await.expect("the request is sent");
+    served.await.expect("served");
+    let error = client.read_to_end(&mut Vec::new()).await.expect_err("no end");
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
 }

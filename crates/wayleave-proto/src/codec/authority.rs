@@ -2,11 +2,11 @@
 
 use core::net::Ipv6Addr;
 
-use crate::base::Host;
+use crate::base::{Host, Target};
 
 /// Whether `text` is a host, with IPv6 in brackets, and maybe a port of at most five digits. User information, zones
 /// and percent-encoded names are refused.
-pub(super) fn is_valid(text: &str) -> bool {
+pub(crate) fn is_valid(text: &str) -> bool {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => match rest.split_once(']') {
             Some((address, port)) if address.parse::<Ipv6Addr>().is_ok() => (None, port),
@@ -21,6 +21,13 @@ pub(super) fn is_valid(text: &str) -> bool {
         },
     };
     host.is_none_or(|host| host.parse::<Host>().is_ok()) && is_port(port)
+}
+
+/// What `text` names, at the port `default` where it names none; `None` where it is not valid or names port zero.
+pub(crate) fn target(text: &str, default: u16) -> Option<Target> {
+    let bare = text.strip_suffix(':').unwrap_or(text);
+    let named = || bare.parse().or_else(|_| format!("{bare}:{default}").parse()).ok();
+    is_valid(text).then(named).flatten()
 }
 
 /// An empty text, or a colon and at most five digits that make a port; RFC 3986 allows a colon alone.

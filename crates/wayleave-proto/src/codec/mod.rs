@@ -10,5 +10,5 @@ pub mod template;
 pub mod text;
 pub mod varint;
 
-mod authority;
+pub(crate) mod authority;
 mod percent;

@@ -10,16 +10,42 @@ use crate::codec::socks::{self, SocksError};
 /// How much one association may hold, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AssociationConfig {
-    /// How many targets it may have at once, 64 by default; zero counts as one.
+    /// How many targets it may have at once, 1 to 65,536; 256 by default. One target more takes the place of that
+    /// which was used longest ago. Where the client sends from several ports, a target counts once for each.
     pub targets: usize,
-    /// After how long without a datagram in either direction a flow is closed, 5 minutes by default. RFC 9298 §3.1
-    /// asks for at least 2.
+    /// After how long without a datagram in either direction a flow is closed, 2 minutes
+    /// ([RFC 9298 §3.1](https://www.rfc-editor.org/rfc/rfc9298#section-3.1)) to 1 day; 5 minutes by default.
     pub idle: Duration,
+}
+
+impl AssociationConfig {
+    /// Whether every value is in its range.
+    ///
+    /// # Errors
+    /// The first that is not.
+    pub fn check(&self) -> Result<(), AssociationConfigError> {
+        if !TARGETS.contains(&self.targets) {
+            return Err(AssociationConfigError::Targets(self.targets));
+        }
+        if IDLE.contains(&self.idle) { Ok(()) } else { Err(AssociationConfigError::Idle(self.idle)) }
+    }
+}
+
+/// Why an association cannot be like this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AssociationConfigError {
+    /// The time is out of its range.
+    #[error("datagrams that pass no more for {0:?}: give a time from 2m (RFC 9298 §3.1) to 1d")]
+    Idle(Duration),
+    /// The number of targets is out of its range.
+    #[error("{0} targets for an association: give a number from 1 to 65536")]
+    Targets(usize),
 }
 
 impl Default for AssociationConfig {
     fn default() -> Self {
-        Self { targets: 64, idle: Duration::from_secs(300) }
+        Self { targets: 256, idle: Duration::from_secs(300) }
     }
 }
 
@@ -56,6 +82,10 @@ pub enum DatagramError {
 
 /// One UDP association: maps the targets that the client names to flows `F`, and back.
 ///
+/// A client that did not say from where it will send may use several ports (Discord does). Each of them has flows of its own,
+/// whose answers go to it and to no other: another program on the same machine can use the association, and can neither
+/// take answers away nor put a word into the mouth of the first.
+///
 /// It ends with its TCP connection ([RFC 1928 §7](https://www.rfc-editor.org/rfc/rfc1928#section-7)); the caller then
 /// closes all [`flows`](Self::flows). A datagram of a known flow costs no allocation in either direction, unless the
 /// client writes the name in another case than the lower one.
@@ -67,16 +97,18 @@ pub struct Association<F> {
     last_used: Instant,
 }
 
+/// Where datagrams may come from.
 #[derive(Clone, Copy, Debug)]
-enum Client {
-    /// The first good datagram from this address decides; port zero stands for any.
-    Expected(IpAddr, u16),
-    /// Datagrams come from here only.
-    Fixed(SocketAddr),
+struct Client {
+    address: IpAddr,
+    /// Zero stands for any.
+    port: u16,
 }
 
 struct Entry<F> {
     flow: F,
+    /// Where the client sends from to this target, and is answered.
+    client: SocketAddr,
     target: Target,
     /// The header of this target, which is complete in itself: no header starts with another.
     header: Vec<u8>,
@@ -87,12 +119,11 @@ impl<F: Copy + Eq> Association<F> {
     /// An association whose TCP connection comes from `peer` and whose request named the sender `named`
     /// ([`FrontOutput::Associate`](super::FrontOutput::Associate)).
     ///
-    /// Where the request left the address open only `peer` may send; where it left the port open the first good
-    /// datagram decides it.
+    /// Where the request left the address open only `peer` may send; where it left the port open, it may use any.
     pub fn new(config: AssociationConfig, peer: IpAddr, named: SocketAddr, now: Instant) -> Self {
         let named_address = named.ip().to_canonical();
         let address = if named_address.is_unspecified() { peer.to_canonical() } else { named_address };
-        let client = Client::Expected(address, named.port());
+        let client = Client { address, port: named.port() };
         Self { config, client, entries: Vec::new(), last_used: now }
     }
 
@@ -111,25 +142,24 @@ impl<F: Copy + Eq> Association<F> {
         }
         // The usual spelling of a known target is found by its bytes alone.
         let known = self.entries.iter().enumerate().rev().find_map(|(at, entry)| {
-            let payload = datagram.strip_prefix(entry.header.as_slice())?;
+            let payload = datagram.strip_prefix(entry.header.as_slice()).filter(|_| entry.client == from)?;
             Some((Some(at), Inbound::Known { flow: entry.flow, payload }))
         });
-        let (at, inbound) = known.map_or_else(|| self.read(datagram), Ok)?;
-        self.client = Client::Fixed(from);
+        let (at, inbound) = known.map_or_else(|| self.read(from, datagram), Ok)?;
         self.touch(now, at);
         Ok(inbound)
     }
 
-    /// Notes that `flow` leads to `target`. Returns the flow that the caller has to close for it: the one before to
-    /// the same target, else the one that was used longest ago where the table is full.
-    pub fn insert(&mut self, now: Instant, target: Target, flow: F) -> Option<F> {
-        let same = self.entries.iter().position(|entry| entry.target == target);
+    /// Notes that `flow` leads to `target` for datagrams from `client`. Returns the flow that the caller has to close for it:
+    /// the one before to the same target, else the one that was used longest ago where the table is full.
+    pub fn insert(&mut self, now: Instant, client: SocketAddr, target: Target, flow: F) -> Option<F> {
+        let same = self.entries.iter().position(|entry| entry.client == client && entry.target == target);
         let full = (self.entries.len() >= self.config.targets.max(1)).then_some(0);
         let evicted = same.or(full).map(|at| self.entries.remove(at).flow);
         let mut header = Vec::new();
         socks::udp_header(&target, &mut header);
         self.last_used = self.last_used.max(now);
-        self.entries.push(Entry { flow, target, header, last_used: self.last_used });
+        self.entries.push(Entry { flow, client, target, header, last_used: self.last_used });
         evicted
     }
 
@@ -142,9 +172,10 @@ impl<F: Copy + Eq> Association<F> {
         payload: &[u8],
         out: &mut Vec<u8>,
     ) -> Option<SocketAddr> {
-        let client = self.client()?;
         let at = self.entries.iter().rposition(|entry| entry.flow == flow)?;
-        out.extend_from_slice(&self.entries.get(at)?.header);
+        let entry = self.entries.get(at)?;
+        let client = entry.client;
+        out.extend_from_slice(&entry.header);
         out.extend_from_slice(payload);
         self.touch(now, Some(at));
         Some(client)
@@ -171,23 +202,20 @@ impl<F: Copy + Eq> Association<F> {
         now.since(self.last_used)
     }
 
-    /// Where the client sends from, once that is known.
-    pub fn client(&self) -> Option<SocketAddr> {
-        match self.client {
-            Client::Expected(..) => None,
-            Client::Fixed(address) => Some(address),
-        }
-    }
-
     /// The flows with their targets, the one used longest ago first.
     pub fn flows(&self) -> impl Iterator<Item = (F, &Target)> {
         self.entries.iter().map(|entry| (entry.flow, &entry.target))
     }
 
     /// Reads a datagram to a new target, or to a known one in another spelling.
-    fn read<'a>(&self, datagram: &'a [u8]) -> Result<(Option<usize>, Inbound<'a, F>), DatagramError> {
+    fn read<'a>(
+        &self,
+        from: SocketAddr,
+        datagram: &'a [u8],
+    ) -> Result<(Option<usize>, Inbound<'a, F>), DatagramError> {
         let (target, payload) = socks::parse_udp(datagram).map_err(DatagramError::Header)?;
-        let known = self.entries.iter().enumerate().find(|(_, entry)| entry.target == target);
+        let known =
+            self.entries.iter().enumerate().find(|(_, entry)| entry.client == from && entry.target == target);
         Ok(match known {
             Some((at, entry)) => (Some(at), Inbound::Known { flow: entry.flow, payload }),
             None => (None, Inbound::New { target, payload }),
@@ -218,11 +246,9 @@ impl Client {
     /// Whether a datagram from `from` may come from the client. A socket for both families shows IPv4 senders in
     /// their mapped form, so addresses compare in the plain one.
     fn may_be(self, from: SocketAddr) -> bool {
-        match self {
-            Self::Expected(address, port) => {
-                address == from.ip().to_canonical() && (port == 0 || port == from.port())
-            }
-            Self::Fixed(address) => address == from,
-        }
+        self.address == from.ip().to_canonical() && (self.port == 0 || self.port == from.port())
     }
 }
+
+const TARGETS: core::ops::RangeInclusive<usize> = 1..=65_536;
+const IDLE: core::ops::RangeInclusive<Duration> = Duration::from_secs(120)..=Duration::from_secs(86_400);

@@ -11,7 +11,7 @@ use crate::base::Secret;
 pub struct FrontConfig {
     /// The user name and the password that SOCKS5 and HTTP clients must give; `None` lets everybody in.
     pub password: Option<(String, Secret<String>)>,
-    /// How many bytes the head of an HTTP request may have, up to and with its blank line; 16 KiB by default,
+    /// How many bytes the head of an HTTP request may have, up to and with its blank line; 32 KiB by default,
     /// 256 bytes to 1 MiB.
     pub head_limit: usize,
 }
@@ -51,7 +51,7 @@ impl FrontConfig {
 
 impl Default for FrontConfig {
     fn default() -> Self {
-        Self { password: None, head_limit: 16 * 1024 }
+        Self { password: None, head_limit: 32 * 1024 }
     }
 }
 

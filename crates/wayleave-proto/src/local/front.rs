@@ -4,11 +4,12 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::collections::VecDeque;
 
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
-use super::http::{self, HttpFault};
-use super::{FrontConfig, Refusal};
+use super::http::{self, HttpFault, Wish};
+use super::{FrontConfig, HttpRequest, Refusal};
 use crate::base::Target;
+use crate::codec::h1::HeadReader;
 use crate::codec::socks::{self, Method, Reply, Request, SocksError};
 
 /// What the caller has to do for a local connection, in this order.
@@ -21,6 +22,8 @@ pub enum FrontOutput {
     /// Bind a UDP socket for the client, and answer once with [`Front::associated`] or [`Front::answer`]. The address
     /// is the one from which the client says it will send; what is unspecified or zero in it is open.
     Associate(SocketAddr),
+    /// Forward this request with an [`Exchange`](super::Exchange), and go on with [`Front::resume`] where that allows it.
+    Forward(HttpRequest),
     /// Write what was asked for before, end the sending half, read and drop what still comes for a moment, then close
     /// the connection. This is the last output.
     Close(FrontFault),
@@ -55,7 +58,8 @@ pub enum FrontFault {
     Socks4,
 }
 
-/// One accepted local connection until it becomes a tunnel: SOCKS5 and HTTP CONNECT, told apart by the first byte.
+/// One accepted local connection until it becomes a tunnel: SOCKS5 and HTTP, told apart by the first byte. HTTP clients ask
+/// for a tunnel with CONNECT, or for one `http://` page after the other.
 ///
 /// Lend it what the client sends ([`handle_received`](Self::handle_received)), do what
 /// [`poll_output`](Self::poll_output) says, and answer what it asks for. It holds at most one message or one head
@@ -64,7 +68,9 @@ pub enum FrontFault {
 pub struct Front {
     config: FrontConfig,
     state: State,
+    /// What has come of a message of SOCKS5.
     held: Vec<u8>,
+    head: HeadReader,
     outputs: VecDeque<FrontOutput>,
 }
 
@@ -80,6 +86,8 @@ enum State {
     Request,
     /// HTTP: the head of the request.
     Head,
+    /// HTTP: a request is being forwarded.
+    Forwarding,
     /// A stream is being opened.
     Opening(Dialect),
     /// A UDP socket is being bound.
@@ -101,21 +109,31 @@ enum Dialect {
 impl Front {
     /// A connection that was just accepted.
     pub fn new(config: &FrontConfig) -> Self {
-        Self { config: config.clone(), state: State::Fresh, held: Vec::new(), outputs: VecDeque::new() }
+        Self {
+            config: config.clone(),
+            state: State::Fresh,
+            held: Vec::new(),
+            head: HeadReader::new(http::limits(config)),
+            outputs: VecDeque::new(),
+        }
     }
 
     /// Takes bytes from the client; returns how many of them it used.
     ///
     /// The others stand behind the request: the caller keeps them. Once this is a tunnel they are its first bytes; if
-    /// it closes instead they are dropped. While the answer is awaited nothing is used. What comes on the connection
+    /// it closes instead they are dropped. While the answer is awaited, or a request is forwarded, nothing is used. What comes on the connection
     /// of an association, or after the end, is used and ignored.
     pub fn handle_received(&mut self, data: &[u8]) -> usize {
         // One byte after the other, so that the result cannot depend on how they arrive.
         for (used, &byte) in data.iter().enumerate() {
             match self.state {
-                State::Opening(_) | State::Associating | State::Tunnel => return used,
+                State::Forwarding | State::Opening(_) | State::Associating | State::Tunnel => return used,
                 State::Association | State::Closed => return data.len(),
-                _ => self.on_byte(byte),
+                State::Fresh => self.on_first(byte),
+                State::Head => self.on_head(byte),
+                State::Greeting => self.on_message(byte, Self::on_greeting),
+                State::Password => self.on_message(byte, Self::on_password),
+                State::Request => self.on_message(byte, Self::on_request),
             }
         }
         data.len()
@@ -156,6 +174,13 @@ impl Front {
         }
     }
 
+    /// The request that was forwarded has its answer, and the client may ask for more. Ignored where none was.
+    pub fn resume(&mut self) {
+        if self.state == State::Forwarding {
+            self.state = State::Head;
+        }
+    }
+
     /// Whether every further byte, in both directions, belongs to the stream.
     pub fn is_tunnel(&self) -> bool {
         self.state == State::Tunnel
@@ -172,25 +197,25 @@ impl Front {
         self.state == State::Closed
     }
 
-    fn on_byte(&mut self, byte: u8) {
-        self.held.push(byte);
-        match self.state {
-            State::Fresh => self.on_first(byte),
-            State::Greeting => self.on_greeting(),
-            State::Password => self.on_password(),
-            State::Request => self.on_request(),
-            State::Head => self.on_head(),
-            State::Opening(_) | State::Associating | State::Tunnel | State::Association | State::Closed => {}
-        }
-    }
-
     fn on_first(&mut self, byte: u8) {
         match byte {
             4 => self.close(socks::SOCKS4_REFUSAL.to_vec(), FrontFault::Socks4),
-            5 => self.state = State::Greeting,
-            b'A'..=b'Z' => self.state = State::Head,
+            5 => {
+                self.held.push(byte);
+                self.state = State::Greeting;
+            }
+            // An empty line may stand before a request, RFC 9112 §2.2.
+            b'A'..=b'Z' | b'a'..=b'z' | b'\r' => {
+                self.state = State::Head;
+                self.on_head(byte);
+            }
             _ => self.close(Vec::new(), FrontFault::FirstByte(byte)),
         }
+    }
+
+    fn on_message(&mut self, byte: u8, read: impl FnOnce(&mut Self)) {
+        self.held.push(byte);
+        read(self);
     }
 
     fn on_greeting(&mut self) {
@@ -240,16 +265,20 @@ impl Front {
         }
     }
 
-    fn on_head(&mut self) {
-        let read = match http::is_whole(&self.held, self.config.head_limit) {
-            Ok(true) => http::read(&self.held, &self.config),
-            Ok(false) => return,
-            Err(fault) => Err(fault),
+    fn on_head(&mut self, byte: u8) {
+        let read = match self.head.push(&[byte]) {
+            Ok(progress) if !progress.complete => return,
+            Ok(_) => http::read(&Zeroizing::new(self.head.take()), &self.config),
+            Err(error) => Err(error.reason.into()),
         };
         match read {
-            Ok(target) => {
+            Ok(Wish::Connect(target)) => {
                 self.proceed(State::Opening(Dialect::Http));
                 self.outputs.push_back(FrontOutput::Open(target));
+            }
+            Ok(Wish::Forward(request)) => {
+                self.proceed(State::Forwarding);
+                self.outputs.push_back(FrontOutput::Forward(request));
             }
             Err(fault) => self.close(fault.answer(), FrontFault::Http(fault)),
         }
@@ -283,6 +312,7 @@ impl Front {
 impl Drop for Front {
     fn drop(&mut self) {
         self.held.zeroize();
+        self.head.take().zeroize();
     }
 }
 

@@ -1,12 +1,25 @@
 //! The head of a local HTTP request, read strictly, and the answers to it.
 
+use core::net::Ipv6Addr;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use httparse::{EMPTY_HEADER, Error as ParseError, Header, Request, Status};
 use zeroize::Zeroizing;
 
+use super::exchange::{ExchangeFault, HttpRequest};
 use super::{FrontConfig, Refusal};
-use crate::base::{Host, Target, TargetError};
+use crate::base::{Target, TargetError};
+use crate::codec::authority;
+use crate::codec::h1::{self, HeadFault, HeadLimits, RequestHead};
+
+/// What a local HTTP client asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// A tunnel to this target.
+    Connect(Target),
+    /// A page.
+    Forward(HttpRequest),
+}
 
 /// Why a local HTTP request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -15,27 +28,33 @@ pub enum HttpFault {
     /// A password is needed, and none or a wrong one came.
     #[error("this port asks for a user name and a password (Proxy-Authorization: Basic)")]
     Credentials,
-    /// The head has too many or too large fields.
-    #[error("the fields of the request are too large or too many")]
-    FieldsTooLarge,
-    /// The request line is too long.
-    #[error("the request line is too long")]
-    LineTooLong,
-    /// The head breaks the rules of HTTP/1.1; the text says which.
-    #[error("bad request: {0}")]
-    Malformed(&'static str),
-    /// The method is a known one, but not CONNECT.
+    /// What says how long the content is can be read in two ways.
     #[error(
-        "only CONNECT is spoken here; a plain http:// request cannot be forwarded: \
-         let the client tunnel it (curl: --proxytunnel) or use SOCKS5 on this same port"
+        "Content-Length, Transfer-Encoding or Max-Forwards is repeated or malformed, or one contradicts another"
+    )]
+    Framing,
+    /// The head breaks the rules of HTTP/1.1.
+    #[error("bad request: {0}")]
+    Head(HeadFault),
+    /// A page of this port itself is asked for, or a method that is not forwarded.
+    #[error(
+        "this is a proxy and has no pages of its own: give it to the client as its proxy, for http:// and https:// alike"
     )]
     Method,
     /// The method is unknown.
-    #[error("the method is unknown; only CONNECT is spoken here")]
+    #[error("the method is unknown; methods are written in capitals")]
     MethodUnknown,
+    /// The page that is asked for is not one of `http://`.
+    #[error(
+        "only http:// pages are forwarded; every other scheme needs a tunnel (CONNECT), which clients ask for by themselves"
+    )]
+    Scheme,
     /// What to connect to is not `HOST:PORT`.
     #[error("bad CONNECT target: {0}")]
     Target(TargetError),
+    /// The address of the page is malformed.
+    #[error("the address of the page is not http://HOST[:PORT]/PATH without user name and fragment")]
+    Uri,
     /// The version is none of HTTP/1.1 and HTTP/1.0.
     #[error("only HTTP/1.1 and HTTP/1.0 are spoken here")]
     Version,
@@ -45,11 +64,10 @@ impl HttpFault {
     /// The status of the answer.
     pub const fn status(self) -> u16 {
         match self {
-            Self::Malformed(_) | Self::Target(_) => 400,
+            Self::Framing | Self::Scheme | Self::Target(_) | Self::Uri => 400,
             Self::Method => 405,
             Self::Credentials => 407,
-            Self::LineTooLong => 414,
-            Self::FieldsTooLarge => 431,
+            Self::Head(fault) => fault.status(),
             Self::MethodUnknown => 501,
             Self::Version => 505,
         }
@@ -69,97 +87,87 @@ impl HttpFault {
     }
 }
 
+impl From<HeadFault> for HttpFault {
+    fn from(fault: HeadFault) -> Self {
+        if fault == HeadFault::Version { Self::Version } else { Self::Head(fault) }
+    }
+}
+
 /// The whole answer to a flow that could not be opened.
 pub(super) fn refusal(refusal: Refusal) -> Vec<u8> {
     answer(refusal.status(), refusal.proxy_error(), "", &refusal.to_string())
 }
 
-/// Judges the newest byte of a growing head: whether the head is whole now.
-///
-/// # Errors
-/// At once where a line ends in anything but CR LF, and where `limit` bytes came without the blank line.
-pub(super) fn is_whole(head: &[u8], limit: usize) -> Result<bool, HttpFault> {
-    match head {
-        [.., b'\r', b'\n', b'\r', b'\n'] => return Ok(true),
-        [.., b'\r', b'\n'] => {}
-        [.., b'\n'] => return Err(HttpFault::Malformed("a line ends in a bare LF")),
-        [.., b'\r', _] => return Err(HttpFault::Malformed("a bare CR stands in the head")),
-        _ => {}
-    }
-    match head.len() >= limit {
-        true if head.contains(&b'\n') => Err(HttpFault::FieldsTooLarge),
-        true => Err(HttpFault::LineTooLong),
-        false => Ok(false),
-    }
+/// The whole answer where an origin server's own cannot be had.
+pub(super) fn exchange_refused(fault: ExchangeFault) -> Vec<u8> {
+    let (status, error) = match fault {
+        ExchangeFault::RequestChunks(_) | ExchangeFault::RequestCut => (400, "http_request_error"),
+        ExchangeFault::ResponseCut => (502, "http_response_incomplete"),
+        ExchangeFault::Stream(refusal) => return self::refusal(refusal),
+        ExchangeFault::Upgrade => (502, "http_upgrade_failed"),
+        ExchangeFault::Head(_)
+        | ExchangeFault::Interim
+        | ExchangeFault::ResponseChunks(_)
+        | ExchangeFault::Status(_) => (502, "http_protocol_error"),
+    };
+    answer(status, error, "", &fault.to_string())
 }
 
-/// Reads a whole head: the target of a CONNECT whose client may come in.
+/// How long the head of a request may be.
+pub(super) const fn limits(config: &FrontConfig) -> HeadLimits {
+    HeadLimits { bytes: config.head_limit, request_line: config.head_limit, fields: FIELDS }
+}
+
+/// Reads a whole head of a client that may come in.
 ///
 /// HTTP/1.0 is served too, without a Host field, since many older tools speak it to proxies. `Content-Length: 0` is
-/// let pass, because some put it on every CONNECT; any other body is refused.
-pub(super) fn read(head: &[u8], config: &FrontConfig) -> Result<Target, HttpFault> {
-    let mut fields = [EMPTY_HEADER; FIELDS];
-    let mut request = Request::new(&mut fields);
-    match request.parse(head) {
-        Ok(Status::Complete(length)) if length == head.len() => {}
-        Ok(_) => return Err(HttpFault::Malformed("the head ends too early")),
-        Err(error) => return Err(fault(error)),
+/// let pass beside CONNECT, because some put it on every one; any other body is refused there.
+pub(super) fn read(head: &[u8], config: &FrontConfig) -> Result<Wish, HttpFault> {
+    let head = RequestHead::parse(head, &limits(config))?;
+    check_host(&head)?;
+    let mut values = head.fields().all("proxy-authorization");
+    let (authorization, more) = (values.next(), values.next());
+    if more.is_some() {
+        return Err(HeadFault::CredentialsRepeated.into());
     }
-    let (Some(method), Some(path), Some(version)) = (request.method, request.path, request.version) else {
-        return Err(HttpFault::Malformed("the request line is incomplete"));
+    let wish = match head.method {
+        "CONNECT" => Wish::Connect(connect(&head)?),
+        _ => Wish::Forward(HttpRequest::read(&head)?),
     };
-    let authorization = check_fields(request.headers, version)?;
-    match method {
-        "CONNECT" => {}
-        "DELETE" | "GET" | "HEAD" | "OPTIONS" | "PATCH" | "POST" | "PUT" | "TRACE" => {
-            return Err(HttpFault::Method);
-        }
-        _ => return Err(HttpFault::MethodUnknown),
-    }
-    let target = path.parse().map_err(HttpFault::Target)?;
     let admitted = config.password.is_none() || authorization.is_some_and(|value| admits(config, value));
-    if admitted { Ok(target) } else { Err(HttpFault::Credentials) }
+    if admitted { Ok(wish) } else { Err(HttpFault::Credentials) }
 }
 
-/// Checks the fields that decide how the request is read; returns the value of `Proxy-Authorization`.
-fn check_fields<'a>(fields: &[Header<'a>], version: u8) -> Result<Option<&'a [u8]>, HttpFault> {
-    let host = only(fields, "host", "there are several Host fields")?;
-    match host {
-        Some(value) if !is_host(value) => return Err(HttpFault::Malformed("the Host field is invalid")),
-        None if version == 1 => return Err(HttpFault::Malformed("the Host field is missing")),
-        _ => {}
-    }
-    if only(fields, "transfer-encoding", BODY)?.is_some() {
-        return Err(HttpFault::Malformed(BODY));
-    }
-    if only(fields, "content-length", BODY)?.is_some_and(|value| value != b"0") {
-        return Err(HttpFault::Malformed(BODY));
-    }
-    only(fields, "proxy-authorization", "there are several Proxy-Authorization fields")
-}
-
-/// The value of the field `name`, which may stand at most once.
-fn only<'a>(
-    fields: &[Header<'a>],
-    name: &str,
-    repeated: &'static str,
-) -> Result<Option<&'a [u8]>, HttpFault> {
-    let mut values =
-        fields.iter().filter(|field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value);
-    match (values.next(), values.next()) {
-        (value, None) => Ok(value),
-        _ => Err(HttpFault::Malformed(repeated)),
+/// The target of a CONNECT, [RFC 9110 §9.3.6](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6).
+fn connect(head: &RequestHead<'_>) -> Result<Target, HttpFault> {
+    let target = head.uri.parse().map_err(HttpFault::Target)?;
+    match h1::length(head.fields())? {
+        None | Some(0) if !head.fields().has("transfer-encoding") => Ok(target),
+        _ => Err(HeadFault::Body.into()),
     }
 }
 
-/// Whether a Host field is a host with or without a port. It is not compared with the target, which counts alone.
-fn is_host(value: &[u8]) -> bool {
-    let Ok(text) = str::from_utf8(value) else { return false };
-    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
-    match bare {
-        Some(address) => address.parse::<core::net::Ipv6Addr>().is_ok(),
-        None => text.parse::<Target>().is_ok() || !text.contains(':') && text.parse::<Host>().is_ok(),
+/// Checks that there is at most one Host field, and one in HTTP/1.1, which is a host with or without a port or empty
+/// ([RFC 9112 §3.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2)). It is not compared with the target, which counts
+/// alone; so an IPv6 address without brackets, as some clients write it, does no harm.
+fn check_host(head: &RequestHead<'_>) -> Result<(), HeadFault> {
+    let mut hosts = head.fields().all("host");
+    match (hosts.next(), hosts.next()) {
+        (None, _) if head.minor == 1 => Err(HeadFault::HostMissing),
+        (None, _) => Ok(()),
+        (Some(_), Some(_)) => Err(HeadFault::HostRepeated),
+        (Some(host), None) => match str::from_utf8(host) {
+            Ok(host) if host.is_empty() || authority::is_valid(host) || is_bare_ipv6(host) => Ok(()),
+            _ => Err(HeadFault::HostInvalid),
+        },
     }
+}
+
+/// Whether `text` is an IPv6 address without brackets, with a port behind it or not.
+fn is_bare_ipv6(text: &str) -> bool {
+    let is_address = |text: &str| text.parse::<Ipv6Addr>().is_ok();
+    let is_port = |text: &str| text.parse::<u16>().is_ok();
+    is_address(text) || text.rsplit_once(':').is_some_and(|(host, port)| is_address(host) && is_port(port))
 }
 
 /// Whether the value of a `Proxy-Authorization` field is the Basic form
@@ -174,17 +182,6 @@ fn admits(config: &FrontConfig, value: &[u8]) -> bool {
     match (parts.next(), parts.next()) {
         (Some(user), Some(password)) => config.admits(user, password),
         _ => false,
-    }
-}
-
-fn fault(error: ParseError) -> HttpFault {
-    match error {
-        ParseError::HeaderName => HttpFault::Malformed("a field name is invalid"),
-        ParseError::HeaderValue => HttpFault::Malformed("a field value is invalid"),
-        ParseError::NewLine => HttpFault::Malformed("a line does not end in CR LF"),
-        ParseError::Status | ParseError::Token => HttpFault::Malformed("the request line is invalid"),
-        ParseError::TooManyHeaders => HttpFault::FieldsTooLarge,
-        ParseError::Version => HttpFault::Version,
     }
 }
 
@@ -216,5 +213,5 @@ fn answer(status: u16, error: &str, field: &str, text: &str) -> Vec<u8> {
 /// The answer to a CONNECT whose stream is open; the tunnel starts right behind it.
 pub(super) const ESTABLISHED: &[u8] = b"HTTP/1.1 200 Connection established\r\n\r\n";
 
-const BODY: &str = "a CONNECT request has no body";
-const FIELDS: usize = 64;
+/// Browsers send about 20, and their cookies in one.
+const FIELDS: usize = 128;

@@ -2,6 +2,7 @@
 
 mod association;
 mod config;
+mod exchange;
 mod forward;
 mod front;
 mod http;
@@ -10,9 +11,10 @@ mod refusal;
 #[cfg(test)]
 mod tests;
 
-pub use association::{Association, AssociationConfig, DatagramError, Inbound};
+pub use association::{Association, AssociationConfig, AssociationConfigError, DatagramError, Inbound};
 pub use config::{FrontConfig, FrontConfigError};
-pub use forward::{Forward, ForwardError};
+pub use exchange::{Ending, Exchange, ExchangeFault, HttpRequest};
+pub use forward::{Forward, ForwardError, ForwardLoop};
 pub use front::{Front, FrontFault, FrontOutput};
 pub use http::HttpFault;
 pub use refusal::Refusal;

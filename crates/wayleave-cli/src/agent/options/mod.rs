@@ -22,7 +22,7 @@ use crate::options::{many, one, read, text_of};
 
 /// Put programs that embed nothing behind the proxy.
 ///
-/// The agent opens local ports: one kind speaks SOCKS5 and HTTP CONNECT (--listen), the other always leads to one target
+/// The agent opens local ports: one kind speaks SOCKS5 and HTTP (--listen), the other always leads to one target
 /// (--forward). What comes in there goes to its target directly or through a relay, as the mode says.
 #[derive(Clone, Debug, Default, Args, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -36,7 +36,8 @@ pub(crate) struct AgentArgs {
     #[serde(skip)]
     pub(super) config: Option<PathBuf>,
 
-    /// Serve SOCKS5 (CONNECT and UDP ASSOCIATE) and HTTP CONNECT on this address; can be given several times
+    /// Serve SOCKS5 (CONNECT and UDP ASSOCIATE) and HTTP (CONNECT and http:// pages) on this address; can be given several
+    /// times
     ///
     /// Both are told apart by what the client sends. Port 0 takes any free port. An address that other machines can
     /// reach needs --local-user.
@@ -144,6 +145,20 @@ pub(crate) struct AgentArgs {
     #[serde(deserialize_with = "one")]
     pub(super) local_user: Option<Secret<String>>,
 
+    /// How many targets one SOCKS5 UDP association may speak with at once, 1 to 65536 [default: 256]
+    ///
+    /// One more takes the place of that which was used longest ago. Directly they share one port; through a relay each is a
+    /// tunnel.
+    #[arg(long, value_name = "COUNT", value_parser = read::<usize>)]
+    #[serde(deserialize_with = "one")]
+    pub(super) association_targets: Option<usize>,
+
+    /// After how long without a datagram either way a target of an association, or a sender to a forward, is forgotten, at
+    /// least 2m [default: 5m]
+    #[arg(long, value_name = "TIME", value_parser = read::<Duration>)]
+    #[serde(deserialize_with = "one")]
+    pub(super) datagram_idle: Option<Duration>,
+
     /// How much to say on standard error: error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL", value_parser = value_parser!(String))]
     #[serde(deserialize_with = "one")]
@@ -215,6 +230,8 @@ impl AgentArgs {
             probe: either(self.probe, file.probe),
             events: self.events.or(file.events),
             local_user: self.local_user.or(file.local_user),
+            association_targets: self.association_targets.or(file.association_targets),
+            datagram_idle: self.datagram_idle.or(file.datagram_idle),
             log: self.log.or(file.log),
         }
     }

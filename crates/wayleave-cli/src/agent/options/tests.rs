@@ -39,6 +39,8 @@ fn the_file_says_everything_that_the_flags_say() {
         "--probe=udp:stun.example:3478",
         "--events=-",
         "--local-user=alice:wonder",
+        "--association-targets=9",
+        "--datagram-idle=3m",
         "--log=debug",
     ];
     let text = r#"
@@ -56,6 +58,8 @@ fn the_file_says_everything_that_the_flags_say() {
         probe = ["udp:stun.example:3478"]
         events = "-"
         local-user = "alice:wonder"
+        association-targets = 9
+        datagram-idle = "3m"
         log = "debug"
     "#;
     let (flags, file) = (given(&flags).expect("flags"), file(text).expect("a file"));

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use wayleave_proto::auth::Credential;
 use wayleave_proto::base::{Host, Network, Secret, UnixTime};
 use wayleave_proto::carrier::tls::{Connector, Session, TlsError};
 use wayleave_proto::config::{ClientConfig, ClientLimits, Mode, RouteConfig, Valid};
-use wayleave_proto::local::{Forward, FrontConfig};
+use wayleave_proto::local::{AssociationConfig, AssociationConfigError, Forward, FrontConfig};
 use wayleave_tokio::{connector_with_ca, platform_connector};
 
 use super::options::{AgentArgs, LinkChoice, STANDARD_OUTPUT};
@@ -27,6 +27,7 @@ pub(super) struct Settings {
     pub(super) listen: Vec<SocketAddr>,
     pub(super) forwards: Vec<Forward>,
     pub(super) front: FrontConfig,
+    pub(super) associations: AssociationConfig,
     pub(super) events: Option<Destination>,
     /// The network at the start, where its changes are to be noticed.
     pub(super) watched: Option<Underlay>,
@@ -54,6 +55,7 @@ impl Settings {
         }
         check_forwards(&args)?;
         let front = front(&args)?;
+        let associations = associations(&args)?;
         let mode = args.mode.unwrap_or_default();
         if mode != Mode::Off && args.proxy.is_empty() {
             return Err(Failure::usage(format!(
@@ -96,6 +98,7 @@ impl Settings {
             listen: args.listen,
             forwards: args.forward,
             front,
+            associations,
             events: args.events.map(|path| match path {
                 path if path.as_os_str() == STANDARD_OUTPUT => Destination::StandardOutput,
                 path => Destination::File(path),
@@ -147,6 +150,9 @@ fn credential(
 }
 
 fn check_forwards(args: &AgentArgs) -> Result<(), Failure> {
+    // Only the addresses of this machine can be bound.
+    let is_own = |address: IpAddr| UdpSocket::bind((address, 0)).is_ok();
+    Forward::check(&args.forward, &args.listen, is_own).map_err(|error| Failure::usage(error.to_string()))?;
     let is_open = |forward: &&Forward| !forward.listen.ip().to_canonical().is_loopback();
     match args.forward.iter().find(is_open) {
         Some(forward) if !args.open_forwards => Err(Failure::usage(format!(
@@ -176,6 +182,22 @@ fn front(args: &AgentArgs) -> Result<FrontConfig, Failure> {
             .map_err(|error| Failure::usage(format!("{error} (--local-user NAME:PASSWORD)")))?;
     }
     Ok(front)
+}
+
+fn associations(args: &AgentArgs) -> Result<AssociationConfig, Failure> {
+    let defaults = AssociationConfig::default();
+    let associations = AssociationConfig {
+        targets: args.association_targets.unwrap_or(defaults.targets),
+        idle: args.datagram_idle.unwrap_or(defaults.idle),
+    };
+    associations.check().map_err(|error| {
+        let option = match error {
+            AssociationConfigError::Idle(_) => "datagram-idle",
+            _ => "association-targets",
+        };
+        Failure::usage(format!("--{option}: {error}"))
+    })?;
+    Ok(associations)
 }
 
 fn connector(ca: Option<&Path>, mode: Mode) -> Result<Arc<dyn Connector>, Failure> {

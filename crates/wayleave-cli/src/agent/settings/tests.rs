@@ -57,6 +57,16 @@ fn what_is_missing_or_wrong_is_named_with_a_remedy() {
         (AgentArgs { local_user: secret("hidden"), ..args() }, "NAME:PASSWORD"),
         (AgentArgs { local_user: secret(":hidden"), ..args() }, "user name"),
         (AgentArgs { forward: forward("tcp:0.0.0.0:1=a:1"), ..args() }, "cannot ask for a password"),
+        (
+            AgentArgs { forward: forward("udp:127.0.0.1:1=localhost:1"), ..args() },
+            "leads to itself; give it the port",
+        ),
+        (
+            AgentArgs { forward: forward("udp:0.0.0.0:1=127.0.0.1:1"), open_forwards: true, ..args() },
+            "leads to itself",
+        ),
+        (AgentArgs { association_targets: Some(0), ..args() }, "--association-targets: 0 targets"),
+        (AgentArgs { datagram_idle: Some(Duration::from_secs(9)), ..args() }, "give a time from 2m"),
     ];
     for (args, expected) in cases {
         let said = refused(args);

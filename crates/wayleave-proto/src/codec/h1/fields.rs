@@ -4,22 +4,22 @@ use httparse::Header;
 
 /// The fields in the order in which they came.
 #[derive(Clone, Copy)]
-pub(super) struct Fields<'h, 'b>(pub(super) &'h [Header<'b>]);
+pub(crate) struct Fields<'h, 'b>(pub(super) &'h [Header<'b>]);
 
 impl<'h, 'b> Fields<'h, 'b> {
     /// The values of every line of this name.
-    pub(super) fn all<'n>(self, name: &'n str) -> impl Iterator<Item = &'b [u8]> + use<'h, 'b, 'n> {
+    pub(crate) fn all<'n>(self, name: &'n str) -> impl Iterator<Item = &'b [u8]> + use<'h, 'b, 'n> {
         self.0.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
     }
 
     /// Whether there is a line of this name.
-    pub(super) fn has(self, name: &str) -> bool {
+    pub(crate) fn has(self, name: &str) -> bool {
         self.all(name).next().is_some()
     }
 
     /// The members of a list of tokens, over all its lines, without empty ones:
     /// [RFC 9110 §5.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.1).
-    pub(super) fn tokens<'n>(self, name: &'n str) -> impl Iterator<Item = &'b [u8]> + use<'h, 'b, 'n> {
+    pub(crate) fn tokens<'n>(self, name: &'n str) -> impl Iterator<Item = &'b [u8]> + use<'h, 'b, 'n> {
         self.all(name)
             .flat_map(|value| value.split(|b| *b == b','))
             .map(<[u8]>::trim_ascii)
@@ -27,8 +27,13 @@ impl<'h, 'b> Fields<'h, 'b> {
     }
 
     /// Whether a list of tokens contains `token`, whatever its case.
-    pub(super) fn lists(self, name: &str, token: &str) -> bool {
+    pub(crate) fn lists(self, name: &str, token: &str) -> bool {
         self.tokens(name).any(|member| member.eq_ignore_ascii_case(token.as_bytes()))
+    }
+
+    /// Every line, as name and value.
+    pub(crate) fn iter(self) -> impl Iterator<Item = (&'b str, &'b [u8])> + use<'h, 'b> {
+        self.0.iter().map(|field| (field.name, field.value))
     }
 
     /// What the Upgrade and Connection fields ask for.

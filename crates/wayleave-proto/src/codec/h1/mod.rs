@@ -6,11 +6,14 @@
 //! Reading is strict: what one parser could take for something else than the next is refused, not repaired.
 
 mod answer;
+mod body;
+mod chunks;
 mod encode;
 mod fault;
 mod fields;
 mod head;
 mod lines;
+mod message;
 mod request;
 mod response;
 
@@ -20,6 +23,12 @@ mod tests;
 pub use answer::{
     Refusal, connect_ok, connect_ok_via, connect_udp_ok, connect_udp_ok_via, options_ok, refusal,
 };
+pub(crate) use body::{length, of_request, of_response};
+pub(crate) use fields::Fields;
+pub(crate) use message::{RequestHead, ResponseHead};
+
+pub use body::BodyLength;
+pub use chunks::{Chunk, ChunkFault, ChunkReader, Trailer};
 pub use encode::{encode_connect, encode_connect_udp, encode_options};
 pub use fault::{HeadError, HeadFault};
 pub use head::{HeadLimits, HeadReader, Progress};

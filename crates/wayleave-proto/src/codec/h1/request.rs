@@ -1,11 +1,9 @@
 //! Reads the head of a request: CONNECT for a stream, GET with an upgrade to CONNECT-UDP, or OPTIONS.
 
-use httparse::Status;
-
 use super::fault::{HeadError, HeadFault};
 use super::fields::{Fields, Upgrade};
 use super::head::HeadLimits;
-use super::lines;
+use super::message::RequestHead;
 use crate::base::{Host, Kind, Secret, Target, TargetError};
 use crate::codec::{authority, percent, template, text};
 
@@ -47,18 +45,8 @@ pub enum Wish {
 /// # Errors
 /// What is wrong with the head, with the status to answer.
 pub fn parse_request(head: &[u8], limits: &HeadLimits) -> Result<Request, HeadError> {
-    let count = lines::check(head, limits)?;
-    let mut storage = vec![httparse::EMPTY_HEADER; count];
-    let mut parsed = httparse::Request::new(&mut storage);
-    match parsed.parse(head) {
-        Ok(Status::Complete(_)) => {}
-        Ok(Status::Partial) => return Err(HeadFault::Incomplete.into()),
-        Err(error) => return Err(fault(error, head).into()),
-    }
-    let fields = Fields(parsed.headers);
-    let (Some(method), Some(uri), Some(version)) = (parsed.method, parsed.path, parsed.version) else {
-        return Err(HeadFault::StartLine.into());
-    };
+    let head = RequestHead::parse(head, limits)?;
+    let (fields, method, uri, version) = (head.fields(), head.method, head.uri, head.minor);
     check_host(fields, version)?;
     check_framing(fields)?;
     let authorization = authorization(fields)?;
@@ -75,27 +63,6 @@ pub fn parse_request(head: &[u8], limits: &HeadLimits) -> Result<Request, HeadEr
     };
     let user_agent = fields.all("user-agent").next().map(|value| text::escaped(value, MAX_USER_AGENT));
     Ok(Request { wish, authority, authorization, user_agent })
-}
-
-/// What `httparse` has against a head; only a request line gets as far as [`HeadFault::Version`].
-pub(super) fn fault(error: httparse::Error, head: &[u8]) -> HeadFault {
-    match error {
-        httparse::Error::HeaderName | httparse::Error::HeaderValue => HeadFault::Field,
-        httparse::Error::NewLine | httparse::Error::Status | httparse::Error::Token => HeadFault::StartLine,
-        httparse::Error::TooManyHeaders => HeadFault::FieldsTooMany,
-        httparse::Error::Version => {
-            let line = head.trim_ascii_start().split(|b| *b == b'\r').next().unwrap_or_default();
-            let mut words = line.split(|b| *b == b' ').skip(2);
-            match (words.next(), words.next()) {
-                (Some([b'H', b'T', b'T', b'P', b'/', major, b'.', minor]), None)
-                    if major.is_ascii_digit() && minor.is_ascii_digit() =>
-                {
-                    HeadFault::Version
-                }
-                _ => HeadFault::StartLine,
-            }
-        }
-    }
 }
 
 /// Exactly one Host that names a host, [RFC 9112 §3.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2); HTTP/1.0 may
@@ -199,7 +166,7 @@ fn authority_of(uri: &str, fields: Fields<'_, '_>) -> Option<Target> {
         Some((_, rest)) if !uri.starts_with('/') => rest.split(['/', '?']).next()?,
         _ => core::str::from_utf8(fields.all("host").next()?).ok()?,
     };
-    text.parse().or_else(|_| format!("{text}:443").parse()).ok()
+    authority::target(text, HTTPS)
 }
 
 fn refused_method(method: &str, uri: &str) -> HeadFault {
@@ -218,6 +185,7 @@ fn refused_method(method: &str, uri: &str) -> HeadFault {
 }
 
 const HTTP_1_0: u8 = 0;
+const HTTPS: u16 = 443;
 const MAX_USER_AGENT: usize = 120;
 const KNOWN_METHODS: &[&str] = &["DELETE", "HEAD", "PATCH", "POST", "PUT", "TRACE"];
 const SERVED: &[&str] = &["CONNECT", "GET", "OPTIONS"];

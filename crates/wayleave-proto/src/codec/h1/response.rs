@@ -1,11 +1,8 @@
 //! Reads the head of an answer to a request for a tunnel.
 
-use httparse::Status;
-
 use super::fault::{HeadError, HeadFault};
 use super::fields::{Fields, Upgrade};
-use super::head::HeadLimits;
-use super::{lines, request};
+use super::message::ResponseHead;
 use crate::base::Kind;
 use crate::codec::proxy_status::{ProxyError, ProxyStatus};
 use crate::codec::text;
@@ -39,30 +36,20 @@ pub enum Response {
 /// # Errors
 /// What is wrong with the head, or with a 101 that changes to something else; the connection is of no more use.
 pub fn parse_response(head: &[u8], kind: Kind) -> Result<Response, HeadError> {
-    // The reader has kept its own limits.
-    let limits = HeadLimits { bytes: usize::MAX, request_line: usize::MAX, fields: usize::MAX };
-    let count = lines::check(head, &limits).map_err(HeadError::of_answer)?;
-    let mut storage = vec![httparse::EMPTY_HEADER; count];
-    let mut parsed = httparse::Response::new(&mut storage);
-    match parsed.parse(head) {
-        Ok(Status::Complete(_)) => {}
-        Ok(Status::Partial) => return Err(HeadError::of_answer(HeadFault::Incomplete)),
-        Err(error) => return Err(HeadError::of_answer(request::fault(error, head))),
-    }
-    let fields = Fields(parsed.headers);
-    match (parsed.code, kind) {
-        (None, _) => Err(HeadError::of_answer(HeadFault::StartLine)),
-        (Some(101), Kind::Datagram) => {
-            if parsed.version == Some(0) {
+    let head = ResponseHead::parse(head).map_err(HeadError::of_answer)?;
+    let fields = head.fields();
+    match (head.status, kind) {
+        (101, Kind::Datagram) => {
+            if head.minor == 0 {
                 return Err(HeadError::of_answer(HeadFault::Version));
             }
             check_upgrade(fields).map_err(HeadError::of_answer)?;
             Ok(Response::Accepted)
         }
-        (Some(status @ 100..=199), _) if status != 101 => Ok(Response::Interim),
-        (Some(200..=299), Kind::Stream) => Ok(Response::Accepted),
-        (Some(status @ 100..=599), _) => Ok(refused(status, fields)),
-        (Some(_), _) => Err(HeadError::of_answer(HeadFault::StartLine)),
+        (status @ 100..=199, _) if status != 101 => Ok(Response::Interim),
+        (200..=299, Kind::Stream) => Ok(Response::Accepted),
+        (status @ 100..=599, _) => Ok(refused(status, fields)),
+        (_, _) => Err(HeadError::of_answer(HeadFault::StartLine)),
     }
 }
 

@@ -72,9 +72,7 @@ impl Endpoint<'_> {
     fn target(&self) -> Result<Target, SocksError> {
         let host = match self.address {
             Address::Ip(address) => Host::Address(address),
-            Address::Name(name) => {
-                str::from_utf8(name).ok().and_then(|name| name.parse().ok()).ok_or(SocksError::Name)?
-            }
+            Address::Name(name) => str::from_utf8(name).ok().and_then(host).ok_or(SocksError::Name)?,
         };
         Target::new(host, self.port).map_err(|_| SocksError::Port)
     }
@@ -86,6 +84,14 @@ impl Endpoint<'_> {
             Address::Name(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         };
         SocketAddr::new(address, self.port)
+    }
+}
+
+/// Reads what stands in the place of a name. Some clients write an IPv6 address there as in a URL, in brackets.
+fn host(text: &str) -> Option<Host> {
+    match text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+        Some(address) => Some(Host::Address(IpAddr::V6(address.parse().ok()?))),
+        None => text.parse().ok(),
     }
 }
 

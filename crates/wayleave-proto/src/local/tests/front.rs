@@ -22,6 +22,21 @@ fn a_socks_client_gets_its_stream_and_loses_no_byte() {
 }
 
 #[test]
+fn an_ipv6_address_may_stand_in_brackets_in_the_place_of_a_name() {
+    let ask = |name: &[u8]| {
+        let length = u8::try_from(name.len()).unwrap();
+        play_open(&[&[5, 1, 0, 5, 1, 0, 3, length], name, &[0, 80]].concat()).others
+    };
+    assert_eq!(ask(b"[2001:db8::1]"), [FrontOutput::Open(target("[2001:db8::1]:80"))]);
+    assert_eq!(ask(b"2001:db8::1"), [FrontOutput::Open(target("[2001:db8::1]:80"))]);
+    for name in
+        [&b"[192.0.2.1]"[..], b"[web.example]", b"[2001:db8::1", b"2001:db8::1]", b"[]", b"[fe80::1%1]"]
+    {
+        assert_eq!(ask(name), [FrontOutput::Close(FrontFault::Socks(SocksError::Name))], "{name:?}");
+    }
+}
+
+#[test]
 fn a_socks_client_proves_who_it_is() {
     let bytes = [&[5, 2, 0, 2][..], b"\x01\x05alice\x0bopen:sesame", CONNECT, b"x"].concat();
     let told = play(&with_password(), &bytes, Ok(address("192.0.2.7:4660")));
@@ -94,7 +109,7 @@ fn an_association_is_bound_and_its_connection_is_ignored() {
 
 #[test]
 fn row42_what_is_neither_socks5_nor_http_is_closed() {
-    for byte in [0, 1, 3, 6, 0x16, b'@', b'[', b'c', b'\r', b' ', 0xff] {
+    for byte in [0, 1, 3, 6, 0x16, b'@', b'[', b'\n', b' ', 0xff] {
         let told = play_open(&[byte, 1, 0]);
         assert_eq!(told.written, b"");
         assert_eq!(told.others, [FrontOutput::Close(FrontFault::FirstByte(byte))]);

@@ -2,6 +2,7 @@
 
 mod association;
 mod config;
+mod exchange;
 mod forward;
 mod front;
 mod http;
@@ -69,6 +70,7 @@ fn drain(front: &mut Front, told: &mut Told, result: Result<SocketAddr, Refusal>
                 Err(_) => front.answer(result),
             },
             FrontOutput::Close(_) => {}
+            FrontOutput::Forward(_) => front.resume(),
         }
         asked = true;
         told.others.push(output);

@@ -1,5 +1,6 @@
 //! Heads from the standards and from attackers.
 
+mod chunks;
 mod head;
 mod request;
 mod response;

@@ -1,0 +1,4 @@
+#![no_main]
+//! Target `exchange`.
+
+wayleave_libfuzzer::program!("exchange");
