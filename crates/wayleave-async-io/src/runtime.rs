@@ -11,6 +11,7 @@ use async_io::{Async, Timer};
 use futures_lite::io::{AsyncRead, AsyncWrite};
 use wayleave_drive::{Lookup, Resolver, Runtime, at_once};
 use wayleave_proto::base::{Clock, Instant, Name, Seed};
+use wayleave_proto::config::Liveness;
 use wayleave_sockets::Lookups;
 
 use crate::{Task, thread};
@@ -152,6 +153,10 @@ impl Runtime for AsyncIo {
 
     fn delay_acks(&self, stream: &mut Async<TcpStream>) {
         let _ = wayleave_sockets::delay_acks(stream);
+    }
+
+    fn watch(&self, stream: &mut Async<TcpStream>, liveness: &Liveness) {
+        let _ = wayleave_sockets::watch(stream, liveness);
     }
 
     fn finish(&self, stream: &mut Async<TcpStream>) {

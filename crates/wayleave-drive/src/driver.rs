@@ -158,6 +158,13 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
                         self.runtime.delay_acks(stream);
                     }
                 }
+                Output::Watch { id, liveness } => {
+                    if let Some(Socket { kind: Kind::Dialling(stream) | Kind::Stream(stream), .. }) =
+                        self.sockets.get_mut(id)
+                    {
+                        self.runtime.watch(stream, &liveness);
+                    }
+                }
                 Output::Finish(id) => self.change(id, |state| {
                     state.finishing = true;
                     state.wants_write = true;

@@ -6,6 +6,7 @@ use core::task::{Context, Poll};
 use std::io::{self, IoSlice};
 
 use wayleave_proto::base::{Clock, Families, Instant, Name, Seed};
+use wayleave_proto::config::Liveness;
 use wayleave_proto::error::IoFailed;
 
 /// A look-up under way. It is given up when it is dropped: what has not been asked by then is not asked any more.
@@ -123,6 +124,9 @@ pub trait Runtime: Send + 'static {
 
     /// Lets the platform acknowledge every second segment only, where it can be told.
     fn delay_acks(&self, stream: &mut Self::Stream);
+
+    /// Lets the platform watch over a connection, as far as it can.
+    fn watch(&self, stream: &mut Self::Stream, liveness: &Liveness);
 
     /// Ends the sending half. Where that fails the connection is gone, and its reading half finds it out.
     fn finish(&self, stream: &mut Self::Stream);

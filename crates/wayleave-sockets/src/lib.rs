@@ -1,12 +1,14 @@
 //! What every adapter of Wayleave needs of the platform in the same way: sockets, trust, randomness and the civil clock.
 
 mod hosts;
+mod liveness;
 mod lookups;
 mod origin;
 mod sockets;
 mod trust;
 
 pub use hosts::{hosts_file, in_hosts, loopback};
+pub use liveness::watch;
 pub use lookups::{Lookups, look_up};
 pub use origin::{clock_at, seed, unix_now};
 pub use sockets::{bind, connected, delay_acks, dial, finish, listen, prepare, reset};

@@ -174,6 +174,11 @@ impl Host {
                 Output::ReadPause(id) => self.change(id, |entry| entry.paused = true),
                 Output::ReadResume(id) => self.change(id, |entry| entry.paused = false),
                 Output::DelayAcks(_) => {} // a wish that costs nothing to ignore
+                Output::Watch { id, liveness } => {
+                    if let Some(Entry { socket: Socket::Stream(stream), .. }) = self.sockets.get(&id) {
+                        let _ = sockets::watch(stream, &liveness); // without it a vanished relay is noticed late
+                    }
+                }
                 Output::Finish(id) => self.change(id, |entry| {
                     entry.finishing = true;
                     entry.wants_write = true;

@@ -10,6 +10,7 @@ use std::thread;
 
 use wayleave_drive::{Lookup, Resolver, Runtime, at_once};
 use wayleave_proto::base::{Clock, Instant, Name, Seed};
+use wayleave_proto::config::Liveness;
 use wayleave_sockets::Lookups;
 
 use crate::reactor::{Reactor, Side, Socket};
@@ -132,6 +133,10 @@ impl Runtime for Std {
 
     fn delay_acks(&self, stream: &mut Self::Stream) {
         let _ = wayleave_sockets::delay_acks(&stream.socket);
+    }
+
+    fn watch(&self, stream: &mut Self::Stream, liveness: &Liveness) {
+        let _ = wayleave_sockets::watch(&stream.socket, liveness);
     }
 
     fn finish(&self, stream: &mut Self::Stream) {

@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep_until};
 use wayleave_drive::{Lookup, Resolver, Runtime, at_once};
 use wayleave_proto::base::{Clock, Instant, Name, Seed};
+use wayleave_proto::config::Liveness;
 use wayleave_sockets::Lookups;
 
 /// The tokio runtime in which a client or a relay was made. It needs its time and I/O drivers.
@@ -141,6 +142,10 @@ impl Runtime for Tokio {
 
     fn delay_acks(&self, stream: &mut TcpStream) {
         let _ = wayleave_sockets::delay_acks(stream);
+    }
+
+    fn watch(&self, stream: &mut TcpStream, liveness: &Liveness) {
+        let _ = wayleave_sockets::watch(stream, liveness);
     }
 
     fn finish(&self, stream: &mut TcpStream) {

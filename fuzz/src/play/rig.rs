@@ -279,7 +279,7 @@ impl<M: Machine<Event: Debug> + Debug> Rig<M> {
 
     fn take(&mut self, output: Output<M::Event>) {
         match output {
-            Output::DelayAcks(_) => {}
+            Output::DelayAcks(_) | Output::Watch { .. } => {}
             Output::Resolve { id, name } => self.ask(id, Asked::Lookup(name)),
             Output::Dial { id, address } => self.ask(id, Asked::Tcp(address)),
             Output::Bind { id, address } => self.ask(id, Asked::Udp(address)),

@@ -8,7 +8,7 @@ use super::{Client, FlowError, FlowId, Role, Timer, What};
 use crate::base::{Families, Kind, Route};
 use crate::carrier::Clear;
 use crate::carrier::tls::Session;
-use crate::config::{BackoffConfig, Mode};
+use crate::config::{BackoffConfig, Mode, Peer};
 use crate::error::{IoFailed, IoFailure};
 use crate::net::{Dial, Fault, Recall, SocketId};
 use crate::route::{Phase, Proof};
@@ -236,6 +236,7 @@ impl Client {
                     self.memory.handle_ipv6(self.now, evidence);
                 }
                 flow.state = State::DirectStream { socket, session: Clear::default() };
+                self.requests.watch(socket, self.config.limits.liveness(Peer::Foreign));
                 self.announce(id, Route::Direct);
                 self.arm_flow(id);
                 self.nudge(id);

@@ -12,7 +12,7 @@ use crate::carrier::Carrier as CarrierKind;
 use crate::carrier::h1::{Acks, Pipe};
 use crate::carrier::tls::Session;
 use crate::codec::h1::HeadLimits;
-use crate::config::Mode;
+use crate::config::{Mode, Peer};
 use crate::error::IoFailed;
 use crate::net::{Dial, DialConfig, Fault, Recall, SocketId};
 
@@ -246,6 +246,7 @@ impl Client {
         match self.config.connector.connect(&proxy.host) {
             Ok(session) => {
                 search.sessions.push((socket, session));
+                self.requests.watch(socket, self.config.limits.liveness(Peer::Pausing));
                 self.requests.pending(socket);
             }
             Err(error) => {

@@ -9,6 +9,7 @@ use crate::carrier::tls::exported;
 use crate::codec::h1::{Response, encode_connect, encode_connect_udp, parse_response};
 use crate::codec::proxy_status::ProxyError;
 use crate::codec::template::UriTemplate;
+use crate::config::Peer;
 
 impl Client {
     /// Sends the request of a flow over a connection that is ready.
@@ -123,6 +124,7 @@ impl Client {
 
     fn on_accepted(&mut self, id: CarrierId, flow_id: FlowId) {
         let Some(flow) = self.flows.get_mut(flow_id) else { return };
+        let is_datagrams = flow.kind == Kind::Datagram;
         flow.state = State::Tunnel { carrier: id, since: self.now };
         flow.forgive();
         self.standby_backoff.reset();
@@ -136,6 +138,9 @@ impl Client {
         self.announce(flow_id, Route::Proxied);
         self.nudge(flow_id);
         if let Some(carrier) = self.carriers.get(id) {
+            if is_datagrams {
+                self.requests.watch(carrier.socket, self.config.limits.liveness(Peer::Reading));
+            }
             self.requests.pending(carrier.socket);
         }
         self.on_carrier_readable(id);

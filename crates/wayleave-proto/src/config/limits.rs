@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::ConfigError;
+use super::{ConfigError, Liveness, Peer, liveness};
 use crate::codec::h1::HeadLimits;
 use crate::policy::RateLimit;
 use crate::queue::DatagramLimits;
@@ -36,6 +36,12 @@ pub struct ClientLimits {
     pub token_warning: Duration,
     /// How long a closed stream may take to deliver what was written to it. Default 10 s.
     pub linger: Duration,
+    /// A tunnel or a direct stream on which nothing moved for so long is kept alive by one small packet, before a translator
+    /// of addresses forgets it; many do after 60 s. Default 45 s, range 10 s to 2 h.
+    pub keep_alive: Duration,
+    /// A connection to a proxy has failed after so long without a sign of its other end, when one is due. Default 15 s, range
+    /// 5 s to 5 min: long enough for a change of the network underneath, short enough for whoever waits.
+    pub user_timeout: Duration,
 }
 
 impl Default for ClientLimits {
@@ -53,6 +59,8 @@ impl Default for ClientLimits {
             standby_keep: Duration::from_secs(300),
             token_warning: Duration::from_secs(30),
             linger: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(45),
+            user_timeout: Duration::from_secs(15),
         }
     }
 }
@@ -77,7 +85,12 @@ impl ClientLimits {
         if self.stagger < Duration::from_millis(10) || self.stagger > Duration::from_secs(2) {
             return Err(ConfigError::new("limits.stagger", "give a time from 10 ms to 2 s"));
         }
-        Ok(())
+        liveness::check(self.keep_alive, self.user_timeout)
+    }
+
+    /// How a connection to `peer` is watched.
+    pub const fn liveness(&self, peer: Peer) -> Liveness {
+        Liveness { idle: self.keep_alive, timeout: self.user_timeout, peer }
     }
 }
 
@@ -119,6 +132,11 @@ pub struct RelayLimits {
     /// How long the last answer may take to reach a client that is being refused, and how long a finished tunnel may take
     /// to deliver its last bytes. Default 5 s.
     pub linger: Duration,
+    /// A client or a target of which nothing came for so long is asked whether it is there. Default 2 min, range 10 s to 2 h:
+    /// clients keep their tunnels alive by themselves, so this only finds those that vanished.
+    pub keep_alive: Duration,
+    /// A client has vanished after so long without a sign of it, when one is due. Default 15 s, range 5 s to 5 min.
+    pub user_timeout: Duration,
     /// Bytes that wait in each direction of one stream before its source is paused. Default 64 KiB.
     pub buffer: usize,
     /// Datagrams that wait in each direction of one tunnel.
@@ -164,6 +182,8 @@ impl Default for RelayLimits {
             stream_idle: Duration::from_secs(7_200),
             half_idle: Duration::from_secs(300),
             linger: Duration::from_secs(5),
+            keep_alive: Duration::from_secs(120),
+            user_timeout: Duration::from_secs(15),
             buffer: 64 * 1024,
             datagrams: DatagramLimits::default(),
             accounts: 65_536,
@@ -218,7 +238,12 @@ impl RelayLimits {
         if self.datagram_idle < Duration::from_secs(120) {
             return Err(ConfigError::new("limits.datagram_idle", "give at least 2 min (RFC 9298 §3.1)"));
         }
-        Ok(())
+        liveness::check(self.keep_alive, self.user_timeout)
+    }
+
+    /// How a connection to `peer` is watched.
+    pub const fn liveness(&self, peer: Peer) -> Liveness {
+        Liveness { idle: self.keep_alive, timeout: self.user_timeout, peer }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod client;
 mod limits;
+mod liveness;
 mod relay;
 mod route;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 pub use client::{ClientConfig, Probe};
 pub use limits::{ClientLimits, RelayLimits};
+pub use liveness::{Liveness, Peer};
 pub use relay::{RelayConfig, Truncation, Verifier};
 pub use route::{AtDeadline, BackoffConfig, Mode, RouteConfig, Scope, Treatment};
 

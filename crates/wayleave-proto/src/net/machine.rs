@@ -3,6 +3,7 @@
 use core::net::{IpAddr, SocketAddr};
 
 use crate::base::{Families, Instant, Name, UnixTime, key};
+use crate::config::Liveness;
 use crate::error::IoFailed;
 
 key! {
@@ -52,6 +53,14 @@ pub enum Output<E> {
     /// be told ([RFC 9293 §3.8.6.3](https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.3)). It is a wish; the platform
     /// may forget it, so it is said again from time to time.
     DelayAcks(SocketId),
+    /// Watch over this TCP connection as the platform can, until another word about it: it fails by
+    /// [`Machine::handle_failed`] when its other end has vanished. Without this word no connection is watched.
+    Watch {
+        /// The connection, whether it was dialled or accepted.
+        id: SocketId,
+        /// How.
+        liveness: Liveness,
+    },
     /// Close this socket, or forget this look-up, at once; the id is not used again by either side.
     Close {
         /// The socket or look-up.

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use super::{Output, SocketId};
 use crate::base::{Name, Slots};
+use crate::config::Liveness;
 
 /// The table of sockets of a top machine, with the queue of its outputs.
 ///
@@ -127,6 +128,11 @@ impl<R: Copy, E> Requests<R, E> {
     /// Wishes for fewer acknowledgements on socket `id`.
     pub fn delay_acks(&mut self, id: SocketId) {
         self.outputs.push_back(Output::DelayAcks(id));
+    }
+
+    /// Lets the platform watch over socket `id`.
+    pub fn watch(&mut self, id: SocketId, liveness: Liveness) {
+        self.outputs.push_back(Output::Watch { id, liveness });
     }
 
     /// Ends the sending half of socket `id`, once.

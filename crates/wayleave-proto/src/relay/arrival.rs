@@ -9,6 +9,7 @@ use crate::carrier::Clear;
 use crate::carrier::h1::Pipe;
 use crate::codec::h1::{Refusal, refusal};
 use crate::codec::proxy_protocol::ProxyHeader;
+use crate::config::Peer;
 use crate::net::{Nowhere, SocketId};
 use crate::policy::group;
 
@@ -57,6 +58,7 @@ impl Relay {
             held: 0,
         });
         self.requests.reassign(socket, Role::Client(id));
+        self.requests.watch(socket, self.config.limits.liveness(Peer::Pausing));
         self.timers.set(id, Some(deadline));
         Some(socket)
     }

@@ -12,7 +12,7 @@ use crate::carrier::h1::{Acks, DatagramError};
 use crate::carrier::tls::TlsError;
 use crate::codec::capsule::MAX_PAYLOAD;
 use crate::codec::h1::{connect_ok, connect_udp_ok};
-use crate::config::{RelayLimits, Truncation};
+use crate::config::{Peer, RelayLimits, Truncation};
 use crate::error::IoFailed;
 use crate::net::{Fault, Nowhere, Onward, SocketId};
 use crate::queue::DatagramQueue;
@@ -33,6 +33,7 @@ impl Relay {
         let payload = match grant.kind {
             Kind::Stream => {
                 connect_ok(&mut head);
+                self.requests.watch(socket, self.config.limits.liveness(Peer::Foreign));
                 Payload::Stream {
                     client_finished: false,
                     target_finished: false,
@@ -42,6 +43,7 @@ impl Relay {
             }
             Kind::Datagram => {
                 connect_udp_ok(&mut head);
+                self.requests.watch(connection.socket, self.config.limits.liveness(Peer::Reading));
                 Payload::Datagrams {
                     outgoing: DatagramQueue::new(datagrams),
                     incoming: DatagramQueue::new(datagrams),

@@ -262,7 +262,7 @@ impl World {
             Output::Pending(id) => {
                 self.pending.insert(end(id));
             }
-            Output::DelayAcks(_) => {}
+            Output::DelayAcks(_) | Output::Watch { .. } => {}
             Output::Finish(id) => {
                 self.finishing.insert(end(id));
                 self.pending.insert(end(id));

@@ -10,6 +10,7 @@ use core::net::{IpAddr, SocketAddr};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use wayleave_proto::base::Instant;
+use wayleave_proto::config::Liveness;
 use wayleave_proto::error::IoFailure;
 
 use crate::network::{Body, Flags, Packet, Segment};
@@ -150,6 +151,14 @@ impl Stack {
     pub fn finish(&mut self, now: Instant, handle: Handle) {
         if let Some(tcp) = self.connections.get_mut(&handle) {
             tcp.finish();
+            self.flush(now, handle);
+        }
+    }
+
+    /// Watches over a connection.
+    pub fn watch(&mut self, now: Instant, handle: Handle, liveness: Liveness) {
+        if let Some(tcp) = self.connections.get_mut(&handle) {
+            tcp.watch(liveness);
             self.flush(now, handle);
         }
     }

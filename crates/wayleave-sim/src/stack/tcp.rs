@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
 use wayleave_proto::base::Instant;
+use wayleave_proto::config::{Liveness, Peer};
 use wayleave_proto::error::IoFailure;
 
 use crate::network::{Body, Flags, Packet, Segment};
@@ -36,6 +37,8 @@ pub(super) struct Tcp {
     unanswered: u32,
     /// Such a question is to be sent.
     asks: bool,
+    /// How the owner wants it to be watched; not at all where it said nothing.
+    liveness: Option<Liveness>,
     sending: Sending,
     receiving: Receiving,
 }
@@ -124,6 +127,7 @@ impl Tcp {
             owes: false,
             unanswered: 0,
             asks: false,
+            liveness: None,
             sending,
             receiving,
         }
@@ -161,6 +165,10 @@ impl Tcp {
             self.owes = true;
         }
         bytes
+    }
+
+    pub(super) const fn watch(&mut self, liveness: Liveness) {
+        self.liveness = Some(liveness);
     }
 
     pub(super) const fn finish(&mut self) {
@@ -306,7 +314,7 @@ impl Tcp {
         }
         let is_opening = matches!(self.stage, Stage::Asking | Stage::Answering);
         let is_probing = !is_opening && self.sending.limit <= self.sending.first;
-        if self.sending.tries >= if is_opening { SYN_TRIES } else { TRIES } {
+        if self.sending.tries >= if is_opening { SYN_TRIES } else { self.tries() } {
             self.end(Told::Failed(IoFailure::TimedOut));
             return;
         }
@@ -320,9 +328,28 @@ impl Tcp {
         self.due = Some(now);
     }
 
+    /// How long after each other something is sent again that was sent `tries` times.
+    fn pause(&self) -> Duration {
+        let pause = RETRANSMIT * (1 << self.sending.tries.min(6));
+        match self.liveness {
+            Some(Liveness { timeout, peer: Peer::Pausing | Peer::Reading, .. }) => {
+                pause.min((timeout / WATCHED_TRIES).max(LEAST_PAUSE))
+            }
+            Some(Liveness { peer: Peer::Foreign, .. }) | None => pause,
+        }
+    }
+
+    /// How often something is sent again before the connection is given up.
+    const fn tries(&self) -> u32 {
+        match self.liveness {
+            Some(Liveness { peer: Peer::Pausing | Peer::Reading, .. }) => WATCHED_TRIES,
+            Some(Liveness { peer: Peer::Foreign, .. }) | None => TRIES,
+        }
+    }
+
     /// Asks whether the other side is still there, RFC 9293 §3.8.4.
     fn ask(&mut self) {
-        if self.unanswered >= ASK_TRIES {
+        if self.unanswered >= Liveness::QUESTIONS {
             self.end(Told::Failed(IoFailure::TimedOut));
             return;
         }
@@ -384,7 +411,7 @@ impl Tcp {
         }
         if self.sending.is_waiting() {
             if sent || self.due.is_none_or(|due| due <= now) {
-                self.due = Some(now + RETRANSMIT * (1 << self.sending.tries.min(6)));
+                self.due = Some(now + self.pause());
             }
         } else if self.orphan && self.sending.ended {
             // RFC 9293 §3.6: the last acknowledgement may have to be repeated; and the other half may still be open.
@@ -392,7 +419,9 @@ impl Tcp {
             let until = now + if theirs { TIME_WAIT } else { FIN_WAIT };
             self.due = Some(self.due.map_or(until, |due| if theirs { due.min(until) } else { due }));
         } else {
-            self.due = Some(now + if self.unanswered == 0 { ASK_AFTER } else { ASK_AGAIN });
+            let pause =
+                |liveness: Liveness| if self.unanswered == 0 { liveness.idle } else { liveness.interval() };
+            self.due = self.liveness.map(|liveness| now + pause(liveness));
         }
     }
 
@@ -435,10 +464,6 @@ fn copy(bytes: &VecDeque<u8>, from: usize, amount: usize) -> Vec<u8> {
     copied
 }
 
-/// When to ask whether the other side is still there, how soon again, and how often: what adapters set on their sockets.
-const ASK_AFTER: Duration = Duration::from_secs(60);
-const ASK_AGAIN: Duration = Duration::from_secs(15);
-const ASK_TRIES: u32 = 4;
 /// Bytes that wait on each side.
 const BUFFER: usize = 64 * 1024;
 /// Payload of a segment.
@@ -452,3 +477,7 @@ const FIN_WAIT: Duration = Duration::from_secs(60);
 const SYN_TRIES: u32 = 5;
 /// How often anything else is: a minute and a half.
 const TRIES: u32 = 9;
+/// The same where the owner watches over it: in all as long as its timeout.
+const WATCHED_TRIES: u32 = 15;
+/// No pause between two tries is shorter than this.
+const LEAST_PAUSE: Duration = Duration::from_secs(1);

@@ -239,6 +239,11 @@ where
             }
             // Acknowledgements cost nothing here.
             Output::DelayAcks(_) => {}
+            Output::Watch { id, liveness } => {
+                if let Some(socket) = self.sockets.get(&id) {
+                    stack.watch(now, socket.handle, liveness);
+                }
+            }
             Output::Event(event) => steps.push(Step::Said(event)),
         }
     }

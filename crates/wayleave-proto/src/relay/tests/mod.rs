@@ -94,7 +94,7 @@ impl Rig {
                 }
                 Output::ReadPause(id) => assert!(self.paused.insert(id), "paused twice"),
                 Output::ReadResume(id) => assert!(self.paused.remove(&id), "resumed twice"),
-                Output::DelayAcks(_) => {}
+                Output::DelayAcks(_) | Output::Watch { .. } => {}
                 Output::Finish(id) => assert!(self.finished.insert(id), "finished twice"),
                 Output::Close { id, reset } => {
                     assert!(self.closed.insert(id, reset).is_none(), "closed twice");
