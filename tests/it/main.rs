@@ -6,6 +6,7 @@ mod lab;
 mod outside;
 mod pages;
 mod process;
+mod readme;
 mod relay;
 mod sessions;
 mod socks;
