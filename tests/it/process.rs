@@ -6,14 +6,16 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// A command of ours that runs until it is dropped.
 pub(crate) struct Process {
     child: Child,
     said: Arc<(Mutex<Vec<String>>, Condvar)>,
-    /// Nobody reads what it says any more.
+    /// Nobody is to read what it says any more.
     is_unread: Arc<AtomicBool>,
+    reading: Option<JoinHandle<()>>,
 }
 
 impl Process {
@@ -33,7 +35,7 @@ impl Process {
         let is_unread = Arc::new(AtomicBool::new(false));
         let (reader, kept) = (BufReader::new(child.stderr.take().unwrap()), Arc::clone(&said));
         let ends = Arc::clone(&is_unread);
-        std::thread::spawn(move || {
+        let reading = std::thread::spawn(move || {
             for line in reader.lines().map_while(Result::ok) {
                 kept.0.lock().unwrap().push(line);
                 kept.1.notify_all();
@@ -42,7 +44,7 @@ impl Process {
                 }
             }
         });
-        Self { child, said, is_unread }
+        Self { child, said, is_unread, reading: Some(reading) }
     }
 
     /// The first line that contains `text`, waited for.
@@ -71,11 +73,11 @@ impl Process {
         address.parse().unwrap_or_else(|_| panic!("no address in {line:?}"))
     }
 
-    /// Lets go of its standard error, at the next line that it says.
+    /// Lets go of its standard error; a hang-up makes an agent say the line that the reader may wait for.
     pub(crate) fn stop_reading(&mut self) {
         self.is_unread.store(true, Ordering::SeqCst);
         self.signal("HUP");
-        self.wait_for("the token is the same as before");
+        self.reading.take().unwrap().join().unwrap();
     }
 
     /// Everything that was said so far.

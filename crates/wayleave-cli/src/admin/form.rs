@@ -1,40 +1,22 @@
 //! `NAME=VALUE&NAME=VALUE`, as HTML forms write it.
 
-/// The names and values in `text`; `None` where it is malformed.
+use form_urlencoded::{Serializer, parse};
+
+/// The names and values in `text`; `None` where it is malformed. What browsers forgive is refused here: a name that was not
+/// meant is the wrong user's.
 pub(crate) fn decode(text: &str) -> Option<Vec<(String, String)>> {
-    let pairs = text.trim().split('&').filter(|pair| !pair.is_empty());
-    pairs
-        .map(|pair| {
-            let (name, value) = pair.split_once('=')?;
-            Some((unescape(name)?, unescape(value)?))
-        })
-        .collect()
+    let text = text.trim();
+    let is_whole = text.split('&').all(|pair| pair.is_empty() || pair.contains('='));
+    let escaped = |rest: &str| rest.get(..2).is_some_and(|two| two.bytes().all(|b| b.is_ascii_hexdigit()));
+    let pairs: Vec<_> = parse(text.as_bytes()).into_owned().collect();
+    let is_text = pairs.iter().all(|(name, value)| !name.contains(NO_TEXT) && !value.contains(NO_TEXT));
+    (is_whole && text.split('%').skip(1).all(escaped) && is_text).then_some(pairs)
 }
 
 /// The text of these pairs.
 pub(crate) fn encode(pairs: &[(&str, &str)]) -> String {
-    pairs.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect::<Vec<_>>().join("&")
+    Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
-fn escape(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    text.bytes()
-        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
-}
-
-fn unescape(text: &str) -> Option<String> {
-    let mut bytes = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let mut digit = || char::from(rest.next()?).to_digit(16);
-                u8::try_from(digit()? * 16 + digit()?).ok()?
-            }
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).ok()
-}
+/// What stands where bytes are no text.
+const NO_TEXT: char = char::REPLACEMENT_CHARACTER;

@@ -56,9 +56,13 @@ impl Word for Place {
             Some(_) => Err("this system has no Unix sockets; write ADDRESS:PORT".into()),
             None => {
                 let address = text.parse();
-                address
-                    .map(Self::Tcp)
-                    .map_err(|_| "write ADDRESS:PORT, like 127.0.0.1:9440, or unix:PATH".into())
+                address.map(Self::Tcp).map_err(|_| match text {
+                    _ if text.starts_with('/') => format!("a socket is written unix:{text}"),
+                    _ if text.contains("://") => {
+                        "write ADDRESS:PORT alone, without http://, or unix:PATH".into()
+                    }
+                    _ => "write ADDRESS:PORT, like 127.0.0.1:9440, or unix:PATH".into(),
+                })
             }
         }
     }

@@ -7,8 +7,8 @@ use wayleave_proto::auth::{AppId, AppSignKey, Revoked, Token04Key};
 use wayleave_proto::base::Secret;
 use wayleave_proto::policy::{OnExpiry, Rates, Scope, Targets};
 
-use super::entry::{Bits, public, said};
-use crate::options::{Word, one};
+use super::entry::{Bits, Wrong, public};
+use crate::options::{At, Word, one, one_at};
 
 /// An `[[app]]` table: what the operator allows one application.
 #[derive(Default, Deserialize)]
@@ -25,7 +25,7 @@ pub(super) struct App {
 }
 
 impl App {
-    pub(super) fn scope(self) -> Result<(AppId, Scope), String> {
+    pub(super) fn scope(self) -> Result<(AppId, Scope), Wrong> {
         let Self { app_id, targets, to_target, to_client, volume, tunnels, on_expiry } = self;
         let scope = Scope { targets, to_target, to_client, volume, tunnels, on_expiry };
         Ok((app_id.ok_or("app_id is missing")?, scope))
@@ -38,12 +38,12 @@ impl App {
 pub(super) struct AppSignEntry {
     #[serde(deserialize_with = "one")]
     app_id: Option<AppId>,
-    #[serde(deserialize_with = "one")]
-    public_key: Option<Bits>,
+    #[serde(deserialize_with = "one_at")]
+    public_key: Option<At<Bits>>,
 }
 
 impl AppSignEntry {
-    pub(super) fn key(self) -> Result<AppSignKey, String> {
+    pub(super) fn key(self) -> Result<AppSignKey, Wrong> {
         let key = self.public_key.ok_or(
             "public_key is missing; `wayleave token app-sign` prints the lines of an application's sign",
         )?;
@@ -62,7 +62,7 @@ pub(super) struct JwksEntry {
 }
 
 impl JwksEntry {
-    pub(super) fn read(self) -> Result<(PathBuf, Option<AppId>), String> {
+    pub(super) fn read(self) -> Result<(PathBuf, Option<AppId>), Wrong> {
         Ok((self.file.ok_or("file, the path of the set, is missing")?, self.app_id))
     }
 }
@@ -80,7 +80,7 @@ pub(super) struct RevokedEntry {
 }
 
 impl RevokedEntry {
-    pub(super) fn revoked(self) -> Result<Revoked, String> {
+    pub(super) fn revoked(self) -> Result<Revoked, Wrong> {
         match (self.jti, self.user, self.app_id) {
             (Some(jti), None, None) => Ok(Revoked::Token(jti)),
             (None, Some(user), app_id) => Ok(Revoked::User { user, app_id }),
@@ -96,13 +96,13 @@ impl RevokedEntry {
 pub(super) struct Token04Entry {
     #[serde(deserialize_with = "one")]
     app_id: Option<AppId>,
-    #[serde(deserialize_with = "one")]
-    secret: Option<Characters>,
+    #[serde(deserialize_with = "one_at")]
+    secret: Option<At<Characters>>,
     allow_cbc: Option<bool>,
 }
 
 impl Token04Entry {
-    pub(super) fn key(self) -> Result<Token04Key, String> {
+    pub(super) fn key(self) -> Result<Token04Key, Wrong> {
         let app_id = self.app_id.ok_or("app_id is missing")?;
         // In its plain form: elsewhere in the files it is compared as text.
         let number =
@@ -110,7 +110,8 @@ impl Token04Entry {
         let app_id = number.ok_or("the app_id of a Token04 is a number of 32 bits")?;
         let secret =
             self.secret.ok_or("secret, the 32 characters of the application's secret, is missing")?;
-        let key = Token04Key::new(app_id, secret.0.expose().as_bytes()).map_err(said)?;
+        let key = Token04Key::new(app_id, secret.value.0.expose().as_bytes());
+        let key = key.map_err(|error| Wrong::at(&secret, error))?;
         Ok(key.allowing_cbc(self.allow_cbc.unwrap_or(true)))
     }
 }

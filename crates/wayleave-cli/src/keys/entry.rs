@@ -1,46 +1,80 @@
 //! One key of a file.
 
+use std::ops::Range;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
-use wayleave_proto::auth::{Algorithm, AppId, SigningKey, VerifyingKey};
+use wayleave_proto::auth::{Algorithm, AppId, KeyError, SigningKey, VerifyingKey};
 use wayleave_proto::base::Secret;
 
-use crate::options::{Word, one};
+use crate::options::{At, Word, one, one_at};
 
 /// A `[[jwt]]` table, as it is written.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Entry {
-    #[serde(deserialize_with = "one")]
-    kid: Option<String>,
+    #[serde(deserialize_with = "one_at")]
+    kid: Option<At<String>>,
     #[serde(deserialize_with = "one")]
     alg: Option<Algorithm>,
     #[serde(deserialize_with = "one")]
     app_id: Option<AppId>,
-    #[serde(deserialize_with = "one")]
-    private_key: Option<Bits>,
-    #[serde(deserialize_with = "one")]
-    public_key: Option<Bits>,
-    #[serde(deserialize_with = "one")]
-    secret: Option<Bits>,
+    #[serde(deserialize_with = "one_at")]
+    private_key: Option<At<Bits>>,
+    #[serde(deserialize_with = "one_at")]
+    public_key: Option<At<Bits>>,
+    #[serde(deserialize_with = "one_at")]
+    secret: Option<At<Bits>>,
 }
 
 /// What an [`Entry`] means.
 enum Key {
     /// Mints and checks, by one secret.
-    Shared(Bits),
+    Shared(At<Bits>),
     /// Mints.
-    Private(Bits),
+    Private(At<Bits>),
     /// Checks.
-    Public(Bits),
+    Public(At<Bits>),
+}
+
+impl Key {
+    const fn bits(&self) -> &At<Bits> {
+        match self {
+            Self::Shared(bits) | Self::Private(bits) | Self::Public(bits) => bits,
+        }
+    }
+}
+
+/// What is wrong with an entry, and where, if that is at one of its values.
+pub(super) struct Wrong {
+    pub(super) what: String,
+    pub(super) at: Option<Range<usize>>,
+}
+
+impl Wrong {
+    pub(super) fn at<T>(value: &At<T>, what: impl ToString) -> Self {
+        Self { what: what.to_string(), at: Some(value.span.clone()) }
+    }
+}
+
+impl From<String> for Wrong {
+    fn from(what: String) -> Self {
+        Self { what, at: None }
+    }
+}
+
+impl From<&str> for Wrong {
+    fn from(what: &str) -> Self {
+        what.to_owned().into()
+    }
 }
 
 /// A key without its name.
 pub(super) struct Bits(pub(super) Secret<Vec<u8>>);
 
 impl Entry {
-    pub(super) fn for_relay(self) -> Result<VerifyingKey, String> {
+    pub(super) fn for_relay(self) -> Result<VerifyingKey, Wrong> {
         if self.private_key.is_some() {
             return Err("this file can mint tokens, and a relay should only check them; give the relay the file that \
                         `wayleave token keygen` wrote to --public-out"
@@ -49,26 +83,29 @@ impl Entry {
         self.for_checking()
     }
 
-    pub(super) fn for_checking(self) -> Result<VerifyingKey, String> {
+    pub(super) fn for_checking(self) -> Result<VerifyingKey, Wrong> {
         let (kid, app_id, key) = self.read()?;
-        let key = match key {
-            Key::Private(bits) => {
-                SigningKey::from_parts(&kid, Algorithm::EdDsa, bits.0.expose()).map(|key| key.verifying())
+        let bits = key.bits();
+        let bytes = bits.value.0.expose();
+        let made = match &key {
+            Key::Private(_) => {
+                SigningKey::from_parts(&kid.value, Algorithm::EdDsa, bytes).map(|key| key.verifying())
             }
-            Key::Public(bits) => VerifyingKey::ed25519(&kid, public(&bits)?),
-            Key::Shared(bits) => VerifyingKey::hs256(&kid, bits.0.expose()),
+            Key::Public(_) => VerifyingKey::ed25519(&kid.value, public(bits)?),
+            Key::Shared(_) => VerifyingKey::hs256(&kid.value, bytes),
         };
-        let key = key.map_err(said)?;
+        let made = made.map_err(|error| wrong(error, &kid, bits))?;
         Ok(match app_id {
-            Some(app_id) => key.for_app(app_id),
-            None => key,
+            Some(app_id) => made.for_app(app_id),
+            None => made,
         })
     }
 
-    pub(super) fn for_minting(self) -> Result<(SigningKey, Option<AppId>), String> {
+    pub(super) fn for_minting(self) -> Result<(SigningKey, Option<AppId>), Wrong> {
         let (kid, app_id, key) = self.read()?;
-        let key = match key {
-            Key::Private(bits) => SigningKey::from_parts(&kid, Algorithm::EdDsa, bits.0.expose()),
+        let bits = key.bits();
+        let algorithm = match &key {
+            Key::Private(_) => Algorithm::EdDsa,
             Key::Public(_) => {
                 return Err(
                     "this is a public key, which checks tokens and cannot mint them; give the file that \
@@ -76,12 +113,13 @@ impl Entry {
                         .into(),
                 );
             }
-            Key::Shared(bits) => SigningKey::from_parts(&kid, Algorithm::Hs256, bits.0.expose()),
+            Key::Shared(_) => Algorithm::Hs256,
         };
-        Ok((key.map_err(said)?, app_id))
+        let made = SigningKey::from_parts(&kid.value, algorithm, bits.value.0.expose());
+        Ok((made.map_err(|error| wrong(error, &kid, bits))?, app_id))
     }
 
-    fn read(self) -> Result<(String, Option<AppId>, Key), String> {
+    fn read(self) -> Result<(At<String>, Option<AppId>, Key), Wrong> {
         let kid = self.kid.ok_or("kid, the name of the key, is missing")?;
         let alg = self.alg.ok_or("alg is missing; write EdDSA or HS256")?;
         let key = match (alg, self.private_key, self.public_key, self.secret) {
@@ -119,9 +157,15 @@ impl Word for AppId {
 }
 
 /// The 32 bytes of a public key.
-pub(super) fn public(bits: &Bits) -> Result<[u8; 32], String> {
-    let bytes = bits.0.expose().as_slice();
-    bytes.try_into().map_err(|_| format!("public_key has {} bytes, not 32", bytes.len()))
+pub(super) fn public(bits: &At<Bits>) -> Result<[u8; 32], Wrong> {
+    let bytes = bits.value.0.expose().as_slice();
+    let key = bytes.try_into();
+    key.map_err(|_| Wrong::at(bits, format!("public_key has {} bytes, not 32", bytes.len())))
+}
+
+/// An error about a key, at what it is about.
+fn wrong(error: KeyError, kid: &At<String>, bits: &At<Bits>) -> Wrong {
+    if error == KeyError::Kid { Wrong::at(kid, error) } else { Wrong::at(bits, error) }
 }
 
 pub(super) fn said(error: impl std::error::Error) -> String {

@@ -25,9 +25,10 @@ use wayleave_proto::base::Secret;
 use crate::Failure;
 use crate::files::{self, Unread};
 use crate::options::{parse, place, text_of};
+use crate::token::is_token;
 
 use app::{App, AppSignEntry, JwksEntry, RevokedEntry, Token04Entry};
-use entry::Entry;
+use entry::{Entry, Wrong};
 
 /// Adds what is in the file of a relay.
 ///
@@ -185,6 +186,12 @@ impl<'a> Source<'a> {
                 path.display()
             )));
         }
+        if is_token(text.expose()) {
+            return Err(Failure::usage(format!(
+                "{}: this is a token, and keys are wanted here, which check or mint it",
+                path.display()
+            )));
+        }
         Ok(Self { path, text })
     }
 
@@ -193,9 +200,10 @@ impl<'a> Source<'a> {
     }
 
     /// What `take` makes of one entry.
-    fn take<T, U>(&self, entry: Spanned<T>, take: impl FnOnce(T) -> Result<U, String>) -> Result<U, Failure> {
-        let span = entry.span();
-        take(entry.into_inner()).map_err(|what| {
+    fn take<T, U>(&self, entry: Spanned<T>, take: impl FnOnce(T) -> Result<U, Wrong>) -> Result<U, Failure> {
+        let whole = entry.span();
+        take(entry.into_inner()).map_err(|Wrong { what, at }| {
+            let span = at.unwrap_or(whole);
             Failure::usage(format!("{}: {what}", place(self.path, self.text.expose(), Some(span))))
         })
     }
@@ -219,7 +227,7 @@ fn signing_keys(source: &Source<'_>) -> Result<Vec<(SigningKey, Option<AppId>)>,
 fn add(
     all: &mut KeysConfig,
     source: &Source<'_>,
-    jwt: fn(Entry) -> Result<VerifyingKey, String>,
+    jwt: fn(Entry) -> Result<VerifyingKey, Wrong>,
     load: &Load<'_>,
 ) -> Result<(), Failure> {
     // Whoever writes a file may have emptied it first. A file that is meant to say nothing has a comment.
@@ -251,12 +259,12 @@ fn add(
     Ok(())
 }
 
-fn extend(all: &mut KeysConfig, more: KeysConfig) -> Result<(), String> {
-    all.extend(more).map_err(entry::said)
+fn extend(all: &mut KeysConfig, more: KeysConfig) -> Result<(), Wrong> {
+    all.extend(more).map_err(|error| entry::said(error).into())
 }
 
 /// The keys of the set that an entry names, relative to the file at `path`.
-fn jwks(path: &Path, entry: JwksEntry, load: &Load<'_>) -> Result<Vec<VerifyingKey>, String> {
+fn jwks(path: &Path, entry: JwksEntry, load: &Load<'_>) -> Result<Vec<VerifyingKey>, Wrong> {
     let (file, app_id) = entry.read()?;
     let file = path.parent().unwrap_or(Path::new("")).join(file);
     let shown = file.display();
@@ -268,7 +276,8 @@ fn jwks(path: &Path, entry: JwksEntry, load: &Load<'_>) -> Result<Vec<VerifyingK
     if set.keys.is_empty() {
         return Err(format!(
             "{shown}: the set has no key that verifies tokens here (Ed25519, or oct with HS256)"
-        ));
+        )
+        .into());
     }
     let bind = |key: VerifyingKey| match &app_id {
         Some(app_id) => key.for_app(app_id.clone()),

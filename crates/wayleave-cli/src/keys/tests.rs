@@ -76,13 +76,14 @@ fn a_mistake_is_told_with_its_line_and_without_the_key() {
     let directory = Directory::new();
     for (text, told) in [
         ("-----BEGIN PRIVATE KEY-----\n", ": this is a PEM file"),
+        ("eyJhbGciOiJub25lIn0.eyJleHAiOjEwMDAwMDAwMDB9.eA\n", ": this is a token"),
         ("", ": the file is empty"),
         (" \n", ": the file is empty"),
         (
             "\n[[jwt]]\nalg = \"EdDSA\"\npublic_key = \"KEY\"",
             ", line 2: kid, the name of the key, is missing",
         ),
-        ("[[jwt]]\nkid = \"\"\nalg = \"EdDSA\"\npublic_key = \"KEY\"", ", line 1: the name of a key (kid)"),
+        ("[[jwt]]\nkid = \"\"\nalg = \"EdDSA\"\npublic_key = \"KEY\"", ", line 2: the name of a key (kid)"),
         ("[[jwt]]\nkid = \"a\"\npublic_key = \"KEY\"", ", line 1: alg is missing"),
         ("[[jwt]]\nkid = \"a\"\nalg = \"none\"", ", line 3: the algorithm must be EdDSA or HS256"),
         (
@@ -99,9 +100,9 @@ fn a_mistake_is_told_with_its_line_and_without_the_key() {
         ),
         (
             "[[jwt]]\nkid = \"a\"\nalg = \"HS256\"\nsecret = \"QUJD\"",
-            ", line 1: the secret of an HS256 key has 3 bytes",
+            ", line 4: the secret of an HS256 key has 3 bytes",
         ),
-        ("[[jwt]]\nkid = \"a\"\nalg = \"EdDSA\"\npublic_key = \"QUJD\"", ", line 1: public_key has 3 bytes"),
+        ("[[jwt]]\nkid = \"a\"\nalg = \"EdDSA\"\npublic_key = \"QUJD\"", ", line 4: public_key has 3 bytes"),
         (
             "[[jwt]]\nkid = \"a\"\nalg = \"HS256\"\nsekret = \"KEY\"",
             ", line 4: unknown key `sekret`; the nearest that is known is `secret`",
@@ -219,14 +220,14 @@ fn a_mistake_beside_the_keys_is_told_with_its_line_too() {
         ),
         (
             "\n[[token04]]\napp_id = 1\nsecret = \"short\"",
-            ", line 2: the secret of a Token04 application has 5",
+            ", line 4: the secret of a Token04 application has 5",
         ),
         (
             "[[token04]]\nallow_cbs = true",
             ", line 2: unknown key `allow_cbs`; the nearest that is known is `allow_cbc`",
         ),
         ("[[app_sign]]\napp_id = 1", ", line 1: public_key is missing"),
-        ("[[app_sign]]\napp_id = 1\npublic_key = \"QUJD\"", ", line 1: public_key has 3 bytes"),
+        ("[[app_sign]]\napp_id = 1\npublic_key = \"QUJD\"", ", line 3: public_key has 3 bytes"),
         ("[[revoked]]", ", line 1: a revocation names a jti, a user"),
         ("[[revoked]]\njti = \"a\"\nuser = \"b\"", ", line 1: a revocation names a jti, a user"),
         ("[[app]]\nvolume = 1", ", line 1: app_id is missing"),

@@ -7,6 +7,8 @@ use std::path::Path;
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, SeqAccess, Visitor};
 
+use toml::Spanned;
+
 use super::Word;
 use crate::{Failure, files};
 
@@ -27,7 +29,9 @@ pub(crate) fn text_of(path: &Path) -> Result<String, Failure> {
 pub(crate) fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, Failure> {
     toml::from_str(text).map_err(|error| {
         let message = error.message().replace("missing field", "missing key");
-        let message = unknown(&message).or_else(|| wordless(&message)).unwrap_or(message);
+        let message = unknown(&message).or_else(|| wordless(&message));
+        let message = message.or_else(|| unquoted(text, error.span()?.start));
+        let message = message.unwrap_or_else(|| error.message().replace("missing field", "missing key"));
         Failure::usage(format!("{}: {message}", place(path, text, error.span())))
     })
 }
@@ -36,9 +40,19 @@ pub(crate) fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, F
 fn unknown(message: &str) -> Option<String> {
     let rest = message.strip_prefix("unknown field `")?;
     let (name, known) = rest.split_once('`')?;
-    let nearest = known.split('`').skip(1).step_by(2).min_by_key(|known| distance(name, known));
-    let hint = nearest.map(|nearest| format!("; the nearest that is known is `{nearest}`"));
-    Some(format!("unknown key `{}`{}", name.escape_debug(), hint.unwrap_or_default()))
+    let mut known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+    known.sort_unstable();
+    let nearest = known.iter().min_by_key(|known| distance(name, known));
+    // A slip of the fingers changes a few letters; else all names are a better help.
+    let nearest = nearest.filter(|known| distance(name, known) <= 2.max(name.len().min(known.len()) / 2));
+    let hint = match (nearest, known.split_last()) {
+        (Some(nearest), _) => format!("; the nearest that is known is `{nearest}`"),
+        (None, Some((last, rest))) if !rest.is_empty() => {
+            format!("; there are `{}` and `{last}`", rest.join("`, `"))
+        }
+        _ => String::new(),
+    };
+    Some(format!("unknown key `{}`{hint}", name.escape_debug()))
 }
 
 /// A sentence of serde about a value, without the value, which may be a secret in the wrong place.
@@ -53,6 +67,26 @@ fn wordless(message: &str) -> Option<String> {
     let rest =
         ["invalid type: string ", "invalid value: string "].iter().find_map(|it| message.strip_prefix(it))?;
     Some(format!("a text stands here, expected {}", wanted(rest)?))
+}
+
+/// What to say where a value is a word without quotes, which TOML takes for a broken number or nothing at all.
+fn unquoted(text: &str, at: usize) -> Option<String> {
+    let begin = text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
+    let line = text.get(begin..)?.lines().next()?;
+    let (key, value) = line.split_once('=')?;
+    let (key, value) = (key.trim(), value.trim());
+    let is_key = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    let is_list = value.starts_with('[') && value.ends_with(']');
+    let is_bare = !value.is_empty() && !value.starts_with(['"', '\'', '[', '{', '#']);
+    let is_broken = || format!("it = {value}").parse::<toml::Table>().is_err();
+    if !is_key || !(is_bare || is_list) || !is_broken() {
+        return None;
+    }
+    Some(if is_list {
+        format!("each text in the list of `{key}` needs quotes: {key} = [\"...\"]")
+    } else {
+        format!("the value of `{key}` needs quotes: {key} = \"...\"")
+    })
 }
 
 /// The name of a type, as a person calls it.
@@ -91,6 +125,19 @@ pub(crate) fn place(path: &Path, text: &str, span: Option<Range<usize>>) -> Stri
 /// An option that is given once.
 pub(crate) fn one<'de, D: Deserializer<'de>, T: Word>(deserializer: D) -> Result<Option<T>, D::Error> {
     Given::deserialize(deserializer).map(|given| Some(given.0))
+}
+
+/// A value, and where in its file it stands.
+pub(crate) struct At<T> {
+    pub(crate) value: T,
+    pub(crate) span: Range<usize>,
+}
+
+/// [`one`], with its place.
+pub(crate) fn one_at<'de, D: Deserializer<'de>, T: Word>(deserializer: D) -> Result<Option<At<T>>, D::Error> {
+    let given = Spanned::<Given<T>>::deserialize(deserializer)?;
+    let span = given.span();
+    Ok(Some(At { value: given.into_inner().0, span }))
 }
 
 /// An option that can be given several times: one value, or a list of them.

@@ -4,6 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
+use wayleave_proto::base::{Host, Target};
+use wayleave_proto::config::Probe;
+use wayleave_proto::local::Forward;
 use wayleave_proto::policy::{Cidr, RateLimit};
 
 use super::{Bytes, Rate, Resolve, Word, many, one, parse};
@@ -36,7 +39,7 @@ fn a_rate_allows_a_second_at_once_unless_it_says_otherwise() {
     let rate = |per_second, burst| Rate(RateLimit { per_second, burst });
     check(
         &[("5", rate(5, 5)), ("10M/20M", rate(10_000_000, 20_000_000))],
-        &["", "0", "0/5", "5/0", "5/", "/5", "5/5/5"],
+        &["", "0", "0/5", "5/0", "5/", "/5", "5/5/5", "10MB", "10M/20MiB"],
     );
 }
 
@@ -105,10 +108,45 @@ fn a_mistake_in_a_file_is_told_with_its_line() {
         ("drain = 1\ndeny-port = [\n25,\n0\n]", "relay.toml, line 4: write a port"),
         ("drain = 1\ndrain = 2", "relay.toml, line 2: duplicate key"),
         ("drain = ", "relay.toml, line 1:"),
+        ("\ndrain = 10s", "relay.toml, line 2: the value of `drain` needs quotes: drain = \"...\""),
+        (
+            "deny-port = [\"25\", http]",
+            "relay.toml, line 1: each text in the list of `deny-port` needs quotes",
+        ),
+        ("color = 5", "relay.toml, line 1: unknown key `color`; there are `deny-port` and `drain`"),
+        ("drain = soon", "relay.toml, line 1: the value of `drain` needs quotes"),
+        ("deny-port = 127.0.0.1:0", "relay.toml, line 1: the value of `deny-port` needs quotes"),
         ("\"a\\nb\" = 1", "relay.toml, line 1: unknown key `a\\nb`"),
     ] {
         let error = sample(text).unwrap_err();
         assert!(error.starts_with(told), "{error}");
         assert!(!error.contains('\n'), "{error}");
     }
+}
+
+#[test]
+fn a_target_that_is_more_than_one_says_what_to_leave_out() {
+    for (text, told) in [
+        ("https://relay.example:443/path", "write HOST:PORT alone, without a scheme"),
+        ("http://relay.example", "without a scheme"),
+        ("alice:pw@relay.example:443", "without a user and a password"),
+        ("relay.example:443/path", "without a path"),
+        ("[fe80::1%eth0]:443", "zones of IPv6 addresses (%eth0) are not supported"),
+        ("bücher.example:443", "this one is xn--bcher-kva.example:443"),
+        ("relay.example :443", "without spaces"),
+        ("256.1.1.1:443", "256.1.1.1 is no IP address"),
+        ("127.1:443", "no name ends in a number"),
+        ("relay.example", "the port is missing"),
+        ("2001:db8::1:443", "an IPv6 address needs brackets"),
+    ] {
+        let said = Target::read(text).unwrap_err();
+        assert!(said.contains(told) && !said.contains("pw"), "{text}: {said}");
+        let forward = Forward::read(&format!("tcp:127.0.0.1:0={text}")).unwrap_err();
+        assert!(forward.contains(told), "{text}: {forward}");
+        let probe = Probe::read(&format!("udp:{text}")).unwrap_err();
+        assert!(probe.contains(told), "{text}: {probe}");
+    }
+    assert!(Host::read("relay.example:1/").unwrap_err().contains("without a path"));
+    let local = SocketAddr::read("localhost:1080").unwrap_err();
+    assert_eq!(local, "write an IP address and a port: 127.0.0.1:1080 or [::1]:1080");
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use wayleave_proto::base::{Host, Name};
-use wayleave_proto::policy::{Cidr, HostPattern, OnExpiry, PortRange, RateLimit};
+use wayleave_proto::policy::{Cidr, OnExpiry, PortRange, RateLimit};
 
 use crate::duration::parse_duration;
 
@@ -130,17 +130,16 @@ impl Word for Rate {
 
 impl Word for SocketAddr {
     fn read(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|_| "write an IP address and a port, like 127.0.0.1:8080 or [::1]:8080".into())
+        text.parse().map_err(|_| match text.rsplit_once(':') {
+            Some(("localhost", port)) if port.parse::<u16>().is_ok() => {
+                format!("write an IP address and a port: 127.0.0.1:{port} or [::1]:{port}")
+            }
+            _ => "write an IP address and a port, like 127.0.0.1:8080 or [::1]:8080".into(),
+        })
     }
 }
 
 impl Word for Cidr {
-    fn read(text: &str) -> Result<Self, String> {
-        text.parse().map_err(said)
-    }
-}
-
-impl Word for HostPattern {
     fn read(text: &str) -> Result<Self, String> {
         text.parse().map_err(said)
     }
@@ -166,12 +165,6 @@ impl Word for OnExpiry {
                 Ok(Self::CloseAfter(grace))
             }
         }
-    }
-}
-
-impl Word for Host {
-    fn read(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|_| "write a host name or an IP address".into())
     }
 }
 

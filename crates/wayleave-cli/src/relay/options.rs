@@ -21,6 +21,7 @@ use crate::options::{Count, LookUp, NameServer, Resolve, many, one, parse, read,
 /// forwards to public addresses only.
 #[derive(Clone, Debug, Default, Args, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[command(allow_negative_numbers = true)]
 #[command(after_long_help = EXAMPLES, after_help = "`wayleave relay --help` shows examples, the file and the signals.")]
 pub(crate) struct RelayArgs {
     /// Read everything that stands here from a TOML file, under the same names, and the limits
@@ -173,22 +174,22 @@ pub(crate) struct RelayArgs {
 
     /// Client connections at once [default: 65536]
     #[arg(long, value_name = "COUNT", value_parser = read::<usize>)]
-    #[serde(skip)]
+    #[serde(deserialize_with = "one")]
     pub(super) max_connections: Option<usize>,
 
     /// Tunnels at once of one user of one application [default: 16384]
     #[arg(long, value_name = "COUNT", value_parser = read::<usize>)]
-    #[serde(skip)]
+    #[serde(deserialize_with = "one")]
     pub(super) max_tunnels_per_token: Option<usize>,
 
     /// Bits a second of one user in each direction, like 10M [default: no limit]
     #[arg(long, value_name = "RATE", value_parser = read::<Count>)]
-    #[serde(skip)]
+    #[serde(deserialize_with = "one")]
     pub(super) rate_bits: Option<Count>,
 
     /// Datagrams a second of one user in each direction [default: no limit]
     #[arg(long, value_name = "RATE", value_parser = read::<Count>)]
-    #[serde(skip)]
+    #[serde(deserialize_with = "one")]
     pub(super) rate_packets: Option<Count>,
 
     /// How much to log: error, warn, info, debug or trace [default: the variable RUST_LOG, else info]
@@ -276,11 +277,10 @@ impl RelayArgs {
             admin_anywhere: self.admin_anywhere || file.admin_anywhere,
             log: self.log.or(file.log),
             log_format: self.log_format.or(file.log_format),
-            // These are options or keys of a table in the file, and meet when the limits are made.
-            max_connections: self.max_connections,
-            max_tunnels_per_token: self.max_tunnels_per_token,
-            rate_bits: self.rate_bits,
-            rate_packets: self.rate_packets,
+            max_connections: self.max_connections.or(file.max_connections),
+            max_tunnels_per_token: self.max_tunnels_per_token.or(file.max_tunnels_per_token),
+            rate_bits: self.rate_bits.or(file.rate_bits),
+            rate_packets: self.rate_packets.or(file.rate_packets),
             limits: file.limits,
             scope: file.scope,
         }

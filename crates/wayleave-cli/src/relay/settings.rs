@@ -40,6 +40,11 @@ impl Settings {
     /// What is wrong, and how to mend it.
     pub(super) fn new(args: RelayArgs) -> Result<Self, Failure> {
         let identity = identity(&args)?;
+        if args.admin.is_none() && (args.admin_secret_file.is_some() || args.admin_anywhere) {
+            return Err(Failure::usage(
+                "--admin-secret-file and --admin-anywhere are for the admin interface; give --admin ADDRESS:PORT beside them",
+            ));
+        }
         let (key_files, keys) = KeyFiles::open(args.token_keys.clone())?;
         let (identity, acceptor) = IdentityFiles::open(identity)?;
         let certificate = Arc::new(Renewable::new(acceptor));
@@ -87,6 +92,9 @@ pub(super) fn config(
         return Err(Failure::usage(
             "--audience is empty; give the name that tokens have in aud, or leave it out",
         ));
+    }
+    if args.leeway.is_some_and(|leeway| leeway > MOST_LEEWAY) {
+        return Err(Failure::usage("--leeway: give at most 1h; every token is good for that much longer"));
     }
     config.rules.audience = args.audience;
     config.rules.leeway = args.leeway.unwrap_or(config.rules.leeway);
@@ -174,3 +182,5 @@ fn scope(args: &RelayArgs) -> Scope {
 
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8443);
 const DRAIN: Duration = Duration::from_secs(10);
+/// Clocks that differ by more are wrong.
+const MOST_LEEWAY: Duration = Duration::from_secs(3_600);

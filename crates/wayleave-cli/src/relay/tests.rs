@@ -128,6 +128,28 @@ fn the_file_in_the_help_shows_the_defaults() {
 }
 
 #[test]
+fn every_option_is_a_key_of_the_file_and_counts() {
+    use clap::CommandFactory as _;
+    for argument in Line::command().get_arguments() {
+        let name = argument.get_long().unwrap();
+        if !matches!(name, "config" | "help") {
+            let text = format!("{name} = {{ a = 1 }}\n");
+            let error =
+                RelayArgs::from_text(std::path::Path::new("relay.toml"), &text).unwrap_err().to_string();
+            assert!(!error.contains("unknown key"), "{name}: {error}");
+        }
+    }
+    let lab = Lab::new();
+    lab.file(
+        "self-signed = \"tls\"\ntoken-keys = \"relay-keys.toml\"\nmax-connections = 5\nmax-tunnels-per-token = 6\n\
+         rate-bits = \"7k\"\nproxy-protocol-from = \"10.0.0.0/8\"\nreset-truncated = true\n[limits]\nconnections = 9\n",
+    );
+    let config = lab.run("--config DIR/relay.toml --max-tunnels-per-token 8").unwrap().config;
+    assert_eq!((config.limits.connections, config.limits.tunnels_per_account), (5, 8));
+    assert_eq!(config.scope.to_client.bits_per_second, Some(7_000));
+}
+
+#[test]
 fn what_is_wrong_is_told_with_its_remedy() {
     let lab = Lab::new();
     let keys = "--token-keys DIR/relay-keys.toml";
@@ -147,6 +169,13 @@ fn what_is_wrong_is_told_with_its_remedy() {
         ("--deny-port 0", "1 to 65535"),
         ("--drain soon", "like 250ms"),
         ("--gather soon", "like 250ms"),
+        ("--max-connections -1", "write a whole number"),
+        ("--self-signed DIR/tls --token-keys DIR/relay-keys.toml --leeway 2h", "--leeway: give at most 1h"),
+        ("--self-signed DIR/tls --admin-anywhere", "give --admin ADDRESS:PORT"),
+        (
+            "--self-signed DIR/relay-keys.toml --token-keys DIR/relay-keys.toml",
+            "there is a file of this name",
+        ),
         ("--log-format xml", "text or json"),
     ] {
         let error = lab.run(words).unwrap_err();

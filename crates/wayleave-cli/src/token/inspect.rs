@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -18,6 +18,7 @@ use wayleave_proto::base::UnixTime;
 use wayleave_proto::policy::Scope;
 use wayleave_sockets::unix_now;
 
+use super::{is_token, misfit};
 use crate::duration::words;
 use crate::stdout::print;
 use crate::{Failure, keys};
@@ -42,6 +43,14 @@ pub(super) struct InspectArgs {
 
 pub(super) fn run(args: &InspectArgs) -> Result<(), Failure> {
     let text = if args.token == "-" { from_input()? } else { args.token.clone() };
+    if let Some(what) = misfit(text.trim()) {
+        return Err(Failure::run(format!("what was given {what}")));
+    }
+    if !is_token(&text) && Path::new(&text).is_file() {
+        return Err(Failure::usage(format!(
+            "{text} is a file; give what stands in it: token inspect - < {text}"
+        )));
+    }
     let token = Token::new(text.trim()).map_err(Failure::run)?;
     let keys = read_keys(&args.keys)?;
     let report = look(&token, keys.as_ref(), args.audience.as_deref(), unix_now())?;

@@ -4,6 +4,7 @@ mod app_sign;
 mod inspect;
 mod keygen;
 mod mint;
+mod misfit;
 mod scope;
 
 #[cfg(test)]
@@ -13,6 +14,8 @@ use clap::{Args, Subcommand};
 use wayleave_proto::base::Secret;
 
 use crate::Failure;
+
+pub(crate) use misfit::{is_token, misfit};
 
 /// Make keys, mint tokens, and look into them.
 ///
@@ -64,8 +67,9 @@ A token that allows one service and little of it, and is closed half a minute af
   wayleave token mint --keys keys.toml --app-id 1001 --user alice --ttl 10m --allow-host '*.media.example' \\
                       --allow-port 5000-5999 --allow-kind datagrams --tunnels 4 --on-expiry close-after=30s
 
-A Token04, where keys.toml has a [[token04]] table with app_id and secret; and an app sign:
+A Token04, where keys.toml has a [[token04]] table with app_id and secret; and an app sign, which is made first:
   wayleave token mint --keys keys.toml --app-id 1001 --user alice --ttl 1h --format token04
+  openssl rand -hex 32 > sign.txt
   wayleave token app-sign --app-id 1001 --sign-file sign.txt >> relay-keys.toml
 
 Several keys can be in force at once, told apart by their names (kid): give a relay --token-keys several times, or write

@@ -16,7 +16,7 @@ pub use clock::{Clock, Instant, UnixTime};
 pub use families::Families;
 pub use link::{Kind, Link, Network, Route};
 pub use random::{Rng, Seed};
-pub use secret::Secret;
+pub use secret::{Secret, same_secret};
 pub use slots::{Beside, Key, Slots};
 pub use target::{Host, Name, Target, TargetError};
 pub use timers::Timers;

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use ring::hmac;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// A token, a key or a password: cleared from memory when dropped, and hidden from every `Debug`.
@@ -24,4 +25,11 @@ impl<T: Zeroize> fmt::Debug for Secret<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[secret]")
     }
+}
+
+/// Whether `given` is the secret that is `expected`. Compared through a keyed hash, whose own comparison takes the same time
+/// wherever a difference is.
+pub fn same_secret(expected: &[u8], given: &[u8]) -> bool {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, expected);
+    hmac::verify(&key, given, hmac::sign(&key, expected).as_ref()).is_ok()
 }

@@ -2,9 +2,7 @@
 
 use core::net::SocketAddr;
 
-use ring::hmac;
-
-use crate::base::Secret;
+use crate::base::{Secret, same_secret};
 
 /// What a front door asks of its clients, and how much it listens to.
 #[derive(Clone, Debug)]
@@ -44,7 +42,7 @@ impl FrontConfig {
     /// they were right.
     pub(super) fn admits(&self, user: &[u8], password: &[u8]) -> bool {
         self.password.as_ref().is_none_or(|(name, secret)| {
-            same(name.as_bytes(), user) & same(secret.expose().as_bytes(), password)
+            same_secret(name.as_bytes(), user) & same_secret(secret.expose().as_bytes(), password)
         })
     }
 }
@@ -73,12 +71,6 @@ pub enum FrontConfigError {
     /// The user name cannot be sent.
     #[error("the user name of the local port must have 1 to 255 bytes and no colon (RFC 1929, RFC 7617)")]
     User,
-}
-
-/// Compares through a keyed hash, whose own comparison takes the same time wherever a difference is.
-fn same(expected: &[u8], given: &[u8]) -> bool {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, expected);
-    hmac::verify(&key, given, hmac::sign(&key, expected).as_ref()).is_ok()
 }
 
 const HEAD_LIMITS: core::ops::RangeInclusive<usize> = 256..=1024 * 1024;

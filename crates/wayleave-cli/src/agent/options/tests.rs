@@ -91,7 +91,7 @@ fn what_is_wrong_in_a_file_is_named_with_its_line_and_without_its_text() {
         ("\n\nmode = \"fast\"\n", "agent.toml, line 3: unknown mode; choose normal, smart or off"),
         ("\nproxy = [\n \"a:1\",\n \"b\",\n]\n", "agent.toml, line 4: the port is missing"),
         ("proxy = \"relay:0\"\n", "agent.toml, line 1: the port must be a number from 1 to 65535"),
-        ("proxy = \"re lay:1\"\n", "agent.toml, line 1: the host is neither"),
+        ("proxy = \"re lay:1\"\n", "agent.toml, line 1: write HOST:PORT alone, without spaces"),
         ("listen = \"1080\"\n", "agent.toml, line 1: write an IP address and a port"),
         ("trial = \"soon\"\n", "agent.toml, line 1: "),
         ("forward = \"sctp:127.0.0.1:1=a:1\"\n", "agent.toml, line 1: a forward starts with tcp: or udp:"),

@@ -1,23 +1,10 @@
 //! The words that only the agent knows.
 
-use wayleave_proto::base::{Kind, Secret, Target};
-use wayleave_proto::config::{Mode, Probe, Scope};
-use wayleave_proto::local::Forward;
+use wayleave_proto::base::Secret;
+use wayleave_proto::config::{Mode, Scope};
 
 use super::LinkChoice;
 use crate::options::Word;
-
-impl Word for Forward {
-    fn read(text: &str) -> Result<Self, String> {
-        text.parse().map_err(said)
-    }
-}
-
-impl Word for Target {
-    fn read(text: &str) -> Result<Self, String> {
-        text.parse().map_err(said)
-    }
-}
 
 impl Word for Mode {
     fn read(text: &str) -> Result<Self, String> {
@@ -42,24 +29,9 @@ impl Word for LinkChoice {
     }
 }
 
-impl Word for Probe {
-    fn read(text: &str) -> Result<Self, String> {
-        let (kind, target) = match text.split_once(':') {
-            Some(("tcp", target)) => (Kind::Stream, target),
-            Some(("udp", target)) => (Kind::Datagram, target),
-            _ => (Kind::Stream, text),
-        };
-        Ok(Self { kind, target: Target::read(target)? })
-    }
-}
-
 /// Taken as it is: what is wrong with it is said later and without showing it.
 impl Word for Secret<String> {
     fn read(text: &str) -> Result<Self, String> {
         Ok(Self::new(text.into()))
     }
-}
-
-fn said(error: impl std::error::Error) -> String {
-    error.to_string()
 }

@@ -17,6 +17,7 @@ use wayleave_sockets::unix_now;
 use wayleave_tokio::Client;
 
 use crate::files::{Follower, Look};
+use crate::token::misfit;
 use crate::{Failure, files};
 
 /// Reads `token` as a credential.
@@ -167,8 +168,8 @@ fn credential(token: &Secret<String>) -> Result<Credential, String> {
     if token.is_empty() {
         return Err("is empty; make one with `wayleave token mint`".into());
     }
-    if token.get(..7).is_some_and(|word| word.eq_ignore_ascii_case("bearer ")) {
-        return Err("begins with the word Bearer; leave it out, the token alone belongs here".into());
+    if let Some(what) = misfit(token) {
+        return Err(what.into());
     }
     let token: Token = token.parse().map_err(|error| format!("cannot be used: {error}"))?;
     Ok(Credential::Token(token))

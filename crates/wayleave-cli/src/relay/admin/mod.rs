@@ -6,6 +6,7 @@ mod verbs;
 #[cfg(test)]
 mod tests;
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -61,7 +62,13 @@ impl Admin {
             }
         }
         let listener = Listener::bind(place).map_err(|error| {
-            Failure::run(format!("the admin interface cannot listen on {place}: {error}"))
+            let remedy = match error.kind() {
+                ErrorKind::NotFound => "; make its directory first (RuntimeDirectory= of systemd does)",
+                ErrorKind::AddrInUse => "; another relay, or a file of somebody else's, is there",
+                ErrorKind::PermissionDenied => "; choose a place that this user may write to",
+                _ => "",
+            };
+            Failure::run(format!("the admin interface cannot listen on {place}: {error}{remedy}"))
         })?;
         Ok(Self { listener, secret })
     }

@@ -43,8 +43,10 @@ pub(super) struct Turn {
 pub(super) fn prepare(directory: &Path, names: &[Host], now: SystemTime) -> Result<Option<Turn>, Failure> {
     let shown = directory.display();
     let failed = |what: &dyn fmt::Display| Failure::usage(format!("{shown}: {what}"));
-    fs::create_dir_all(directory)
-        .map_err(|error| failed(&format!("the directory cannot be made: {error}")))?;
+    fs::create_dir_all(directory).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => failed(&"there is a file of this name; give a directory"),
+        _ => failed(&format!("the directory cannot be made: {error}")),
+    })?;
     let names = complete(names);
     let turn = match lock(directory) {
         Ok(turn) => turn,
