@@ -28,6 +28,7 @@ macro_rules! pairs {
             tests! { stringify!($name), $client, $relay;
                 datagrams: datagrams_of_every_size_come_back();
                 datagrams: a_run_of_datagrams_keeps_its_order();
+                datagrams: the_flows_of_an_association_share_a_port_while_they_are_direct();
                 ending: a_client_that_is_dropped_gives_everything_back();
                 ending: a_closed_client_wakes_whoever_waits();
                 ending: a_thousand_flows_are_open_at_once();

@@ -26,5 +26,8 @@ pub use wayleave_drive::{Events, IntoTarget};
 pub use wayleave_proto as proto;
 pub use wayleave_sockets::{connector_with_ca, platform_connector};
 
+/// Datagram flows that share one port where they are direct.
+pub type Association = wayleave_drive::Association<AsyncIo>;
+
 /// Datagrams to and from one target.
 pub type DatagramFlow = wayleave_drive::DatagramFlow<AsyncIo>;

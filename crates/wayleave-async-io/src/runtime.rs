@@ -12,6 +12,7 @@ use futures_lite::io::{AsyncRead, AsyncWrite};
 use wayleave_drive::{Lookup, Resolver, Runtime, at_once};
 use wayleave_proto::base::{Clock, Instant, Name, Seed};
 use wayleave_proto::config::Liveness;
+use wayleave_proto::net::Remote;
 use wayleave_sockets::Lookups;
 
 use crate::{Task, thread};
@@ -97,8 +98,8 @@ impl Runtime for AsyncIo {
         }
     }
 
-    fn bind(&self, address: SocketAddr) -> io::Result<(Async<UdpSocket>, SocketAddr)> {
-        let socket = Async::new_nonblocking(wayleave_sockets::bind(address)?)?;
+    fn bind(&self, remote: Remote, fragments: bool) -> io::Result<(Async<UdpSocket>, SocketAddr)> {
+        let socket = Async::new_nonblocking(wayleave_sockets::bind(remote, fragments)?)?;
         let local = socket.get_ref().local_addr()?;
         Ok((socket, local))
     }
@@ -183,6 +184,25 @@ impl Runtime for AsyncIo {
         payload: &[u8],
     ) -> Poll<io::Result<usize>> {
         poll_until(|| socket.get_ref().send(payload), || socket.poll_writable(cx))
+    }
+
+    fn poll_receive_from(
+        &self,
+        socket: &mut Async<UdpSocket>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<(usize, SocketAddr)>> {
+        poll_until(|| socket.get_ref().recv_from(buffer), || socket.poll_readable(cx))
+    }
+
+    fn poll_send_to(
+        &self,
+        socket: &mut Async<UdpSocket>,
+        cx: &mut Context<'_>,
+        payload: &[u8],
+        to: SocketAddr,
+    ) -> Poll<io::Result<usize>> {
+        poll_until(|| socket.get_ref().send_to(payload, to), || socket.poll_writable(cx))
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {

@@ -10,10 +10,10 @@ use smallvec::SmallVec;
 
 use crate::events::Listeners;
 use crate::flow::Flow;
-use crate::{DatagramFlow, Driver, Events, Runtime, Stream};
+use crate::{Association, DatagramFlow, Driver, Events, Runtime, Stream};
 use wayleave_proto::auth::Credential;
 use wayleave_proto::base::{Instant, Kind, Network, Route, Target};
-use wayleave_proto::client::{Client as Machine, FlowError, FlowId, FlowStatus, Notice};
+use wayleave_proto::client::{AssociationId, Client as Machine, FlowError, FlowId, FlowStatus, Notice};
 use wayleave_proto::config::{ClientConfig, Valid};
 
 /// The embedded side of the proxy: it opens flows and decides which way they go.
@@ -29,6 +29,8 @@ struct Shared<R: Runtime>(Mutex<State<R>>);
 struct State<R: Runtime> {
     driver: Driver<Machine, R>,
     wakers: BTreeMap<FlowId, Wakers>,
+    /// Who waits for what comes to an association from strangers.
+    strays: BTreeMap<AssociationId, Waker>,
     listeners: Listeners,
     /// Wakers that nobody will wake. With one an executor may drop a whole task, and with that a flow of this client: they
     /// are dropped when the lock has been given back.
@@ -69,6 +71,7 @@ impl<R: Runtime> Client<R> {
         let state = State {
             driver,
             wakers: BTreeMap::new(),
+            strays: BTreeMap::new(),
             listeners: Listeners::new(),
             stale: Vec::new(),
             abandoned: false,
@@ -100,6 +103,15 @@ impl<R: Runtime> Client<R> {
     /// The target is not one, or the client is at its limit.
     pub fn datagrams(&self, target: impl IntoTarget) -> Result<DatagramFlow<R>, FlowError> {
         Ok(DatagramFlow::new(self.begin(Kind::Datagram, target)?))
+    }
+
+    /// Begins an association: its datagram flows share one port where they are direct, as if one plain UDP socket spoke with
+    /// all of their targets, and what others send to that port can be received too.
+    ///
+    /// # Errors
+    /// The client is closed or at its limit.
+    pub fn associate(&self) -> Result<Association<R>, FlowError> {
+        Ok(Association::new(self.clone(), self.tell(|machine, now| machine.associate(now))?))
     }
 
     /// What happens from now on; the first caller also gets what happened before.
@@ -162,6 +174,37 @@ impl<R: Runtime> Client<R> {
             Ok(None) => state.wait(id, side, cx),
             Err(error) => Poll::Ready(Err(error)),
         })
+    }
+
+    /// Opens a datagram flow in an association.
+    pub(crate) fn begin_in(&self, association: AssociationId, target: Target) -> Result<Flow<R>, FlowError> {
+        let id = self.tell(|machine, now| machine.open_associated(now, association, target))?;
+        Ok(Flow::new(self.clone(), id))
+    }
+
+    /// Asks the machine for what came from strangers; `None` means that the task has to wait.
+    pub(crate) fn poll_stray<T>(
+        &self,
+        id: AssociationId,
+        cx: &mut Context<'_>,
+        ask: impl FnOnce(&mut Machine) -> Result<Option<T>, FlowError>,
+    ) -> Poll<Result<T, FlowError>> {
+        self.with(|state, _| match ask(&mut state.driver.machine) {
+            Ok(Some(answer)) => Poll::Ready(Ok(answer)),
+            Ok(None) => {
+                state.stale.extend(state.strays.insert(id, cx.waker().clone()));
+                Poll::Pending
+            }
+            Err(error) => Poll::Ready(Err(error)),
+        })
+    }
+
+    /// Gives an association back.
+    pub(crate) fn dissociate(&self, id: AssociationId) {
+        self.with(|state, now| {
+            state.stale.extend(state.strays.remove(&id));
+            state.driver.machine.dissociate(now, id);
+        });
     }
 
     /// Gives a flow back.
@@ -282,6 +325,7 @@ impl<R: Runtime> State<R> {
         let mut wakers = Wakeful::new();
         while let Some(notice) = self.driver.events.pop_front() {
             match notice {
+                Notice::Association(association) => wakers.extend(self.strays.remove(&association)),
                 Notice::Event(event) => self.listeners.tell(&event, &mut wakers),
                 Notice::Flow(flow) => {
                     if let Some(waiting) = self.wakers.get_mut(&flow) {

@@ -9,7 +9,7 @@ use crate::socket::{LEAST_READ, MOST_READ, State, refusal};
 use crate::{Kind, Ready, Runtime, Served, Socket, Turn};
 use wayleave_proto::base::{Beside, Instant};
 use wayleave_proto::error::IoFailed;
-use wayleave_proto::net::{Machine, Onward, Output, SocketId};
+use wayleave_proto::net::{Machine, Onward, Output, Remote, SocketId};
 
 /// Drives one machine on one runtime. All its sockets belong to one task.
 pub(crate) struct Driver<M: Machine, R: Runtime> {
@@ -137,9 +137,15 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
                     Ok(stream) => self.insert(id, Kind::Dialling(stream)),
                     Err(error) => self.failed(id, &error),
                 },
-                Output::Bind { id, address } => match self.runtime.bind(address) {
+                Output::Bind { id, remote, fragments } => match self.runtime.bind(remote, fragments) {
                     Ok((socket, local)) => {
-                        self.insert(id, Kind::Datagrams(socket));
+                        self.insert(
+                            id,
+                            match remote {
+                                Remote::Every(_) => Kind::Shared(socket),
+                                Remote::One(_) => Kind::Datagrams(socket),
+                            },
+                        );
                         let now = self.runtime.now();
                         self.machine.handle_opened(now, id, local);
                     }

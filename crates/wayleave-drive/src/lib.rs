@@ -4,6 +4,7 @@
 //! gives what does, its sockets and its timer, as a [`Runtime`]; [`Client`] and [`Relay`] are complete then. Nothing here
 //! opens a socket, reads a clock or starts a thread.
 
+mod association;
 mod client;
 mod driver;
 mod events;
@@ -13,6 +14,7 @@ mod relay;
 mod runtime;
 mod socket;
 
+pub use association::Association;
 pub use client::{Client, IntoTarget};
 pub use events::Events;
 pub use flow::{DatagramFlow, Stream};

@@ -8,6 +8,7 @@ use std::io::{self, IoSlice};
 use wayleave_proto::base::{Clock, Families, Instant, Name, Seed};
 use wayleave_proto::config::Liveness;
 use wayleave_proto::error::IoFailed;
+use wayleave_proto::net::Remote;
 
 /// A look-up under way. It is given up when it is dropped: what has not been asked by then is not asked any more.
 pub type Lookup = Box<dyn PollAnswer>;
@@ -52,7 +53,7 @@ pub trait Resolver: Send + Sync + 'static {
 pub trait Runtime: Send + 'static {
     /// A TCP connection.
     type Stream: Send;
-    /// A connected UDP socket.
+    /// A UDP socket.
     type Datagrams: Send;
     /// A TCP listener.
     type Listener: Send;
@@ -79,11 +80,12 @@ pub trait Runtime: Send + 'static {
     fn poll_connected(&self, stream: &mut Self::Stream, cx: &mut Context<'_>)
     -> Poll<io::Result<SocketAddr>>;
 
-    /// Opens a UDP socket that speaks with `address` only, and returns its own address.
+    /// Opens a UDP socket that speaks with `remote`, and returns its own address. Where `fragments` are not wanted, what is
+    /// too large for the path is dropped.
     ///
     /// # Errors
     /// There is no way to that address.
-    fn bind(&self, address: SocketAddr) -> io::Result<(Self::Datagrams, SocketAddr)>;
+    fn bind(&self, remote: Remote, fragments: bool) -> io::Result<(Self::Datagrams, SocketAddr)>;
 
     /// Listens on `address`, and returns the address with its real port.
     ///
@@ -134,7 +136,7 @@ pub trait Runtime: Send + 'static {
     /// Makes the drop of a connection a reset.
     fn reset(&self, stream: &mut Self::Stream);
 
-    /// Receives one datagram.
+    /// Receives one datagram from whom the socket is connected to.
     fn poll_receive(
         &self,
         socket: &mut Self::Datagrams,
@@ -142,12 +144,29 @@ pub trait Runtime: Send + 'static {
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>>;
 
-    /// Sends one datagram.
+    /// Sends one datagram to whom the socket is connected to.
     fn poll_send(
         &self,
         socket: &mut Self::Datagrams,
         cx: &mut Context<'_>,
         payload: &[u8],
+    ) -> Poll<io::Result<usize>>;
+
+    /// Receives one datagram from anybody; with it comes who sent it.
+    fn poll_receive_from(
+        &self,
+        socket: &mut Self::Datagrams,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<(usize, SocketAddr)>>;
+
+    /// Sends one datagram to `to`.
+    fn poll_send_to(
+        &self,
+        socket: &mut Self::Datagrams,
+        cx: &mut Context<'_>,
+        payload: &[u8],
+        to: SocketAddr,
     ) -> Poll<io::Result<usize>>;
 
     /// Waits until `deadline`. Only the last deadline asked for has to be waited for; one that has passed is ready as often

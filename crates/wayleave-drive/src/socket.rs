@@ -28,7 +28,10 @@ pub(crate) enum Kind<R: Runtime> {
     },
     Dialling(R::Stream),
     Stream(R::Stream),
+    /// Connected to one address.
     Datagrams(R::Datagrams),
+    /// Speaks with everybody.
+    Shared(R::Datagrams),
 }
 
 /// What a socket has to do.
@@ -107,6 +110,10 @@ impl<R: Runtime> Socket<R> {
             Kind::Datagrams(socket) => {
                 turn.send(socket, state, &mut cx);
                 turn.receive(socket, state, &mut cx)
+            }
+            Kind::Shared(socket) => {
+                turn.send_around(socket, state, &mut cx);
+                turn.receive_around(socket, state, &mut cx)
             }
         }
     }
@@ -205,6 +212,51 @@ impl<M: Machine, R: Runtime> Turn<'_, M, R> {
                     self.machine.handle_received(self.now, self.id, data);
                 }
                 Poll::Ready(Err(error)) => self.refused(&error),
+            }
+        }
+        Served::Again
+    }
+
+    /// [`Self::send`] on a socket that speaks with everybody.
+    fn send_around(&mut self, socket: &mut R::Datagrams, state: &mut State, cx: &mut Context<'_>) {
+        while state.wants_write {
+            if self.machine.pending(self.now, self.id).is_none() {
+                state.wants_write = false;
+                return;
+            }
+            if let Some(to) = self.machine.destination(self.id)
+                && let Some(payload) = self.machine.pending(self.now, self.id)
+                // What cannot be sent is lost, as datagrams are; the socket is not.
+                && self.runtime.poll_send_to(socket, cx, payload, to).is_pending()
+            {
+                return;
+            }
+            self.machine.handle_written(self.now, self.id, 0);
+        }
+    }
+
+    /// [`Self::receive`] on a socket that speaks with everybody.
+    fn receive_around(
+        &mut self,
+        socket: &mut R::Datagrams,
+        state: &mut State,
+        cx: &mut Context<'_>,
+    ) -> Served {
+        if state.paused || state.awaits_input {
+            return Served::Waits;
+        }
+        for _ in 0..BATCH {
+            match self.runtime.poll_receive_from(socket, cx, self.buffer) {
+                Poll::Pending => {
+                    state.awaits_input = true;
+                    return Served::Waits;
+                }
+                Poll::Ready(Ok((count, from))) => {
+                    let data = self.buffer.get_mut(..count).unwrap_or_default();
+                    self.machine.handle_datagram(self.now, self.id, from, data);
+                }
+                // Whoever refused a datagram, the others are still there.
+                Poll::Ready(Err(_)) => {}
             }
         }
         Served::Again

@@ -1,5 +1,5 @@
-//! Sockets as the machines want them, before any runtime has them: non-blocking, small writes sent at once, datagrams never
-//! cut into fragments.
+//! Sockets as the machines want them, before any runtime has them: non-blocking, small writes sent at once, datagrams cut
+//! into fragments only where that is wanted.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -9,6 +9,7 @@ use std::os::fd::AsFd;
 use std::os::windows::io::AsSocket as AsFd;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use wayleave_proto::net::{Family, Remote};
 
 /// Begins a TCP connection. It stands when the socket is writable and has no error, see [`connected`].
 ///
@@ -83,20 +84,31 @@ pub fn reset(stream: &impl AsFd) -> io::Result<()> {
     SockRef::from(stream).set_linger(Some(std::time::Duration::ZERO))
 }
 
-/// A UDP socket that speaks with `address` only.
+/// A UDP socket. Where `fragments` are not wanted, what is too large for the path is dropped, if the platform can be told.
 ///
 /// # Errors
 /// There is no way to that address, or no descriptor or port.
-pub fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-    socket.set_nonblocking(true)?;
-    let any: IpAddr = match address {
-        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+pub fn bind(remote: Remote, fragments: bool) -> io::Result<UdpSocket> {
+    let family = match remote {
+        Remote::Every(family) => family,
+        Remote::One(address) => Family::of(address.ip()),
     };
+    let (domain, any): (_, IpAddr) = match family {
+        Family::V4 => (Domain::IPV4, Ipv4Addr::UNSPECIFIED.into()),
+        Family::V6 => (Domain::IPV6, Ipv6Addr::UNSPECIFIED.into()),
+    };
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    if family == Family::V6 {
+        socket.set_only_v6(true)?;
+    }
     socket.bind(&SocketAddr::new(any, 0).into())?;
-    socket.connect(&address.into())?;
-    forbid_fragments(&socket, address)?;
+    if let Remote::One(address) = remote {
+        socket.connect(&address.into())?;
+    }
+    if !fragments {
+        forbid_fragments(&socket, family)?;
+    }
     Ok(socket.into())
 }
 
@@ -121,11 +133,11 @@ fn is_under_way(error: &io::Error) -> bool {
 
 /// RFC 9298 §3.1: what is too large for the path is dropped, not cut into fragments.
 #[cfg(any(target_os = "android", target_os = "linux"))]
-fn forbid_fragments(socket: &Socket, address: SocketAddr) -> io::Result<()> {
+fn forbid_fragments(socket: &Socket, family: Family) -> io::Result<()> {
     use rustix::net::sockopt::{
         Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover, set_ipv6_mtu_discover,
     };
-    if address.is_ipv4() {
+    if family == Family::V4 {
         set_ip_mtu_discover(socket, Ipv4PathMtuDiscovery::DO)?;
     } else {
         set_ipv6_mtu_discover(socket, Ipv6PathMtuDiscovery::DO)?;
@@ -135,7 +147,7 @@ fn forbid_fragments(socket: &Socket, address: SocketAddr) -> io::Result<()> {
 
 /// Elsewhere the platform decides.
 #[cfg(not(any(target_os = "android", target_os = "linux")))]
-fn forbid_fragments(_: &Socket, _: SocketAddr) -> io::Result<()> {
+fn forbid_fragments(_: &Socket, _: Family) -> io::Result<()> {
     Ok(())
 }
 

@@ -160,8 +160,11 @@ impl Host {
                     Ok(stream) => self.insert(id, Socket::Stream(stream)),
                     Err(error) => self.fail(id, &error),
                 },
-                Output::Bind { id, address } => {
-                    match sockets::bind(address).and_then(|socket| Ok((socket.local_addr()?, socket))) {
+                // With everybody only the flows of an association speak, and there is none here.
+                Output::Bind { id, remote, fragments } => {
+                    match sockets::bind(remote, fragments)
+                        .and_then(|socket| Ok((socket.local_addr()?, socket)))
+                    {
                         Ok((local, socket)) => {
                             self.insert(id, Socket::Datagrams(socket));
                             let now = self.now();
@@ -192,7 +195,7 @@ impl Host {
                 }
                 Output::Event(Notice::Event(event)) => eprintln!("{} {:?}", event.at, event.what),
                 // Something changed for this flow. With one flow we look at it on every turn anyway.
-                Output::Event(Notice::Flow(_)) => {}
+                Output::Event(Notice::Association(_) | Notice::Flow(_)) => {}
             }
         }
     }

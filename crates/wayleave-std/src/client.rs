@@ -12,7 +12,7 @@ use wayleave_proto::client::FlowError;
 use wayleave_proto::config::{ClientConfig, Valid};
 
 use crate::wait::Waiters;
-use crate::{DatagramFlow, Events, Std, Stream};
+use crate::{Association, DatagramFlow, Events, Std, Stream};
 
 /// The embedded side of the proxy: it opens flows and decides which way they go.
 ///
@@ -67,6 +67,15 @@ impl Client {
     /// The target is not one, or the client is at its limit.
     pub fn datagrams(&self, target: impl IntoTarget) -> Result<DatagramFlow, FlowError> {
         self.0.datagrams(target).map(DatagramFlow::new)
+    }
+
+    /// Begins an association: its datagram flows share one port where they are direct, as if one plain UDP socket spoke with
+    /// all of their targets, and what others send to that port can be received too.
+    ///
+    /// # Errors
+    /// The client is closed or at its limit.
+    pub fn associate(&self) -> Result<Association, FlowError> {
+        self.0.associate().map(Association::new)
     }
 
     /// What happens from now on; the first caller also gets what happened before.

@@ -12,6 +12,7 @@
 //!
 //! What an application's own threads write is encrypted and sent on those threads, as far as the sockets take it.
 
+mod association;
 mod client;
 mod datagrams;
 mod events;
@@ -23,6 +24,7 @@ mod stream;
 mod tests;
 mod wait;
 
+pub use association::Association;
 pub use client::Client;
 pub use datagrams::DatagramFlow;
 pub use events::Events;

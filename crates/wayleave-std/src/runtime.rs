@@ -11,6 +11,7 @@ use std::thread;
 use wayleave_drive::{Lookup, Resolver, Runtime, at_once};
 use wayleave_proto::base::{Clock, Instant, Name, Seed};
 use wayleave_proto::config::Liveness;
+use wayleave_proto::net::Remote;
 use wayleave_sockets::Lookups;
 
 use crate::reactor::{Reactor, Side, Socket};
@@ -78,8 +79,8 @@ impl Runtime for Std {
         Poll::Ready(wayleave_sockets::connected(&stream.socket))
     }
 
-    fn bind(&self, address: SocketAddr) -> io::Result<(Self::Datagrams, SocketAddr)> {
-        let socket = wayleave_sockets::bind(address)?;
+    fn bind(&self, remote: Remote, fragments: bool) -> io::Result<(Self::Datagrams, SocketAddr)> {
+        let socket = wayleave_sockets::bind(remote, fragments)?;
         let local = socket.local_addr()?;
         Ok((Socket::new(socket, &self.reactor), local))
     }
@@ -163,6 +164,25 @@ impl Runtime for Std {
         payload: &[u8],
     ) -> Poll<io::Result<usize>> {
         socket.poll(Side::Writer, cx, |socket| socket.send(payload))
+    }
+
+    fn poll_receive_from(
+        &self,
+        socket: &mut Self::Datagrams,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<(usize, SocketAddr)>> {
+        socket.poll(Side::Reader, cx, |socket| socket.recv_from(buffer))
+    }
+
+    fn poll_send_to(
+        &self,
+        socket: &mut Self::Datagrams,
+        cx: &mut Context<'_>,
+        payload: &[u8],
+        to: SocketAddr,
+    ) -> Poll<io::Result<usize>> {
+        socket.poll(Side::Writer, cx, |socket| socket.send_to(payload, to))
     }
 
     fn poll_timer(&mut self, _: &mut Context<'_>, deadline: Instant) -> Poll<()> {

@@ -15,6 +15,7 @@ use tokio::time::{Sleep, sleep_until};
 use wayleave_drive::{Lookup, Resolver, Runtime, at_once};
 use wayleave_proto::base::{Clock, Instant, Name, Seed};
 use wayleave_proto::config::Liveness;
+use wayleave_proto::net::Remote;
 use wayleave_sockets::Lookups;
 
 /// The tokio runtime in which a client or a relay was made. It needs its time and I/O drivers.
@@ -83,9 +84,9 @@ impl Runtime for Tokio {
         Poll::Ready(wayleave_sockets::connected(stream))
     }
 
-    fn bind(&self, address: SocketAddr) -> io::Result<(UdpSocket, SocketAddr)> {
+    fn bind(&self, remote: Remote, fragments: bool) -> io::Result<(UdpSocket, SocketAddr)> {
         let _context = self.handle.enter();
-        let socket = UdpSocket::from_std(wayleave_sockets::bind(address)?)?;
+        let socket = UdpSocket::from_std(wayleave_sockets::bind(remote, fragments)?)?;
         let local = socket.local_addr()?;
         Ok((socket, local))
     }
@@ -174,6 +175,27 @@ impl Runtime for Tokio {
         payload: &[u8],
     ) -> Poll<io::Result<usize>> {
         socket.poll_send(cx, payload)
+    }
+
+    fn poll_receive_from(
+        &self,
+        socket: &mut UdpSocket,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<(usize, SocketAddr)>> {
+        let mut buffer = ReadBuf::new(buffer);
+        let from = ready!(socket.poll_recv_from(cx, &mut buffer))?;
+        Poll::Ready(Ok((buffer.filled().len(), from)))
+    }
+
+    fn poll_send_to(
+        &self,
+        socket: &mut UdpSocket,
+        cx: &mut Context<'_>,
+        payload: &[u8],
+        to: SocketAddr,
+    ) -> Poll<io::Result<usize>> {
+        socket.poll_send_to(cx, payload, to)
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {

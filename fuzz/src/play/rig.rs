@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 use wayleave_proto::base::{Families, Instant, Name};
 use wayleave_proto::error::IoFailed;
-use wayleave_proto::net::{Machine, Output, SocketId};
+use wayleave_proto::net::{Machine, Output, Remote, SocketId};
 
 /// A machine, its sockets and its clock.
 ///
@@ -282,7 +282,10 @@ impl<M: Machine<Event: Debug> + Debug> Rig<M> {
             Output::DelayAcks(_) | Output::Watch { .. } => {}
             Output::Resolve { id, name } => self.ask(id, Asked::Lookup(name)),
             Output::Dial { id, address } => self.ask(id, Asked::Tcp(address)),
-            Output::Bind { id, address } => self.ask(id, Asked::Udp(address)),
+            Output::Bind { id, remote: Remote::One(address), .. } => self.ask(id, Asked::Udp(address)),
+            Output::Bind { id, remote: Remote::Every(_), .. } => {
+                panic!("{id} speaks with everybody, and nothing asked for that")
+            }
             Output::Pending(id) => self.change(id, |socket| socket.is_pending = true),
             Output::ReadPause(id) => self.change(id, |socket| {
                 assert!(!core::mem::replace(&mut socket.is_paused, true), "{id} is paused twice");

@@ -2,13 +2,13 @@
 
 use std::io::{self, Read, Write};
 use std::marker::PhantomData;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use futures_lite::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
-use wayleave_async_io::{Client, DatagramFlow, Events, Relay, Stream};
+use wayleave_async_io::{Association, Client, DatagramFlow, Events, Relay, Stream};
 use wayleave_proto::base::{Route, Target};
 use wayleave_proto::client::{Event, FlowError};
 use wayleave_proto::config::{ClientConfig, RelayConfig, Valid};
@@ -105,12 +105,30 @@ impl<E: Executor> super::Client for Blocking<E> {
         Ok(Box::new(Half(self.client.datagrams(target)?, PhantomData::<E>)))
     }
 
+    fn associate(&self) -> Result<Box<dyn super::Association>, FlowError> {
+        Ok(Box::new(Half(self.client.associate()?, PhantomData::<E>)))
+    }
+
     fn event(&self, patience: Duration) -> Option<Event> {
         within::<E, _>(patience, self.events.lock().unwrap().recv()).flatten()
     }
 
     fn verbs(&self) -> &dyn Verbs {
         &*self.client
+    }
+}
+
+impl<E: Executor> super::Association for Half<Association, E> {
+    fn datagrams(&self, target: Target) -> Result<Box<dyn Datagrams>, FlowError> {
+        Ok(Box::new(Half(self.0.datagrams(target)?, PhantomData::<E>)))
+    }
+
+    fn stray(&self) -> (Vec<u8>, SocketAddr) {
+        let mut buffer = vec![0; LARGEST];
+        let stray = within::<E, _>(PATIENCE, self.0.recv_stray(&mut buffer));
+        let (count, from) = stray.expect("a datagram in time").unwrap();
+        buffer.truncate(count);
+        (buffer, from)
     }
 }
 

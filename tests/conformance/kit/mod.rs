@@ -41,6 +41,8 @@ pub(crate) trait Client: Send + Sync {
 
     fn datagrams(&self, target: Target) -> Result<Box<dyn Datagrams>, FlowError>;
 
+    fn associate(&self) -> Result<Box<dyn Association>, FlowError>;
+
     /// The next event; `None` when none came in time or the client is over.
     fn event(&self, patience: Duration) -> Option<Event>;
 
@@ -68,6 +70,14 @@ pub(crate) struct Stream {
 pub(crate) trait Writer: Write + Send {
     /// Ends it.
     fn finish(&mut self) -> io::Result<()>;
+}
+
+/// Datagram flows that share a port, as a thread sees them.
+pub(crate) trait Association: Send + Sync {
+    fn datagrams(&self, target: Target) -> Result<Box<dyn Datagrams>, FlowError>;
+
+    /// The next datagram of a stranger, and who that is.
+    fn stray(&self) -> (Vec<u8>, SocketAddr);
 }
 
 /// A datagram flow, as a thread sees it.

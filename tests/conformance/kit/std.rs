@@ -1,7 +1,7 @@
 //! Clients and relays without async.
 
 use std::io::{self, ErrorKind, Read};
-use std::net::{Ipv4Addr, Shutdown};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use wayleave_proto::base::{Route, Target};
 use wayleave_proto::client::{Event, FlowError};
 use wayleave_proto::config::{ClientConfig, RelayConfig, Valid};
-use wayleave_std::{Client, DatagramFlow, Events, Relay, Stream};
+use wayleave_std::{Association, Client, DatagramFlow, Events, Relay, Stream};
 
 use super::{ClientKit, Datagrams, LARGEST, PATIENCE, RelayKit, Served, Verbs, Verifier, Writer};
 
@@ -68,12 +68,30 @@ impl super::Client for Blocking {
         Ok(Box::new(self.client.datagrams(target)?))
     }
 
+    fn associate(&self) -> Result<Box<dyn super::Association>, FlowError> {
+        Ok(Box::new(self.client.associate()?))
+    }
+
     fn event(&self, patience: Duration) -> Option<Event> {
         self.events.lock().unwrap().recv_timeout(patience).ok()
     }
 
     fn verbs(&self) -> &dyn Verbs {
         &*self.client
+    }
+}
+
+impl super::Association for Association {
+    fn datagrams(&self, target: Target) -> Result<Box<dyn Datagrams>, FlowError> {
+        Ok(Box::new(self.datagrams(target)?))
+    }
+
+    fn stray(&self) -> (Vec<u8>, SocketAddr) {
+        self.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut buffer = vec![0; LARGEST];
+        let (count, from) = self.recv_stray(&mut buffer).unwrap();
+        buffer.truncate(count);
+        (buffer, from)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Clients and relays on tokio, on one runtime for the whole suite.
 
 use std::io::{self, Read, Write};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, LazyLock, Mutex, mpsc};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 use wayleave_proto::base::{Route, Target};
 use wayleave_proto::client::{Event, FlowError};
 use wayleave_proto::config::{ClientConfig, RelayConfig, Valid};
-use wayleave_tokio::{Client, DatagramFlow, Events, Relay, Stream};
+use wayleave_tokio::{Association, Client, DatagramFlow, Events, Relay, Stream};
 
 use super::{ClientKit, Datagrams, LARGEST, PATIENCE, RelayKit, Served, Verbs, Verifier, Writer, stuck};
 
@@ -68,12 +68,30 @@ impl super::Client for Blocking {
         Ok(Box::new(self.client.datagrams(target)?))
     }
 
+    fn associate(&self) -> Result<Box<dyn super::Association>, FlowError> {
+        Ok(Box::new(self.client.associate()?))
+    }
+
     fn event(&self, patience: Duration) -> Option<Event> {
         within(patience, self.events.lock().unwrap().recv()).flatten()
     }
 
     fn verbs(&self) -> &dyn Verbs {
         &*self.client
+    }
+}
+
+impl super::Association for Association {
+    fn datagrams(&self, target: Target) -> Result<Box<dyn Datagrams>, FlowError> {
+        Ok(Box::new(self.datagrams(target)?))
+    }
+
+    fn stray(&self) -> (Vec<u8>, SocketAddr) {
+        let mut buffer = vec![0; LARGEST];
+        let (count, from) =
+            within(PATIENCE, self.recv_stray(&mut buffer)).expect("a datagram in time").unwrap();
+        buffer.truncate(count);
+        (buffer, from)
     }
 }
 

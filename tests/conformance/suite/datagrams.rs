@@ -1,5 +1,6 @@
 //! Datagrams: their sizes, their order and their loss.
 
+use std::net::{Ipv4Addr, UdpSocket};
 use std::time::Duration;
 
 use wayleave_proto::base::{Link, Route};
@@ -7,7 +8,7 @@ use wayleave_proto::client::FlowError;
 use wayleave_proto::config::Mode;
 
 use super::traffic::pattern;
-use crate::kit::{ClientKit, Datagrams, RelayKit};
+use crate::kit::{ClientKit, Datagrams, PATIENCE, RelayKit};
 use crate::lab::{Lab, beside, echo_datagrams, localhost, straight};
 
 pub(crate) fn datagrams_of_every_size_come_back<C: ClientKit, R: RelayKit>(lab: &Lab<C, R>) {
@@ -32,6 +33,43 @@ pub(crate) fn datagrams_of_every_size_come_back<C: ClientKit, R: RelayKit>(lab: 
         flow.send(b"after").unwrap();
         assert_eq!(flow.recv().unwrap(), b"after", "{route}");
     }
+}
+
+pub(crate) fn the_flows_of_an_association_share_a_port_while_they_are_direct<C: ClientKit, R: RelayKit>(
+    lab: &Lab<C, R>,
+) {
+    let _turn = beside();
+    let relay = lab.relay();
+    let socket = || UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let (one, two, stranger) = (socket(), socket(), socket());
+    let mut buffer = [0; 2_000];
+    let client = lab.client(Mode::Off, Link::Wifi, &[&relay]);
+    let association = client.associate().unwrap();
+    let mut ports = Vec::new();
+    let mut flows = Vec::new();
+    for target in [&one, &two] {
+        target.set_read_timeout(Some(PATIENCE)).unwrap();
+        let flow = association.datagrams(target.local_addr().unwrap().try_into().unwrap()).unwrap();
+        flow.send(b"question").unwrap();
+        let (count, from) = target.recv_from(&mut buffer).unwrap();
+        assert_eq!(&buffer[..count], b"question");
+        target.send_to(target.local_addr().unwrap().to_string().as_bytes(), from).unwrap();
+        assert_eq!(flow.recv().unwrap(), target.local_addr().unwrap().to_string().as_bytes());
+        ports.push(from);
+        flows.push(flow);
+    }
+    assert_eq!(ports[0], ports[1], "one port for both");
+    stranger.send_to(b"hello", ports[0]).unwrap();
+    assert_eq!(association.stray(), (b"hello".to_vec(), stranger.local_addr().unwrap()));
+
+    // Through a relay each has its own.
+    let client = lab.client(Mode::Normal, Link::Wifi, &[&relay]);
+    let association = client.associate().unwrap();
+    let port = echo_datagrams();
+    let flow = association.datagrams(localhost(port)).unwrap();
+    flow.send(b"through the relay").unwrap();
+    assert_eq!(flow.recv().unwrap(), b"through the relay");
+    assert_eq!(flow.route(), Some(Route::Proxied));
 }
 
 pub(crate) fn a_run_of_datagrams_keeps_its_order<C: ClientKit, R: RelayKit>(lab: &Lab<C, R>) {

@@ -1,17 +1,19 @@
 //! One SOCKS5 UDP association.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant as StdInstant};
 
 use tokio::net::{TcpStream, UdpSocket};
+use tokio::task::AbortHandle;
 use tokio::time::{interval, timeout};
 use tracing::debug;
-use wayleave_proto::base::Instant;
+use wayleave_proto::base::{Instant, Target};
 use wayleave_proto::client::FlowError;
-use wayleave_proto::local::{Association, Front, Inbound, Refusal};
-use wayleave_tokio::{Client, DatagramFlow};
+use wayleave_proto::local::{self, Front, Inbound, Refusal};
+use wayleave_tokio::{Association, Client, DatagramFlow};
 
 use super::datagrams::{Flows, LARGEST, receive};
 use super::door::flush;
@@ -22,7 +24,7 @@ use super::splice::Local;
 pub(super) async fn serve(
     mut local: Local,
     mut front: Front,
-    association: Association<u64>,
+    association: local::Association<u64>,
     client: Client,
 ) -> io::Result<()> {
     let bound = bind(local.stream()).await;
@@ -36,7 +38,7 @@ pub(super) async fn serve(
     timeout(ANSWER, flush(&mut front, local.stream())).await??;
     let Ok((socket, _)) = bound else { return Ok(()) };
     let books = Arc::new(Books::new(socket, association));
-    let mut session = Session { books, client, flows: Flows::new(), next: 0 };
+    let mut session = Session { books, client, ports: BTreeMap::new(), flows: Flows::new(), next: 0 };
     session.run(&mut local).await
 }
 
@@ -56,16 +58,16 @@ async fn bind(local: &TcpStream) -> io::Result<(UdpSocket, SocketAddr)> {
 #[derive(Debug)]
 struct Books {
     socket: UdpSocket,
-    association: Mutex<Association<u64>>,
+    association: Mutex<local::Association<u64>>,
     start: StdInstant,
 }
 
 impl Books {
-    fn new(socket: UdpSocket, association: Association<u64>) -> Self {
+    fn new(socket: UdpSocket, association: local::Association<u64>) -> Self {
         Self { socket, association: Mutex::new(association), start: StdInstant::now() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Association<u64>> {
+    fn lock(&self) -> MutexGuard<'_, local::Association<u64>> {
         self.association.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -77,6 +79,8 @@ impl Books {
 struct Session {
     books: Arc<Books>,
     client: Client,
+    /// What each port of the client speaks from: directly its flows share one port, as its own socket has one.
+    ports: BTreeMap<SocketAddr, Port>,
     flows: Flows<u64>,
     next: u64,
 }
@@ -104,7 +108,10 @@ impl Session {
                 failed = self.flows.failed() => {
                     self.books.lock().remove(failed);
                 }
-                _ = ticks.tick() => self.sweep(),
+                _ = ticks.tick() => {
+                    self.sweep();
+                    self.sweep_ports();
+                }
             }
         }
     }
@@ -114,19 +121,17 @@ impl Session {
         let inbound = self.books.lock().handle_datagram(now, from, datagram);
         let sent = match inbound {
             Ok(Inbound::Known { flow, payload }) => self.flows.find(flow).map(|flow| flow.send(payload)),
-            Ok(Inbound::New { target, payload }) => {
-                Some(self.client.datagrams(target.clone()).and_then(|flow| {
-                    let sent = flow.send(payload);
-                    let key = self.next;
-                    self.next += 1;
-                    if let Some(evicted) = self.books.lock().insert(now, from, target, key) {
-                        self.flows.close(evicted);
-                    }
-                    let books = Arc::clone(&self.books);
-                    self.flows.insert(key, flow, |flow| pump(books, flow, key));
-                    sent
-                }))
-            }
+            Ok(Inbound::New { target, payload }) => Some(self.open(from, target.clone()).and_then(|flow| {
+                let sent = flow.send(payload);
+                let key = self.next;
+                self.next += 1;
+                if let Some(evicted) = self.books.lock().insert(now, from, target, key) {
+                    self.flows.close(evicted);
+                }
+                let books = Arc::clone(&self.books);
+                self.flows.insert(key, flow, |flow| pump(books, flow, key));
+                sent
+            })),
             Err(error) => return debug!("a datagram from {from} was dropped: {error}"),
         };
         if let Some(Err(error)) = sent {
@@ -134,11 +139,57 @@ impl Session {
         }
     }
 
+    /// Opens a flow for a port of the client.
+    fn open(&mut self, from: SocketAddr, target: Target) -> Result<DatagramFlow, FlowError> {
+        if let Some(port) = self.ports.get(&from) {
+            return port.association.datagrams(target);
+        }
+        if self.ports.len() >= PORTS {
+            self.sweep_ports();
+        }
+        let association = Arc::new(self.client.associate()?);
+        let flow = association.datagrams(target)?;
+        let task = tokio::spawn(listen(Arc::clone(&self.books), Arc::clone(&association), from));
+        self.ports.insert(from, Port { association, task: task.abort_handle() });
+        Ok(flow)
+    }
+
     fn sweep(&mut self) {
         let now = self.books.now();
         loop {
             let Some(idle) = self.books.lock().pop_idle(now) else { return };
             self.flows.close(idle);
+        }
+    }
+
+    /// Forgets the ports of the client that speak with nobody any more.
+    fn sweep_ports(&mut self) {
+        let books = self.books.lock();
+        self.ports.retain(|port, _| books.has_client(*port));
+    }
+}
+
+/// A port of the client, and who listens for what strangers send to it.
+struct Port {
+    association: Arc<Association>,
+    task: AbortHandle,
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Brings a port of the client what strangers send to it, as its own socket would.
+async fn listen(books: Arc<Books>, association: Arc<Association>, port: SocketAddr) {
+    let (mut payload, mut answer) = (vec![0; LARGEST], Vec::new());
+    while let Ok((count, from)) = association.recv_stray(&mut payload).await {
+        answer.clear();
+        let is_known = books.lock().put_stray(port, from, &payload[..count], &mut answer);
+        if is_known {
+            // What cannot be sent is lost, as datagrams are.
+            drop(books.socket.send_to(&answer, port).await);
         }
     }
 }
@@ -164,3 +215,5 @@ async fn pump(books: Arc<Books>, flow: Arc<DatagramFlow>, key: u64) -> FlowError
 const ANSWER: Duration = Duration::from_secs(10);
 /// How often idle flows are looked for.
 const SWEEP: Duration = Duration::from_secs(10);
+/// With how many ports of the client those that speak with nobody any more are forgotten at once.
+const PORTS: usize = 256;

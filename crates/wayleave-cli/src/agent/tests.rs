@@ -266,3 +266,38 @@ async fn a_page_that_is_cut_short_does_not_look_whole() {
     let error = client.read_to_end(&mut Vec::new()).await.expect_err("no end");
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
 }
+
+#[tokio::test]
+async fn directly_an_association_has_one_port_for_all_and_hears_strangers() {
+    let agent = Agent::start(9).await;
+    let mut control = TcpStream::connect(agent.front).await.expect("a connection");
+    control.write_all(&[5, 1, 0, 5, 3, 0, 1, 0, 0, 0, 0, 0, 0]).await.expect("the request is sent");
+    let mut answer = [0; 12];
+    control.read_exact(&mut answer).await.expect("the answers");
+    let relay = local(u16::from_be_bytes([answer[10], answer[11]]));
+    let bound = || async { UdpSocket::bind(local(0)).await.expect("a free port") };
+    let (client, other, one, two) = (bound().await, bound().await, bound().await, bound().await);
+    let named = |target: &UdpSocket, payload: &[u8]| {
+        let port = target.local_addr().expect("an address").port();
+        [&[0, 0, 0, 1, 127, 0, 0, 1], &port.to_be_bytes()[..], payload].concat()
+    };
+    let mut datagram = [0; 100];
+    let mut ports = Vec::new();
+    for (from, target) in [(&client, &one), (&client, &two), (&other, &one)] {
+        from.send_to(&named(target, b"hello"), relay).await.expect("sent");
+        let (count, port) = target.recv_from(&mut datagram).await.expect("a datagram");
+        assert_eq!(&datagram[..count], b"hello");
+        ports.push(port);
+    }
+    assert_eq!(ports[0], ports[1], "one port for both targets");
+    assert_ne!(ports[0], ports[2], "another port of the client is another port here");
+    let stranger = bound().await;
+    stranger.send_to(b"who is there", ports[0]).await.expect("sent");
+    let (count, _) = client.recv_from(&mut datagram).await.expect("an answer");
+    assert_eq!(datagram[..count], named(&stranger, b"who is there"), "the header names who sent it");
+    // What is larger than the link is cut, as that of any plain socket.
+    let large = vec![b'x'; 60_000];
+    client.send_to(&named(&one, &large), relay).await.expect("sent");
+    let mut room = vec![0; 65_536];
+    assert_eq!(one.recv_from(&mut room).await.expect("a datagram"), (60_000, ports[0]));
+}

@@ -89,8 +89,8 @@ impl Client {
         let deadline = self.now + self.config.limits.open_timeout;
         let Some(flow) = self.flows.get_mut(id) else { return };
         let State::DirectDatagrams { socket, .. } = flow.state else { return };
-        self.requests.close(socket, false);
         flow.deadline = deadline;
+        self.unshare(id, socket);
         self.place(id);
     }
 
@@ -104,8 +104,9 @@ impl Client {
                 State::Dialling(dial) => dial.end(&mut self.requests, None),
                 State::Retry(_) => {}
                 State::DirectDatagrams { socket, answered: false } => {
-                    self.requests.close(*socket, false);
+                    let socket = *socket;
                     flow.deadline = deadline;
+                    self.unshare(id, socket);
                 }
                 _ => continue,
             }
@@ -175,7 +176,7 @@ impl Client {
     }
 
     /// A quick failure proves nothing while the decision is open, nor on a link that stays direct: try again.
-    fn on_direct_exhausted(&mut self, id: FlowId, fault: Option<Fault>) {
+    pub(super) fn on_direct_exhausted(&mut self, id: FlowId, fault: Option<Fault>) {
         let fault = fault.unwrap_or_else(|| IoFailed::new(IoFailure::NameUnknown).into());
         let Some(kind) = self.flows.get(id).map(|flow| flow.kind) else { return };
         if !self.wants_proof(kind) {
@@ -225,9 +226,7 @@ impl Client {
     pub(super) fn on_flow_opened(&mut self, id: FlowId, socket: SocketId) {
         let Some(flow) = self.flows.get_mut(id) else { return };
         let State::Dialling(dial) = &mut flow.state else { return };
-        if dial.attempt(socket).is_none() {
-            return;
-        }
+        let Some(attempt) = dial.attempt(socket) else { return };
         let evidence = dial.ipv6(socket);
         dial.end(&mut self.requests, Some(socket));
         match flow.kind {
@@ -243,8 +242,10 @@ impl Client {
                 self.prove(Kind::Stream, Proof::Stream);
             }
             Kind::Datagram => {
-                flow.state = State::DirectDatagrams { socket, answered: false };
                 let has_moved = flow.announced;
+                let socket = self.share(id, socket, attempt.address);
+                let Some(flow) = self.flows.get_mut(id) else { return };
+                flow.state = State::DirectDatagrams { socket, answered: false };
                 self.arm_flow(id);
                 self.requests.pending(socket);
                 self.nudge(id);
@@ -296,21 +297,27 @@ impl Client {
                 }
                 self.nudge(id);
             }
-            State::DirectDatagrams { answered, .. } => {
-                let first = !core::mem::replace(answered, true);
+            State::DirectDatagrams { .. } => {
                 flow.received += data.len() as u64;
                 if let Some(queues) = &mut flow.queues {
                     queues.incoming.push(self.now, data);
                 }
                 self.nudge(id);
-                if first {
-                    if !flow_is_announced(self.flows.get(id)) {
-                        self.announce(id, Route::Direct);
-                    }
-                    self.prove(Kind::Datagram, Proof::Datagram);
-                }
+                self.on_flow_answered(id);
             }
             _ => {}
+        }
+    }
+
+    /// Something came back for what a direct datagram flow sent.
+    pub(super) fn on_flow_answered(&mut self, id: FlowId) {
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        let State::DirectDatagrams { answered, .. } = &mut flow.state else { return };
+        if !core::mem::replace(answered, true) {
+            if !flow.announced {
+                self.announce(id, Route::Direct);
+            }
+            self.prove(Kind::Datagram, Proof::Datagram);
         }
     }
 
@@ -382,14 +389,10 @@ impl Client {
             State::Asking(carrier) => self.close_carrier(carrier, true),
             State::Tunnel { carrier, .. } => self.close_carrier(carrier, reset),
             State::DirectStream { socket, .. } => self.requests.close(socket, reset),
-            State::DirectDatagrams { socket, .. } => self.requests.close(socket, false),
+            State::DirectDatagrams { socket, .. } => self.unshare(id, socket),
             State::Retry(_) | State::Resting | State::Failed(_) => {}
         }
     }
-}
-
-fn flow_is_announced(flow: Option<&Flow>) -> bool {
-    flow.is_none_or(|flow| flow.announced)
 }
 
 /// How soon a direct attempt that failed quickly is made again while a trial runs.

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use super::{FlowError, FlowId};
+use super::{AssociationId, FlowError, FlowId};
 use crate::base::{Instant, Kind, Link, Network, Route, Target};
 use crate::carrier::Carrier;
 use crate::net::Fault;
@@ -14,6 +14,9 @@ use crate::route::{Proof, RouteReason};
 pub enum Notice {
     /// Something changed for this flow: it opened or closed, there is something to read, or room to write. Look at it.
     Flow(FlowId),
+    /// Something came to the shared port of this association from somebody who is no target of it:
+    /// [`Client::stray`](super::Client::stray).
+    Association(AssociationId),
     /// A fact worth showing or keeping.
     Event(Event),
 }

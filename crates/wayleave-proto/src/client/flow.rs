@@ -1,5 +1,6 @@
 //! One flow of the application.
 
+use super::association::AssociationId;
 use super::error::FlowError;
 use super::event::ProxyFault;
 use super::proxied::CarrierId;
@@ -40,6 +41,8 @@ pub enum Incoming<'a> {
 pub(super) struct Flow {
     pub(super) kind: Kind,
     pub(super) target: Target,
+    /// The association that it belongs to, whose port it uses while it is direct.
+    pub(super) association: Option<AssociationId>,
     pub(super) state: State,
     pub(super) opened: Instant,
     /// When a flow that is not open gives up.
@@ -100,6 +103,7 @@ impl Flow {
         Self {
             kind,
             target,
+            association: None,
             state: State::Retry(None),
             opened: now,
             deadline: now + limits.open_timeout,

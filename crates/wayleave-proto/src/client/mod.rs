@@ -5,6 +5,7 @@
 //! and every flow; a direct flow passes through it just like a proxied one, so that a route can change beneath a flow
 //! that is still looking for its way.
 
+mod association;
 mod direct;
 mod error;
 mod event;
@@ -26,14 +27,16 @@ use crate::auth::Credential;
 use crate::base::{Clock, Families, Instant, Kind, Network, Rng, Route, Seed, Slots, Timers, UnixTime};
 use crate::config::{ClientConfig, Mode, Valid};
 use crate::error::IoFailed;
-use crate::net::{Backoff, Machine, Memory, Output, Proxies, Requests, SocketId};
+use crate::net::{Backoff, Family, Machine, Memory, Output, Proxies, Requests, SocketId};
 use crate::route::{Phase, RouteEvent, Routes};
 
+pub use association::AssociationId;
 pub use error::FlowError;
 pub use event::{CloseReason, Event, Notice, ProxyFault, What};
 pub use flow::{FlowId, FlowStatus, Incoming};
 pub use proxied::CarrierId;
 
+use association::Association;
 use flow::Flow;
 use probes::Probing;
 use proxied::{Carrier, DialId, ProxyDial};
@@ -55,6 +58,7 @@ pub struct Client {
     proxies: Proxies,
     requests: Requests<Role, Notice>,
     flows: Slots<FlowId, Flow>,
+    associations: Slots<AssociationId, Association>,
     carriers: Slots<CarrierId, Carrier>,
     dials: Slots<DialId, ProxyDial>,
     probes: Vec<Probing>,
@@ -83,6 +87,8 @@ enum Role {
     Probe(usize),
     /// The look-up of a proxy's name, beside connections to where it led before.
     Refresh,
+    /// The flows of an association, with everybody of a family.
+    Shared(AssociationId, Family),
 }
 
 /// What a deadline is for.
@@ -115,6 +121,7 @@ impl Client {
             proxies: Proxies::new(config.proxies.len(), seed, config.route.retry),
             requests: Requests::new(),
             flows: Slots::new(),
+            associations: Slots::new(),
             carriers: Slots::new(),
             dials: Slots::new(),
             probes: config.probes.iter().cloned().map(Probing::new).collect(),
@@ -267,7 +274,7 @@ impl Machine for Client {
             Some(Role::Flow(flow)) => self.on_flow_resolved(flow, id, families, answer),
             Some(Role::Probe(index)) => self.on_probe_resolved(index, id, families, answer),
             Some(Role::Refresh) => self.on_refreshed(id, families, answer),
-            Some(Role::Carrier(_)) | None => {}
+            Some(Role::Carrier(_) | Role::Shared(..)) | None => {}
         }
     }
 
@@ -277,6 +284,7 @@ impl Machine for Client {
             Some(Role::Dial(dial)) => self.on_proxy_opened(dial, id),
             Some(Role::Flow(flow)) => self.on_flow_opened(flow, id),
             Some(Role::Probe(index)) => self.on_probe_opened(index, id),
+            Some(Role::Shared(association, family)) => self.on_shared_opened(association, family),
             Some(Role::Carrier(_) | Role::Refresh) | None => {}
         }
     }
@@ -294,6 +302,9 @@ impl Machine for Client {
             }
             Some(Role::Flow(flow)) => self.on_flow_failed(flow, id, error),
             Some(Role::Probe(index)) => self.on_probe_failed(index, id, error),
+            Some(Role::Shared(association, family)) => {
+                self.on_shared_failed(association, family, id, &error);
+            }
             Some(Role::Refresh) | None => {}
         }
     }
@@ -305,7 +316,14 @@ impl Machine for Client {
             Some(Role::Dial(dial)) => self.on_proxy_received(dial, id, data),
             Some(Role::Flow(flow)) => self.on_flow_received(flow, id, data),
             Some(Role::Probe(index)) => self.on_probe_answer(index),
-            Some(Role::Refresh) | None => {}
+            Some(Role::Refresh | Role::Shared(..)) | None => {}
+        }
+    }
+
+    fn handle_datagram(&mut self, now: Instant, id: SocketId, from: SocketAddr, data: &mut [u8]) {
+        self.at(now);
+        if let Some(Role::Shared(association, family)) = self.requests.role(id) {
+            self.on_shared_received(association, family, from, data);
         }
     }
 
@@ -315,7 +333,7 @@ impl Machine for Client {
             Some(Role::Carrier(carrier)) => self.on_carrier_finished(carrier),
             Some(Role::Dial(dial)) => self.on_proxy_finished(dial, id),
             Some(Role::Flow(flow)) => self.on_flow_finished(flow, id),
-            Some(Role::Probe(_) | Role::Refresh) | None => {}
+            Some(Role::Probe(_) | Role::Refresh | Role::Shared(..)) | None => {}
         }
     }
 
@@ -327,6 +345,14 @@ impl Machine for Client {
             Role::Flow(flow) => self.pending_of_flow(flow, id),
             Role::Probe(index) => self.pending_of_probe(index, id),
             Role::Refresh => None,
+            Role::Shared(association, family) => self.pending_of_shared(association, family, id),
+        }
+    }
+
+    fn destination(&self, id: SocketId) -> Option<SocketAddr> {
+        match self.requests.role(id)? {
+            Role::Shared(association, family) => self.destination_of_shared(association, family),
+            _ => None,
         }
     }
 
@@ -337,6 +363,7 @@ impl Machine for Client {
             Some(Role::Dial(dial)) => self.on_proxy_written(dial, id, written),
             Some(Role::Flow(flow)) => self.on_flow_written(flow, id, written),
             Some(Role::Probe(index)) => self.on_probe_written(index),
+            Some(Role::Shared(association, family)) => self.on_shared_written(association, family),
             Some(Role::Refresh) | None => {}
         }
     }

@@ -240,7 +240,8 @@ impl Client {
         let limits = &self.config.limits;
         let is_held = self.wants_proof(kind) && !self.routes.is_trial(kind);
         let timeout = if is_held { HELD_TIMEOUT.min(limits.open_timeout) } else { limits.open_timeout };
-        DialConfig { stagger: limits.stagger, timeout }
+        // On the direct way a datagram is treated as that of any plain socket.
+        DialConfig { stagger: limits.stagger, timeout, fragments: true }
     }
 
     pub(super) fn prove(&mut self, kind: Kind, proof: Proof) {

@@ -133,7 +133,7 @@ impl Client {
         let targets: SmallVec<[Target; 4]> =
             order.iter().filter_map(|index| self.config.proxies.get(*index).cloned()).collect();
         let limits = &self.config.limits;
-        let config = DialConfig { stagger: limits.stagger, timeout: limits.proxy_timeout };
+        let config = DialConfig { stagger: limits.stagger, timeout: limits.proxy_timeout, fragments: true };
         let dial = Dial::new(Kind::Stream, targets, config, self.now);
         let dial = ProxyDial { dial, order, sessions: SmallVec::new(), began: self.now, told: 0, only };
         let id = self.dials.insert(dial);

@@ -3,7 +3,7 @@
 use super::event::CloseReason;
 use super::flow::{Flow, State};
 use super::tunnel::discard;
-use super::{Client, FlowError, FlowId, FlowStatus, Incoming, Timer, What};
+use super::{AssociationId, Client, FlowError, FlowId, FlowStatus, Incoming, Notice, Timer, What};
 use crate::base::{Instant, Kind, Network, Route, Target};
 use crate::carrier::tls::Session;
 use crate::codec::capsule::MAX_PAYLOAD;
@@ -17,6 +17,16 @@ impl Client {
     /// # Errors
     /// [`FlowError::TooManyFlows`] at the limit, [`FlowError::Closed`] after [`Self::close`].
     pub fn open(&mut self, now: Instant, kind: Kind, target: Target) -> Result<FlowId, FlowError> {
+        self.open_in(now, kind, target, None)
+    }
+
+    pub(super) fn open_in(
+        &mut self,
+        now: Instant,
+        kind: Kind,
+        target: Target,
+        association: Option<AssociationId>,
+    ) -> Result<FlowId, FlowError> {
         let now = self.at(now);
         if self.closed {
             return Err(FlowError::Closed);
@@ -27,7 +37,8 @@ impl Client {
         if self.config.route.mode != crate::config::Mode::Off {
             self.wanted = Some(now);
         }
-        let id = self.flows.insert(Flow::new(kind, target, now, &self.config.limits));
+        let flow = Flow { association, ..Flow::new(kind, target, now, &self.config.limits) };
+        let id = self.flows.insert(flow);
         self.routes.handle_flow(now, kind);
         self.follow_routes();
         // A trial that this flow began has placed it already.
@@ -154,10 +165,17 @@ impl Client {
         let deadline = now + self.config.limits.open_timeout;
         let Some(flow) = self.flows.get_mut(id) else { return Err(FlowError::Closed) };
         let Some(queues) = &mut flow.queues else { return Err(FlowError::Closed) };
+        let had_nothing = queues.outgoing.is_empty();
         queues.outgoing.push(now, payload);
         flow.sent += payload.len() as u64;
         match &flow.state {
-            State::DirectDatagrams { socket, .. } => self.requests.pending(*socket),
+            State::DirectDatagrams { socket, .. } => {
+                let socket = *socket;
+                if had_nothing {
+                    self.wants_turn(id, socket);
+                }
+                self.requests.pending(socket);
+            }
             State::Tunnel { carrier, .. } => {
                 if let Some(carrier) = self.carriers.get(*carrier) {
                     self.requests.pending(carrier.socket);
@@ -288,6 +306,10 @@ impl Client {
         for id in self.flows_of(None) {
             self.fail(id, FlowError::Closed);
         }
+        // Who waits for strangers learns of the end.
+        for association in self.associations.keys() {
+            self.requests.event(Notice::Association(association));
+        }
         self.drop_ready();
         self.waiting.clear();
         self.renewals.clear();
@@ -368,7 +390,10 @@ impl Client {
             let reason = if stream && open && !reset { CloseReason::Finished } else { CloseReason::Closed };
             self.tell_closed(id, reason);
         }
-        self.flows.remove(id);
+        let gone = self.flows.remove(id);
+        if let Some(association) = gone.and_then(|flow| flow.association) {
+            self.leave(association);
+        }
         self.supply();
     }
 

@@ -181,6 +181,30 @@ impl<F: Copy + Eq> Association<F> {
         Some(client)
     }
 
+    /// Appends to `out` the datagram that tells the client at `client` of `payload`, which came to its port from `from`, who is
+    /// the target of none of its flows: the header names who sent it, as a plain socket would. `false` where that client has
+    /// no flow (any more).
+    pub fn put_stray(
+        &mut self,
+        client: SocketAddr,
+        from: SocketAddr,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let Ok(from) = Target::try_from(from) else { return false };
+        let is_known = self.has_client(client);
+        if is_known {
+            socks::udp_header(&from, out);
+            out.extend_from_slice(payload);
+        }
+        is_known
+    }
+
+    /// Whether a flow leads somewhere for datagrams from `client`.
+    pub fn has_client(&self, client: SocketAddr) -> bool {
+        self.entries.iter().any(|entry| entry.client == client)
+    }
+
     /// Forgets a flow that was closed; returns its target.
     pub fn remove(&mut self, flow: F) -> Option<Target> {
         let at = self.entries.iter().position(|entry| entry.flow == flow)?;

@@ -32,13 +32,15 @@ pub enum Output<E> {
         /// Exactly where to.
         address: SocketAddr,
     },
-    /// Open a UDP socket connected to `address`, with the don't-fragment bit where the platform has it; answer once
-    /// with [`Machine::handle_opened`] or [`Machine::handle_failed`].
+    /// Open a UDP socket; answer once with [`Machine::handle_opened`] or [`Machine::handle_failed`].
     Bind {
         /// The socket.
         id: SocketId,
-        /// The only address to send to and to receive from.
-        address: SocketAddr,
+        /// Whom it speaks with.
+        remote: Remote,
+        /// Whether what is too large for the path is cut into fragments, as with any plain socket. Else it is dropped, where
+        /// the platform has the don't-fragment bit ([RFC 9298 §3.1](https://www.rfc-editor.org/rfc/rfc9298#section-3.1)).
+        fragments: bool,
     },
     /// There is something to send: write what [`Machine::pending`] lends whenever the socket takes it, until that
     /// is empty. On a UDP socket each slice is one datagram.
@@ -70,6 +72,35 @@ pub enum Output<E> {
     },
     /// Something for the embedder.
     Event(E),
+}
+
+/// Whom a UDP socket speaks with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remote {
+    /// With everybody of this family, from one port: what comes is told with
+    /// [`Machine::handle_datagram`], and [`Machine::destination`] says where what is pending goes.
+    Every(Family),
+    /// With this address alone, which the socket is connected to.
+    One(SocketAddr),
+}
+
+/// A family of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6; without IPv4 in its mapped form.
+    V6,
+}
+
+impl Family {
+    /// The family of `address`.
+    pub const fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Self::V4,
+            IpAddr::V6(_) => Self::V6,
+        }
+    }
 }
 
 /// What an adapter drives.
@@ -121,8 +152,11 @@ pub trait Machine {
     /// it.
     fn handle_failed(&mut self, now: Instant, id: SocketId, error: IoFailed);
 
-    /// Bytes of a TCP connection, or one datagram of a UDP socket. May be decrypted in place.
+    /// Bytes of a TCP connection, or one datagram of a connected UDP socket. May be decrypted in place.
     fn handle_received(&mut self, now: Instant, id: SocketId, data: &mut [u8]);
+
+    /// One datagram of a UDP socket that speaks with everybody, and who sent it.
+    fn handle_datagram(&mut self, _now: Instant, _id: SocketId, _from: SocketAddr, _data: &mut [u8]) {}
 
     /// [`handle_received`](Self::handle_received) for bytes of a TCP connection, where the adapter can write to another one
     /// meanwhile: what is only forwarded need not be copied.
@@ -136,6 +170,12 @@ pub trait Machine {
     /// What to send on this socket now: a run of bytes that is not empty, or one whole datagram that may be; `None`
     /// when there is nothing.
     fn pending(&mut self, now: Instant, id: SocketId) -> Option<&[u8]>;
+
+    /// Where the datagram goes that [`pending`](Self::pending) lent last, on a UDP socket that speaks with everybody; `None` on
+    /// every other.
+    fn destination(&self, _id: SocketId) -> Option<SocketAddr> {
+        None
+    }
 
     /// The socket took `written` bytes of what [`pending`](Self::pending) lent; for a datagram any number means that
     /// it is gone.

@@ -11,7 +11,7 @@ mod resolution;
 
 pub use backoff::Backoff;
 pub use dial::{Attempt, Dial, DialConfig, Fault, Judge, Known, Refresh};
-pub use machine::{Machine, Nowhere, Onward, Output, SocketId};
+pub use machine::{Family, Machine, Nowhere, Onward, Output, Remote, SocketId};
 pub use memory::{Ipv6, Ipv6Evidence, Memory, Recall};
 pub use proxies::Proxies;
 pub use race::{Race, interleave};

@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 use std::collections::VecDeque;
 
-use super::{Output, SocketId};
+use super::{Output, Remote, SocketId};
 use crate::base::{Name, Slots};
 use crate::config::Liveness;
 
@@ -86,10 +86,10 @@ impl<R: Copy, E> Requests<R, E> {
         id
     }
 
-    /// Asks for a connected UDP socket.
-    pub fn bind(&mut self, role: R, address: SocketAddr) -> SocketId {
+    /// Asks for a UDP socket, which may cut what is too large into `fragments`.
+    pub fn bind(&mut self, role: R, remote: Remote, fragments: bool) -> SocketId {
         let id = self.insert(role);
-        self.outputs.push_back(Output::Bind { id, address });
+        self.outputs.push_back(Output::Bind { id, remote, fragments });
         id
     }
 

@@ -52,19 +52,25 @@ impl DatagramQueue {
     /// Puts a datagram at the end. What is too old goes first, then the oldest until there is room; a payload that
     /// is larger than the whole queue may be is dropped itself.
     pub fn push(&mut self, now: Instant, payload: &[u8]) {
+        self.push_joined(now, [payload, &[]]);
+    }
+
+    /// [`push`](Self::push) of two pieces as one.
+    pub fn push_joined(&mut self, now: Instant, pieces: [&[u8]; 2]) {
+        let [first, second] = pieces;
+        let len = first.len().saturating_add(second.len());
         self.expire(now);
-        if self.limits.count == 0 || payload.len() > self.limits.bytes {
+        if self.limits.count == 0 || len > self.limits.bytes {
             self.dropped = self.dropped.saturating_add(1);
             return;
         }
-        while self.entries.len() >= self.limits.count
-            || self.live().saturating_add(payload.len()) > self.limits.bytes
-        {
+        while self.entries.len() >= self.limits.count || self.live().saturating_add(len) > self.limits.bytes {
             self.drop_front();
         }
-        self.make_room(payload.len());
-        self.bytes.extend_from_slice(payload);
-        self.entries.push_back(Entry { came: now, len: payload.len() });
+        self.make_room(len);
+        self.bytes.extend_from_slice(first);
+        self.bytes.extend_from_slice(second);
+        self.entries.push_back(Entry { came: now, len });
     }
 
     /// The oldest datagram that is not too old; the ones that are go, and count as dropped.

@@ -121,7 +121,8 @@ impl Relay {
             return self.refuse(id, Some(target), reason);
         }
         let limits = &self.config.limits;
-        let config = DialConfig { stagger: limits.stagger, timeout: limits.dial_timeout };
+        // RFC 9298 §3.1: what is too large for the path to the target is dropped.
+        let config = DialConfig { stagger: limits.stagger, timeout: limits.dial_timeout, fragments: false };
         // Whose search list would complete a single label, and with what, no client can know: the relay's is never used.
         let dial = Dial::new(kind, [target.clone().rooted()], config, self.now);
         let grant = Grant { kind, target, verdict };

@@ -1,13 +1,13 @@
 //! The world itself.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::base::{Families, Instant};
 use crate::client::{Client, Event as ClientEvent, Notice};
 use crate::error::{IoFailed, IoFailure};
-use crate::net::{Machine, Output, SocketId};
+use crate::net::{Machine, Output, Remote, SocketId};
 use crate::relay::{Event as RelayEvent, Relay};
 
 /// What the direct path from the client does with everything but proxies.
@@ -247,7 +247,10 @@ impl World {
                 }
             }
             Output::Dial { id, address } => self.connect(end(id), address),
-            Output::Bind { id, address } => {
+            Output::Bind { id, remote: Remote::Every(_), .. } => {
+                self.later(Happening::Opened(end(id), ANYWHERE));
+            }
+            Output::Bind { id, remote: Remote::One(address), .. } => {
                 let from = end(id);
                 self.datagram.insert(from);
                 self.targets += 1;
@@ -570,3 +573,5 @@ impl<M: Machine> Driven for M {
 
 /// Bytes of a stream that are on their way to one end or wait for it.
 const WINDOW: usize = 64 * 1024;
+
+const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 9);

@@ -296,6 +296,8 @@ impl World {
                     }
                 }
             }
+            // No application here speaks with strangers.
+            Step::Said(Notice::Association(_)) => {}
             Step::Said(Notice::Event(event)) => self.on_client_event(host, event),
         }
     }

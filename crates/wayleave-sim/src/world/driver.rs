@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wayleave_proto::base::{Families, Instant, Name};
 use wayleave_proto::error::IoFailed;
-use wayleave_proto::net::{Machine, Output, SocketId};
+use wayleave_proto::net::{Machine, Output, Remote, SocketId};
 
 use crate::Tape;
 use crate::stack::{Handle, Happened, Stack};
@@ -34,6 +34,8 @@ struct Socket {
     handle: Handle,
     remote: SocketAddr,
     is_stream: bool,
+    /// It speaks with everybody.
+    is_shared: bool,
     /// The host accepted it.
     accepted: bool,
     paused: bool,
@@ -137,7 +139,11 @@ where
                 let Some((id, _)) = self.known(handle) else { return };
                 if self.sockets.get(&id).is_some_and(|socket| !socket.paused) {
                     steps.push(Step::Answered { remote });
-                    self.machine.handle_received(now, id, &mut bytes);
+                    if self.sockets.get(&id).is_some_and(|socket| socket.is_shared) {
+                        self.machine.handle_datagram(now, id, remote, &mut bytes);
+                    } else {
+                        self.machine.handle_received(now, id, &mut bytes);
+                    }
                 }
             }
             Happened::Failed(handle, failure) => {
@@ -210,11 +216,20 @@ where
                 let handle = stack.connect(now, address);
                 self.insert(id, handle, address, true);
             }
-            Output::Bind { id, address } => {
+            Output::Bind { id, remote: Remote::One(address), .. } => {
                 steps.push(Step::Bound { address });
                 let handle = stack.bind(None, Some(address));
                 self.insert(id, handle, address, false);
                 let local = stack.local(handle).unwrap_or(address);
+                self.machine.handle_opened(now, id, local);
+            }
+            Output::Bind { id, remote: Remote::Every(_), .. } => {
+                let handle = stack.bind(None, None);
+                let Some(local) = stack.local(handle) else { return };
+                self.insert(id, handle, local, false);
+                if let Some(socket) = self.sockets.get_mut(&id) {
+                    socket.is_shared = true;
+                }
                 self.machine.handle_opened(now, id, local);
             }
             Output::Pending(id) => {
@@ -259,7 +274,7 @@ where
             } else {
                 let bytes = bytes.to_vec();
                 let length = bytes.len();
-                stack.send(handle, None, bytes);
+                stack.send(handle, self.machine.destination(id), bytes);
                 length
             };
             if is_stream && taken == 0 {
@@ -320,6 +335,7 @@ where
             handle,
             remote,
             is_stream,
+            is_shared: false,
             accepted: false,
             paused: false,
             finishing: false,

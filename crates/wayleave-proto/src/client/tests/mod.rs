@@ -1,5 +1,6 @@
 //! The client against real relays in a small world.
 
+mod associations;
 mod closed;
 mod datagrams;
 mod proxies;

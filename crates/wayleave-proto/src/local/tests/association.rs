@@ -116,6 +116,20 @@ fn each_port_of_a_client_is_answered_for_what_it_asked() {
 }
 
 #[test]
+fn a_stranger_is_named_to_the_port_that_it_sent_to() {
+    let mut association = association(64, "0.0.0.0:0");
+    let (stranger, mut out) = (address("192.0.2.9:99"), Vec::new());
+    assert!(
+        !association.put_stray(address(CLIENT), stranger, b"hi", &mut out),
+        "nobody has asked for anything"
+    );
+    send(&mut association, at(1), "192.0.2.1:53", 1);
+    assert!(association.put_stray(address(CLIENT), stranger, b"hi", &mut out));
+    assert_eq!(out, datagram("192.0.2.9:99", b"hi"));
+    assert!(!association.put_stray(address("127.0.0.1:1"), stranger, b"hi", &mut out));
+}
+
+#[test]
 fn limits_have_their_range() {
     let good = AssociationConfig::default();
     assert_eq!(good.check(), Ok(()));

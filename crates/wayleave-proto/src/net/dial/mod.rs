@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 
 use smallvec::SmallVec;
 
-use super::{Ipv6Evidence, Race, Requests, Resolution, SocketId, interleave};
+use super::{Ipv6Evidence, Race, Remote, Requests, Resolution, SocketId, interleave};
 use crate::base::{Families, Host, Instant, Kind, Name, Target};
 use crate::error::{IoFailed, IoFailure};
 
@@ -66,6 +66,8 @@ pub struct DialConfig {
     pub stagger: Duration,
     /// For one look-up or one attempt, TLS included.
     pub timeout: Duration,
+    /// Whether a datagram that is too large for the path may be cut into fragments.
+    pub fragments: bool,
 }
 
 struct Candidate {
@@ -131,7 +133,7 @@ impl Dial {
             while let Some((target, address)) = self.race.poll_start(now) {
                 let socket = match self.kind {
                     Kind::Stream => requests.dial(role, address),
-                    Kind::Datagram => requests.bind(role, address),
+                    Kind::Datagram => requests.bind(role, Remote::One(address), self.config.fragments),
                 };
                 self.last_start = now;
                 self.attempts.push(Attempt { socket, target, address, began: now });

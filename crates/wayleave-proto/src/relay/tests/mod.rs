@@ -25,7 +25,7 @@ use crate::base::{Clock, Families, Host, Instant, Name, UnixTime};
 use crate::carrier::tls::{Connector as _, PlainConnector, Session};
 use crate::config::RelayConfig;
 use crate::error::{IoFailed, IoFailure};
-use crate::net::{Machine as _, Output, SocketId};
+use crate::net::{Machine as _, Output, Remote, SocketId};
 use crate::testing::{relay_config, signing_key, token};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -87,7 +87,10 @@ impl Rig {
             match output {
                 Output::Resolve { id, name } => self.lookups.push((id, name)),
                 Output::Dial { id, address } => self.dials.push((id, address)),
-                Output::Bind { id, address } => self.binds.push((id, address)),
+                Output::Bind { id, remote: Remote::One(address), fragments: false } => {
+                    self.binds.push((id, address));
+                }
+                Output::Bind { id, .. } => panic!("{id} speaks with everybody, or sends fragments"),
                 Output::Pending(id) => {
                     self.waiting.insert(id);
                     self.write(id);

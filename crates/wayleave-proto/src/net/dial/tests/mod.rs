@@ -7,11 +7,11 @@ use std::collections::VecDeque;
 use super::{Dial, DialConfig, Fault, Judge, Known, Refresh};
 use crate::base::{Families, Instant, Kind, Name};
 use crate::error::{IoFailed, IoFailure};
-use crate::net::{Ipv6Evidence, Output, Requests, SocketId};
+use crate::net::{Ipv6Evidence, Output, Remote, Requests, SocketId};
 use crate::policy::Denied;
 
 const CONFIG: DialConfig =
-    DialConfig { stagger: Duration::from_millis(250), timeout: Duration::from_secs(10) };
+    DialConfig { stagger: Duration::from_millis(250), timeout: Duration::from_secs(10), fragments: true };
 
 const fn at(millis: u64) -> Instant {
     Instant::from_millis(millis)
@@ -70,7 +70,10 @@ impl Search {
         let asked = match self.outputs.pop_front() {
             Some(Output::Resolve { id, name }) => (id, name.to_string()),
             Some(Output::Dial { id, address }) => (id, format!("tcp {address}")),
-            Some(Output::Bind { id, address }) => (id, format!("udp {address}")),
+            Some(Output::Bind { id, remote: Remote::One(address), fragments }) => {
+                assert_eq!(fragments, CONFIG.fragments);
+                (id, format!("udp {address}"))
+            }
             other => panic!("{other:?}"),
         };
         assert_eq!(self.outputs, []);

@@ -199,7 +199,7 @@ proptest! {
             Lookup::Answered(_) | Lookup::Silent => format!("t{number}.example:1"),
         };
         let targets: Vec<_> = plans.iter().enumerate().map(text).map(|text| text.parse().unwrap()).collect();
-        let config = DialConfig { stagger: TICK * STAGGER as u32, timeout: TICK * TIMEOUT as u32 };
+        let config = DialConfig { stagger: TICK * STAGGER as u32, timeout: TICK * TIMEOUT as u32, fragments: true };
         let dial = Dial::new(Kind::Stream, targets, config, Instant::ZERO);
         let mut real = Real { dial, requests: Requests::new(), open: Vec::new(), trace: Vec::new() };
         let mut naive = Naive::default();
