@@ -33,6 +33,8 @@ macro_rules! pairs {
                 ending: a_closed_client_wakes_whoever_waits();
                 ending: a_thousand_flows_are_open_at_once();
                 ending: an_attempt_that_is_cancelled_leaves_no_tunnel();
+                names: a_family_that_is_never_answered_is_not_waited_for();
+                names: a_failed_look_up_is_told_as_what_it_is();
                 proxies: a_drained_relay_finishes_what_it_has();
                 proxies: a_renewed_token_leaves_open_streams_alone();
                 proxies: a_wrong_token_is_refused_until_it_is_renewed();

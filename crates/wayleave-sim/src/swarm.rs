@@ -198,7 +198,13 @@ fn fault(tape: &mut Tape, clients: usize, relays: usize) -> Fault {
         20 => Fault::Revoke { relay, client },
         _ => {
             let client = (!tape.chance(100)).then_some(client);
-            let answering = *tape.pick(&[Answers::Truly, Answers::Denied, Answers::Silent, Answers::Wrong]);
+            let answering = *tape.pick(&[
+                Answers::Truly,
+                Answers::Denied,
+                Answers::HalfSilent,
+                Answers::Silent,
+                Answers::Wrong,
+            ]);
             Fault::Names {
                 client,
                 answering,

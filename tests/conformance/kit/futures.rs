@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_lite::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use wayleave_async_io::{Association, Client, DatagramFlow, Events, Relay, Stream};
+use wayleave_drive::Resolver;
 use wayleave_proto::base::{Route, Target};
 use wayleave_proto::client::{Event, FlowError};
 use wayleave_proto::config::{ClientConfig, RelayConfig, Valid};
@@ -61,10 +62,17 @@ impl Executor for AsyncStd {
 
 impl<E: Executor> ClientKit for E {
     fn client(config: Valid<ClientConfig>) -> Box<dyn super::Client> {
-        let client = <E as Executor>::client(config);
-        let events = Mutex::new(client.events());
-        Box::new(Blocking::<E> { client, events, executor: PhantomData })
+        blocking::<E>(<E as Executor>::client(config))
     }
+
+    fn client_asking(config: Valid<ClientConfig>, resolver: Arc<dyn Resolver>) -> Box<dyn super::Client> {
+        blocking::<E>(Client::with_resolver(config, resolver))
+    }
+}
+
+fn blocking<E: Executor>(client: Client) -> Box<dyn super::Client> {
+    let events = Mutex::new(client.events());
+    Box::new(Blocking::<E> { client, events, executor: PhantomData })
 }
 
 impl RelayKit for AsyncIo {

@@ -10,7 +10,7 @@ use ::std::sync::mpsc::Receiver;
 use ::std::sync::{Arc, Mutex};
 use ::std::time::Duration;
 
-use wayleave_drive::{self as drive, Runtime};
+use wayleave_drive::{self as drive, Resolver, Runtime};
 use wayleave_proto::auth::{Credential, Revoked, TokenError, Verdict};
 use wayleave_proto::base::{Kind, Network, Route, Target};
 use wayleave_proto::client::{Event, FlowError};
@@ -20,6 +20,9 @@ use wayleave_proto::relay::{self, ConnectionId};
 /// A runtime that clients can run on.
 pub(crate) trait ClientKit {
     fn client(config: Valid<ClientConfig>) -> Box<dyn Client>;
+
+    /// A client that asks `resolver` for names, and not the platform.
+    fn client_asking(config: Valid<ClientConfig>, resolver: Arc<dyn Resolver>) -> Box<dyn Client>;
 }
 
 /// A runtime that relays can run on.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use wayleave_drive::Resolver;
 use wayleave_proto::base::{Route, Target};
 use wayleave_proto::client::{Event, FlowError};
 use wayleave_proto::config::{ClientConfig, RelayConfig, Valid};
@@ -23,10 +24,17 @@ struct Blocking {
 
 impl ClientKit for Std {
     fn client(config: Valid<ClientConfig>) -> Box<dyn super::Client> {
-        let client = Client::new(config).unwrap();
-        let events = Mutex::new(client.events());
-        Box::new(Blocking { client, events })
+        blocking(Client::new(config).unwrap())
     }
+
+    fn client_asking(config: Valid<ClientConfig>, resolver: Arc<dyn Resolver>) -> Box<dyn super::Client> {
+        blocking(Client::with_resolver(config, resolver).unwrap())
+    }
+}
+
+fn blocking(client: Client) -> Box<dyn super::Client> {
+    let events = Mutex::new(client.events());
+    Box::new(Blocking { client, events })
 }
 
 impl RelayKit for Std {

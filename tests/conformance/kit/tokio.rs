@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::runtime::Runtime;
+use wayleave_drive::Resolver;
 use wayleave_proto::base::{Route, Target};
 use wayleave_proto::client::{Event, FlowError};
 use wayleave_proto::config::{ClientConfig, RelayConfig, Valid};
@@ -27,10 +28,18 @@ struct Half<T>(T);
 impl ClientKit for Tokio {
     fn client(config: Valid<ClientConfig>) -> Box<dyn super::Client> {
         let _inside = RUNTIME.enter();
-        let client = Client::new(config);
-        let events = Mutex::new(client.events());
-        Box::new(Blocking { client, events })
+        blocking(Client::new(config))
     }
+
+    fn client_asking(config: Valid<ClientConfig>, resolver: Arc<dyn Resolver>) -> Box<dyn super::Client> {
+        let _inside = RUNTIME.enter();
+        blocking(Client::with_resolver(config, resolver))
+    }
+}
+
+fn blocking(client: Client) -> Box<dyn super::Client> {
+    let events = Mutex::new(client.events());
+    Box::new(Blocking { client, events })
 }
 
 impl RelayKit for Tokio {

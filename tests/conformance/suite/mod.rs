@@ -2,6 +2,7 @@
 
 pub(crate) mod datagrams;
 pub(crate) mod ending;
+pub(crate) mod names;
 pub(crate) mod proxies;
 pub(crate) mod sessions;
 pub(crate) mod smart;

@@ -6,6 +6,7 @@ use std::io;
 use super::event::ProxyFault;
 use crate::base::{Target, TargetError};
 use crate::codec::proxy_status::ProxyError;
+use crate::error::IoFailure;
 use crate::net::Fault;
 
 /// Why a flow failed.
@@ -37,6 +38,8 @@ pub enum FlowError {
         status: u16,
         /// The kind of failure, where the relay tells.
         error: Option<ProxyError>,
+        /// What its name server said, where the target's name was at fault and the relay tells.
+        lookup: Option<IoFailure>,
     },
     /// Nothing answered in time.
     TimedOut,
@@ -70,9 +73,10 @@ impl fmt::Display for FlowError {
             Self::TargetForbidden { proxy } => {
                 write!(f, "the relay {proxy} does not allow this target (403); its operator can")
             }
-            Self::TargetUnreachable { proxy, status, error } => {
+            Self::TargetUnreachable { proxy, status, error, lookup } => {
                 write!(f, "the relay {proxy} could not reach the target ({status}")?;
                 error.map_or(Ok(()), |error| write!(f, ", {}", error.as_str()))?;
+                lookup.map_or(Ok(()), |lookup| write!(f, ": {lookup}"))?;
                 f.write_str(")")
             }
             Self::TimedOut => f.write_str("nothing answered in time"),

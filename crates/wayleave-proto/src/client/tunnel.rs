@@ -10,6 +10,7 @@ use crate::codec::h1::{Response, encode_connect, encode_connect_udp, parse_respo
 use crate::codec::proxy_status::ProxyError;
 use crate::codec::template::UriTemplate;
 use crate::config::Peer;
+use crate::error::IoFailure;
 
 impl Client {
     /// Sends the request of a flow over a connection that is ready.
@@ -108,10 +109,10 @@ impl Client {
                     self.close_carrier(id, false);
                     return self.place(flow_id);
                 }
-                Ok(Response::Refused { status, proxy_status, retry_after, .. }) => {
+                Ok(Response::Refused { status, proxy_status, lookup, retry_after, .. }) => {
                     let again = retry_after.map(|secs| core::time::Duration::from_secs(u64::from(secs)));
                     self.close_carrier(id, false);
-                    return self.on_refused(flow_id, proxy, status, proxy_status, again);
+                    return self.on_refused(flow_id, proxy, status, (proxy_status, lookup), again);
                 }
                 Err(error) => {
                     self.close_carrier(id, true);
@@ -152,7 +153,7 @@ impl Client {
         flow_id: FlowId,
         proxy: usize,
         status: u16,
-        error: Option<ProxyError>,
+        (error, lookup): (Option<ProxyError>, Option<IoFailure>),
         again: Option<core::time::Duration>,
     ) {
         let Some(target) = self.config.proxies.get(proxy).cloned() else { return };
@@ -164,7 +165,9 @@ impl Client {
             502 | 504 if error == Some(ProxyError::DestinationIpProhibited) => {
                 self.fail(flow_id, FlowError::TargetForbidden { proxy: target });
             }
-            502 | 504 => self.fail(flow_id, FlowError::TargetUnreachable { proxy: target, status, error }),
+            502 | 504 => {
+                self.fail(flow_id, FlowError::TargetUnreachable { proxy: target, status, error, lookup });
+            }
             _ => self.on_proxy_at_fault(flow_id, proxy, self.refused_fault(status), again),
         }
     }

@@ -84,6 +84,18 @@ impl IoFailed {
 }
 
 impl IoFailure {
+    /// What a name server's word means, by the [`rcode`](IoFailed::rcode) of somebody else; `None` where it is not one of
+    /// those that matter here.
+    pub fn of_rcode(rcode: &str) -> Option<Self> {
+        Some(match rcode {
+            "NOERROR" => Self::NameEmpty,
+            "SERVFAIL" => Self::NameFailed,
+            "REFUSED" => Self::NameRefused,
+            "NXDOMAIN" => Self::NameUnknown,
+            _ => return None,
+        })
+    }
+
     /// The nearest kind of the standard library.
     pub const fn kind(self) -> io::ErrorKind {
         match self {

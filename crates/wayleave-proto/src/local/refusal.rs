@@ -24,6 +24,14 @@ pub enum Refusal {
     /// The host of the target cannot be reached.
     #[error("the target's host cannot be reached")]
     HostUnreachable,
+    /// The target's name has no address.
+    #[error("the target's name exists, but has no address")]
+    NameEmpty,
+    /// The name servers failed, or refused.
+    #[error(
+        "the name server failed or refused to answer for the target's name; try again, or ask whoever runs it"
+    )]
+    NameFailed,
     /// No name server answered.
     #[error("no name server answered for the target's name in time; try again")]
     NameTimedOut,
@@ -75,6 +83,7 @@ impl Refusal {
             Self::ConnectionTerminated => (Reply::GeneralFailure, 502, "connection_terminated"),
             Self::GeneralFailure => (Reply::GeneralFailure, 500, "proxy_internal_error"),
             Self::HostUnreachable => (Reply::HostUnreachable, 502, "destination_ip_unroutable"),
+            Self::NameEmpty | Self::NameFailed => (Reply::HostUnreachable, 502, "dns_error"),
             Self::NameTimedOut => (Reply::HostUnreachable, 504, "dns_timeout"),
             Self::NameUnknown => (Reply::HostUnreachable, 502, "dns_error"),
             Self::NetworkUnreachable => (Reply::NetworkUnreachable, 502, "destination_ip_unroutable"),

@@ -78,6 +78,12 @@ catalogue! {
         a_lossy_link_delivers_everything,
         a_slow_reader_loses_nothing,
     }
+    names {
+        names_that_die_do_not_stop_a_client_that_knows_its_relay,
+        names_that_are_slow_cost_nothing_where_the_relay_is_known,
+        names_that_are_denied_leave_the_relay_where_it_was,
+        a_family_that_is_never_answered_costs_50_ms,
+    }
     networks {
         only_port_443_splits_the_kinds,
         interception_is_noticed,

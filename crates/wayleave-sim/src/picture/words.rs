@@ -145,6 +145,7 @@ pub(super) fn fault(scenario: &Scenario, fault: &Fault) -> (usize, String) {
             let how = match answering {
                 Answers::Truly => "answered truly",
                 Answers::Denied => "said not to exist",
+                Answers::HalfSilent => "answered for IPv4 alone",
                 Answers::Silent => "not answered",
                 Answers::Wrong => "answered wrongly",
             };

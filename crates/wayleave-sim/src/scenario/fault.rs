@@ -137,6 +137,8 @@ pub enum Answers {
     Truly,
     /// They are said not to exist.
     Denied,
+    /// Truly for IPv4, and not at all for IPv6.
+    HalfSilent,
     /// Not at all.
     Silent,
     /// With an address that is not theirs.

@@ -143,6 +143,7 @@ impl fmt::Display for Fault {
                 match answering {
                     Answers::Truly => f.write_str(" are answered")?,
                     Answers::Denied => f.write_str(" are denied")?,
+                    Answers::HalfSilent => f.write_str(" are answered for IPv4 alone")?,
                     Answers::Silent => f.write_str(" are not answered")?,
                     Answers::Wrong => f.write_str(" are answered wrongly")?,
                 }

@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 use core::time::Duration;
 
-use wayleave_proto::base::{Link, Network};
+use wayleave_proto::base::{Families, Link, Network};
 
 use super::World;
 use super::build::{INTERCEPTOR, NOBODY, NOBODY_EITHER, PORTAL, RELAY_PORT, access_of, relay_addresses};
@@ -55,6 +55,7 @@ impl World {
                 names.answering = match answering {
                     Answers::Truly => Answering::Truly,
                     Answers::Denied => Answering::Denying,
+                    Answers::HalfSilent => Answering::HalfSilent(Families::V6),
                     Answers::Silent => Answering::Silent,
                     Answers::Wrong => {
                         Answering::Wrongly { relays: IpAddr::V4(NOBODY_EITHER), others: IpAddr::V4(NOBODY) }

@@ -18,6 +18,7 @@ pub(super) fn refusal(error: &FlowError) -> Refusal {
         FlowError::Reset => Refusal::ConnectionTerminated,
         FlowError::Target(_) => Refusal::HostUnreachable,
         FlowError::TargetForbidden { .. } => Refusal::NotAllowed,
+        FlowError::TargetUnreachable { lookup: Some(lookup), .. } => io(*lookup),
         FlowError::TargetUnreachable { status, error, .. } => error.map_or_else(
             || if *status == 504 { Refusal::TimedOut } else { Refusal::HostUnreachable },
             relayed,
@@ -32,20 +33,27 @@ pub(super) fn refusal(error: &FlowError) -> Refusal {
 fn direct(fault: &Fault) -> Refusal {
     match fault {
         Fault::Denied(_) => Refusal::AddressForbidden,
-        Fault::Io(failed) => match failed.failure {
-            IoFailure::ConnectionRefused => Refusal::ConnectionRefused,
-            IoFailure::ConnectionReset => Refusal::ConnectionTerminated,
-            IoFailure::Exhausted => Refusal::Overloaded,
-            IoFailure::NameUnknown => Refusal::NameUnknown,
-            IoFailure::NameUnanswered => Refusal::NameTimedOut,
-            IoFailure::PermissionDenied => Refusal::NotAllowed,
-            IoFailure::TimedOut => Refusal::TimedOut,
-            IoFailure::Unreachable => Refusal::NetworkUnreachable,
-            IoFailure::Other => Refusal::GeneralFailure,
-            // What a later version of the core adds.
-            _ => Refusal::GeneralFailure,
-        },
+        Fault::Io(failed) => io(failed.failure),
         Fault::Tls(_) => Refusal::GeneralFailure,
+        // What a later version of the core adds.
+        _ => Refusal::GeneralFailure,
+    }
+}
+
+/// What the outside world said, to the agent itself or to the relay.
+const fn io(failure: IoFailure) -> Refusal {
+    match failure {
+        IoFailure::ConnectionRefused => Refusal::ConnectionRefused,
+        IoFailure::ConnectionReset => Refusal::ConnectionTerminated,
+        IoFailure::Exhausted => Refusal::Overloaded,
+        IoFailure::NameEmpty => Refusal::NameEmpty,
+        IoFailure::NameFailed | IoFailure::NameRefused => Refusal::NameFailed,
+        IoFailure::NameUnanswered => Refusal::NameTimedOut,
+        IoFailure::NameUnknown => Refusal::NameUnknown,
+        IoFailure::PermissionDenied => Refusal::NotAllowed,
+        IoFailure::TimedOut => Refusal::TimedOut,
+        IoFailure::Unreachable => Refusal::NetworkUnreachable,
+        IoFailure::Other => Refusal::GeneralFailure,
         // What a later version of the core adds.
         _ => Refusal::GeneralFailure,
     }

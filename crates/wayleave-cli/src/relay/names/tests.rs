@@ -233,8 +233,16 @@ async fn the_machines_own_names_come_first_and_are_read_again() {
     assert_eq!(look_up(&resolver, "localhost").await, ["127.0.0.1", "::1"]);
     assert_eq!(server.asked(), [""; 0]);
     fs::write(directory.path().join("hosts"), "192.0.2.2 own.example\n192.0.2.3 own.example\n").unwrap();
-    resolver.system.forget_the_last_look();
-    assert_eq!(look_up(&resolver, "own.example").await, ["192.0.2.2 192.0.2.3", ""]);
+    // A look that takes long does not hold a look-up up: the old word may be told once more, and not for ever.
+    let mut told = look_up(&resolver, "own.example").await;
+    for _ in 0..100 {
+        if told[0] != "192.0.2.1" {
+            break;
+        }
+        resolver.system.forget_the_last_look();
+        told = look_up(&resolver, "own.example").await;
+    }
+    assert_eq!(told, ["192.0.2.2 192.0.2.3", ""]);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::message::ResponseHead;
 use crate::base::Kind;
 use crate::codec::proxy_status::{ProxyError, ProxyStatus};
 use crate::codec::text;
+use crate::error::IoFailure;
 
 /// What a relay said to a request for a tunnel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub enum Response {
         status: u16,
         /// The error of the nearest proxy.
         proxy_status: Option<ProxyError>,
+        /// What the name server of the nearest proxy said, where the name of the target was at fault and it tells.
+        lookup: Option<IoFailure>,
         /// What the nearest proxy adds for a human: escaped, at most 200 characters.
         details: Option<String>,
         /// How many seconds to wait before the next attempt.
@@ -69,6 +72,7 @@ fn refused(status: u16, fields: Fields<'_, '_>) -> Response {
     Response::Refused {
         status,
         proxy_status: said.error,
+        lookup: said.rcode.as_deref().and_then(IoFailure::of_rcode),
         details: said.details.map(|details| text::escaped(details.as_bytes(), MAX_DETAILS)),
         // A date is legal too, but this side knows no civil time.
         retry_after: retry_after.and_then(|value| value.parse().ok()),

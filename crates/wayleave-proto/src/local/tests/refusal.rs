@@ -9,6 +9,8 @@ fn each_refusal_has_its_reply_status_and_error() {
         (Refusal::ConnectionTerminated, 1, 502, "connection_terminated"),
         (Refusal::GeneralFailure, 1, 500, "proxy_internal_error"),
         (Refusal::HostUnreachable, 4, 502, "destination_ip_unroutable"),
+        (Refusal::NameEmpty, 4, 502, "dns_error"),
+        (Refusal::NameFailed, 4, 502, "dns_error"),
         (Refusal::NameTimedOut, 4, 504, "dns_timeout"),
         (Refusal::NameUnknown, 4, 502, "dns_error"),
         (Refusal::NetworkUnreachable, 3, 502, "destination_ip_unroutable"),

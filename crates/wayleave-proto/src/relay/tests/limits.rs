@@ -248,7 +248,7 @@ fn one_account_has_so_many_names_looked_up_and_others_are_not_touched() {
     assert_eq!(rig.refused(connect_with("more.example:443", &bob)).status, 503, "so many in all");
     // One that was answered, and one that was given up, make room.
     rig.resolved(rig.lookups[2].0, &["10.0.0.7"]);
-    rig.fin(slow[0].socket);
+    rig.fail(slow[0].socket, IoFailure::ConnectionReset);
     assert!(rig.closed.contains_key(&rig.lookups[0].0), "a look-up that nobody waits for is given up");
     let mut again = rig.accept();
     rig.say(&mut again, connect("slow.example:443"));

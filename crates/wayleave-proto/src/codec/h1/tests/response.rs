@@ -9,7 +9,7 @@ use crate::codec::proxy_status::{ProxyError, ProxyStatus};
 use crate::testing::cases;
 
 fn refused(status: u16) -> Response {
-    Response::Refused { status, proxy_status: None, details: None, retry_after: None }
+    Response::Refused { status, proxy_status: None, lookup: None, details: None, retry_after: None }
 }
 
 #[test]
@@ -60,6 +60,7 @@ fn a_refusal_is_written_and_read() {
     let read = Response::Refused {
         status: 503,
         proxy_status: Some(ProxyError::ConnectionLimitReached),
+        lookup: None,
         // Escaped once by the relay that wrote it, and once by the client that shows it.
         details: Some("too many\\\\x1b".into()),
         retry_after: Some(30),
@@ -142,6 +143,20 @@ fn the_nearest_proxy_is_heard() {
         panic!("not refused");
     };
     assert_eq!((proxy_status, details), (Some(ProxyError::ConnectionRefused), None));
+}
+
+#[test]
+fn what_a_name_server_said_is_read() {
+    use crate::error::IoFailure as F;
+    for (rcode, expected) in
+        [("NXDOMAIN", Some(F::NameUnknown)), ("SERVFAIL", Some(F::NameFailed)), ("nonsense", None)]
+    {
+        let head = format!("HTTP/1.1 502 x\r\nProxy-Status: a; error=dns_error; rcode=\"{rcode}\"\r\n\r\n");
+        let Ok(Response::Refused { lookup, .. }) = parse_response(head.as_bytes(), Kind::Stream) else {
+            panic!("{head}")
+        };
+        assert_eq!(lookup, expected, "{rcode}");
+    }
 }
 
 proptest! {
