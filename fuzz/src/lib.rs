@@ -3,6 +3,7 @@
 //! `tests/replay.rs` runs each over its corpus on stable Rust; `libfuzzer/` lets libFuzzer search on.
 
 mod capsules;
+mod client_hello;
 mod client_machine;
 mod config;
 mod credentials;
@@ -21,6 +22,7 @@ pub type Target = (&'static str, fn(&[u8]));
 /// Every target.
 pub const TARGETS: &[Target] = &[
     ("capsules", capsules::run),
+    ("client_hello", client_hello::run),
     ("client_machine", client_machine::run),
     ("relay_machine", relay_machine::run),
     ("config", config::run),

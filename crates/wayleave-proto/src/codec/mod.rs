@@ -1,6 +1,7 @@
 //! The wire formats, each a pure function of bytes. Nothing here knows a state or a clock.
 
 pub mod capsule;
+pub mod client_hello;
 pub mod dns;
 pub mod h1;
 pub mod proxy_protocol;

@@ -5,10 +5,12 @@
 
 #[cfg(test)]
 mod cases;
+mod hello;
 mod keys;
 mod world;
 
 #[cfg(test)]
 pub(crate) use cases::cases;
+pub use hello::client_hello;
 pub use keys::{relay_config, signing_key, token};
 pub use world::{Direct, End, World};
