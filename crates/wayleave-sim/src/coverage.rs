@@ -9,7 +9,7 @@ type Group = (&'static str, &'static str, &'static [&'static str]);
 /// Everything that can be seen, whether it was or not.
 pub const GROUPS: &[Group] = &[
     ("states of routes", "route", &["NothingProven", "NewTrialAsked", "NetworkChanged"]),
-    ("proofs", "proof", &["Stream", "Datagram", "Probe", "Embedder"]),
+    ("proofs", "proof", &["Connection", "Stream", "Datagram", "Probe", "Embedder"]),
     (
         "what clients say",
         "client",
@@ -25,6 +25,9 @@ pub const GROUPS: &[Group] = &[
             "FlowOpened",
             "FlowMoved",
             "FlowClosed",
+            "Rescuing",
+            "Blocked",
+            "ProofFailed",
             "TokenAccepted",
             "TokenExpiring",
         ],
@@ -56,7 +59,7 @@ pub const GROUPS: &[Group] = &[
     (
         "ends of tunnels",
         "tunnel",
-        &["ClientGone", "Expired", "Finished", "Idle", "Revoked", "TargetGone", "VolumeSpent"],
+        &["ClientGone", "Expired", "Finished", "Idle", "Revoked", "TargetGone", "Truncated", "VolumeSpent"],
     ),
     ("credentials", "credential", &["AppSign", "Jwt", "Token04"]),
     (
@@ -89,6 +92,7 @@ pub const GROUPS: &[Group] = &[
             "Intercepted",
             "ResetsAfter",
             "SilentAfter",
+            "Swallowing",
         ],
     ),
     ("links", "link", &["Cellular", "Ethernet", "Unknown", "Wifi"]),

@@ -152,6 +152,8 @@ fn flow(tape: &mut Tape) -> FlowPlan {
         Ending::Reset,
         Ending::Open,
     ]);
+    // No draw of its own, so that saved tapes keep their meaning.
+    flow.tls = flow.up % 3 == 1;
     if tape.chance(30) {
         flow.pace = Duration::from_millis(u64::from(tape.between(1, 100)));
     }
@@ -221,7 +223,8 @@ fn condition(tape: &mut Tape) -> Condition {
         5 => Condition::Only443,
         6..=8 => Condition::OnlyRelays,
         9 | 10 => Condition::BlackHole,
-        11 => Condition::Refusing,
+        // One draw more only here, so that saved tapes keep their meaning.
+        11 => *tape.pick(&[Condition::Refusing, Condition::Swallowing]),
         12 => Condition::Portal,
         13 => Condition::Intercepted,
         14 => Condition::ResetsAfter(tape.below(20_000)),

@@ -265,6 +265,7 @@ impl Client {
         if !queues.outgoing.is_empty() {
             shared.senders.push_back(id);
         }
+        self.on_datagram_sent(id);
     }
 
     fn shared(&mut self, key: AssociationId, family: Family) -> Option<&mut Shared> {

@@ -3,7 +3,9 @@
 use core::net::IpAddr;
 use core::time::Duration;
 
+use super::event::RescueReason;
 use super::flow::{Flow, Queues, State};
+use super::opening::Opening;
 use super::{Client, FlowError, FlowId, Role, Timer, What};
 use crate::base::{Families, Kind, Route};
 use crate::carrier::Clear;
@@ -11,13 +13,17 @@ use crate::carrier::tls::Session;
 use crate::config::{BackoffConfig, Mode, Peer};
 use crate::error::{IoFailed, IoFailure};
 use crate::net::{Dial, Fault, Recall, SocketId};
-use crate::route::{Phase, Proof};
+use crate::route::Phase;
 
 impl Client {
     /// Sends a flow that has no path yet on its way. Where no trial has begun it begins one (rule 1).
     pub(super) fn place(&mut self, id: FlowId) {
         let Some(flow) = self.flows.get_mut(id) else { return };
         let kind = flow.kind;
+        if flow.spare.is_some() {
+            // It is being rescued, and one relay did not do.
+            return self.await_proxy(id);
+        }
         if self.routes.phase(kind) == Phase::Idle {
             flow.state = State::Retry(None);
             self.routes.handle_flow(self.now, kind);
@@ -30,13 +36,20 @@ impl Client {
         let config = self.dial_config(kind);
         let Some(flow) = self.flows.get_mut(id) else { return };
         match self.routes.route(kind) {
-            Route::Proxied => {
-                flow.state = State::Waiting(None);
-                self.waiting.push_back(id);
-                self.arm_flow(id);
-                self.supply();
+            Route::Proxied => self.await_proxy(id),
+            Route::Direct
+                if !flow.spent
+                    && flow.rests <= self.now
+                    && self.routes.is_blocked(self.now, kind, &flow.target) =>
+            {
+                flow.state = State::Retry(None);
+                self.rescue(id, RescueReason::Blocked);
             }
             Route::Direct if self.routes.can_dial_direct(flow.kind) => {
+                // A retry goes on with what has begun.
+                if !matches!(flow.state, State::Retry(Some(_))) {
+                    flow.tried = self.now;
+                }
                 flow.state =
                     State::Dialling(Box::new(Dial::new(flow.kind, [flow.target.clone()], config, self.now)));
                 self.advance_flow(id);
@@ -48,6 +61,15 @@ impl Client {
         }
     }
 
+    /// Lets a flow wait for a connection to a proxy.
+    pub(super) fn await_proxy(&mut self, id: FlowId) {
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        flow.state = State::Waiting(None);
+        self.waiting.push_back(id);
+        self.arm_flow(id);
+        self.supply();
+    }
+
     /// Whether nothing has been done for a flow yet.
     pub(super) fn is_unplaced(&self, id: FlowId) -> bool {
         self.flows.get(id).is_some_and(|flow| matches!(flow.state, State::Retry(None)))
@@ -57,10 +79,15 @@ impl Client {
     /// again (rule 1). Call it before [`Self::follow_routes`].
     pub(super) fn begin_trials(&mut self) {
         for kind in [Kind::Datagram, Kind::Stream] {
-            let is_open = |state: &State| {
-                matches!(state, State::Dialling(_) | State::Retry(_) | State::DirectDatagrams { .. })
+            let is_open = |flow: &Flow| match flow.spare.as_deref().unwrap_or(&flow.state) {
+                State::Dialling(_) | State::Retry(_) | State::Waiting(_) | State::DirectDatagrams { .. } => {
+                    true
+                }
+                // It is being rescued; a stream that its application holds open does not look for anything.
+                State::Failed(_) => flow.spare.is_some() && (kind == Kind::Datagram || !flow.announced),
+                _ => false,
             };
-            if self.flows.iter().any(|(_, flow)| flow.kind == kind && is_open(&flow.state)) {
+            if self.flows.iter().any(|(_, flow)| flow.kind == kind && is_open(flow)) {
                 self.routes.handle_flow(self.now, kind);
             }
         }
@@ -70,12 +97,18 @@ impl Client {
     pub(super) fn restart_direct(&mut self, kind: Option<Kind>) {
         self.stop_probes_of(kind);
         for id in self.flows_of(kind) {
+            let was_rescued = self.flows.get(id).is_some_and(|flow| flow.spare.is_some());
+            self.return_to_spare(id);
+            let now = self.now;
             let Some(flow) = self.flows.get_mut(id) else { continue };
+            (flow.tried, flow.rests, flow.spent) = (now, now, false);
             match &mut flow.state {
                 State::Dialling(dial) => dial.end(&mut self.requests, None),
                 State::Retry(_) => {}
-                State::DirectDatagrams { answered, .. } => {
-                    *answered = false;
+                // What had failed directly looks again.
+                State::Failed(_) if was_rescued => flow.state = State::Retry(None),
+                State::DirectDatagrams { answered, asked, .. } => {
+                    (*answered, *asked) = (false, None);
                     continue;
                 }
                 _ => continue,
@@ -95,18 +128,25 @@ impl Client {
     }
 
     /// The route became proxied: flows that are still looking for their way, and datagram flows that nothing ever
-    /// answered, go through a relay. Established streams stay where they are.
+    /// answered, go through a relay. Established streams stay where they are; one that has sent no more than a ClientHello,
+    /// and was not answered, is not established.
     pub(super) fn take_over(&mut self, kind: Option<Kind>) {
         for id in self.flows_of(kind) {
             let deadline = self.now + self.config.limits.open_timeout;
             let Some(flow) = self.flows.get_mut(id) else { continue };
+            let is_movable = !flow.released && flow.state.is_movable();
             match &mut flow.state {
                 State::Dialling(dial) => dial.end(&mut self.requests, None),
                 State::Retry(_) => {}
-                State::DirectDatagrams { socket, answered: false } => {
+                State::DirectDatagrams { socket, answered: false, .. } => {
                     let socket = *socket;
                     flow.deadline = deadline;
                     self.unshare(id, socket);
+                }
+                state if is_movable => {
+                    flow.deadline = deadline;
+                    let direct = core::mem::replace(state, State::Retry(None));
+                    self.leave_path(id, direct);
                 }
                 _ => continue,
             }
@@ -163,7 +203,7 @@ impl Client {
 
     pub(super) fn advance_flow(&mut self, id: FlowId) {
         let Some(flow) = self.flows.get_mut(id) else { return };
-        if let State::Dialling(dial) = &mut flow.state {
+        if let State::Dialling(dial) = flow.direct() {
             let mut recall = Recall::targets(&self.memory, self.now);
             dial.advance(self.now, &mut self.requests, Role::Flow(id), &mut recall);
             if dial.is_exhausted() {
@@ -178,9 +218,21 @@ impl Client {
     /// A quick failure proves nothing while the decision is open, nor on a link that stays direct: try again.
     pub(super) fn on_direct_exhausted(&mut self, id: FlowId, fault: Option<Fault>) {
         let fault = fault.unwrap_or_else(|| IoFailed::new(IoFailure::NameUnknown).into());
-        let Some(kind) = self.flows.get(id).map(|flow| flow.kind) else { return };
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        let kind = flow.kind;
+        if flow.spare.is_some() {
+            // A relay has been asked already.
+            *flow.direct() = State::Failed(FlowError::Direct(fault));
+            self.arm_flow(id);
+            return;
+        }
         if !self.wants_proof(kind) {
-            self.fail(id, FlowError::Direct(fault));
+            if !self.flows.get(id).is_some_and(|flow| self.can_rescue(flow)) {
+                self.fail(id, FlowError::Direct(fault));
+            } else if let Some(flow) = self.flows.get_mut(id) {
+                flow.state = State::Failed(FlowError::Direct(fault.clone()));
+                self.rescue(id, RescueReason::Failed(fault));
+            }
             return;
         }
         let schedule = if self.routes.is_trial(kind) { &QUICK_RETRY } else { &self.config.route.retry };
@@ -203,10 +255,13 @@ impl Client {
             self.fail(id, FlowError::TimedOut);
             return;
         }
-        match &flow.state {
-            State::Dialling(_) => self.advance_flow(id),
-            State::Retry(Some(at)) if *at <= now => self.place(id),
-            State::Waiting(Some(at)) if *at <= now => self.place(id),
+        if self.rescue_due(flow).is_some_and(|due| due <= now) {
+            self.on_overdue(id);
+            return;
+        }
+        match (&flow.state, flow.spare.as_deref()) {
+            (State::Dialling(_), _) | (_, Some(State::Dialling(_))) => self.advance_flow(id),
+            (State::Retry(Some(at)) | State::Waiting(Some(at)), _) if *at <= now => self.place(id),
             _ => self.arm_flow(id),
         }
     }
@@ -218,35 +273,48 @@ impl Client {
         families: Families,
         answer: Result<&[IpAddr], IoFailed>,
     ) {
-        let Some(Flow { state: State::Dialling(dial), .. }) = self.flows.get_mut(id) else { return };
+        let Some(State::Dialling(dial)) = self.flows.get_mut(id).map(Flow::direct) else { return };
         dial.handle_resolved(self.now, lookup, families, answer);
         self.advance_flow(id);
     }
 
     pub(super) fn on_flow_opened(&mut self, id: FlowId, socket: SocketId) {
-        let Some(flow) = self.flows.get_mut(id) else { return };
-        let State::Dialling(dial) = &mut flow.state else { return };
+        let Some(State::Dialling(dial)) = self.flows.get_mut(id).map(Flow::direct) else { return };
         let Some(attempt) = dial.attempt(socket) else { return };
         let evidence = dial.ipv6(socket);
         dial.end(&mut self.requests, Some(socket));
+        let kind = self.flows.get(id).map(|flow| flow.kind);
+        if kind == Some(Kind::Stream) {
+            // It came through, before the relay that was asked.
+            self.return_to_spare(id);
+        }
+        let now = self.now;
+        let Some(flow) = self.flows.get_mut(id) else { return };
         match flow.kind {
             Kind::Stream => {
                 if let Some(evidence) = evidence {
-                    self.memory.handle_ipv6(self.now, evidence);
+                    self.memory.handle_ipv6(now, evidence);
                 }
-                flow.state = State::DirectStream { socket, session: Clear::default() };
+                let (session, opening) = (Clear::default(), Opening::new(now, self.epoch));
+                flow.state = State::DirectStream { socket, session, opening };
                 self.requests.watch(socket, self.config.limits.liveness(Peer::Foreign));
-                self.announce(id, Route::Direct);
+                if !flow.announced {
+                    self.announce(id, Route::Direct);
+                }
+                self.begin_stream(id);
                 self.arm_flow(id);
                 self.nudge(id);
-                self.prove(Kind::Stream, Proof::Stream);
             }
             Kind::Datagram => {
                 let has_moved = flow.announced;
                 let socket = self.share(id, socket, attempt.address);
                 let Some(flow) = self.flows.get_mut(id) else { return };
-                flow.state = State::DirectDatagrams { socket, answered: false };
+                let is_spare = flow.spare.is_some();
+                *flow.direct() = State::DirectDatagrams { socket, answered: false, asked: None };
                 self.arm_flow(id);
+                if is_spare {
+                    return;
+                }
                 self.requests.pending(socket);
                 self.nudge(id);
                 if has_moved || !self.routes.is_trial(Kind::Datagram) {
@@ -261,16 +329,27 @@ impl Client {
             self.requests.forget(socket);
             return;
         };
-        match &mut flow.state {
+        let released = flow.released;
+        match flow.direct() {
             State::Dialling(dial) => {
                 self.requests.forget(socket);
                 dial.handle_failed(self.now, socket, error.into());
                 self.advance_flow(id);
             }
-            State::DirectStream { session, .. } => {
+            State::DirectStream { session, opening, .. } => {
                 self.requests.forget(socket);
+                let has_more = session.plaintext_len() > 0;
+                let (was_answered, epoch) = (opening.is_answered(), opening.epoch());
+                if was_answered {
+                    if epoch >= self.network_epoch {
+                        self.routes.handle_broken(self.now, Kind::Stream);
+                        self.follow_routes();
+                    }
+                } else if self.on_lost_unanswered(id, false) {
+                    return;
+                }
                 // What arrived before the break is still the application's; the error comes behind it.
-                if session.plaintext_len() > 0 && !flow.released {
+                if has_more && !released {
                     self.nudge(id);
                 } else {
                     self.fail(id, FlowError::Reset);
@@ -284,18 +363,30 @@ impl Client {
 
     pub(super) fn on_flow_received(&mut self, id: FlowId, socket: SocketId, data: &mut [u8]) {
         let Some(flow) = self.flows.get_mut(id) else { return };
-        match &mut flow.state {
-            State::DirectStream { session, .. } => {
-                flow.received += data.len() as u64;
-                if flow.released {
-                    return;
+        let released = flow.released;
+        match flow.direct() {
+            State::DirectStream { session, opening, .. } => {
+                let first = opening.handle_answered();
+                let is_present = opening.epoch() >= self.network_epoch;
+                if !released {
+                    // A clear session takes every byte and cannot fail.
+                    let _ = session.receive(data);
                 }
-                // A clear session takes every byte and cannot fail.
-                let _ = session.receive(data);
-                if session.plaintext_len() > self.config.limits.buffer {
+                let is_full = session.plaintext_len() > self.config.limits.buffer;
+                flow.received += data.len() as u64;
+                if is_full {
                     self.requests.pause(socket, true);
                 }
-                self.nudge(id);
+                if !released {
+                    self.nudge(id);
+                }
+                if is_present {
+                    self.on_heard(id, first);
+                }
+                if first {
+                    self.return_to_spare(id);
+                    self.arm_flow(id);
+                }
             }
             State::DirectDatagrams { .. } => {
                 flow.received += data.len() as u64;
@@ -311,20 +402,38 @@ impl Client {
 
     /// Something came back for what a direct datagram flow sent.
     pub(super) fn on_flow_answered(&mut self, id: FlowId) {
-        let Some(flow) = self.flows.get_mut(id) else { return };
-        let State::DirectDatagrams { answered, .. } = &mut flow.state else { return };
-        if !core::mem::replace(answered, true) {
-            if !flow.announced {
+        let Some(State::DirectDatagrams { answered, .. }) = self.flows.get_mut(id).map(Flow::direct) else {
+            return;
+        };
+        let first = !core::mem::replace(answered, true);
+        if first {
+            self.return_to_spare(id);
+            if self.flows.get(id).is_some_and(|flow| !flow.announced) {
                 self.announce(id, Route::Direct);
             }
-            self.prove(Kind::Datagram, Proof::Datagram);
+            self.arm_flow(id);
+        }
+        self.on_heard(id, first);
+    }
+
+    /// Something came back over a direct flow; the `first` time it is a proof.
+    fn on_heard(&mut self, id: FlowId, first: bool) {
+        let Some(flow) = self.flows.get(id) else { return };
+        if first {
+            self.routes.handle_answered(self.now, flow.kind, &flow.target);
+            self.follow_routes();
+        } else {
+            self.routes.handle_heard(self.now, flow.kind);
         }
     }
 
     pub(super) fn on_flow_finished(&mut self, id: FlowId, _socket: SocketId) {
-        if let Some(Flow { state: State::DirectStream { session, .. }, .. }) = self.flows.get_mut(id) {
+        if let Some(State::DirectStream { session, opening, .. }) = self.flows.get_mut(id).map(Flow::direct) {
             // A clear session ends with its connection and cannot be cut short.
             let _ = session.receive_end();
+            if !opening.is_answered() && self.on_lost_unanswered(id, true) {
+                return;
+            }
             self.nudge(id);
             self.settle_stream(id);
         }
@@ -332,7 +441,8 @@ impl Client {
 
     pub(super) fn pending_of_flow(&mut self, id: FlowId, socket: SocketId) -> Option<&[u8]> {
         let flow = self.flows.get_mut(id)?;
-        let pending = match (&mut flow.state, &mut flow.queues) {
+        let direct = flow.spare.as_deref_mut().unwrap_or(&mut flow.state);
+        let pending = match (direct, &mut flow.queues) {
             (State::DirectStream { session, .. }, _) => {
                 Some(session.pending()).filter(|bytes| !bytes.is_empty())
             }
@@ -346,14 +456,69 @@ impl Client {
     }
 
     pub(super) fn on_flow_written(&mut self, id: FlowId, _socket: SocketId, written: usize) {
+        let now = self.now;
         let Some(flow) = self.flows.get_mut(id) else { return };
-        match (&mut flow.state, &mut flow.queues) {
-            (State::DirectStream { session, .. }, _) => {
+        let direct = flow.spare.as_deref_mut().unwrap_or(&mut flow.state);
+        match (direct, &mut flow.queues) {
+            (State::DirectStream { session, opening, .. }, _) => {
+                let was_quiet = opening.is_quiet();
+                let pending = session.pending();
+                let taken = pending.get(..written).unwrap_or(pending);
+                let is_heard = opening.handle_written(now, taken, pending.len() - taken.len());
+                let (was_answered, epoch) = (opening.is_answered(), opening.epoch());
                 session.written(written);
+                if was_quiet {
+                    self.arm_flow(id);
+                } else if was_answered && epoch >= self.network_epoch {
+                    if is_heard {
+                        self.routes.handle_heard(now, Kind::Stream);
+                    }
+                    self.routes.handle_sent(now, Kind::Stream);
+                    self.watch_routes();
+                }
                 self.on_room(id);
             }
-            (State::DirectDatagrams { .. }, Some(queues)) => queues.outgoing.pop(),
+            (State::DirectDatagrams { .. }, Some(queues)) => {
+                queues.outgoing.pop();
+                self.on_datagram_sent(id);
+            }
             _ => {}
+        }
+    }
+
+    /// A datagram went out directly: an answer to it is overdue some time later.
+    pub(super) fn on_datagram_sent(&mut self, id: FlowId) {
+        let Some(State::DirectDatagrams { answered, asked, .. }) = self.flows.get_mut(id).map(Flow::direct)
+        else {
+            return;
+        };
+        if *answered {
+            self.routes.handle_sent(self.now, Kind::Datagram);
+            self.watch_routes();
+        } else if asked.is_none() {
+            *asked = Some(self.now);
+            self.arm_flow(id);
+        }
+    }
+
+    /// What a stream had sent on a path that it left goes out first, and its end behind it if it has ended.
+    pub(super) fn begin_stream(&mut self, id: FlowId) {
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        let (unsent, finished) = (core::mem::take(&mut flow.unsent), flow.finished);
+        let Some((socket, session)) = self.stream(id) else { return };
+        if !unsent.is_empty() {
+            session.send(&[&unsent]);
+        }
+        if finished {
+            session.send_end();
+        }
+        if finished || !unsent.is_empty() {
+            self.requests.pending(socket);
+        }
+        let is_direct =
+            self.flows.get(id).is_some_and(|flow| matches!(flow.state, State::DirectStream { .. }));
+        if finished && is_direct {
+            self.requests.finish(socket);
         }
     }
 
@@ -369,13 +534,20 @@ impl Client {
             self.remove(id, true);
             return;
         }
+        if flow.spare.is_some() && !self.closed {
+            // That is what the relay said; the application did not ask for one.
+            return self.fall_back(id, &error);
+        }
         let state = core::mem::replace(&mut flow.state, State::Failed(error.clone()));
+        let spare = flow.spare.take();
+        flow.unsent = Vec::new();
         if let Some(Queues { outgoing, .. }) = flow.queues.as_deref_mut() {
             while !outgoing.is_empty() {
                 outgoing.pop();
             }
         }
         self.drop_path(id, state, true);
+        spare.into_iter().for_each(|spare| self.drop_path(id, *spare, true));
         self.timers.set(Timer::Flow(id), None);
         self.tell_closed(id, super::CloseReason::Failed(error));
         self.nudge(id);

@@ -7,7 +7,7 @@ use super::{AssociationId, FlowError, FlowId};
 use crate::base::{Instant, Kind, Link, Network, Route, Target};
 use crate::carrier::Carrier;
 use crate::net::Fault;
-use crate::route::{Proof, RouteReason};
+use crate::route::{Blocked, Failure, Proof, RouteReason};
 
 /// What comes out of [`Client`](super::Client) beside requests for sockets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,17 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum What {
+    /// A port, or one host at it, is blocked on this network: flows there go through a relay although the route is direct.
+    Blocked {
+        /// The kind of flow.
+        kind: Kind,
+        /// Where the flow went that showed it.
+        target: Target,
+        /// The whole port, or this host alone.
+        what: Blocked,
+        /// After this time one flow tries directly again.
+        pause: Duration,
+    },
     /// The direct path was proven to work; the trial is over.
     DirectConnected {
         /// The kind of flow that was judged.
@@ -58,7 +69,7 @@ pub enum What {
         /// Why.
         reason: CloseReason,
     },
-    /// A datagram flow goes on over another path.
+    /// A flow that was open goes on over another path: a datagram flow, or a stream that nothing had answered yet.
     FlowMoved {
         /// The flow.
         flow: FlowId,
@@ -83,6 +94,13 @@ pub enum What {
         /// What it is now.
         network: Network,
     },
+    /// What proved the direct path has failed since; the client asks itself for a new trial.
+    ProofFailed {
+        /// The kind of flow that is judged anew.
+        kind: Option<Kind>,
+        /// What happened.
+        failure: Failure,
+    },
     /// A connection to a proxy stands.
     ProxyConnected {
         /// The proxy.
@@ -100,6 +118,18 @@ pub enum What {
         carrier: Carrier,
         /// What it said.
         error: ProxyFault,
+    },
+    /// A flow did not come through directly, and a relay is asked for it although the route is direct. `FlowOpened` or
+    /// `FlowMoved` follows where one serves it.
+    Rescuing {
+        /// The flow.
+        flow: FlowId,
+        /// Its kind.
+        kind: Kind,
+        /// Where it goes.
+        target: Target,
+        /// Why.
+        reason: RescueReason,
     },
     /// A direct attempt came to nothing and will be made again.
     Retrying {
@@ -153,6 +183,37 @@ pub enum What {
         /// How long it may take.
         length: Duration,
     },
+}
+
+/// Why a flow is taken to a relay although the route is direct.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RescueReason {
+    /// Its port, or its host at that port, is known to be blocked on this network.
+    Blocked,
+    /// The other side ended the stream before anything came back.
+    Ended,
+    /// The direct path failed at once.
+    Failed(Fault),
+    /// The stream was not connected within this time, or the datagram flow had no address.
+    NotConnected(Duration),
+    /// The stream was reset before anything came back.
+    Reset,
+    /// What was sent was not answered within this time.
+    Unanswered(Duration),
+}
+
+impl fmt::Display for RescueReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Blocked => f.write_str("its port is blocked on this network"),
+            Self::Ended => f.write_str("it was ended before anything came back"),
+            Self::Failed(fault) => write!(f, "it failed directly: {fault}"),
+            Self::NotConnected(span) => write!(f, "it was not connected within {} s", span.as_secs_f64()),
+            Self::Reset => f.write_str("it was reset before anything came back"),
+            Self::Unanswered(span) => write!(f, "nothing came back within {} s", span.as_secs_f64()),
+        }
+    }
 }
 
 /// Why a flow ended.

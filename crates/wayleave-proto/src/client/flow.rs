@@ -3,9 +3,11 @@
 use super::association::AssociationId;
 use super::error::FlowError;
 use super::event::ProxyFault;
+use super::opening::Opening;
 use super::proxied::CarrierId;
 use crate::base::{Instant, Kind, Route, Target, key};
 use crate::carrier::Clear;
+use crate::carrier::tls::Session as _;
 use crate::config::ClientLimits;
 use crate::net::{Backoff, Dial, SocketId};
 use crate::queue::DatagramQueue;
@@ -61,6 +63,17 @@ pub(super) struct Flow {
     pub(super) refusals: Vec<(Target, ProxyFault)>,
     pub(super) backoff: Backoff,
     pub(super) queues: Option<Box<Queues>>,
+    /// The direct path of a flow that is being taken to a relay although the route is direct: one of the direct states,
+    /// [`State::Failed`] where it has failed, [`State::Retry`] where it was not tried.
+    pub(super) spare: Option<Box<State>>,
+    /// What a stream had sent on a path that it left before anything came back; it goes out first on the next one.
+    pub(super) unsent: Vec<u8>,
+    /// Since when the direct path has been tried.
+    pub(super) tried: Instant,
+    /// A relay said that the target is out of reach for it as well: none is asked again until the next trial.
+    pub(super) spent: bool,
+    /// No relay served it, and none is asked before.
+    pub(super) rests: Instant,
 }
 
 /// The two queues of a datagram flow. They belong to the flow, so that they outlive a path.
@@ -81,15 +94,30 @@ pub(super) enum State {
     /// Proxied: the request is on its way.
     Asking(CarrierId),
     /// A direct stream.
-    DirectStream { socket: SocketId, session: Clear },
-    /// A direct datagram flow, and whether anything ever answered on this socket.
-    DirectDatagrams { socket: SocketId, answered: bool },
+    DirectStream { socket: SocketId, session: Clear, opening: Opening },
+    /// A direct datagram flow, whether anything ever answered on this socket, and if not, since when it has been sent to.
+    DirectDatagrams { socket: SocketId, answered: bool, asked: Option<Instant> },
     /// A tunnel, since then.
     Tunnel { carrier: CarrierId, since: Instant },
     /// A datagram flow whose tunnel the relay ended; the next datagram opens another.
     Resting,
     /// It failed; kept until the application has seen it.
     Failed(FlowError),
+}
+
+impl State {
+    /// Whether this path may be left for another one: what a stream has sent may go out once more.
+    pub(super) fn is_repeatable(&mut self) -> bool {
+        match self {
+            Self::DirectStream { session, opening, .. } => opening.is_repeatable(session.pending()),
+            _ => true,
+        }
+    }
+
+    /// Whether this is a stream that has asked, was not answered, and may ask elsewhere without its application noticing.
+    pub(super) fn is_movable(&mut self) -> bool {
+        matches!(self, Self::DirectStream { opening, .. } if !opening.is_quiet()) && self.is_repeatable()
+    }
 }
 
 impl Flow {
@@ -116,6 +144,11 @@ impl Flow {
             refusals: Vec::new(),
             backoff: Backoff::new(),
             queues,
+            spare: None,
+            unsent: Vec::new(),
+            tried: now,
+            spent: false,
+            rests: now,
         }
     }
 
@@ -131,6 +164,11 @@ impl Flow {
         self.refusals = Vec::new();
     }
 
+    /// The direct path, which is the spare of a flow that is being rescued.
+    pub(super) fn direct(&mut self) -> &mut State {
+        self.spare.as_deref_mut().unwrap_or(&mut self.state)
+    }
+
     /// Whether the flow still looks for its way.
     pub(super) fn is_pending(&self) -> bool {
         matches!(self.state, State::Dialling(_) | State::Retry(_) | State::Waiting(_) | State::Asking(_))
@@ -138,13 +176,14 @@ impl Flow {
 
     /// When something is due for this flow.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        let due = match &self.state {
+        let due = |state: &State| match state {
             State::Dialling(dial) => dial.poll_timeout(),
             State::Retry(at) | State::Waiting(at) => *at,
             _ => None,
         };
+        let spare = self.spare.as_deref().and_then(due);
         // A datagram flow that was open once, or that still may be answered, does not give up by itself while direct.
         let deadline = (self.is_pending() || self.released).then_some(self.deadline);
-        due.into_iter().chain(deadline).min()
+        due(&self.state).into_iter().chain(spare).chain(deadline).min()
     }
 }

@@ -11,10 +11,12 @@ mod error;
 mod event;
 mod expiry;
 mod flow;
+mod opening;
 mod probes;
 mod proxied;
 mod refresh;
 mod renewal;
+mod rescue;
 #[cfg(test)]
 mod tests;
 mod tunnel;
@@ -32,7 +34,7 @@ use crate::route::{Phase, RouteEvent, Routes};
 
 pub use association::AssociationId;
 pub use error::FlowError;
-pub use event::{CloseReason, Event, Notice, ProxyFault, What};
+pub use event::{CloseReason, Event, Notice, ProxyFault, RescueReason, What};
 pub use flow::{FlowId, FlowStatus, Incoming};
 pub use proxied::CarrierId;
 
@@ -52,9 +54,15 @@ pub struct Client {
     now: Instant,
     rng: Rng,
     network: Network,
+    /// How often streams began anew: with each network and with each trial. A connection from before proves nothing.
+    epoch: u64,
+    /// The epoch of the present network.
+    network_epoch: u64,
     routes: Routes,
     memory: Memory,
     refreshes: Refreshes,
+    /// When the timer of the routes goes off; never later than they want it.
+    route_due: Option<Instant>,
     proxies: Proxies,
     requests: Requests<Role, Notice>,
     flows: Slots<FlowId, Flow>,
@@ -117,6 +125,9 @@ impl Client {
             network: config.network,
             memory: Memory::new(config.network),
             refreshes: Refreshes::default(),
+            epoch: 0,
+            network_epoch: 0,
+            route_due: None,
             routes: Routes::new(route, now, config.network, probed),
             proxies: Proxies::new(config.proxies.len(), seed, config.route.retry),
             requests: Requests::new(),
@@ -166,8 +177,7 @@ impl Client {
     fn at(&mut self, now: Instant) -> Instant {
         self.now = self.now.max(now);
         if !self.closed && self.routes.poll_timeout().is_some_and(|due| due <= self.now) {
-            self.routes.handle_timeout(self.now);
-            self.follow_routes();
+            self.pass_routes();
         }
         self.now
     }
@@ -186,12 +196,21 @@ impl Client {
             match event {
                 RouteEvent::TrialStarted { kind, link, deadline } => {
                     self.wanted = Some(self.now);
+                    if kind != Some(Kind::Datagram) {
+                        self.epoch += 1;
+                    }
                     self.tell(What::TrialStarted { kind, link, length: deadline.since(self.now) });
                     self.restart_direct(kind);
                 }
                 RouteEvent::DirectProven { kind, proof, elapsed } => {
                     self.tell(What::DirectConnected { kind, proof, elapsed });
                     self.announce_datagrams();
+                    // What has not come through has a time of its own from now on.
+                    self.flows_of(kind).into_iter().for_each(|id| self.arm_flow(id));
+                }
+                RouteEvent::ProofFailed { kind, failure } => {
+                    self.tell(What::ProofFailed { kind, failure });
+                    self.begin_trials();
                 }
                 RouteEvent::RouteChanged { kind, from, to, reason, link } => {
                     self.tell(What::RouteChanged { kind, from, to, reason, link });
@@ -208,7 +227,7 @@ impl Client {
             }
         }
         self.run_probes();
-        self.timers.set(Timer::Route, self.routes.poll_timeout());
+        self.arm_routes();
         self.supply();
     }
 
@@ -219,8 +238,10 @@ impl Client {
     }
 
     fn arm_flow(&mut self, id: FlowId) {
-        let due = self.flows.get(id).and_then(Flow::poll_timeout);
-        self.timers.set(Timer::Flow(id), due);
+        let flow = self.flows.get(id);
+        let due = flow.and_then(Flow::poll_timeout);
+        let rescue = flow.and_then(|flow| self.rescue_due(flow));
+        self.timers.set(Timer::Flow(id), due.into_iter().chain(rescue).min());
     }
 }
 
@@ -245,8 +266,8 @@ impl Machine for Client {
                 Timer::Probe(index) => self.on_probe_timeout(index),
                 Timer::Renewal(proxy) => self.on_renewal_timeout(proxy),
                 Timer::Route => {
-                    self.routes.handle_timeout(now);
-                    self.follow_routes();
+                    self.route_due = None;
+                    self.pass_routes();
                 }
                 Timer::Standby => self.supply(),
                 Timer::Token => self.on_token_timeout(),

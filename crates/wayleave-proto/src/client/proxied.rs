@@ -112,7 +112,11 @@ impl Client {
     /// How many connections should be ready without a flow that waits for them.
     fn standby(&mut self) -> usize {
         let config = &self.config;
-        let may_proxy = |kind| self.routes.is_trial(kind) || self.routes.route(kind) == Route::Proxied;
+        let may_proxy = |kind| {
+            self.routes.is_trial(kind)
+                || self.routes.route(kind) == Route::Proxied
+                || self.routes.has_blocked(kind)
+        };
         let wanted = config.route.mode != Mode::Off
             && (may_proxy(Kind::Stream) || may_proxy(Kind::Datagram))
             && self.wanted.is_some_and(|wanted| self.now < wanted + config.limits.standby_keep);
@@ -204,7 +208,7 @@ impl Client {
             self.waiting.retain(|waiting| *waiting != id);
             return;
         };
-        if flow.kind == Kind::Datagram && flow.announced {
+        if flow.kind == Kind::Datagram && flow.announced && flow.spare.is_none() {
             self.waiting.retain(|waiting| *waiting != id);
             self.wait_again(id);
         } else {

@@ -128,6 +128,10 @@ impl Client {
         let is_datagrams = flow.kind == Kind::Datagram;
         flow.state = State::Tunnel { carrier: id, since: self.now };
         flow.forgive();
+        if !self.on_served(flow_id) {
+            return;
+        }
+        self.begin_stream(flow_id);
         self.standby_backoff.reset();
         if let Some((proxy, renewal)) = self.carriers.get(id).map(|carrier| (carrier.proxy, carrier.renewal))
         {

@@ -56,6 +56,10 @@ impl Client {
                 State::DirectStream { .. } | State::DirectDatagrams { .. } => FlowStatus::Open(Route::Direct),
                 State::Tunnel { .. } | State::Resting => FlowStatus::Open(Route::Proxied),
                 State::Failed(error) => FlowStatus::Failed(error.clone()),
+                // Its application does not notice that its path is another one by and by.
+                _ if flow.announced && (flow.kind == Kind::Stream || flow.spare.is_some()) => {
+                    FlowStatus::Open(Route::Direct)
+                }
                 State::Dialling(_) | State::Retry(_) | State::Waiting(_) | State::Asking(_) => {
                     FlowStatus::Pending
                 }
@@ -249,6 +253,8 @@ impl Client {
             return;
         }
         self.network = network;
+        self.epoch += 1;
+        self.network_epoch = self.epoch;
         self.tell(What::NetworkChanged { network });
         self.proxies.forget();
         self.memory.handle_network(network);
@@ -330,10 +336,10 @@ impl Client {
     }
 
     /// The pipe of a stream that is open.
-    fn stream(&mut self, id: FlowId) -> Option<(SocketId, &mut dyn Session)> {
+    pub(super) fn stream(&mut self, id: FlowId) -> Option<(SocketId, &mut dyn Session)> {
         let flow = self.flows.get_mut(id)?;
         match &mut flow.state {
-            State::DirectStream { socket, session } => Some((*socket, session)),
+            State::DirectStream { socket, session, .. } => Some((*socket, session)),
             State::Tunnel { carrier, .. } if flow.kind == Kind::Stream => {
                 let carrier = self.carriers.get_mut(*carrier)?;
                 Some((carrier.socket, carrier.pipe.session()))
@@ -381,9 +387,11 @@ impl Client {
     pub(super) fn remove(&mut self, id: FlowId, reset: bool) {
         let Some(flow) = self.flows.get_mut(id) else { return };
         let state = core::mem::replace(&mut flow.state, State::Resting);
+        let spare = flow.spare.take();
         let failed = matches!(state, State::Failed(_));
         let open = matches!(state, State::Tunnel { .. } | State::DirectStream { .. });
         self.drop_path(id, state, reset);
+        spare.into_iter().for_each(|spare| self.drop_path(id, *spare, true));
         self.timers.set(Timer::Flow(id), None);
         if !failed {
             let stream = self.flows.get(id).is_some_and(|flow| flow.kind == Kind::Stream);

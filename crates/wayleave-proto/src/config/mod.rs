@@ -13,7 +13,7 @@ pub use client::{ClientConfig, Probe};
 pub use limits::{ClientLimits, RelayLimits};
 pub use liveness::{Liveness, Peer};
 pub use relay::{RelayConfig, Truncation, Verifier};
-pub use route::{AtDeadline, BackoffConfig, Mode, RouteConfig, Scope, Treatment};
+pub use route::{AtDeadline, BackoffConfig, DoubtConfig, Mode, RescueConfig, RouteConfig, Scope, Treatment};
 
 /// A configuration that has been checked; only the `build` methods make one.
 #[derive(Debug)]

@@ -4,28 +4,32 @@ use core::fmt;
 use core::time::Duration;
 use std::collections::VecDeque;
 
+use super::Failure;
 use crate::base::{Instant, Kind, Link, Route};
 
 /// What proves that direct works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Proof {
+    /// A direct stream stood at the deadline, and its application had sent nothing yet.
+    Connection,
     /// A direct datagram flow got an answer.
     Datagram,
     /// The embedder said so.
     Embedder,
     /// A probe was answered.
     Probe,
-    /// A direct stream connected.
+    /// A direct stream connected and got an answer.
     Stream,
 }
 
 impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Connection => "a stream connected, and nothing was sent over it",
             Self::Datagram => "a datagram was answered",
             Self::Embedder => "the application said so",
             Self::Probe => "a probe was answered",
-            Self::Stream => "a stream connected",
+            Self::Stream => "a stream was answered",
         })
     }
 }
@@ -75,6 +79,13 @@ pub enum RouteEvent {
         /// The link.
         link: Link,
     },
+    /// What proved the direct path has failed, and the route starts again by itself.
+    ProofFailed {
+        /// What is decided anew.
+        kind: Option<Kind>,
+        /// What happened.
+        failure: Failure,
+    },
     /// New flows go elsewhere from now on.
     RouteChanged {
         /// What changes.
@@ -116,5 +127,5 @@ impl Events {
     }
 }
 
-/// An input makes six events at most; whoever leaves more than ten inputs' worth of them has no use for the oldest.
+/// An input makes eight events at most; whoever leaves more than eight inputs' worth of them has no use for the oldest.
 pub(super) const EVENTS_MOST: usize = 64;

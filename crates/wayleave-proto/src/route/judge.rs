@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::Phase;
+use super::doubt::{Doubt, Failure};
 use super::event::{Events, Proof, RouteEvent, RouteReason};
 use crate::base::{Instant, Kind, Network, Route};
 use crate::config::{AtDeadline, RouteConfig};
@@ -23,11 +24,12 @@ pub(super) struct Judge {
     phase: Phase,
     /// There are probes, so that a trial needs no flow to begin.
     probed: bool,
+    doubt: Doubt,
 }
 
 impl Judge {
-    pub(super) const fn new(kind: Option<Kind>, probed: bool) -> Self {
-        Self { kind, phase: Phase::Idle, probed }
+    pub(super) fn new(kind: Option<Kind>, probed: bool) -> Self {
+        Self { kind, phase: Phase::Idle, probed, doubt: Doubt::default() }
     }
 
     pub(super) const fn phase(&self) -> Phase {
@@ -61,11 +63,13 @@ impl Judge {
             Phase::Direct | Phase::Fixed(_) | Phase::Idle | Phase::Proxied | Phase::Waiting => return,
         };
         self.phase = Phase::Direct;
+        self.doubt.calm();
         moment.events.push(RouteEvent::DirectProven { kind: self.kind, proof, elapsed });
     }
 
     /// A direct route starts again, one that waits for the network begins, a proxied one stays (rules 4 and 5).
     pub(super) fn handle_network(&mut self, moment: &mut Moment<'_>) {
+        self.doubt = Doubt::default();
         match self.phase {
             Phase::Direct | Phase::Held { .. } | Phase::Trial { .. } => {
                 self.restart(moment, RouteReason::NetworkChanged);
@@ -81,6 +85,7 @@ impl Judge {
 
     /// The embedder asks for a new trial (rule 7); one that has not begun still waits for its flow or its network.
     pub(super) fn retry(&mut self, moment: &mut Moment<'_>) {
+        self.doubt = Doubt::default();
         match self.phase {
             Phase::Direct | Phase::Held { .. } | Phase::Proxied | Phase::Trial { .. } => {
                 self.restart(moment, RouteReason::NewTrialAsked);
@@ -95,13 +100,49 @@ impl Judge {
         {
             self.end(moment, started);
         }
+        if self.phase == Phase::Direct {
+            let failure = self.doubt.handle_timeout(moment.now, &moment.config.doubt);
+            self.give_up(moment, failure);
+        }
     }
 
-    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+    pub(super) fn poll_timeout(&self, config: &RouteConfig) -> Option<Instant> {
         match self.phase {
             // A proof at the deadline itself counts, so the trial ends only after it.
             Phase::Trial { deadline, .. } => Some(deadline + Duration::from_nanos(1)),
+            Phase::Direct => self.doubt.poll_timeout(&config.doubt),
             _ => None,
+        }
+    }
+
+    /// Something came back over a direct flow.
+    pub(super) fn handle_heard(&mut self, _: &mut Moment<'_>) {
+        self.doubt.handle_heard();
+    }
+
+    /// Something was sent over a direct flow that had been answered; it is evidence where the route is at stake.
+    pub(super) fn handle_sent(&mut self, moment: &mut Moment<'_>) {
+        if self.phase == Phase::Direct && can_turn(moment) {
+            self.doubt.handle_sent(moment.now);
+            let failure = self.doubt.handle_timeout(moment.now, &moment.config.doubt);
+            self.give_up(moment, failure);
+        }
+    }
+
+    /// A direct flow that had been answered broke off, or one did not come through where others had been answered.
+    pub(super) fn handle_broken(&mut self, moment: &mut Moment<'_>) {
+        if self.phase == Phase::Direct && can_turn(moment) {
+            let failure = self.doubt.handle_failed(moment.now, &moment.config.doubt);
+            self.give_up(moment, failure);
+        }
+    }
+
+    /// The proof counts no longer: again from rule 1 (rule 10).
+    fn give_up(&mut self, moment: &mut Moment<'_>, failure: Option<Failure>) {
+        if let Some(failure) = failure {
+            moment.events.push(RouteEvent::ProofFailed { kind: self.kind, failure });
+            self.phase = Phase::Idle;
+            self.start(moment);
         }
     }
 
@@ -146,4 +187,9 @@ impl Judge {
         let link = moment.network.link;
         moment.events.push(RouteEvent::RouteChanged { kind: self.kind, from, to, reason, link });
     }
+}
+
+/// Whether a trial on the present link could end with a relay.
+pub(super) fn can_turn(moment: &Moment<'_>) -> bool {
+    moment.config.treatment.of(moment.network.link) == AtDeadline::Proxied
 }

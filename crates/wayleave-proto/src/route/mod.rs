@@ -38,15 +38,24 @@
 //! **The deadline.** A proof at the very moment of the deadline still counts, whichever call comes first at that
 //! moment: a trial ends only when time is *past* its deadline, so [`Routes::poll_timeout`] asks to be called one
 //! nanosecond after it. A proof past the deadline first ends the trial and then changes nothing.
+//!
+//! **Rescue and doubt.** Around a proof in phase **direct** stand two more: `Ports` remembers which ports of the present
+//! network were answered and which are blocked, so that a flow that does not come through is taken to a relay although the
+//! route is direct (rule 9), and `Doubt` counts what speaks against the proof until the route starts again by itself
+//! (rule 10).
 
+mod doubt;
 mod event;
 mod judge;
 mod phase;
+mod ports;
 mod routes;
 
 #[cfg(test)]
 mod tests;
 
+pub use doubt::Failure;
 pub use event::{Proof, RouteEvent, RouteReason};
 pub use phase::{EDGES, Edge, Phase};
+pub use ports::Blocked;
 pub use routes::{Probed, Routes};

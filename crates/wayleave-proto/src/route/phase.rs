@@ -79,8 +79,8 @@ pub struct Edge {
 
 /// Every legal move between phases; there is no other. A trial that starts again with probes is a move too.
 pub const EDGES: &[Edge] = &[
-    edge("direct", "idle", "network changed, or new trial asked, without probes"),
-    edge("direct", "trial", "network changed, or new trial asked, with probes"),
+    edge("direct", "idle", "network changed, new trial asked, or proof failed, without probes"),
+    edge("direct", "trial", "network changed, new trial asked, or proof failed, with probes"),
     edge("direct", "waiting", "network down, with probes"),
     edge("held", "direct", "proven"),
     edge("held", "idle", "network changed, or new trial asked, without probes"),

@@ -1,12 +1,14 @@
 //! The decisions about both kinds of flow.
 
 use core::slice;
+use core::time::Duration;
 
 use super::event::{Events, Proof, RouteEvent};
 use super::judge::{Judge, Moment};
 use super::phase::Phase;
-use crate::base::{Instant, Kind, Network, Route};
-use crate::config::{Mode, RouteConfig, Scope};
+use super::ports::{Blocked, Ports};
+use crate::base::{Instant, Kind, Link, Network, Route, Target};
+use crate::config::{AtDeadline, Mode, RouteConfig, Scope};
 
 /// Which kinds of flow have probes, so that their trials need no flow to begin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,6 +31,7 @@ pub struct Routes {
     network: Network,
     now: Instant,
     judged: Judged,
+    ports: Ports,
     events: Events,
 }
 
@@ -58,7 +61,8 @@ impl Routes {
                 Judged::Session(Judge::new(None, probed.datagram || probed.stream))
             }
         };
-        let mut routes = Self { config, network, now, judged, events: Events::default() };
+        let mut routes =
+            Self { config, network, now, judged, ports: Ports::default(), events: Events::default() };
         routes.each(None, Judge::start);
         routes
     }
@@ -71,6 +75,9 @@ impl Routes {
     }
 
     /// Direct is proven for `kind`, on the present network; what an earlier network proved must not be told here.
+    ///
+    /// A stream that stands and over which nothing was sent yet proves it at the deadline, not before: tell that with
+    /// `now` being the deadline, at the first input past it.
     ///
     /// Counts at or before the deadline of a trial and while direct is held; changes nothing once the route is
     /// proxied (rule 6) or while the network is down.
@@ -88,6 +95,7 @@ impl Routes {
     pub fn handle_network(&mut self, now: Instant, network: Network) {
         self.handle_timeout(now);
         self.network = network;
+        self.ports.forget(None);
         self.each(None, Judge::handle_network);
     }
 
@@ -97,7 +105,104 @@ impl Routes {
     /// [`handle_flow`](Self::handle_flow), as after [`handle_network`](Self::handle_network).
     pub fn retry(&mut self, now: Instant, kind: Option<Kind>) {
         self.handle_timeout(now);
+        self.ports.forget(kind);
         self.each(kind, Judge::retry);
+    }
+
+    /// The first answer came back over a direct flow to `target`: it proves the path (rule 2), and its port is open.
+    pub fn handle_answered(&mut self, now: Instant, kind: Kind, target: &Target) {
+        self.handle_heard(now, kind);
+        if self.config.mode == Mode::Smart {
+            self.ports.handle_answered(self.now, kind, target, &self.config.rescue);
+        }
+        let proof = match kind {
+            Kind::Datagram => Proof::Datagram,
+            Kind::Stream => Proof::Stream,
+        };
+        self.handle_proven(now, kind, proof);
+    }
+
+    /// Something came back over a direct flow, or went out that shows that earlier bytes arrived.
+    pub fn handle_heard(&mut self, now: Instant, kind: Kind) {
+        self.handle_timeout(now);
+        self.each(Some(kind), Judge::handle_heard);
+    }
+
+    /// Something was sent over a direct flow that had been answered before (rule 10).
+    pub fn handle_sent(&mut self, now: Instant, kind: Kind) {
+        self.handle_timeout(now);
+        self.each(Some(kind), Judge::handle_sent);
+    }
+
+    /// A direct stream that had been answered broke off (rule 10).
+    pub fn handle_broken(&mut self, now: Instant, kind: Kind) {
+        self.handle_timeout(now);
+        self.each(Some(kind), Judge::handle_broken);
+    }
+
+    /// Whether a direct flow of `kind` that has not come through is taken to a relay now (rule 9). Its own clock is the
+    /// flow's: the length of a trial from when it was tried, or from the first bytes that were not answered.
+    ///
+    /// For datagrams see [`Self::is_answered`] too.
+    pub fn can_rescue(&self, kind: Kind) -> bool {
+        let link = self.network.link;
+        self.config.rescue.on
+            && self.phase(kind) == Phase::Direct
+            && link != Link::Cellular
+            && self.config.treatment.of(link) == AtDeadline::Proxied
+    }
+
+    /// Whether another direct flow to that port was answered on this network, since the last one that was not: then a
+    /// datagram flow without an answer may just have nobody at its other end.
+    pub fn is_answered(&self, kind: Kind, target: &Target) -> bool {
+        self.ports.is_answered(kind, target)
+    }
+
+    /// Whether a new flow to `target` goes through a relay although the route is direct, because its port is blocked on
+    /// this network. One flow in a while is told no.
+    pub fn is_blocked(&mut self, now: Instant, kind: Kind, target: &Target) -> bool {
+        self.handle_timeout(now);
+        self.can_rescue(kind) && self.ports.is_blocked(self.now, kind, target)
+    }
+
+    /// Whether a port of that kind is blocked, so that a relay will be wanted soon.
+    pub fn has_blocked(&self, kind: Kind) -> bool {
+        self.can_rescue(kind) && self.ports.has_blocked(kind)
+    }
+
+    /// A relay serves a flow that did not come through directly. Says what is remembered as blocked, and after what time
+    /// one flow tries directly again.
+    pub fn handle_rescued(
+        &mut self,
+        now: Instant,
+        kind: Kind,
+        target: &Target,
+    ) -> Option<(Blocked, Duration)> {
+        self.handle_timeout(now);
+        if !self.can_rescue(kind) {
+            return None;
+        }
+        let was_answered = self.ports.is_answered(kind, target);
+        let blocked = self.ports.block(self.now, kind, target, &self.config.rescue);
+        if was_answered {
+            self.each(Some(kind), Judge::handle_broken);
+        }
+        Some(blocked)
+    }
+
+    /// A flow did not come through directly, and what it had sent must not be sent again, so that no relay can say whether
+    /// the path or the target is at fault. As for [`Self::handle_rescued`]; where others were answered on that port nothing
+    /// is remembered.
+    pub fn handle_lost(&mut self, now: Instant, kind: Kind, target: &Target) -> Option<(Blocked, Duration)> {
+        self.handle_timeout(now);
+        if !self.can_rescue(kind) {
+            return None;
+        }
+        if self.ports.is_answered(kind, target) {
+            self.each(Some(kind), Judge::handle_broken);
+            return None;
+        }
+        Some(self.ports.block(self.now, kind, target, &self.config.rescue))
     }
 
     /// Lets time pass. Early and repeated calls do nothing.
@@ -110,8 +215,8 @@ impl Routes {
     pub fn poll_timeout(&self) -> Option<Instant> {
         match &self.judged {
             Judged::Fixed(_) => None,
-            Judged::Kinds(both) => both.iter().filter_map(Judge::poll_timeout).min(),
-            Judged::Session(judge) => judge.poll_timeout(),
+            Judged::Kinds(both) => both.iter().filter_map(|judge| judge.poll_timeout(&self.config)).min(),
+            Judged::Session(judge) => judge.poll_timeout(&self.config),
         }
     }
 
@@ -149,6 +254,12 @@ impl Routes {
             }
             (Judged::Session(judge), _) => judge.phase(),
         }
+    }
+
+    /// Ports and hosts of which something is known.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        self.ports.len()
     }
 
     /// Lets `act` happen to the decision about `kind`, or to every one with `None`.

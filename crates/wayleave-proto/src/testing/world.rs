@@ -15,10 +15,18 @@ use crate::relay::{Event as RelayEvent, Relay};
 pub enum Direct {
     /// It swallows everything.
     BlackHole,
+    /// It takes every connection and ends it at the first bytes; it swallows datagrams.
+    Ending,
+    /// It takes every connection and never says a word; it swallows datagrams.
+    Mute,
+    /// Connections to that port work; it swallows everything else.
+    Only(u16),
     /// It works.
     Open,
     /// It refuses connections at once, and swallows datagrams.
     Refusing,
+    /// It takes every connection and resets it at the first bytes; it swallows datagrams.
+    Resetting,
 }
 
 /// Who is at one end of a connection.
@@ -72,6 +80,10 @@ pub struct World {
     pub relay_events: Vec<RelayEvent>,
     /// Everything that the client sent to, and every name that it looked up.
     pub reached: BTreeSet<String>,
+    /// What each target got, or what swallowed it in its place, by the number of its connection.
+    pub taken: BTreeMap<u64, Vec<u8>>,
+    /// Connections that something on the direct path took in place of the target.
+    boxed: BTreeMap<u64, Direct>,
     latency: Duration,
     /// Relays to which nothing comes and from which nothing goes.
     silent: BTreeSet<usize>,
@@ -107,6 +119,8 @@ impl World {
             events: Vec::new(),
             relay_events: Vec::new(),
             reached: BTreeSet::new(),
+            taken: BTreeMap::new(),
+            boxed: BTreeMap::new(),
             latency: Duration::from_millis(1),
             silent: BTreeSet::new(),
             unheard: VecDeque::new(),
@@ -190,6 +204,12 @@ impl World {
         self.break_off(|end| matches!(end, End::Target(_)));
     }
 
+    /// What is open directly falls silent: nothing that is sent there arrives any more, in either direction.
+    pub fn silence_direct(&mut self) {
+        let is_direct = |end: &End, peer: &End| matches!((end, peer), (End::Client(_), End::Target(_)));
+        self.peers.retain(|end, peer| !is_direct(end, peer) && !is_direct(peer, end));
+    }
+
     fn break_off(&mut self, concerns: impl Fn(&End) -> bool) {
         let broken: Vec<_> =
             self.peers.iter().filter(|(end, _)| concerns(end)).map(|(end, peer)| (*end, *peer)).collect();
@@ -256,7 +276,8 @@ impl World {
                 self.targets += 1;
                 let target = End::Target(self.targets);
                 self.datagram.insert(target);
-                if self.leads_on(from, address) {
+                let is_let_out = !matches!((self.direct, from), (Direct::Only(_), End::Client(_)));
+                if self.leads_on(from, address) && is_let_out {
                     self.peers.insert(from, target);
                     self.peers.insert(target, from);
                 }
@@ -299,14 +320,30 @@ impl World {
         if is_client {
             self.reached.insert(to.to_string());
         }
-        !is_client || self.direct == Direct::Open || self.relays.iter().any(|(address, _)| *address == to)
+        let is_let_out = match self.direct {
+            Direct::Open => true,
+            Direct::Only(port) => to.port() == port,
+            _ => false,
+        };
+        !is_client || is_let_out || self.relays.iter().any(|(address, _)| *address == to)
     }
 
     fn connect(&mut self, from: End, to: SocketAddr) {
         if self.leads_on(from, to) {
             self.later(Happening::Connect { from, to });
-        } else if self.direct == Direct::Refusing {
-            self.later(Happening::Failed(from, IoFailure::ConnectionRefused));
+            return;
+        }
+        match self.direct {
+            Direct::Refusing => self.later(Happening::Failed(from, IoFailure::ConnectionRefused)),
+            Direct::Ending | Direct::Mute | Direct::Resetting => {
+                self.targets += 1;
+                self.boxed.insert(self.targets, self.direct);
+                let end = End::Target(self.targets);
+                self.peers.insert(from, end);
+                self.peers.insert(end, from);
+                self.later(Happening::Opened(from, to));
+            }
+            Direct::BlackHole | Direct::Only(_) | Direct::Open => {}
         }
     }
 
@@ -454,6 +491,10 @@ impl World {
                 self.on(end, |machine, id| machine.handle_failed(now, id, IoFailed::new(failure)));
             }
             Happening::Bytes(End::Target(id), bytes) => {
+                self.taken.entry(id).or_default().extend_from_slice(&bytes);
+                if let Some(boxed) = self.boxed.get(&id) {
+                    return self.swallow(id, *boxed);
+                }
                 if let Some(peer) = self.peers.get(&End::Target(id)).copied() {
                     if !self.datagram.contains(&peer) {
                         *self.unread.entry(peer).or_default() += bytes.len();
@@ -476,6 +517,20 @@ impl World {
             }
             Happening::Read(end) => self.on_read(end),
             Happening::Connect { from, to } => self.accept(from, to),
+        }
+    }
+
+    /// Bytes came to what took a connection in place of its target.
+    fn swallow(&mut self, id: u64, boxed: Direct) {
+        let Some(peer) = self.peers.get(&End::Target(id)).copied() else { return };
+        match boxed {
+            Direct::Ending => self.later(Happening::Finished(peer)),
+            Direct::Resetting => {
+                self.peers.remove(&End::Target(id));
+                self.peers.remove(&peer);
+                self.later(Happening::Failed(peer, IoFailure::ConnectionReset));
+            }
+            _ => {}
         }
     }
 

@@ -65,6 +65,22 @@ catalogue! {
         an_unanswered_datagram_flow_goes_to_the_relay,
         the_standby_costs_no_round_trip,
     }
+    rescue {
+        rule_2_silence_behind_a_connection_proves_nothing,
+        rule_2_what_must_not_be_sent_again_is_not,
+        rule_2_a_reset_before_a_byte_came_back_is_tried_again,
+        rule_9_a_blocked_port_is_reached_through_the_relay,
+        rule_9_switched_off_rules_1_to_8_hold_to_the_letter,
+        rule_9_never_on_cellular,
+        rule_9_unanswered_datagrams_go_to_the_relay,
+        rule_9_a_client_hello_is_sent_again,
+        rule_9_other_bytes_are_not_and_the_next_flow_is_saved,
+        rule_9_one_in_a_while_tries_direct_again,
+        rule_9_if_no_relay_serves_it_the_direct_failure_is_told,
+        rule_9_what_is_blocked_is_forgotten_with_the_network,
+        rule_10_a_firewall_that_closes_later_is_noticed,
+        rule_10_trials_by_themselves_become_more_and_more_seldom,
+    }
     relays {
         the_second_relay_serves_when_the_first_is_gone,
         a_relay_that_crashes_is_replaced,

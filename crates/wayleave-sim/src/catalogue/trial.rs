@@ -85,8 +85,9 @@ pub(super) fn rule_2_a_quick_failure_proves_nothing() -> Scenario {
 }
 
 pub(super) fn rule_2_a_proof_just_before_the_deadline_counts() -> Scenario {
-    // 10 ms for the name, and two ways through the client's link and the server's of 5 ms: 990 ms in all.
-    let quality = Quality { latency: Duration::from_millis(485), ..Quality::default() };
+    // 10 ms for the name, and four ways through the client's link and the server's of 5 ms, there and back for the connection
+    // and again for the first answer: 990 ms in all.
+    let quality = Quality { latency: Duration::from_millis(240), ..Quality::default() };
     let client = ClientPlan { quality, ..ClientPlan::smart() }.opens(0, FlowPlan::stream(2_000, 2_000));
     Scenario::new("", "Rule 2: a proof that arrives just before the deadline still counts.")
         .relays(1)
@@ -99,7 +100,7 @@ pub(super) fn rule_2_a_proof_just_before_the_deadline_counts() -> Scenario {
 
 pub(super) fn rule_2_a_proof_at_the_deadline_itself_counts() -> Scenario {
     // As above, but 1,000 ms in all: the very moment of the deadline.
-    let quality = Quality { latency: Duration::from_millis(490), ..Quality::default() };
+    let quality = Quality { latency: Duration::from_micros(242_500), ..Quality::default() };
     let client = ClientPlan { quality, ..ClientPlan::smart() }.opens(0, FlowPlan::stream(2_000, 2_000));
     Scenario::new("", "Rule 2: a proof that arrives at the very moment of the deadline still counts.")
         .relays(1)

@@ -35,9 +35,18 @@ impl Delivery {
         self.half(flow, up).sent += amount as u64;
     }
 
-    /// The server knows the flow by the first `length` bytes, which count as arrived.
-    pub fn header(&mut self, flow: u64, length: usize) {
-        self.half(flow, true).arrived = length as u64;
+    /// A server knows the flow by the first `length` bytes, which count as arrived. `again`: they may arrive a second time,
+    /// because they have no effect of their own.
+    ///
+    /// # Errors
+    /// They arrived before, and must not again; or bytes behind them did.
+    pub fn header(&mut self, flow: u64, length: usize, again: bool) -> Result<(), String> {
+        let half = self.half(flow, true);
+        let before = core::mem::replace(&mut half.arrived, length as u64);
+        if before > 0 && (!again || before > length as u64) {
+            return Err(format!("{}: its first bytes were sent twice, after {before}", name(flow, true)));
+        }
+        Ok(())
     }
 
     /// The writer ended that half.

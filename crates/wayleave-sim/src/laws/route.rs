@@ -21,6 +21,11 @@ pub struct Prescribed {
     /// The last moment of the trial that runs.
     trial: Option<Instant>,
     proxied: bool,
+    /// Something was proven since the decision last started again.
+    proven: bool,
+    /// When a proof last failed on this network, and how often it did (rule 10).
+    failed: Option<Instant>,
+    failures: u32,
 }
 
 impl Prescribed {
@@ -35,6 +40,9 @@ impl Prescribed {
             begun: false,
             trial: None,
             proxied: false,
+            proven: false,
+            failed: None,
+            failures: 0,
         };
         rules.start_again(now, false);
         rules
@@ -50,11 +58,12 @@ impl Prescribed {
         self.trial.is_some()
     }
 
-    /// Time passes (rule 3).
-    pub fn pass(&mut self, now: Instant) {
+    /// Time passes (rule 3). `stands`: a stream stood at the deadline over which nothing was sent yet (rule 2).
+    pub fn pass(&mut self, now: Instant, stands: bool) {
         if self.trial.is_some_and(|last| now > last) {
             self.trial = None;
-            self.proxied = self.network.link != Link::Cellular;
+            self.proven = stands;
+            self.proxied = !stands && self.network.link != Link::Cellular;
         }
     }
 
@@ -69,13 +78,35 @@ impl Prescribed {
     pub const fn proven(&mut self) {
         if !self.proxied && self.network.up {
             self.begun = true;
+            self.proven = true;
             self.trial = None;
         }
+    }
+
+    /// What was proven has failed (rule 10): a decision starts again by itself.
+    ///
+    /// # Errors
+    /// It may not: nothing was proven, nothing can come of it, or the last time is not long enough ago.
+    pub fn doubt(&mut self, now: Instant) -> Result<(), String> {
+        if !self.proven || self.proxied || self.network.link == Link::Cellular {
+            return Err(format!("a proof is doubted where there is none to doubt: {self:?}"));
+        }
+        let pause = match self.failures {
+            0 => Duration::ZERO,
+            count => (Duration::from_secs(30) * (1 << (count - 1).min(6))).min(Duration::from_secs(1_800)),
+        };
+        if let Some(waited) = self.failed.map(|last| now.since(last)).filter(|waited| *waited < pause) {
+            return Err(format!("a proof is doubted again after {waited:?}, and the pause is {pause:?}"));
+        }
+        (self.failed, self.failures) = (Some(now), self.failures + 1);
+        self.start_again(now, false);
+        Ok(())
     }
 
     /// The network is another (rules 4 and 5). `looking`: a flow has no path yet, or its path must be proven anew.
     pub fn network(&mut self, now: Instant, network: Network, looking: bool) {
         self.network = network;
+        (self.failed, self.failures) = (None, 0);
         if self.wanted {
             self.try_direct(now);
         } else if self.proxied {
@@ -89,6 +120,7 @@ impl Prescribed {
 
     /// The embedder asks for a new trial (rule 7).
     pub fn retry(&mut self, now: Instant, looking: bool) {
+        (self.failed, self.failures) = (None, 0);
         if (self.begun || self.proxied) && !self.wanted {
             self.start_again(now, looking);
         }
@@ -96,6 +128,7 @@ impl Prescribed {
 
     fn start_again(&mut self, now: Instant, looking: bool) {
         (self.begun, self.wanted, self.proxied, self.trial) = (false, false, false, None);
+        self.proven = false;
         if self.probed || looking {
             self.try_direct(now);
         }

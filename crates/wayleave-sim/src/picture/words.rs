@@ -5,6 +5,7 @@ use core::time::Duration;
 use wayleave_proto::base::{Instant, Kind, Route, Target};
 use wayleave_proto::client::{CloseReason, FlowId, What};
 use wayleave_proto::relay;
+use wayleave_proto::route::Blocked;
 
 use super::time::span;
 use crate::network::Quality;
@@ -33,6 +34,7 @@ pub(super) fn lets_out(condition: Condition) -> String {
         Condition::Intercepted => "intercepts TLS".to_owned(),
         Condition::ResetsAfter(bytes) => format!("resets connections after {bytes} bytes"),
         Condition::SilentAfter(time) => format!("lets connections fall silent after {}", span(time)),
+        Condition::Swallowing => "takes every connection and says nothing".to_owned(),
     }
 }
 
@@ -49,6 +51,7 @@ pub(super) fn condition(condition: Condition) -> String {
         Condition::Intercepted => "TLS intercepted".to_owned(),
         Condition::ResetsAfter(bytes) => format!("resets after {bytes} bytes"),
         Condition::SilentAfter(time) => format!("silent after {}", span(time)),
+        Condition::Swallowing => "takes everything in silence".to_owned(),
     }
 }
 
@@ -256,6 +259,19 @@ pub(super) fn client_event(report: &Report, client: usize, what: &What) -> (&'st
         What::Retrying { flow: id, kind, target, after, error } => {
             let who = id.map_or_else(|| format!("the {kind} probe"), |id| flow(report, client, id));
             ("retry", format!("{who} to {target} is tried again in {}: {error}", span(*after)))
+        }
+        What::Rescuing { flow: id, target, reason, .. } => {
+            ("retry", format!("{} to {target} is taken to a relay: {reason}", flow(report, client, *id)))
+        }
+        What::Blocked { kind, target, what, pause } => {
+            let what = match what {
+                Blocked::Host => format!("{kind}s to {target}"),
+                Blocked::Port => format!("{kind}s to port {}", target.port),
+            };
+            ("proxied", format!("{what} go through the relay, one tries directly after {}", span(*pause)))
+        }
+        What::ProofFailed { kind, failure } => {
+            ("trial", format!("direct is no longer proven for {}: {failure}", flows(*kind)))
         }
         What::TokenAccepted { proxy } => ("relay", format!("{} took the renewed token", relay_of(proxy))),
         What::TokenExpiring { left } if left.is_zero() => ("bad", "the token has expired".to_owned()),

@@ -58,6 +58,8 @@ pub struct FlowPlan {
     pub ending: Ending,
     /// The pause between two datagrams, or after each read of 2 KiB of a stream whose reader is slow; zero for none.
     pub pace: Duration,
+    /// A stream begins with a ClientHello, and says no more until something came back.
+    pub tls: bool,
 }
 
 impl FlowPlan {
@@ -70,6 +72,7 @@ impl FlowPlan {
             down,
             ending: Ending::ClientFirst,
             pace: Duration::ZERO,
+            tls: false,
         }
     }
 
@@ -83,6 +86,7 @@ impl FlowPlan {
             down: 160,
             ending: Ending::ClientFirst,
             pace,
+            tls: false,
         }
     }
 
@@ -90,6 +94,13 @@ impl FlowPlan {
     #[must_use]
     pub const fn to(mut self, server: Server) -> Self {
         self.server = server;
+        self
+    }
+
+    /// Beginning with a ClientHello.
+    #[must_use]
+    pub const fn over_tls(mut self) -> Self {
+        self.tls = true;
         self
     }
 

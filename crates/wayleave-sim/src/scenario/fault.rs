@@ -30,6 +30,8 @@ pub enum Condition {
     ResetsAfter(u32),
     /// Connections and flows fall silent after that time.
     SilentAfter(Duration),
+    /// Something takes every connection but those to relays and never says a word; no UDP.
+    Swallowing,
 }
 
 /// What goes wrong or changes.

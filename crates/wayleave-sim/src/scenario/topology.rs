@@ -27,6 +27,8 @@ pub struct ClientPlan {
     pub probes: (bool, bool),
     /// Whether a changed network ends a proxied route.
     pub return_to_direct: bool,
+    /// Whether flows are rescued that do not come through directly.
+    pub rescue: bool,
     /// What it shows to relays.
     pub credential: Credential,
     /// What its first credential allows, and those that replace it before the faults are over.
@@ -53,6 +55,7 @@ impl ClientPlan {
             quality: Quality::default(),
             probes: (false, false),
             return_to_direct: false,
+            rescue: true,
             credential: Credential::Lasting,
             allowed: Allowed::default(),
             mapping: Duration::from_secs(120),

@@ -57,6 +57,7 @@ impl fmt::Display for ClientPlan {
             (self.probes.0, "stream probe"),
             (self.probes.1, "datagram probe"),
             (self.return_to_direct, "returns to direct"),
+            (!self.rescue, "no rescue"),
             (self.tight, "tight limits"),
             (self.scope == wayleave_proto::config::Scope::Session, "scope session"),
         ] {
@@ -105,6 +106,7 @@ impl fmt::Display for Condition {
             Self::Portal => f.write_str("behind a portal"),
             Self::Intercepted => f.write_str("intercepted"),
             Self::ResetsAfter(bytes) => write!(f, "resetting after {bytes} bytes"),
+            Self::Swallowing => f.write_str("taking every connection in silence"),
             Self::SilentAfter(span) => write!(f, "silent after {} ms", span.as_millis()),
         }
     }
@@ -197,7 +199,7 @@ fn step(step: &Step) -> String {
 }
 
 fn flow(plan: &FlowPlan) -> String {
-    let FlowPlan { kind, server, up, down, ending, pace } = plan;
+    let FlowPlan { kind, server, up, down, ending, pace, tls } = plan;
     let pace = pace.as_millis();
     let what = match kind {
         Kind::Stream if pace > 0 => {
@@ -213,5 +215,5 @@ fn flow(plan: &FlowPlan) -> String {
         Ending::Reset => ", broken off",
         Ending::Open => ", left open",
     };
-    what + end
+    what + if *tls { ", over TLS" } else { "" } + end
 }

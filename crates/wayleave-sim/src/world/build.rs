@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wayleave_proto::base::{Clock, Host as Named, Instant, Kind, Network, Seed, Target, UnixTime};
 use wayleave_proto::client::Client;
-use wayleave_proto::config::{ClientConfig, ClientLimits, Probe, RelayConfig, RelayLimits, RouteConfig};
+use wayleave_proto::config::{
+    ClientConfig, ClientLimits, Probe, RelayConfig, RelayLimits, RescueConfig, RouteConfig,
+};
 use wayleave_proto::policy::{Rates, Scope};
 use wayleave_proto::relay::Relay;
 
@@ -123,6 +125,7 @@ impl World {
                 INTERCEPTOR,
                 Behaviour::Intercepts(Authority::Foreign.acceptor(self.scenario.fast)?),
             ),
+            ("box", BOX, Behaviour::Swallows),
         ];
         for (name, address, behaviour) in others {
             let access = Access::new(IpAddr::V4(address), wayleave_proto::base::Link::Ethernet);
@@ -201,6 +204,7 @@ fn client_config(
         mode: plan.mode,
         scope: plan.scope,
         return_to_direct: plan.return_to_direct,
+        rescue: RescueConfig { on: plan.rescue, ..RescueConfig::default() },
         ..RouteConfig::default()
     };
     #[cfg(feature = "canary")]
@@ -224,7 +228,7 @@ fn client_config(
         Ok(Probe { kind, target: format!("probe.example:{port}").parse()? })
     };
     if plan.probes.0 {
-        config.probes.push(probe(Kind::Stream, port::GOOD)?);
+        config.probes.push(probe(Kind::Stream, port::PROBE)?);
     }
     if plan.probes.1 {
         config.probes.push(probe(Kind::Datagram, port::PROBE)?);
@@ -330,6 +334,7 @@ pub(super) fn relay_addresses(count: usize) -> BTreeSet<IpAddr> {
 /// Where relays listen.
 pub(super) const RELAY_PORT: u16 = 443;
 pub(super) const PORTAL: Ipv4Addr = Ipv4Addr::new(192, 168, 200, 1);
+pub(super) const BOX: Ipv4Addr = Ipv4Addr::new(192, 168, 200, 3);
 pub(super) const INTERCEPTOR: Ipv4Addr = Ipv4Addr::new(192, 168, 200, 2);
 /// Addresses at which nobody is: where names of relays lead by mistake, and other names.
 pub(super) const NOBODY_EITHER: Ipv4Addr = Ipv4Addr::new(45, 10, 0, 98);

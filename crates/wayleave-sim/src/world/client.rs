@@ -14,6 +14,7 @@ use super::build::RELAY_PORT;
 use super::driver::{Driver, Step};
 use super::flow::Flow;
 use super::host::{Host, Role};
+use super::server::port;
 use super::{Happening, World};
 use crate::laws::{Law, Prescribed};
 use crate::network::{Answer, Answering, Names, Packet, Protocol};
@@ -42,6 +43,8 @@ pub(super) struct ClientHost {
     /// The addresses and names of its proxies.
     pub(super) proxies: BTreeSet<IpAddr>,
     pub(super) proxy_names: BTreeSet<String>,
+    /// A direct connection stood when the machine was last asked, made in the present trial and with nothing sent over it.
+    stands: bool,
     /// What the trace says of the decisions, by their kinds.
     shown: [Option<Phase>; 2],
 }
@@ -82,6 +85,7 @@ impl ClientHost {
             tainted,
             proxies,
             proxy_names,
+            stands: false,
             shown: [None; 2],
         }
     }
@@ -136,12 +140,31 @@ impl ClientHost {
 
     fn each_rule(&mut self, kind: Option<Kind>, now: Instant, act: impl Fn(&mut Prescribed, bool)) {
         let looks: Vec<bool> = self.rules.iter().map(|(of, _)| self.looks(*of)).collect();
+        self.pass(now);
         for ((of, rules), looks) in self.rules.iter_mut().zip(looks) {
             if kind.is_none() || of.is_none() || *of == kind {
-                rules.pass(now);
                 act(rules, looks);
             }
         }
+    }
+
+    /// Time passes for the rules.
+    pub(super) fn pass(&mut self, now: Instant) {
+        for (of, rules) in &mut self.rules {
+            rules.pass(now, self.stands && *of != Some(Kind::Datagram));
+        }
+    }
+
+    /// Another trial of streams begins, or another network.
+    fn grow_old(&mut self, is_network: bool) {
+        self.driver.grow_old(is_network);
+        self.stands = false;
+    }
+
+    /// Looks for a connection that stands.
+    fn see(&mut self) {
+        let Self { driver, proxies, .. } = self;
+        self.stands = driver.stands(|remote| !proxies.contains(&remote.ip()) && remote.port() != port::PROBE);
     }
 }
 
@@ -195,6 +218,7 @@ impl World {
             return;
         }
         client.each_rule(None, now, |rules, looks| rules.network(now, network, looks && !rules.is_proxied()));
+        client.grow_old(true);
         client.driver.machine.handle_network(now, network);
     }
 
@@ -232,6 +256,9 @@ impl World {
         self.check_route(host);
         self.check_waiting(host);
         self.check_bounds_of_client(host);
+        if let Some(client) = self.hosts[host].client() {
+            client.see();
+        }
     }
 
     /// Passes on what happened to sockets, and does what the machine wants; says whether there was anything.
@@ -286,8 +313,15 @@ impl World {
             }
             Step::Dialled { address } => self.check_closed(host, Kind::Stream, address),
             Step::Bound { address } => self.check_closed(host, Kind::Datagram, address),
-            Step::Opened { remote } => self.on_proof(host, Kind::Stream, remote),
-            Step::Answered { remote } => self.on_proof(host, Kind::Datagram, remote),
+            // To a probe the connection is the answer.
+            Step::Opened { remote } if remote.port() == port::PROBE => {
+                self.on_proof(host, Kind::Stream, remote);
+            }
+            Step::Opened { .. } => {}
+            Step::Answered { remote, is_stream } => {
+                let kind = if is_stream { Kind::Stream } else { Kind::Datagram };
+                self.on_proof(host, kind, remote);
+            }
             Step::Said(Notice::Flow(id)) => {
                 if let Some(flow) = self.hosts[host].client().and_then(|client| client.flows.get_mut(&id)) {
                     // A slow reader is not hurried.
@@ -320,6 +354,9 @@ impl World {
         if let client::What::TrialStarted { kind, .. } = &event.what {
             self.on_trial(host, *kind, event.at);
         }
+        if let client::What::ProofFailed { kind, .. } = &event.what {
+            self.on_doubt(host, *kind, event.at);
+        }
         self.report.client_events.push((host, event));
     }
 
@@ -327,10 +364,24 @@ impl World {
     /// again (because the relay refuses it, say) cannot be seen from outside, so here the trial itself is taken as the sign.
     fn on_trial(&mut self, host: usize, kind: Option<Kind>, now: Instant) {
         let Some(client) = self.hosts[host].client() else { return };
-        let looks = client.looks(kind);
+        // A stream that was not answered may be looking for another path, unnoticed.
+        let looks = client.looks(kind) || kind != Some(Kind::Datagram);
+        if kind != Some(Kind::Datagram) {
+            client.grow_old(false);
+        }
         let decision = client.rules.iter_mut().find(|(of, _)| *of == kind);
         if let Some((_, rules)) = decision.filter(|_| looks) {
             rules.flow(now);
+        }
+    }
+
+    /// A proof has failed by the client's own word (rule 10): the law is that it happens more and more seldom, and only where
+    /// something can come of it.
+    fn on_doubt(&mut self, host: usize, kind: Option<Kind>, now: Instant) {
+        let Some(client) = self.hosts[host].client() else { return };
+        let decision = client.rules.iter_mut().find(|(of, _)| *of == kind);
+        if let Some(Err(what)) = decision.map(|(_, rules)| rules.doubt(now)) {
+            self.broken(host, Law::Route, what);
         }
     }
 
@@ -403,9 +454,9 @@ impl World {
             }
             // What is under way at the switch is given up; nothing new may begin.
             Mode::Smart if !is_proxy => {
+                client.pass(now);
                 let decision = client.rules.iter_mut().find(|(of, _)| of.is_none_or(|of| of == kind));
                 let Some((_, rules)) = decision else { return };
-                rules.pass(now);
                 if rules.is_proxied() {
                     let what =
                         format!("a {kind} is dialled directly to {address}, and the rules say proxied");
@@ -441,9 +492,9 @@ impl World {
                 Mode::Normal => Route::Proxied,
                 Mode::Off => Route::Direct,
                 Mode::Smart => {
-                    let rules = client.rules.iter_mut().find(|(of, _)| of.is_none_or(|of| of == kind));
+                    client.pass(now);
+                    let rules = client.rules.iter().find(|(of, _)| of.is_none_or(|of| of == kind));
                     let Some((_, rules)) = rules else { continue };
-                    rules.pass(now);
                     if rules.is_proxied() { Route::Proxied } else { Route::Direct }
                 }
             };

@@ -41,6 +41,13 @@ struct Socket {
     paused: bool,
     finishing: bool,
     finished: bool,
+    opened: bool,
+    /// Something was written, something was read.
+    spoken: bool,
+    heard: bool,
+    /// It stands since the present network, and since the present trial.
+    present: bool,
+    fresh: bool,
 }
 
 /// What the machine asked of the world, and what the world told it, in that order.
@@ -60,9 +67,10 @@ pub(crate) enum Step<E> {
     Opened {
         remote: SocketAddr,
     },
-    /// A datagram came.
+    /// A datagram came, or the first bytes over a connection of the machine's own that stands since the present network.
     Answered {
         remote: SocketAddr,
+        is_stream: bool,
     },
     Said(E),
 }
@@ -133,12 +141,15 @@ where
                 let Some((id, remote)) = self.known(handle) else { return };
                 let Some(local) = stack.local(handle) else { return };
                 steps.push(Step::Opened { remote });
+                if let Some(socket) = self.sockets.get_mut(&id) {
+                    (socket.opened, socket.present, socket.fresh) = (true, true, true);
+                }
                 self.machine.handle_opened(now, id, local);
             }
             Happened::Datagram(handle, remote, mut bytes) => {
                 let Some((id, _)) = self.known(handle) else { return };
                 if self.sockets.get(&id).is_some_and(|socket| !socket.paused) {
-                    steps.push(Step::Answered { remote });
+                    steps.push(Step::Answered { remote, is_stream: false });
                     if self.sockets.get(&id).is_some_and(|socket| socket.is_shared) {
                         self.machine.handle_datagram(now, id, remote, &mut bytes);
                     } else {
@@ -149,14 +160,14 @@ where
             Happened::Failed(handle, failure) => {
                 let Some((id, _)) = self.known(handle) else { return };
                 if self.sockets.get(&id).is_some_and(|socket| socket.is_stream) {
-                    self.read(now, stack, tape, id);
+                    self.read(now, stack, tape, id, steps);
                     self.remove(id);
                 }
                 self.machine.handle_failed(now, id, IoFailed::new(failure));
             }
             Happened::Readable(handle) => {
                 if let Some((id, _)) = self.known(handle) {
-                    self.read(now, stack, tape, id);
+                    self.read(now, stack, tape, id, steps);
                 }
             }
             Happened::Writable(handle) => {
@@ -189,7 +200,7 @@ where
             }
             for id in core::mem::take(&mut self.unread) {
                 quiet = false;
-                self.read(now, stack, tape, id);
+                self.read(now, stack, tape, id, steps);
             }
             if quiet {
                 return Ok(());
@@ -238,7 +249,7 @@ where
             Output::ReadPause(id) => self.pause(id, true),
             Output::ReadResume(id) => {
                 self.pause(id, false);
-                self.read(now, stack, tape, id);
+                self.read(now, stack, tape, id, steps);
             }
             Output::Finish(id) => {
                 if let Some(socket) = self.sockets.get_mut(&id) {
@@ -281,6 +292,9 @@ where
                 return any;
             }
             any = true;
+            if let Some(socket) = self.sockets.get_mut(&id) {
+                socket.spoken = true;
+            }
             if !accepted {
                 self.moved[0] += taken as u64;
             }
@@ -296,7 +310,14 @@ where
 
     /// Reads what there is, but for a while only: a pause in answer is heard when the outputs are. Two inputs without
     /// an output between them are legal.
-    fn read(&mut self, now: Instant, stack: &mut Stack, tape: &mut Tape, id: SocketId) {
+    fn read(
+        &mut self,
+        now: Instant,
+        stack: &mut Stack,
+        tape: &mut Tape,
+        id: SocketId,
+        steps: &mut Vec<Step<M::Event>>,
+    ) {
         for _ in 0..READS {
             let Some(socket) = self.sockets.get_mut(&id) else { return };
             if socket.paused || socket.finished || !socket.is_stream {
@@ -311,12 +332,31 @@ where
                 }
                 return;
             }
+            if !socket.accepted && !core::mem::replace(&mut socket.heard, true) && socket.present {
+                steps.push(Step::Answered { remote: socket.remote, is_stream: true });
+            }
             if !socket.accepted {
                 self.moved[1] += bytes.len() as u64;
             }
             self.machine.handle_received(now, id, &mut bytes);
         }
         self.unread.insert(id);
+    }
+
+    /// Another trial begins, or another network: what stands already is no proof for it.
+    pub(crate) fn grow_old(&mut self, is_network: bool) {
+        for socket in self.sockets.values_mut() {
+            socket.fresh = false;
+            socket.present &= !is_network;
+        }
+    }
+
+    /// Whether a connection to somebody for whom `counts` holds stands since the present trial, and nothing went over it.
+    pub(crate) fn stands(&self, counts: impl Fn(SocketAddr) -> bool) -> bool {
+        self.sockets.values().any(|socket| {
+            let is_quiet = !socket.spoken && !socket.heard;
+            socket.is_stream && socket.opened && socket.fresh && is_quiet && counts(socket.remote)
+        })
     }
 
     fn pause(&mut self, id: SocketId, paused: bool) {
@@ -340,6 +380,11 @@ where
             paused: false,
             finishing: false,
             finished: false,
+            opened: false,
+            spoken: false,
+            heard: false,
+            present: false,
+            fresh: false,
         };
         self.sockets.insert(id, socket);
         self.handles.insert(handle, id);

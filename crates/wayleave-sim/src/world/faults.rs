@@ -6,7 +6,7 @@ use core::time::Duration;
 use wayleave_proto::base::{Families, Link, Network};
 
 use super::World;
-use super::build::{INTERCEPTOR, NOBODY, NOBODY_EITHER, PORTAL, RELAY_PORT, access_of, relay_addresses};
+use super::build::{BOX, INTERCEPTOR, NOBODY, NOBODY_EITHER, PORTAL, RELAY_PORT, access_of, relay_addresses};
 use super::credentials;
 use super::liar::Liar;
 use super::relay::Stand;
@@ -245,6 +245,11 @@ pub(super) fn firewall(condition: Condition, relays: usize) -> Firewall {
         Condition::ResetsAfter(bytes) => {
             Firewall { reset_after: Some(bytes as usize), ..Firewall::default() }
         }
+        Condition::Swallowing => Firewall::of(vec![
+            Rule::all(Verdict::Pass).on(Protocol::Tcp).hosts(&relay_addresses(relays.max(1))),
+            redirect(BOX),
+            udp(),
+        ]),
         Condition::SilentAfter(span) => Firewall { silent_after: Some(span), ..Firewall::default() },
     }
 }

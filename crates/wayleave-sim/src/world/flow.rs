@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use wayleave_proto::base::{Instant, Kind, Route};
 use wayleave_proto::client::{Client, FlowError, FlowId, FlowStatus, Incoming};
+use wayleave_proto::testing::client_hello;
 
 use crate::laws::{Delivery, datagram, key_of, pattern};
 use crate::scenario::{Ending, FlowPlan};
@@ -103,7 +104,10 @@ impl Flow {
     ) -> Result<bool, String> {
         self.write(now, client, id, delivery);
         self.read(now, client, id, delivery)?;
-        let all = u64::from(self.plan.up) + HEADER as u64;
+        if self.plan.tls {
+            self.write(now, client, id, delivery);
+        }
+        let all = self.all();
         if self.written == all && self.plan.ending == Ending::Reset {
             client.reset(now, id);
             self.outcome.done = Some(now);
@@ -130,7 +134,9 @@ impl Flow {
     }
 
     fn write(&mut self, now: Instant, client: &mut Client, id: FlowId, delivery: &mut Delivery) {
-        let all = u64::from(self.plan.up) + HEADER as u64;
+        // Who speaks TLS waits for an answer to its ClientHello.
+        let waits = self.plan.tls && self.received == 0;
+        let all = if waits { self.head().len() as u64 } else { self.all() };
         while self.written < all {
             if self.draft.is_empty() {
                 let amount = usize::try_from(all - self.written).unwrap_or(usize::MAX).min(8 * 1024);
@@ -228,12 +234,22 @@ impl Flow {
     /// The `amount` bytes from `index` on that the application writes: the header first.
     fn bytes(&self, index: u64, amount: usize) -> Vec<u8> {
         let mut bytes = pattern(self.number, true, index, amount);
-        let header = self.header();
+        let header = self.head();
         let rest = usize::try_from(index).ok().and_then(|index| header.get(index..)).unwrap_or_default();
         for (byte, of_header) in bytes.iter_mut().zip(rest) {
             *byte = *of_header;
         }
         bytes
+    }
+
+    /// All that the stream writes.
+    fn all(&self) -> u64 {
+        u64::from(self.plan.up) + self.head().len() as u64
+    }
+
+    /// The first bytes of the stream: its header, which over TLS is the session id of a ClientHello.
+    fn head(&self) -> Vec<u8> {
+        if self.plan.tls { client_hello(&self.header(), false) } else { self.header().to_vec() }
     }
 
     /// What a stream begins with, so that its server knows what to do: the flow, how much is to come and to be sent, and

@@ -180,13 +180,7 @@ impl World {
             Mode::Off => direct,
             Mode::Normal => relayed,
             Mode::Smart if is_proxied => relayed,
-            // In scope `session` one kind may prove direct for both, and then the other has no path.
-            Mode::Smart
-                if client.plan.scope == wayleave_proto::config::Scope::Session
-                    && after != Condition::Open =>
-            {
-                after == Condition::OnlyRelays && relayed && !is_cellular
-            }
+            // Where one kind proves direct for both, the other is rescued.
             Mode::Smart => direct || (relayed && !is_cellular),
         }
     }
@@ -229,9 +223,9 @@ impl World {
     pub(super) fn say_direct(&mut self, host: usize, kind: Kind) {
         let now = self.now;
         let Some(client) = self.hosts[host].client() else { return };
+        client.pass(now);
         for (of, rules) in &mut client.rules {
             if of.is_none_or(|of| of == kind) {
-                rules.pass(now);
                 rules.proven();
             }
         }

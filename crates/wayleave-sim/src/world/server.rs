@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use wayleave_proto::base::Instant;
 use wayleave_proto::carrier::tls::{Acceptor, Session};
+use wayleave_proto::codec::client_hello::{self, HelloError};
 
 use super::World;
 use super::flow::HEADER;
@@ -31,6 +32,8 @@ pub(super) enum Behaviour {
     Says(Vec<u8>),
     /// It takes part in TLS, with certificates of its own.
     Intercepts(Arc<dyn Acceptor>),
+    /// It reads and never says a word.
+    Swallows,
 }
 
 /// Servers on one host.
@@ -91,7 +94,7 @@ impl World {
                     let port = stack.local(handle).map_or(0, |local| local.port());
                     let session = match &servers.behaviour {
                         Behaviour::Intercepts(acceptor) => acceptor.accept().ok(),
-                        Behaviour::Says(_) | Behaviour::Serves => None,
+                        Behaviour::Says(_) | Behaviour::Serves | Behaviour::Swallows => None,
                     };
                     servers.streams.insert(handle, Stream { port, session, ..Stream::default() });
                     self.serve(host, handle);
@@ -127,10 +130,21 @@ impl World {
                 return;
             }
             (Behaviour::Serves, port::RESETTING) => {
-                if !stack.read(now, handle, usize::MAX).is_empty() {
+                let read = stack.read(now, handle, usize::MAX);
+                if !read.is_empty() {
                     stack.close(now, handle, true);
-                    servers.streams.remove(&handle);
+                    let result = self.begin(host, handle, &read).map(drop);
+                    self.check(host, Law::Delivery, result);
+                    if let Role::Servers(servers) = &mut self.hosts[host].role {
+                        servers.streams.remove(&handle);
+                    }
                 }
+                return;
+            }
+            (Behaviour::Swallows, _) => {
+                let read = stack.read(now, handle, usize::MAX);
+                let result = self.begin(host, handle, &read).map(drop);
+                self.check(host, Law::Delivery, result);
                 return;
             }
             (Behaviour::Serves, _) => {}
@@ -144,26 +158,41 @@ impl World {
 
     /// Takes what came on a stream.
     fn take(&mut self, host: usize, handle: Handle, bytes: &[u8], is_finished: bool) -> Result<(), String> {
+        let rest = self.begin(host, handle, bytes)?;
         let Role::Servers(servers) = &mut self.hosts[host].role else { return Ok(()) };
         let Some(stream) = servers.streams.get_mut(&handle) else { return Ok(()) };
-        let missing = HEADER.saturating_sub(stream.header.len()).min(bytes.len());
-        let (head, rest) = bytes.split_at(missing);
-        stream.header.extend(head);
-        if stream.request.is_none() && stream.header.len() == HEADER {
-            let number = |from: usize, to: usize| {
-                stream.header[from..to].iter().fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte))
-            };
-            let request =
-                Request { flow: number(0, 8), down: number(12, 16), ends_first: stream.header[16] == 1 };
-            stream.request = Some(request);
-            self.delivery.header(request.flow, HEADER);
-        }
         let Some(request) = stream.request else { return Ok(()) };
         self.delivery.arrived(request.flow, true, rest)?;
         if is_finished && !core::mem::replace(&mut stream.ended, true) {
             self.delivery.finished(request.flow, true)?;
         }
         Ok(())
+    }
+
+    /// Reads the head of a stream, and returns what follows it.
+    fn begin<'a>(&mut self, host: usize, handle: Handle, bytes: &'a [u8]) -> Result<&'a [u8], String> {
+        let Role::Servers(servers) = &mut self.hosts[host].role else { return Ok(&[]) };
+        let Some(stream) = servers.streams.get_mut(&handle) else { return Ok(&[]) };
+        if stream.request.is_some() || bytes.is_empty() {
+            return Ok(bytes);
+        }
+        let before = stream.header.len();
+        stream.header.extend(bytes);
+        // A ClientHello has the header as its session id, behind 44 other bytes.
+        let (length, from, tls) = match client_hello::decode(&stream.header) {
+            Ok(hello) => (hello.length, 44, true),
+            Err(HelloError::Incomplete) => return Ok(&[]),
+            Err(_) if stream.header.len() < HEADER => return Ok(&[]),
+            Err(_) => (HEADER, 0, false),
+        };
+        let header = stream.header.get(from..from + HEADER).unwrap_or(&[0; HEADER]);
+        let number = |from: usize, to: usize| {
+            header[from..to].iter().fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte))
+        };
+        let request = Request { flow: number(0, 8), down: number(12, 16), ends_first: header[16] == 1 };
+        stream.request = Some(request);
+        self.delivery.header(request.flow, length, tls)?;
+        Ok(&bytes[length - before..])
     }
 
     /// Sends what is asked for, and ends.

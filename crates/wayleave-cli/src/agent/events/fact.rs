@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 use wayleave_proto::base::Kind;
-use wayleave_proto::client::{CloseReason, Event, What};
-use wayleave_proto::route::{Proof, RouteReason};
+use wayleave_proto::client::{CloseReason, Event, RescueReason, What};
+use wayleave_proto::route::{Blocked, Failure, Proof, RouteReason};
 
 /// One line of the events file.
 #[derive(Debug, Serialize)]
@@ -20,6 +20,12 @@ pub(super) struct Line {
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 enum Fact {
+    Blocked {
+        kind: &'static str,
+        target: String,
+        what: &'static str,
+        pause_s: f64,
+    },
     DirectConnected {
         kind: &'static str,
         proof: &'static str,
@@ -50,6 +56,11 @@ enum Fact {
         link: String,
         up: bool,
     },
+    ProofFailed {
+        kind: &'static str,
+        reason: &'static str,
+        failure: String,
+    },
     ProxyConnected {
         proxy: String,
         carrier: String,
@@ -59,6 +70,14 @@ enum Fact {
         proxy: String,
         carrier: String,
         error: String,
+    },
+    Rescuing {
+        id: String,
+        kind: &'static str,
+        target: String,
+        reason: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
     },
     Retrying {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,6 +126,12 @@ impl Line {
 
 fn fact(what: &What) -> Option<Fact> {
     Some(match what {
+        What::Blocked { kind, target, what, pause } => Fact::Blocked {
+            kind: word(Some(*kind)),
+            target: target.to_string(),
+            what: blocked_word(*what),
+            pause_s: ms(*pause) / 1_000.0,
+        },
         What::DirectConnected { kind, proof, elapsed } => {
             Fact::DirectConnected { kind: word(*kind), proof: proof_word(*proof), ms: ms(*elapsed) }
         }
@@ -133,6 +158,11 @@ fn fact(what: &What) -> Option<Fact> {
         What::NetworkChanged { network } => {
             Fact::NetworkChanged { link: network.link.to_string(), up: network.up }
         }
+        What::ProofFailed { kind, failure } => Fact::ProofFailed {
+            kind: word(*kind),
+            reason: failure_word(*failure),
+            failure: failure.to_string(),
+        },
         What::ProxyConnected { proxy, carrier, elapsed } => {
             Fact::ProxyConnected { proxy: proxy.to_string(), carrier: carrier.to_string(), ms: ms(*elapsed) }
         }
@@ -141,6 +171,16 @@ fn fact(what: &What) -> Option<Fact> {
             carrier: carrier.to_string(),
             error: error.to_string(),
         },
+        What::Rescuing { flow, kind, target, reason } => {
+            let (reason, error) = rescue_word(reason);
+            Fact::Rescuing {
+                id: flow.to_string(),
+                kind: word(Some(*kind)),
+                target: target.to_string(),
+                reason,
+                error,
+            }
+        }
         What::Retrying { flow, kind, target, after, error } => Fact::Retrying {
             id: flow.map(|flow| flow.to_string()),
             kind: word(Some(*kind)),
@@ -178,10 +218,38 @@ const fn word(kind: Option<Kind>) -> &'static str {
 
 const fn proof_word(proof: Proof) -> &'static str {
     match proof {
+        Proof::Connection => "connection",
         Proof::Datagram => "datagram",
         Proof::Embedder => "embedder",
         Proof::Probe => "probe",
         Proof::Stream => "stream",
+    }
+}
+
+const fn blocked_word(what: Blocked) -> &'static str {
+    match what {
+        Blocked::Host => "host",
+        Blocked::Port => "port",
+    }
+}
+
+const fn failure_word(failure: Failure) -> &'static str {
+    match failure {
+        Failure::Broken(_) => "broken",
+        Failure::Silent(_) => "silent",
+    }
+}
+
+fn rescue_word(reason: &RescueReason) -> (&'static str, Option<String>) {
+    match reason {
+        RescueReason::Blocked => ("blocked", None),
+        RescueReason::Ended => ("ended", None),
+        RescueReason::Failed(fault) => ("failed", Some(fault.to_string())),
+        RescueReason::NotConnected(_) => ("not_connected", None),
+        RescueReason::Reset => ("reset", None),
+        RescueReason::Unanswered(_) => ("unanswered", None),
+        // What a later version of the core adds.
+        other => ("other", Some(other.to_string())),
     }
 }
 

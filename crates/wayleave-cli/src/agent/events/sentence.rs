@@ -6,6 +6,7 @@ use wayleave_proto::base::Kind;
 use wayleave_proto::carrier::tls::TlsError;
 use wayleave_proto::client::{CloseReason, FlowError, ProxyFault, What};
 use wayleave_proto::net::Fault;
+use wayleave_proto::route::Blocked;
 
 /// How much a sentence matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,18 @@ pub(super) enum Weight {
 /// What to say of `what`; `None` for what this version does not know.
 pub(super) fn sentence(what: &What) -> Option<(Weight, String)> {
     Some(match what {
+        What::Blocked { kind, target, what, pause } => {
+            let what = match what {
+                Blocked::Host => format!("to {target}"),
+                Blocked::Port => format!("to port {}", target.port),
+            };
+            let text = format!(
+                "{} {what} proxied: direct is blocked there on this network; one tries again after {}",
+                go(Some(*kind)),
+                span(*pause)
+            );
+            (Weight::News, text)
+        }
         What::DirectConnected { kind, proof, elapsed } => {
             (Weight::News, format!("{} direct: {proof} after {}", go(*kind), span(*elapsed)))
         }
@@ -36,7 +49,7 @@ pub(super) fn sentence(what: &What) -> Option<(Weight, String)> {
             );
             (weight, text)
         }
-        What::FlowMoved { flow, route } => (Weight::Detail, format!("datagram {flow} goes on {route}")),
+        What::FlowMoved { flow, route } => (Weight::Detail, format!("{flow} goes on {route}")),
         What::FlowOpened { flow, kind, target, route, elapsed } => {
             (Weight::Detail, format!("{kind} {flow} to {target} opened {route} in {}", span(*elapsed)))
         }
@@ -44,11 +57,18 @@ pub(super) fn sentence(what: &What) -> Option<(Weight, String)> {
             (Weight::News, format!("the network changed: link {}", network.link))
         }
         What::NetworkChanged { .. } => (Weight::News, "the network is down".into()),
+        What::ProofFailed { kind, failure } => (
+            Weight::News,
+            format!("{} direct no longer for certain: {failure}; a new trial follows", go(*kind)),
+        ),
         What::ProxyConnected { proxy, carrier, elapsed } => {
             (Weight::Detail, format!("connected to proxy {proxy} ({carrier}) in {}", span(*elapsed)))
         }
         What::ProxyFailed { proxy, carrier, error } => {
             (Weight::Warning, format!("proxy {proxy} ({carrier}) failed: {error}{}", remedy(error)))
+        }
+        What::Rescuing { flow, kind, target, reason } => {
+            (Weight::Detail, format!("{kind} {flow} to {target} is taken to a relay: {reason}"))
         }
         What::Retrying { flow, kind, target, after, error } => {
             let name = flow.map_or_else(|| "probe".into(), |flow| flow.to_string());

@@ -3,10 +3,10 @@ use std::time::{Duration, Instant as Moment};
 use wayleave_proto::base::{Instant, Kind, Link, Network, Route, Target};
 use wayleave_proto::carrier::Carrier;
 use wayleave_proto::carrier::tls::TlsError;
-use wayleave_proto::client::{CloseReason, Event, FlowError, FlowId, ProxyFault, What};
+use wayleave_proto::client::{CloseReason, Event, FlowError, FlowId, ProxyFault, RescueReason, What};
 use wayleave_proto::error::{IoFailed, IoFailure};
 use wayleave_proto::net::Fault;
-use wayleave_proto::route::{Proof, RouteReason};
+use wayleave_proto::route::{Blocked, Failure, Proof, RouteReason};
 
 use super::*;
 use crate::agent::settings::Destination;
@@ -63,6 +63,16 @@ fn route_cases() -> Vec<(What, &'static str, Weight)> {
             Weight::News,
         ),
         (
+            What::ProofFailed { kind: stream, failure: Failure::Silent(ms(10_000)) },
+            r#""event":"proof_failed","kind":"stream","reason":"silent","failure":"nothing came back for 10 s""#,
+            Weight::News,
+        ),
+        (
+            What::Blocked { kind: Kind::Stream, target: web(), what: Blocked::Port, pause: ms(60_000) },
+            r#""event":"blocked","kind":"stream","target":"web.example:80","what":"port","pause_s":60.0"#,
+            Weight::News,
+        ),
+        (
             What::StayingDirect { kind: stream, link: Link::Cellular },
             r#""event":"staying_direct","kind":"stream","link":"cellular""#,
             Weight::News,
@@ -109,6 +119,26 @@ fn flow_cases() -> Vec<(What, &'static str, Weight)> {
         (
             What::FlowMoved { flow, route: Route::Proxied },
             r#""event":"flow_moved","id":"f7","route":"proxied""#,
+            Weight::Detail,
+        ),
+        (
+            What::Rescuing {
+                flow,
+                kind: Kind::Stream,
+                target: web(),
+                reason: RescueReason::NotConnected(ms(1_000)),
+            },
+            r#""event":"rescuing","id":"f7","kind":"stream","target":"web.example:80","reason":"not_connected""#,
+            Weight::Detail,
+        ),
+        (
+            What::Rescuing {
+                flow,
+                kind: Kind::Stream,
+                target: web(),
+                reason: RescueReason::Failed(Fault::Io(IoFailed::new(IoFailure::ConnectionRefused))),
+            },
+            r#""event":"rescuing","id":"f7","kind":"stream","target":"web.example:80","reason":"failed","error":"connection refused""#,
             Weight::Detail,
         ),
         (

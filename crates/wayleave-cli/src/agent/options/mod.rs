@@ -127,6 +127,34 @@ pub(crate) struct AgentArgs {
     #[serde(deserialize_with = "one")]
     pub(super) scope: Option<Scope>,
 
+    /// Whether smart mode takes a flow that does not come through directly to a relay, while others do [default: on]
+    ///
+    /// Where a network lets port 443 out and nothing else, the first stream proves the direct path, and every other port is
+    /// lost without this. What is not connected or not answered within the trial's length goes to a relay, and its port is
+    /// remembered as blocked on this network. Never on cellular.
+    #[arg(long, value_name = "on|off", value_parser = read::<Switch>)]
+    #[serde(deserialize_with = "one")]
+    pub(super) rescue: Option<Switch>,
+
+    /// How soon one flow tries a blocked port directly again; each further pause is twice as long, at most 30 min or
+    /// this [default: 1m]
+    #[arg(long, value_name = "TIME", value_parser = read::<Duration>)]
+    #[serde(deserialize_with = "one")]
+    pub(super) rescue_pause: Option<Duration>,
+
+    /// Whether smart mode tries anew by itself when the direct path falls silent or breaks off [default: on]
+    ///
+    /// It does when three flows in a row break off, or nothing comes back for the time of --doubt-window, and more and more
+    /// seldom.
+    #[arg(long, value_name = "on|off", value_parser = read::<Switch>)]
+    #[serde(deserialize_with = "one")]
+    pub(super) doubt: Option<Switch>,
+
+    /// How long nothing may come back over a direct path that was answered before [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = read::<Duration>)]
+    #[serde(deserialize_with = "one")]
+    pub(super) doubt_window: Option<Duration>,
+
     /// Something that answers when the direct path works; can be given several times
     ///
     /// HOST:PORT or tcp:HOST:PORT is a TCP connection, udp:HOST:PORT a STUN server. With probes the trial begins at the
@@ -163,6 +191,22 @@ pub(crate) struct AgentArgs {
     #[arg(long, value_name = "LEVEL", value_parser = value_parser!(String))]
     #[serde(deserialize_with = "one")]
     pub(super) log: Option<String>,
+}
+
+/// Whether something is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Switch {
+    /// It is not.
+    Off,
+    /// It is.
+    On,
+}
+
+impl Switch {
+    /// What was said, or what is usual.
+    pub(super) fn or_usual(said: Option<Self>, usual: bool) -> bool {
+        said.map_or(usual, |said| said == Self::On)
+    }
 }
 
 /// Where the kind of link comes from.
@@ -227,6 +271,10 @@ impl AgentArgs {
             link: self.link.or(file.link),
             trial: self.trial.or(file.trial),
             scope: self.scope.or(file.scope),
+            rescue: self.rescue.or(file.rescue),
+            rescue_pause: self.rescue_pause.or(file.rescue_pause),
+            doubt: self.doubt.or(file.doubt),
+            doubt_window: self.doubt_window.or(file.doubt_window),
             probe: either(self.probe, file.probe),
             events: self.events.or(file.events),
             local_user: self.local_user.or(file.local_user),

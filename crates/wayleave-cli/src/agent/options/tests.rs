@@ -36,6 +36,10 @@ fn the_file_says_everything_that_the_flags_say() {
         "--link=wifi",
         "--trial=1500ms",
         "--scope=session",
+        "--rescue=off",
+        "--rescue-pause=2m",
+        "--doubt=off",
+        "--doubt-window=20s",
         "--probe=udp:stun.example:3478",
         "--events=-",
         "--local-user=alice:wonder",
@@ -55,6 +59,10 @@ fn the_file_says_everything_that_the_flags_say() {
         link = "wifi"
         trial = "1500ms"
         scope = "session"
+        rescue = "off"
+        rescue-pause = "2m"
+        doubt = "off"
+        doubt-window = "20s"
         probe = ["udp:stun.example:3478"]
         events = "-"
         local-user = "alice:wonder"
@@ -67,6 +75,7 @@ fn the_file_says_everything_that_the_flags_say() {
     assert_eq!(file.mode, Some(Mode::Normal));
     assert_eq!(file.link, Some(LinkChoice::Fixed(Link::Wifi)));
     assert_eq!(file.trial, Some(Duration::from_millis(1_500)));
+    assert_eq!((file.rescue, file.doubt), (Some(Switch::Off), Some(Switch::Off)));
     assert_eq!(shown(&file.listen), ["127.0.0.1:1080", "[::1]:1080"]);
     assert_eq!(file.local_user.expect("a password").expose(), "alice:wonder");
 }
@@ -97,6 +106,7 @@ fn what_is_wrong_in_a_file_is_named_with_its_line_and_without_its_text() {
         ("forward = \"sctp:127.0.0.1:1=a:1\"\n", "agent.toml, line 1: a forward starts with tcp: or udp:"),
         ("link = \"avian\"\n", "agent.toml, line 1: unknown link"),
         ("scope = \"all\"\n", "agent.toml, line 1: unknown scope"),
+        ("rescue = \"maybe\"\n", "agent.toml, line 1: choose on or off"),
         ("token = \"a\"\ntoken-file = \"b\"\n", "agent.toml: token and token-file exclude each other"),
         ("config = \"other.toml\"\n", "agent.toml, line 1: unknown key `config`"),
     ];

@@ -3,7 +3,7 @@
 use wayleave_proto::base::Secret;
 use wayleave_proto::config::{Mode, Scope};
 
-use super::LinkChoice;
+use super::{LinkChoice, Switch};
 use crate::options::Word;
 
 impl Word for Mode {
@@ -15,6 +15,16 @@ impl Word for Mode {
 impl Word for Scope {
     fn read(text: &str) -> Result<Self, String> {
         text.parse().map_err(|()| "unknown scope; choose kind or session".into())
+    }
+}
+
+impl Word for Switch {
+    fn read(text: &str) -> Result<Self, String> {
+        match text {
+            "on" => Ok(Self::On),
+            "off" => Ok(Self::Off),
+            _ => Err("choose on or off".into()),
+        }
     }
 }
 

@@ -12,11 +12,13 @@ use wayleave_link::Underlay;
 use wayleave_proto::auth::Credential;
 use wayleave_proto::base::{Host, Network, Secret, UnixTime};
 use wayleave_proto::carrier::tls::{Connector, Session, TlsError};
-use wayleave_proto::config::{ClientConfig, ClientLimits, Mode, RouteConfig, Valid};
+use wayleave_proto::config::{
+    ClientConfig, ClientLimits, DoubtConfig, Mode, RescueConfig, RouteConfig, Valid,
+};
 use wayleave_proto::local::{AssociationConfig, AssociationConfigError, Forward, FrontConfig};
 use wayleave_tokio::{connector_with_ca, platform_connector};
 
-use super::options::{AgentArgs, LinkChoice, STANDARD_OUTPUT};
+use super::options::{AgentArgs, LinkChoice, STANDARD_OUTPUT, Switch};
 use super::token::{self, TokenFile};
 use crate::{Failure, files, keys};
 
@@ -70,10 +72,23 @@ impl Settings {
         };
         let network = watched.as_ref().map_or_else(|fixed| *fixed, Underlay::network);
         let defaults = RouteConfig::default();
+        let pause = args.rescue_pause.unwrap_or(defaults.rescue.pause);
         let route = RouteConfig {
             mode,
             scope: args.scope.unwrap_or(defaults.scope),
             trial: args.trial.unwrap_or(defaults.trial),
+            rescue: RescueConfig {
+                on: Switch::or_usual(args.rescue, defaults.rescue.on),
+                pause,
+                // Whoever wants a longer one means it.
+                pause_most: defaults.rescue.pause_most.max(pause),
+                ..defaults.rescue
+            },
+            doubt: DoubtConfig {
+                on: Switch::or_usual(args.doubt, defaults.doubt.on),
+                window: args.doubt_window.unwrap_or(defaults.doubt.window),
+                ..defaults.doubt
+            },
             ..defaults
         };
         let limits = ClientLimits::default();
@@ -92,7 +107,11 @@ impl Settings {
         Ok(Self {
             client: client.build().map_err(|error| {
                 // Users know the fields by the names of the options.
-                let field = error.field.rsplit('.').next().unwrap_or(error.field).replace('_', "-");
+                let name = match error.field.split_once('.') {
+                    Some(("limits" | "retry", name)) => name,
+                    _ => error.field,
+                };
+                let field = name.replace(['_', '.'], "-");
                 Failure::usage(format!("{field}: {}", error.remedy))
             })?,
             listen: args.listen,

@@ -56,6 +56,8 @@ fn what_is_missing_or_wrong_is_named_with_a_remedy() {
         (AgentArgs { token: None, token_file: missing("token"), ..relayed() }, "there is no such file"),
         (AgentArgs { ca: missing("ca.pem"), ..relayed() }, "there is no such file"),
         (AgentArgs { trial: Some(Duration::ZERO), ..relayed() }, "trial"),
+        (AgentArgs { rescue_pause: Some(Duration::ZERO), ..relayed() }, "rescue-pause"),
+        (AgentArgs { doubt_window: Some(Duration::ZERO), ..relayed() }, "doubt-window"),
         (AgentArgs { listen: open.clone(), ..args() }, "can be reached from other machines"),
         (AgentArgs { local_user: secret("hidden"), ..args() }, "NAME:PASSWORD"),
         (AgentArgs { local_user: secret(":hidden"), ..args() }, "user name"),

@@ -5,6 +5,7 @@ mod closed;
 mod datagrams;
 mod proxies;
 mod renewal;
+mod rescue;
 mod smart;
 mod streams;
 

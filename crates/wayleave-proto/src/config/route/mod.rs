@@ -7,6 +7,10 @@ use core::time::Duration;
 use super::ConfigError;
 use crate::base::Link;
 
+mod rescue;
+
+pub use rescue::{DoubtConfig, RescueConfig};
+
 #[cfg(test)]
 mod tests;
 
@@ -171,6 +175,10 @@ pub struct RouteConfig {
     pub retry: BackoffConfig,
     /// Whether a changed network ends a proxied route and starts a new trial; the default is no.
     pub return_to_direct: bool,
+    /// Whether and how a flow that does not come through is taken to a relay while the route is direct (rule 9).
+    pub rescue: RescueConfig,
+    /// When what proved the direct path has failed, and a new trial begins by itself (rule 10).
+    pub doubt: DoubtConfig,
     /// Whether rule 6 is broken on purpose: a late success ends a proxied route. For the check that the simulation sees it.
     #[cfg(feature = "canary")]
     pub canary: bool,
@@ -183,7 +191,9 @@ impl RouteConfig {
     /// [`ConfigError`] names the first field that is not.
     pub fn check(&self) -> Result<(), ConfigError> {
         require("trial", "10 ms to 60 s", (SHORTEST..=TRIAL_LONGEST).contains(&self.trial))?;
-        self.retry.check()
+        self.retry.check()?;
+        self.rescue.check()?;
+        self.doubt.check()
     }
 }
 
@@ -196,6 +206,8 @@ impl Default for RouteConfig {
             treatment: Treatment::default(),
             retry: BackoffConfig::default(),
             return_to_direct: false,
+            rescue: RescueConfig::default(),
+            doubt: DoubtConfig::default(),
             #[cfg(feature = "canary")]
             canary: false,
         }

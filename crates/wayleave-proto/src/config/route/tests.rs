@@ -1,6 +1,6 @@
 use core::time::Duration;
 
-use super::{AtDeadline, BackoffConfig, Mode, RouteConfig, Scope};
+use super::{AtDeadline, BackoffConfig, DoubtConfig, Mode, RescueConfig, RouteConfig, Scope};
 use crate::base::Link;
 
 #[test]
@@ -9,6 +9,7 @@ fn the_defaults_are_the_rules_of_the_design() {
     assert_eq!(config.check(), Ok(()));
     assert_eq!((config.mode, config.scope, config.return_to_direct), (Mode::Smart, Scope::Kind, false));
     assert_eq!(config.trial, Duration::from_secs(1));
+    assert!(config.rescue.on && config.doubt.on);
     assert_eq!(config.treatment.of(Link::Cellular), AtDeadline::StayDirect);
     for link in [Link::Ethernet, Link::Unknown, Link::Wifi] {
         assert_eq!(config.treatment.of(link), AtDeadline::Proxied);
@@ -40,7 +41,10 @@ fn modes_and_scopes_are_read_as_they_are_shown() {
 fn every_field_has_a_range() {
     let trial = |trial| RouteConfig { trial, ..RouteConfig::default() };
     let retry = |retry| RouteConfig { retry, ..RouteConfig::default() };
+    let rescue = |rescue| RouteConfig { rescue, ..RouteConfig::default() };
+    let doubt = |doubt| RouteConfig { doubt, ..RouteConfig::default() };
     let usual = BackoffConfig::default();
+    let (saving, doubting) = (RescueConfig::default(), DoubtConfig::default());
     let ms = Duration::from_millis;
     let table = [
         (trial(ms(10)), None),
@@ -57,6 +61,20 @@ fn every_field_has_a_range() {
         (retry(BackoffConfig { factor: 11, ..usual }), Some("retry.factor")),
         (retry(BackoffConfig { jitter: 0, ..usual }), None),
         (retry(BackoffConfig { jitter: 91, ..usual }), Some("retry.jitter")),
+        (rescue(RescueConfig { pause: ms(1_000), pause_most: ms(1_000), ..saving }), None),
+        (rescue(RescueConfig { pause: ms(999), ..saving }), Some("rescue.pause")),
+        (rescue(RescueConfig { pause: ms(1_800_001), ..saving }), Some("rescue.pause")),
+        (rescue(RescueConfig { pause_most: ms(86_400_001), ..saving }), Some("rescue.pause_most")),
+        (rescue(RescueConfig { remembered: 15, ..saving }), Some("rescue.remembered")),
+        (rescue(RescueConfig { remembered: 65_536, ..saving }), None),
+        (rescue(RescueConfig { remembered: 65_537, ..saving }), Some("rescue.remembered")),
+        (doubt(DoubtConfig { failures: 1, window: ms(1_000), pause: ms(1_000), ..doubting }), None),
+        (doubt(DoubtConfig { failures: 0, ..doubting }), Some("doubt.failures")),
+        (doubt(DoubtConfig { failures: 1_001, ..doubting }), Some("doubt.failures")),
+        (doubt(DoubtConfig { window: ms(999), ..doubting }), Some("doubt.window")),
+        (doubt(DoubtConfig { window: ms(600_001), ..doubting }), Some("doubt.window")),
+        (doubt(DoubtConfig { pause: ms(999), ..doubting }), Some("doubt.pause")),
+        (doubt(DoubtConfig { pause_most: ms(86_400_001), ..doubting }), Some("doubt.pause_most")),
     ];
     for (config, field) in table {
         assert_eq!(config.check().err().map(|error| error.field), field, "{config:?}");

@@ -2,6 +2,7 @@
 
 mod edges;
 mod model;
+mod rescue;
 mod rules;
 mod words;
 

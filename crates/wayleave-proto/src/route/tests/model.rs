@@ -7,20 +7,23 @@ use proptest::prelude::*;
 use super::super::{Probed, Proof, RouteEvent, Routes};
 use super::{KINDS, events};
 use crate::base::{Instant, Kind, Link, Network, Route};
-use crate::config::{RouteConfig, Scope};
+use crate::config::{DoubtConfig, RouteConfig, Scope};
 use crate::testing::cases;
 
 #[derive(Clone, Copy, Debug)]
 enum Input {
+    Broken(Kind),
     Flow(Kind),
+    Heard(Kind),
     Network(Network),
     Proven(Kind),
     Retry(Option<Kind>),
+    Sent(Kind),
     Time,
 }
 
 /// What the rules say of one decision.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Prescribed {
     probed: bool,
     /// Rule 1 has been applied, or something was proven, since the decision last started again.
@@ -30,15 +33,31 @@ struct Prescribed {
     /// The last moment of the trial that runs, and whether a relay follows it.
     trial: Option<(Instant, bool)>,
     proxied: bool,
+    /// Something was proven since the decision last started again.
+    proven: bool,
+    /// Failures and sends since something was last heard (rule 10).
+    failures: Vec<Instant>,
+    sends: Vec<Instant>,
+    /// When the decision last started again by itself, and how often it did on this network.
+    gave_up: Option<Instant>,
+    times: u32,
 }
 
 impl Prescribed {
-    fn pass(&mut self, now: Instant) {
+    fn pass(&mut self, now: Instant, network: Network) {
+        self.doubt_silence(now, network);
         if let Some((last, relay_follows)) = self.trial
             && now > last
         {
             self.trial = None;
             self.proxied = relay_follows;
+        }
+    }
+
+    fn doubt_silence(&mut self, now: Instant, network: Network) {
+        let silent = self.sends.first().filter(|_| self.sends.len() >= 3);
+        if silent.is_some_and(|first| now.since(*first) >= WINDOW) && self.may_give_up(now, network) {
+            self.give_up(now, network);
         }
     }
 
@@ -49,18 +68,61 @@ impl Prescribed {
         self.trial = network.up.then_some(trial);
     }
 
+    /// A proof is at stake, and the last time is long enough ago: 5 s, then twice as long each time, at most 20 s.
+    fn may_give_up(&self, now: Instant, network: Network) -> bool {
+        let pause = Duration::from_secs([0, 5, 10, 20][self.times.min(3) as usize]);
+        self.proven
+            && network.link != Link::Cellular
+            && self.gave_up.is_none_or(|last| now.since(last) >= pause)
+    }
+
+    fn give_up(&mut self, now: Instant, network: Network) {
+        (self.gave_up, self.times) = (Some(now), self.times + 1);
+        self.start_again(now, network);
+    }
+
     fn start_again(&mut self, now: Instant, network: Network) {
-        *self = Self { probed: self.probed, ..Self::default() };
+        let Self { probed, gave_up, times, .. } = *self;
+        *self = Self { probed, gave_up, times, ..Self::default() };
         if self.probed {
             self.try_direct(now, network);
         }
     }
 
     fn happen(&mut self, now: Instant, input: Input, network: Network, return_to_direct: bool) {
+        let counts = self.proven && network.link != Link::Cellular;
+        if matches!(input, Input::Network(_)) || (matches!(input, Input::Retry(_))) {
+            (self.gave_up, self.times) = (None, 0);
+            self.failures.clear();
+            self.sends.clear();
+        }
         match input {
+            Input::Heard(_) => {
+                self.failures.clear();
+                self.sends.clear();
+            }
+            Input::Sent(_) if counts => {
+                self.sends.push(now);
+                self.doubt_silence(now, network);
+            }
+            Input::Broken(_) if counts => {
+                // A window begins with its first failure.
+                if self.failures.first().is_some_and(|first| now.since(*first) > WINDOW) {
+                    self.failures.clear();
+                }
+                self.failures.push(now);
+                if self.failures.len() >= 3 && self.may_give_up(now, network) {
+                    self.give_up(now, network);
+                }
+            }
             Input::Flow(_) if !self.begun => self.try_direct(now, network),
             Input::Proven(_) if !self.proxied && network.up => {
+                if !self.proven {
+                    self.failures.clear();
+                    self.sends.clear();
+                }
                 self.begun = true;
+                self.proven = true;
                 self.trial = None;
             }
             Input::Network(_) if self.wanted => self.try_direct(now, network),
@@ -75,7 +137,11 @@ impl Prescribed {
 
 fn concerns(input: Input, kind: Kind, scope: Scope) -> bool {
     let named = match input {
-        Input::Flow(named) | Input::Proven(named) => Some(named),
+        Input::Broken(named)
+        | Input::Flow(named)
+        | Input::Heard(named)
+        | Input::Proven(named)
+        | Input::Sent(named) => Some(named),
         Input::Retry(named) => named,
         Input::Network(_) | Input::Time => None,
     };
@@ -84,10 +150,13 @@ fn concerns(input: Input, kind: Kind, scope: Scope) -> bool {
 
 fn apply(routes: &mut Routes, now: Instant, input: Input) {
     match input {
+        Input::Broken(kind) => routes.handle_broken(now, kind),
         Input::Flow(kind) => routes.handle_flow(now, kind),
+        Input::Heard(kind) => routes.handle_heard(now, kind),
         Input::Network(network) => routes.handle_network(now, network),
         Input::Proven(kind) => routes.handle_proven(now, kind, Proof::Stream),
         Input::Retry(kind) => routes.retry(now, kind),
+        Input::Sent(kind) => routes.handle_sent(now, kind),
         Input::Time => routes.handle_timeout(now),
     }
 }
@@ -107,6 +176,9 @@ fn input() -> impl Strategy<Value = Input> {
         2 => network().prop_map(Input::Network),
         2 => kind().prop_map(Input::Proven),
         1 => prop::option::of(kind()).prop_map(Input::Retry),
+        4 => kind().prop_map(Input::Sent),
+        4 => kind().prop_map(Input::Broken),
+        1 => kind().prop_map(Input::Heard),
         3 => Just(Input::Time),
     ]
 }
@@ -139,13 +211,19 @@ proptest! {
         steps in proptest::collection::vec((pass(), input()), 0..40),
     ) {
         let scope = if session { Scope::Session } else { Scope::Kind };
-        let config = RouteConfig { scope, return_to_direct, ..RouteConfig::default() };
+        let doubt = DoubtConfig {
+            window: WINDOW,
+            pause: Duration::from_secs(5),
+            pause_most: Duration::from_secs(20),
+            ..DoubtConfig::default()
+        };
+        let config = RouteConfig { scope, return_to_direct, doubt, ..RouteConfig::default() };
         let probed = Probed { datagram: probes.0, stream: probes.1 };
         let mut now = Instant::from_millis(5);
         let mut network = first;
         let mut routes = Routes::new(config, now, network, probed);
         let mut told = [Route::Direct; 2];
-        let mut prescribed = [Prescribed::default(); 2];
+        let mut prescribed = [Prescribed::default(), Prescribed::default()];
         for (mine, has) in [(0, probes.0), (1, probes.1)] {
             prescribed[mine].probed = has || (session && (probes.0 || probes.1));
             prescribed[mine].start_again(now, network);
@@ -155,9 +233,11 @@ proptest! {
             if punctual {
                 while let Some(due) = routes.poll_timeout().filter(|due| *due <= now) {
                     routes.handle_timeout(due);
+                    prescribed.iter_mut().for_each(|rules| rules.pass(due, network));
                     prop_assert!(routes.poll_timeout() > Some(due) || routes.poll_timeout().is_none(), "no progress");
                 }
             }
+            prescribed.iter_mut().for_each(|rules| rules.pass(now, network));
             apply(&mut routes, now, input);
             if let Input::Network(changed) = input {
                 network = changed;
@@ -165,7 +245,6 @@ proptest! {
             let news = events(&mut routes);
             for (mine, kind) in KINDS.into_iter().enumerate() {
                 let rules = &mut prescribed[mine];
-                rules.pass(now);
                 if concerns(input, kind, scope) {
                     rules.happen(now, input, network, return_to_direct);
                 }
@@ -216,3 +295,6 @@ fn follow(before: Route, news: &[RouteEvent], of: Kind) -> Result<Route, TestCas
     }
     Ok(route)
 }
+
+/// How long silence lasts, and over what time failures count, where the model is tried.
+const WINDOW: Duration = Duration::from_secs(3);

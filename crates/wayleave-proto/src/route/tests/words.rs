@@ -1,7 +1,7 @@
 use core::time::Duration;
 
 use super::super::event::EVENTS_MOST;
-use super::super::{EDGES, Phase, Proof, RouteReason};
+use super::super::{EDGES, Failure, Phase, Proof, RouteReason};
 use super::{STREAM_PROBES, WIFI, at, events, smart};
 use crate::base::{Kind, Route};
 
@@ -14,6 +14,9 @@ fn reasons_read_as_prose() {
     assert_eq!(RouteReason::NetworkChanged.to_string(), "the network changed");
     assert_eq!(RouteReason::NewTrialAsked.to_string(), "the application asked for a new trial");
     assert_eq!(Proof::Probe.to_string(), "a probe was answered");
+    assert_eq!(Proof::Stream.to_string(), "a stream was answered");
+    assert_eq!(Failure::Broken(3).to_string(), "3 flows in a row broke off or did not come through");
+    assert_eq!(Failure::Silent(Duration::from_secs(10)).to_string(), "nothing came back for 10 s");
 }
 
 #[test]
