@@ -176,7 +176,7 @@ fn answer() -> anyhow::Result<Unit> {
     let mut head = Vec::new();
     Ok(Box::new(move || {
         head.clear();
-        connect_udp_ok(&mut head);
+        connect_udp_ok(&mut head, "relay");
         drop(black_box(parse_response(&head, Kind::Datagram)));
     }))
 }

@@ -63,7 +63,7 @@ impl Pair {
         let clock = Clock::new(now, unix);
         let mut config = relay_config().context("no configuration")?;
         config.acceptor = Arc::clone(&transport.acceptor);
-        let relay = Relay::new(config.build()?, clock, now);
+        let relay = Relay::new(config.build()?, &Seed::new([2; 32]), clock, now);
         let mut client =
             Client::new(client_config(transport, unix)?.build()?, &Seed::new([1; 32]), clock, now);
         let flow = client.open(now, kind, "10.0.0.1:7".parse()?)?;

@@ -38,7 +38,7 @@ impl<R: Runtime> Relay<R> {
     /// The address cannot be listened on.
     pub fn bind(config: Valid<RelayConfig>, address: SocketAddr, runtime: R) -> io::Result<Self> {
         let (listener, address) = runtime.listen(address)?;
-        let machine = Machine::new(config, runtime.clock(), runtime.now());
+        let machine = Machine::new(config, &runtime.seed(), runtime.clock(), runtime.now());
         let state = State { driver: Driver::new(machine, runtime), stopping: false };
         Ok(Self { shared: Arc::new(Shared(Mutex::new(state))), listener: Some(listener), address })
     }

@@ -30,6 +30,7 @@ pub const GROUPS: &[Group] = &[
             "ProofFailed",
             "TokenAccepted",
             "TokenExpiring",
+            "TokenUnheard",
         ],
     ),
     (

@@ -14,7 +14,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use wayleave_proto::auth::Keys;
-use wayleave_proto::base::{Clock, Instant, UnixTime};
+use wayleave_proto::base::{Clock, Instant, Seed, UnixTime};
 use wayleave_proto::config::RelayConfig;
 use wayleave_proto::net::SocketId;
 use wayleave_proto::policy::Rates;
@@ -60,7 +60,7 @@ impl<'a> Play<'a> {
         let mut tape = Tape::new(data);
         let _ = tape.byte();
         let config = config(&mut tape).build().expect("the configuration is in its ranges");
-        let relay = Relay::new(config, Clock::new(Instant::ZERO, START), Instant::ZERO);
+        let relay = Relay::new(config, &Seed::new([1; 32]), Clock::new(Instant::ZERO, START), Instant::ZERO);
         let secrets = TOKENS.iter().map(|token| token.text.clone()).collect();
         Self {
             tape,

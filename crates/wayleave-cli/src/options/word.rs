@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use wayleave_proto::base::{Host, Name};
+use wayleave_proto::config::Truncation;
 use wayleave_proto::policy::{Cidr, OnExpiry, PortRange, RateLimit};
 
 use crate::duration::parse_duration;
@@ -104,6 +105,12 @@ impl Word for Count {
             Ok(Bytes(count)) => Ok(Self(count)),
             Err(_) => Err("write a number, like 5000, 64k, 4M or 1G".into()),
         }
+    }
+}
+
+impl Word for Truncation {
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|()| "unknown choice; choose end or reset".into())
     }
 }
 

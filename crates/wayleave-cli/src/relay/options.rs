@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Deserialize;
 use wayleave_proto::base::Host;
+use wayleave_proto::config::Truncation;
 use wayleave_proto::policy::{Cidr, Scope};
 
 use super::limits::LimitsTable;
@@ -122,11 +123,14 @@ pub(crate) struct RelayArgs {
     #[serde(deserialize_with = "many")]
     pub(super) proxy_protocol_from: Vec<Cidr>,
 
-    /// Reset the target's connection where a client ends without close_notify
+    /// What becomes of the target's connection where a client ends without close_notify [default: end]
     ///
-    /// By default it ends, as it would without a relay: many clients never send one. The log tells it either way.
-    #[arg(long)]
-    pub(super) reset_truncated: bool,
+    /// end: it ends, as it would without a relay, since many clients never send one; reset: it is reset, so that nobody
+    /// takes what came for the whole. The log tells it either way.
+    #[arg(long, value_name = "end|reset", value_parser = read::<Truncation>)]
+    #[serde(deserialize_with = "one")]
+    pub(super) truncated: Option<Truncation>,
+
     /// How names of targets are looked up: dns, or platform [default: dns]
     ///
     /// dns asks the name servers of /etc/resolv.conf, or those of --name-server, with the hosts file before them: IPv4 and
@@ -267,7 +271,7 @@ impl RelayArgs {
             deny_port: first(self.deny_port, file.deny_port),
             resolve: first(self.resolve, file.resolve),
             proxy_protocol_from: first(self.proxy_protocol_from, file.proxy_protocol_from),
-            reset_truncated: self.reset_truncated || file.reset_truncated,
+            truncated: self.truncated.or(file.truncated),
             look_up: self.look_up.or(file.look_up),
             name_server: first(self.name_server, file.name_server),
             drain: self.drain.or(file.drain),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use wayleave_proto::auth::Keys;
 use wayleave_proto::base::Host;
 use wayleave_proto::carrier::tls::Acceptor;
-use wayleave_proto::config::{RelayConfig, RelayLimits, Truncation, Valid};
+use wayleave_proto::config::{RelayConfig, RelayLimits, Valid};
 use wayleave_proto::policy::Scope;
 
 use super::RelayArgs;
@@ -105,9 +105,7 @@ pub(super) fn config(
         config.hosts.entry(name).or_default().push(address);
     }
     config.balancers = args.proxy_protocol_from;
-    if args.reset_truncated {
-        config.truncation = Truncation::Reset;
-    }
+    config.truncation = args.truncated.unwrap_or(config.truncation);
     config.limits = limits;
     config.scope = scope;
     config.targets.own.extend(own);

@@ -30,6 +30,10 @@ impl Session for Clear {
         Ok(())
     }
 
+    fn excuse_end(&mut self) {
+        self.ended = true;
+    }
+
     fn plaintext(&mut self) -> &[u8] {
         self.received.as_slice()
     }

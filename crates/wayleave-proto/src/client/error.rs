@@ -43,6 +43,8 @@ pub enum FlowError {
     },
     /// Nothing answered in time.
     TimedOut,
+    /// The relay ended the connection without close_notify; bytes may be missing.
+    Truncated,
     /// There are as many flows as the client allows.
     TooManyFlows,
 }
@@ -73,6 +75,11 @@ impl fmt::Display for FlowError {
             Self::TargetForbidden { proxy } => {
                 write!(f, "the relay {proxy} does not allow this target (403); its operator can")
             }
+            Self::TargetUnreachable { proxy, status: status @ (500 | 503), error: None, .. } => write!(
+                f,
+                "the proxy {proxy} opened no tunnel to the target ({status}); it does not say whether the target cannot be \
+                 reached or the proxy cannot serve"
+            ),
             Self::TargetUnreachable { proxy, status, error, lookup } => {
                 write!(f, "the relay {proxy} could not reach the target ({status}")?;
                 error.map_or(Ok(()), |error| write!(f, ", {}", error.as_str()))?;
@@ -80,6 +87,10 @@ impl fmt::Display for FlowError {
                 f.write_str(")")
             }
             Self::TimedOut => f.write_str("nothing answered in time"),
+            Self::Truncated => f.write_str(
+                "the relay ended without close_notify: the target broke off, or bytes may be missing; --truncated end takes \
+                 it for an end",
+            ),
             Self::TooManyFlows => f.write_str("the client has as many flows as its limit allows"),
         }
     }
@@ -95,7 +106,7 @@ impl From<FlowError> for io::Error {
             FlowError::DatagramTooLarge | FlowError::Target(_) => K::InvalidInput,
             FlowError::Direct(Fault::Io(failed)) => failed.failure.kind(),
             FlowError::Direct(_) | FlowError::NoProxy(_) => K::ConnectionRefused,
-            FlowError::Reset => K::ConnectionReset,
+            FlowError::Reset | FlowError::Truncated => K::ConnectionReset,
             FlowError::TargetForbidden { .. } => K::PermissionDenied,
             FlowError::TargetUnreachable { error: Some(ProxyError::ConnectionRefused), .. } => {
                 K::ConnectionRefused

@@ -164,7 +164,7 @@ pub enum What {
         /// The link.
         link: Link,
     },
-    /// A relay through which tunnels run has accepted a renewed token for them.
+    /// A relay through which tunnels run has accepted a renewed token for all of them, on each of its machines.
     TokenAccepted {
         /// The relay.
         proxy: Target,
@@ -173,6 +173,14 @@ pub enum What {
     TokenExpiring {
         /// The time left.
         left: Duration,
+    },
+    /// Tunnels run through a machine behind the relay's name that a renewed token has not reached: a balancer in front of it
+    /// gives every new connection to others. It is tried on; they may end with the old token.
+    TokenUnheard {
+        /// The relay.
+        proxy: Target,
+        /// How many tunnels.
+        tunnels: usize,
     },
     /// A trial of the direct path begins.
     TrialStarted {
@@ -226,6 +234,8 @@ pub enum CloseReason {
     Failed(FlowError),
     /// Both sides ended their half.
     Finished,
+    /// Both sides ended their half, and the relay did not say by a close_notify that what it sent is whole.
+    Truncated,
 }
 
 impl fmt::Display for CloseReason {
@@ -234,6 +244,9 @@ impl fmt::Display for CloseReason {
             Self::Closed => f.write_str("closed by the application"),
             Self::Failed(error) => error.fmt(f),
             Self::Finished => f.write_str("finished"),
+            Self::Truncated => f.write_str(
+                "the relay ended without close_notify; the target may have sent more than arrived",
+            ),
         }
     }
 }
@@ -251,6 +264,14 @@ pub enum ProxyFault {
     /// It broke a rule of HTTP.
     #[error("it does not speak HTTP/1.1 as a proxy should: {0}")]
     Protocol(String),
+    /// It does not say whether it is at fault or the target.
+    #[error(
+        "it answered {status}, and does not say whether the target cannot be reached or the proxy cannot serve"
+    )]
+    Unclear {
+        /// The HTTP status.
+        status: u16,
+    },
     /// It refused every tunnel, whatever the target.
     #[error("{}", refused(*.status))]
     Refused {

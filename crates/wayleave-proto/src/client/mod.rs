@@ -43,7 +43,7 @@ use flow::Flow;
 use probes::Probing;
 use proxied::{Carrier, DialId, ProxyDial};
 use refresh::Refreshes;
-use renewal::Renewals;
+use renewal::{Place, Renewals};
 
 /// The client machine.
 #[derive(Debug)]
@@ -106,7 +106,7 @@ enum Timer {
     Dial(DialId),
     Flow(FlowId),
     Probe(usize),
-    Renewal(usize),
+    Renewal(Place),
     Route,
     Standby,
     Token,
@@ -264,7 +264,7 @@ impl Machine for Client {
                 Timer::Dial(id) => self.advance_dial(id),
                 Timer::Flow(id) => self.on_flow_timeout(id),
                 Timer::Probe(index) => self.on_probe_timeout(index),
-                Timer::Renewal(proxy) => self.on_renewal_timeout(proxy),
+                Timer::Renewal(place) => self.on_renewal_timeout(place),
                 Timer::Route => {
                     self.route_due = None;
                     self.pass_routes();

@@ -1,20 +1,21 @@
 //! Connections to proxies: made, kept ready, given to flows.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use smallvec::SmallVec;
 
 use super::event::ProxyFault;
 use super::flow::{Flow, State};
+use super::renewal::Place;
 use super::{Client, FlowError, FlowId, Role, Timer, What};
-use crate::base::{Families, Host, Instant, Kind, Route, Target, key};
+use crate::base::{Families, Host, Instant, Kind, Name, Route, Target, key};
 use crate::carrier::Carrier as CarrierKind;
 use crate::carrier::h1::{Acks, Pipe};
 use crate::carrier::tls::Session;
 use crate::codec::h1::HeadLimits;
 use crate::config::{Mode, Peer};
 use crate::error::IoFailed;
-use crate::net::{Dial, DialConfig, Fault, Recall, SocketId};
+use crate::net::{Dial, DialConfig, Fault, Judge, Known, Recall, Refresh, SocketId};
 
 key! {
     /// One connection to a proxy.
@@ -33,6 +34,14 @@ pub(super) struct Carrier {
     pub(super) pipe: Pipe,
     /// Its place in the configuration.
     pub(super) proxy: usize,
+    /// Where it was dialled.
+    pub(super) address: SocketAddr,
+    /// What the machine at the other end calls itself, once it has accepted something.
+    pub(super) machine: Option<String>,
+    /// The latest credential that this machine is known to have accepted, by the count of renewals.
+    pub(super) heard: u64,
+    /// Its relay ended it without close_notify.
+    pub(super) truncated: bool,
     /// The flow that uses it.
     pub(super) flow: Option<FlowId>,
     /// When to wish for fewer acknowledgements again.
@@ -41,6 +50,13 @@ pub(super) struct Carrier {
     pub(super) shows: bool,
     /// Which credential it showed, by the count of renewals.
     pub(super) renewal: u64,
+}
+
+impl Carrier {
+    /// Where a connection leads that can reach the same machine.
+    pub(super) fn place(&self) -> Place {
+        Place { proxy: self.proxy, address: self.address }
+    }
 }
 
 /// One search for a proxy that answers: staggered over proxies and their addresses, won by the first TLS handshake.
@@ -53,8 +69,8 @@ pub(super) struct ProxyDial {
     began: Instant,
     /// Failures of the search that were already told.
     told: usize,
-    /// The only proxy that it may lead to.
-    only: Option<usize>,
+    /// The only place that it may lead to.
+    only: Option<Place>,
 }
 
 impl Client {
@@ -130,10 +146,10 @@ impl Client {
         config.limits.standby
     }
 
-    /// Searches for a proxy, or for a connection to the `only` one that will do.
-    pub(super) fn start_dial(&mut self, only: Option<usize>) -> DialId {
+    /// Searches for a proxy, or for a connection to the `only` place that will do.
+    pub(super) fn start_dial(&mut self, only: Option<Place>) -> DialId {
         let mut order = self.proxies.order(self.now);
-        order.retain(|index| only.is_none_or(|only| only == *index));
+        order.retain(|index| only.is_none_or(|only| only.proxy == *index));
         let targets: SmallVec<[Target; 4]> =
             order.iter().filter_map(|index| self.config.proxies.get(*index).cloned()).collect();
         let limits = &self.config.limits;
@@ -147,8 +163,9 @@ impl Client {
 
     pub(super) fn advance_dial(&mut self, id: DialId) {
         let Some(search) = self.dials.get_mut(id) else { return };
-        let mut recall = Recall::proxies(&self.memory, self.now);
-        search.dial.advance(self.now, &mut self.requests, Role::Dial(id), &mut recall);
+        let only = search.only.map(|place| place.address.ip());
+        let mut judge = ThatPlace { only, recall: Recall::proxies(&self.memory, self.now) };
+        search.dial.advance(self.now, &mut self.requests, Role::Dial(id), &mut judge);
         let ProxyDial { sessions, dial, .. } = search;
         sessions.retain(|(socket, _)| dial.attempt(*socket).is_some());
         self.tell_proxy_faults(id);
@@ -191,8 +208,8 @@ impl Client {
             Some((search.dial.target(*place)?.clone(), ProxyFault::Connection(fault.clone())))
         });
         let said = said.collect();
-        if let Some(proxy) = search.only {
-            self.rest_renewal(proxy);
+        if let Some(place) = search.only {
+            self.rest_renewal(place);
             return self.supply();
         }
         match self.waiting.front().copied() {
@@ -216,7 +233,7 @@ impl Client {
                 flow.refused_by(proxy, fault);
             }
             let said = core::mem::take(&mut flow.refusals);
-            self.fail(id, FlowError::NoProxy(said));
+            self.fail(id, no_proxy(said));
         }
     }
 
@@ -332,6 +349,10 @@ impl Client {
             socket,
             pipe,
             proxy,
+            address: attempt.address,
+            machine: None,
+            heard: 0,
+            truncated: false,
             flow: None,
             acks: Acks::default(),
             shows: false,
@@ -419,7 +440,10 @@ impl Client {
                 // What arrived before the break is still the application's; the error comes behind it.
                 self.nudge(flow_id);
             }
-            _ => self.fail(flow_id, FlowError::Reset),
+            _ => {
+                let error = self.broken(flow_id);
+                self.fail(flow_id, error);
+            }
         }
     }
 
@@ -485,6 +509,40 @@ impl Client {
         if let Some(flow) = carrier.flow {
             self.on_room(flow);
         }
+    }
+}
+
+/// What it means that no proxy served a flow: where each left it open whose fault that is, it is most likely the target's.
+fn no_proxy(said: Vec<(Target, ProxyFault)>) -> FlowError {
+    let all_unclear = said.iter().all(|(_, fault)| matches!(fault, ProxyFault::Unclear { .. }));
+    match said.last() {
+        Some((proxy, ProxyFault::Unclear { status })) if all_unclear => {
+            FlowError::TargetUnreachable { proxy: proxy.clone(), status: *status, error: None, lookup: None }
+        }
+        _ => FlowError::NoProxy(said),
+    }
+}
+
+/// The judge of a search that leads to one address alone, where there is one; otherwise it goes by what is remembered.
+struct ThatPlace<'a> {
+    only: Option<IpAddr>,
+    recall: Recall<'a>,
+}
+
+impl Judge for ThatPlace<'_> {
+    fn known(&self, name: &Name) -> Option<Known> {
+        match self.only {
+            Some(address) => Some(Known { addresses: vec![address], refresh: Refresh::Never }),
+            None => self.recall.known(name),
+        }
+    }
+
+    fn avoids_ipv6(&self) -> bool {
+        self.recall.avoids_ipv6()
+    }
+
+    fn judge(&mut self, address: SocketAddr) -> Result<(), Fault> {
+        self.recall.judge(address)
     }
 }
 

@@ -5,11 +5,11 @@ use super::flow::{Flow, State};
 use super::{CarrierId, Client, FlowError, FlowId, Timer};
 use crate::base::{Kind, Route};
 use crate::carrier::h1::DatagramError;
-use crate::carrier::tls::exported;
+use crate::carrier::tls::{TlsError, exported};
 use crate::codec::h1::{Response, encode_connect, encode_connect_udp, parse_response};
 use crate::codec::proxy_status::ProxyError;
 use crate::codec::template::UriTemplate;
-use crate::config::Peer;
+use crate::config::{Peer, Truncation};
 use crate::error::IoFailure;
 
 impl Client {
@@ -103,7 +103,10 @@ impl Client {
             let (proxy, renewal) = (carrier.proxy, carrier.renewal);
             match response {
                 Ok(Response::Interim) => {}
-                Ok(Response::Accepted) => return self.on_accepted(id, flow_id),
+                Ok(Response::Accepted { by }) => {
+                    carrier.machine = by;
+                    return self.on_accepted(id, flow_id);
+                }
                 Ok(Response::Refused { status: 407, .. }) if renewal != self.renewals.count => {
                     // The credential was renewed in between.
                     self.close_carrier(id, false);
@@ -133,10 +136,9 @@ impl Client {
         }
         self.begin_stream(flow_id);
         self.standby_backoff.reset();
-        if let Some((proxy, renewal)) = self.carriers.get(id).map(|carrier| (carrier.proxy, carrier.renewal))
-        {
+        if let Some(proxy) = self.carriers.get(id).map(|carrier| carrier.proxy) {
             self.proxies.handle_good(proxy);
-            self.on_tunnel_shown(proxy, renewal);
+            self.on_tunnel_shown(id);
         }
         self.timers.set(Timer::Carrier(id), None);
         self.arm_flow(flow_id);
@@ -172,7 +174,21 @@ impl Client {
             502 | 504 => {
                 self.fail(flow_id, FlowError::TargetUnreachable { proxy: target, status, error, lookup });
             }
+            // Proxies of somebody else's say so of a target that cannot be reached. Ours say which it is.
+            500 | 503 if error.is_none() && again.is_none() => self.on_unclear(flow_id, proxy, status),
             _ => self.on_proxy_at_fault(flow_id, proxy, self.refused_fault(status), again),
+        }
+    }
+
+    /// The proxy does not say whether it or the target is at fault. Another one may know; the only one is not asked less often
+    /// because of what may be one dead target.
+    fn on_unclear(&mut self, flow_id: FlowId, proxy: usize, status: u16) {
+        match self.config.proxies.as_slice() {
+            [only] => {
+                let proxy = only.clone();
+                self.fail(flow_id, FlowError::TargetUnreachable { proxy, status, error: None, lookup: None });
+            }
+            _ => self.on_proxy_at_fault(flow_id, proxy, ProxyFault::Unclear { status }, None),
         }
     }
 
@@ -253,8 +269,16 @@ impl Client {
 
     pub(super) fn on_carrier_finished(&mut self, id: CarrierId) {
         let Some(carrier) = self.carriers.get_mut(id) else { return };
-        match carrier.pipe.session().receive_end() {
+        let runs = |flow| self.flows.get(flow).is_some_and(|flow| matches!(flow.state, State::Tunnel { .. }));
+        let ended = carrier.pipe.session().receive_end();
+        carrier.truncated = ended == Err(TlsError::Truncated);
+        let forgives = self.config.truncation == Truncation::End && carrier.flow.is_some_and(runs);
+        match ended {
             Ok(()) => self.on_carrier_readable(id),
+            Err(TlsError::Truncated) if forgives => {
+                carrier.pipe.session().excuse_end();
+                self.on_carrier_readable(id);
+            }
             Err(_) => {
                 self.requests.close(carrier.socket, true);
                 self.on_carrier_gone(id);

@@ -82,7 +82,7 @@ impl Client {
         let Some(socket) = self.stream(id).map(|(socket, _)| socket) else { return Ok(0) };
         if self.requests.role(socket).is_none() {
             // The connection broke, and there is still something to read.
-            return Err(FlowError::Reset);
+            return Err(self.broken(id));
         }
         let Some((socket, session)) = self.stream(id) else { return Ok(0) };
         let room = mark.saturating_sub(session.pending_len());
@@ -111,8 +111,9 @@ impl Client {
             }
             // The connection broke, and everything that came before has been read.
             if self.requests.role(socket).is_none() {
-                self.fail(id, FlowError::Reset);
-                return Err(FlowError::Reset);
+                let error = self.broken(id);
+                self.fail(id, error.clone());
+                return Err(error);
             }
             return Ok(Incoming::Nothing);
         }
@@ -318,7 +319,7 @@ impl Client {
         }
         self.drop_ready();
         self.waiting.clear();
-        self.renewals.clear();
+        self.clear_renewals();
         for id in self.dials.keys() {
             self.drop_dial(id);
         }
@@ -329,8 +330,7 @@ impl Client {
         for index in 0..self.probes.len() {
             self.stop_probe(index);
         }
-        let renewals = (0..self.config.proxies.len()).map(Timer::Renewal);
-        for timer in [Timer::Route, Timer::Standby, Timer::Token].into_iter().chain(renewals) {
+        for timer in [Timer::Route, Timer::Standby, Timer::Token] {
             self.timers.set(timer, None);
         }
     }
@@ -345,6 +345,21 @@ impl Client {
                 Some((carrier.socket, carrier.pipe.session()))
             }
             _ => None,
+        }
+    }
+
+    /// How the connection of a stream broke.
+    pub(super) fn broken(&self, id: FlowId) -> FlowError {
+        if self.is_truncated(id) { FlowError::Truncated } else { FlowError::Reset }
+    }
+
+    /// Whether the relay of an open stream ended without saying that what it sent is whole.
+    fn is_truncated(&self, id: FlowId) -> bool {
+        match self.flows.get(id).map(|flow| &flow.state) {
+            Some(State::Tunnel { carrier, .. }) => {
+                self.carriers.get(*carrier).is_some_and(|carrier| carrier.truncated)
+            }
+            _ => false,
         }
     }
 
@@ -385,6 +400,7 @@ impl Client {
 
     /// Removes a flow that its application has released.
     pub(super) fn remove(&mut self, id: FlowId, reset: bool) {
+        let is_truncated = self.is_truncated(id);
         let Some(flow) = self.flows.get_mut(id) else { return };
         let state = core::mem::replace(&mut flow.state, State::Resting);
         let spare = flow.spare.take();
@@ -395,7 +411,11 @@ impl Client {
         self.timers.set(Timer::Flow(id), None);
         if !failed {
             let stream = self.flows.get(id).is_some_and(|flow| flow.kind == Kind::Stream);
-            let reason = if stream && open && !reset { CloseReason::Finished } else { CloseReason::Closed };
+            let reason = match stream && open && !reset {
+                true if is_truncated => CloseReason::Truncated,
+                true => CloseReason::Finished,
+                false => CloseReason::Closed,
+            };
             self.tell_closed(id, reason);
         }
         let gone = self.flows.remove(id);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ClientLimits, ConfigError, Mode, RouteConfig, Valid};
+use super::{ClientLimits, ConfigError, Mode, RouteConfig, Truncation, Valid};
 use crate::auth::Credential;
 use crate::base::{Kind, Link, Network, Target};
 use crate::carrier::tls::Connector;
@@ -24,6 +24,9 @@ pub struct ClientConfig {
     pub probes: Vec<Probe>,
     /// The network at the start.
     pub network: Network,
+    /// What becomes of a stream whose relay ends without close_notify. By default it is reset: relays of Wayleave's say with
+    /// that end that the target broke off. Some of somebody else's never send one.
+    pub truncation: Truncation,
     /// Bounds and times.
     pub limits: ClientLimits,
 }
@@ -38,6 +41,7 @@ impl ClientConfig {
             route: RouteConfig::default(),
             probes: Vec::new(),
             network: Network::up(Link::Unknown),
+            truncation: Truncation::Reset,
             limits: ClientLimits::default(),
         }
     }

@@ -5,6 +5,7 @@ mod limits;
 mod liveness;
 mod relay;
 mod route;
+mod truncation;
 
 use core::ops::Deref;
 use std::sync::Arc;
@@ -12,8 +13,9 @@ use std::sync::Arc;
 pub use client::{ClientConfig, Probe};
 pub use limits::{ClientLimits, RelayLimits};
 pub use liveness::{Liveness, Peer};
-pub use relay::{RelayConfig, Truncation, Verifier};
+pub use relay::{RelayConfig, Verifier};
 pub use route::{AtDeadline, BackoffConfig, DoubtConfig, Mode, RescueConfig, RouteConfig, Scope, Treatment};
+pub use truncation::Truncation;
 
 /// A configuration that has been checked; only the `build` methods make one.
 #[derive(Debug)]

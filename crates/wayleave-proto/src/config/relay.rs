@@ -4,7 +4,7 @@ use core::net::IpAddr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{ConfigError, RelayLimits, Valid};
+use super::{ConfigError, RelayLimits, Truncation, Valid};
 use crate::auth::{Keys, Rules};
 use crate::base::Name;
 use crate::carrier::tls::Acceptor;
@@ -28,22 +28,11 @@ pub struct RelayConfig {
     /// Balancers that say whose connections they pass on, with a PROXY header of version 2 before TLS. Without that header
     /// they are not served; from anybody else it is refused. None by default.
     pub balancers: Vec<Cidr>,
-    /// What becomes of the target's connection where a client ends without close_notify.
+    /// What becomes of the target's connection where a client ends without close_notify. By default it ends: many clients
+    /// never send one.
     pub truncation: Truncation,
     /// Bounds and times.
     pub limits: RelayLimits,
-}
-
-/// What becomes of a stream whose other side ends its connection without the close_notify that says that it is whole
-/// ([RFC 8446 §6.1](https://www.rfc-editor.org/rfc/rfc8446#section-6.1)). It is told as such in either case.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Truncation {
-    /// It ends, as it would without TLS in between: what came is delivered, and the protocol inside knows whether that is
-    /// all. Many peers never send close_notify.
-    #[default]
-    End,
-    /// It is reset, so that nobody takes it for whole.
-    Reset,
 }
 
 impl RelayConfig {

@@ -21,7 +21,7 @@ use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeMap;
 
 use crate::auth::{AccountId, Revocations, Verdicts};
-use crate::base::{Clock, Families, Instant, Slots, Timers, UnixTime};
+use crate::base::{Clock, Families, Instant, Seed, Slots, Timers, UnixTime};
 use crate::config::{RelayConfig, Valid, Verifier};
 use crate::error::IoFailed;
 use crate::net::{Ipv6, Machine, Nowhere, Onward, Output, Requests, SocketId};
@@ -38,6 +38,8 @@ use connection::{Connection, State};
 #[derive(Debug)]
 pub struct Relay {
     config: Valid<RelayConfig>,
+    /// What it calls itself where it accepts something, so that clients can tell it from others behind the same name.
+    name: String,
     clock: Clock,
     now: Instant,
     verifier: Verifier,
@@ -99,9 +101,11 @@ enum Role {
 }
 
 impl Relay {
-    /// A relay that follows `config`. `clock` ties the machine's time to the civil clock, by which tokens expire.
-    pub fn new(config: Valid<RelayConfig>, clock: Clock, now: Instant) -> Self {
+    /// A relay that follows `config`. `seed` gives it a name of its own, and `clock` ties the machine's time to the civil
+    /// clock, by which tokens expire.
+    pub fn new(config: Valid<RelayConfig>, seed: &Seed, clock: Clock, now: Instant) -> Self {
         Self {
+            name: format!("wayleave-{:016x}", seed.stream("relay").draw()),
             revocations: match &config.verifier {
                 Verifier::Embedder => Revocations::default(),
                 Verifier::Keys(keys) => keys.revocations().clone(),

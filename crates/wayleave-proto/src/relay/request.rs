@@ -88,7 +88,7 @@ impl Relay {
     /// Says that the credentials are good; there is nothing more to it.
     pub(super) fn answer_options(&mut self, id: ConnectionId) {
         let mut head = Vec::new();
-        options_ok(&mut head);
+        options_ok(&mut head, &self.name);
         if let Some(connection) = self.connections.get_mut(id) {
             connection.pipe.session().send(&[&head]);
         }

@@ -32,7 +32,7 @@ impl Relay {
         let mut head = Vec::new();
         let payload = match grant.kind {
             Kind::Stream => {
-                connect_ok(&mut head);
+                connect_ok(&mut head, &self.name);
                 self.requests.watch(socket, self.config.limits.liveness(Peer::Foreign));
                 Payload::Stream {
                     client_finished: false,
@@ -42,7 +42,7 @@ impl Relay {
                 }
             }
             Kind::Datagram => {
-                connect_udp_ok(&mut head);
+                connect_udp_ok(&mut head, &self.name);
                 self.requests.watch(connection.socket, self.config.limits.liveness(Peer::Reading));
                 Payload::Datagrams {
                     outgoing: DatagramQueue::new(datagrams),

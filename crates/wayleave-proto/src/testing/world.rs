@@ -72,6 +72,9 @@ pub struct World {
     pub refusing: BTreeSet<SocketAddr>,
     /// Whether relays refuse every new connection.
     pub refuses_new: bool,
+    /// Relays with one address stand behind a balancer, which gives each new connection to the next of them; all to this one
+    /// where it is set.
+    pub stuck_to: Option<usize>,
     /// How many bytes one write takes at most.
     pub chunk: usize,
     /// What the client said.
@@ -100,6 +103,8 @@ pub struct World {
     pending: BTreeSet<End>,
     finishing: BTreeSet<End>,
     targets: u64,
+    /// Connections that relays were asked for.
+    turn: usize,
     queue: BTreeMap<(Instant, u64), Happening>,
     sequence: u64,
 }
@@ -115,6 +120,7 @@ impl World {
             names: BTreeMap::new(),
             refusing: BTreeSet::new(),
             refuses_new: false,
+            stuck_to: None,
             chunk: usize::MAX,
             events: Vec::new(),
             relay_events: Vec::new(),
@@ -132,6 +138,7 @@ impl World {
             pending: BTreeSet::new(),
             finishing: BTreeSet::new(),
             targets: 0,
+            turn: 0,
             queue: BTreeMap::new(),
             sequence: 0,
         }
@@ -537,7 +544,13 @@ impl World {
     fn accept(&mut self, from: End, to: SocketAddr) {
         let now = self.now;
         let client = SocketAddr::from(([192, 0, 2, 1], 40_000));
-        let relay = self.relays.iter_mut().enumerate().find(|(_, (address, _))| *address == to);
+        let behind: Vec<usize> = (0..self.relays.len())
+            .filter(|index| self.relays.get(*index).is_some_and(|(address, _)| *address == to))
+            .collect();
+        let next = behind.get(self.turn.checked_rem(behind.len()).unwrap_or_default()).copied();
+        let index = self.stuck_to.filter(|index| behind.contains(index)).or(next);
+        self.turn += usize::from(index.is_some());
+        let relay = index.and_then(|index| Some((index, self.relays.get_mut(index)?)));
         let end = match relay {
             Some((index, (_, relay))) => {
                 let relay = relay.as_mut().filter(|_| !self.refuses_new);

@@ -274,6 +274,10 @@ pub(super) fn client_event(report: &Report, client: usize, what: &What) -> (&'st
             ("trial", format!("direct is no longer proven for {}: {failure}", flows(*kind)))
         }
         What::TokenAccepted { proxy } => ("relay", format!("{} took the renewed token", relay_of(proxy))),
+        What::TokenUnheard { proxy, tunnels } => (
+            "bad",
+            format!("{tunnels} tunnels through {} have not heard of the renewed token", relay_of(proxy)),
+        ),
         What::TokenExpiring { left } if left.is_zero() => ("bad", "the token has expired".to_owned()),
         What::TokenExpiring { left } => ("net", format!("the token expires in {}", span(*left))),
         // What a later core says.

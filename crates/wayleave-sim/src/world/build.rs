@@ -184,7 +184,12 @@ impl World {
         let config = relay_config(&self.scenario, plan, index, has_keys)?.build()?;
         self.grants.started(self.scenario.clients.len() + index, plan);
         let truth = UnixTime::from_millis(unix(plan.ahead).as_millis() + self.now.as_millis());
-        let machine = Relay::new(config, Clock::new(self.now, truth), self.now);
+        // Each start makes another machine of it, which clients can tell from the one before.
+        let mut bytes = [0; 32];
+        let [number, started, ..] = bytes.as_chunks_mut::<8>().0 else { anyhow::bail!("no seed") };
+        *number = (index as u64).to_be_bytes();
+        *started = self.now.as_nanos().to_be_bytes();
+        let machine = Relay::new(config, &Seed::new(bytes), Clock::new(self.now, truth), self.now);
         Ok(Stand::Runs(Box::new(Driver::new(machine, self.scenario.chunk))))
     }
 }

@@ -104,6 +104,10 @@ enum Fact {
     TokenExpiring {
         left_s: f64,
     },
+    TokenUnheard {
+        proxy: String,
+        tunnels: usize,
+    },
     TrialStarted {
         kind: &'static str,
         link: String,
@@ -199,6 +203,9 @@ fn fact(what: &What) -> Option<Fact> {
             Fact::StayingDirect { kind: word(*kind), link: link.to_string() }
         }
         What::TokenAccepted { proxy } => Fact::TokenAccepted { proxy: proxy.to_string() },
+        What::TokenUnheard { proxy, tunnels } => {
+            Fact::TokenUnheard { proxy: proxy.to_string(), tunnels: *tunnels }
+        }
         What::TokenExpiring { left } => Fact::TokenExpiring { left_s: ms(*left) / 1_000.0 },
         What::TrialStarted { kind, link, length } => {
             Fact::TrialStarted { kind: word(*kind), link: link.to_string(), trial_ms: ms(*length) }

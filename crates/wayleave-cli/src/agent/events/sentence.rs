@@ -83,6 +83,13 @@ pub(super) fn sentence(what: &What) -> Option<(Weight, String)> {
         What::TokenAccepted { proxy } => {
             (Weight::News, format!("proxy {proxy} goes on with the renewed token for the tunnels that run"))
         }
+        What::TokenUnheard { proxy, tunnels } => (
+            Weight::Warning,
+            format!(
+                "{tunnels} tunnels through {proxy} run on a machine that the renewed token has not reached; they may end with \
+                 the old one: let the balancer in front of it spread new connections, or give its machines names of their own"
+            ),
+        ),
         What::TokenExpiring { left } if left.is_zero() => {
             (Weight::Warning, "the token has expired: relays will refuse it until it is renewed".into())
         }

@@ -14,7 +14,7 @@ use clap::{Args, value_parser};
 use serde::Deserialize;
 use wayleave_proto::auth::AppId;
 use wayleave_proto::base::{Link, Secret, Target};
-use wayleave_proto::config::{Mode, Probe, Scope};
+use wayleave_proto::config::{Mode, Probe, Scope, Truncation};
 use wayleave_proto::local::Forward;
 
 use crate::Failure;
@@ -155,6 +155,14 @@ pub(crate) struct AgentArgs {
     #[serde(deserialize_with = "one")]
     pub(super) doubt_window: Option<Duration>,
 
+    /// What becomes of a stream whose relay ends without close_notify [default: reset]
+    ///
+    /// reset: it is reset, since a relay of Wayleave's says with that end that the target broke off; end: it ends, for relays
+    /// of somebody else's that never send one (Apache). A line of --log warn, and the events, tell it either way.
+    #[arg(long, value_name = "end|reset", value_parser = read::<Truncation>)]
+    #[serde(deserialize_with = "one")]
+    pub(super) truncated: Option<Truncation>,
+
     /// Something that answers when the direct path works; can be given several times
     ///
     /// HOST:PORT or tcp:HOST:PORT is a TCP connection, udp:HOST:PORT a STUN server. With probes the trial begins at the
@@ -275,6 +283,7 @@ impl AgentArgs {
             rescue_pause: self.rescue_pause.or(file.rescue_pause),
             doubt: self.doubt.or(file.doubt),
             doubt_window: self.doubt_window.or(file.doubt_window),
+            truncated: self.truncated.or(file.truncated),
             probe: either(self.probe, file.probe),
             events: self.events.or(file.events),
             local_user: self.local_user.or(file.local_user),

@@ -15,7 +15,7 @@ pub(super) fn refusal(error: &FlowError) -> Refusal {
         FlowError::Closed | FlowError::DatagramTooLarge => Refusal::GeneralFailure,
         FlowError::Direct(fault) => direct(fault),
         FlowError::NoProxy(said) => no_proxy(said.iter().map(|(_, fault)| fault)),
-        FlowError::Reset => Refusal::ConnectionTerminated,
+        FlowError::Reset | FlowError::Truncated => Refusal::ConnectionTerminated,
         FlowError::Target(_) => Refusal::HostUnreachable,
         FlowError::TargetForbidden { .. } => Refusal::NotAllowed,
         FlowError::TargetUnreachable { lookup: Some(lookup), .. } => io(*lookup),

@@ -13,7 +13,7 @@ use wayleave_proto::auth::Credential;
 use wayleave_proto::base::{Host, Network, Secret, UnixTime};
 use wayleave_proto::carrier::tls::{Connector, Session, TlsError};
 use wayleave_proto::config::{
-    ClientConfig, ClientLimits, DoubtConfig, Mode, RescueConfig, RouteConfig, Valid,
+    ClientConfig, ClientLimits, DoubtConfig, Mode, RescueConfig, RouteConfig, Truncation, Valid,
 };
 use wayleave_proto::local::{AssociationConfig, AssociationConfigError, Forward, FrontConfig};
 use wayleave_tokio::{connector_with_ca, platform_connector};
@@ -99,6 +99,7 @@ impl Settings {
             route,
             probes: args.probe,
             network,
+            truncation: args.truncated.unwrap_or(Truncation::Reset),
             limits: ClientLimits {
                 token_warning: args.token_warning.unwrap_or(limits.token_warning),
                 ..limits

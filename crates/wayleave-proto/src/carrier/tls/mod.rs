@@ -60,6 +60,9 @@ pub trait Session: Send + fmt::Debug {
     /// error that [`receive`](Self::receive) had returned.
     fn receive_end(&mut self) -> Result<(), TlsError>;
 
+    /// Takes the end of the TCP connection for that of the peer's half, as if its close_notify had come.
+    fn excuse_end(&mut self);
+
     /// Plaintext that waits, lent; empty when none. It may be a part of what waits: consume it, then ask again.
     fn plaintext(&mut self) -> &[u8];
 

@@ -197,6 +197,10 @@ impl Session for PlainSession {
         }
     }
 
+    fn excuse_end(&mut self) {
+        self.closed = true;
+    }
+
     fn plaintext(&mut self) -> &[u8] {
         self.plaintext.as_slice()
     }

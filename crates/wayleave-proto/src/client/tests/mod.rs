@@ -3,6 +3,8 @@
 mod associations;
 mod closed;
 mod datagrams;
+mod foreign;
+mod machines;
 mod proxies;
 mod renewal;
 mod rescue;
@@ -45,12 +47,14 @@ fn world(config: ClientConfig) -> World {
 fn world_with(config: ClientConfig, change: impl Fn(&mut RelayConfig)) -> World {
     let clock = Clock::new(Instant::ZERO, START);
     let client = Client::new(config.build().unwrap(), &Seed::new([1; 32]), clock, Instant::ZERO);
-    let relay = || {
+    let relay = |number: usize| {
         let mut config = relay_config().unwrap();
         change(&mut config);
-        Relay::new(config.build().unwrap(), clock, Instant::ZERO)
+        let seed = Seed::new([u8::try_from(number).unwrap(); 32]);
+        Relay::new(config.build().unwrap(), &seed, clock, Instant::ZERO)
     };
-    World::new(client, RELAYS.iter().map(|address| (address.parse().unwrap(), relay())).collect())
+    let relays = RELAYS.iter().enumerate();
+    World::new(client, relays.map(|(number, address)| (address.parse().unwrap(), relay(number))).collect())
 }
 
 fn open(world: &mut World, kind: Kind, target: &str) -> FlowId {

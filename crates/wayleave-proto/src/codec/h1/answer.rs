@@ -20,37 +20,29 @@ pub struct Refusal<'a> {
     pub body: &'a str,
 }
 
-/// Appends the answer that opens a stream; the tunnel begins behind it.
-pub fn connect_ok(out: &mut Vec<u8>) {
-    out.extend(b"HTTP/1.1 200 OK\r\n\r\n");
-}
-
-/// Appends the answer that opens a stream, and says to where with a Proxy-Status.
-pub fn connect_ok_via(out: &mut Vec<u8>, status: &ProxyStatus) {
+/// Appends the answer that opens a stream; the tunnel begins behind it. `name` is what the machine calls itself
+/// ([RFC 9209 §2](https://www.rfc-editor.org/rfc/rfc9209#section-2)), a token of that section.
+pub fn connect_ok(out: &mut Vec<u8>, name: &str) {
     out.extend(b"HTTP/1.1 200 OK\r\n");
-    push_field(out, "Proxy-Status", &status.to_string());
+    push_field(out, "Proxy-Status", name);
     out.extend(b"\r\n");
 }
 
 /// Appends the answer that opens a tunnel for datagrams,
-/// [RFC 9298 §3.3](https://www.rfc-editor.org/rfc/rfc9298#section-3.3); capsules begin behind it.
-pub fn connect_udp_ok(out: &mut Vec<u8>) {
+/// [RFC 9298 §3.3](https://www.rfc-editor.org/rfc/rfc9298#section-3.3), by the machine `name`; capsules begin behind it.
+pub fn connect_udp_ok(out: &mut Vec<u8>, name: &str) {
     out.extend(SWITCHING);
+    push_field(out, "Proxy-Status", name);
     out.extend(b"\r\n");
 }
 
-/// Appends the answer that opens a tunnel for datagrams, and says to where with a Proxy-Status.
-pub fn connect_udp_ok_via(out: &mut Vec<u8>, status: &ProxyStatus) {
-    out.extend(SWITCHING);
-    push_field(out, "Proxy-Status", &status.to_string());
-    out.extend(b"\r\n");
-}
-
-/// Appends the answer to OPTIONS, [RFC 9110 §9.3.7](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.7): the credentials
-/// are good. It announces the close that has to follow.
-pub fn options_ok(out: &mut Vec<u8>) {
+/// Appends the answer of the machine `name` to OPTIONS,
+/// [RFC 9110 §9.3.7](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.7): the credentials are good. It announces the
+/// close that has to follow.
+pub fn options_ok(out: &mut Vec<u8>, name: &str) {
     out.extend(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n");
     push_field(out, "Allow", ALLOW);
+    push_field(out, "Proxy-Status", name);
     out.extend(b"\r\n");
 }
 

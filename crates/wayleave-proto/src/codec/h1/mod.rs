@@ -20,9 +20,7 @@ mod response;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{
-    Refusal, connect_ok, connect_ok_via, connect_udp_ok, connect_udp_ok_via, options_ok, refusal,
-};
+pub use answer::{Refusal, connect_ok, connect_udp_ok, options_ok, refusal};
 pub(crate) use body::{length, of_request, of_response};
 pub(crate) use fields::Fields;
 pub(crate) use message::{RequestHead, ResponseHead};

@@ -4,7 +4,7 @@ use super::fault::{HeadError, HeadFault};
 use super::fields::{Fields, Upgrade};
 use super::message::ResponseHead;
 use crate::base::Kind;
-use crate::codec::proxy_status::{ProxyError, ProxyStatus};
+use crate::codec::proxy_status::{ProxyError, ProxyStatus, nearest};
 use crate::codec::text;
 use crate::error::IoFailure;
 
@@ -12,7 +12,10 @@ use crate::error::IoFailure;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Response {
     /// The tunnel is open: every byte behind the head belongs to it.
-    Accepted,
+    Accepted {
+        /// What the nearest proxy calls itself, where it does.
+        by: Option<String>,
+    },
     /// An interim answer; the next head follows.
     Interim,
     /// There is no tunnel, and the connection is of no more use.
@@ -47,10 +50,10 @@ pub fn parse_response(head: &[u8], kind: Kind) -> Result<Response, HeadError> {
                 return Err(HeadError::of_answer(HeadFault::Version));
             }
             check_upgrade(fields).map_err(HeadError::of_answer)?;
-            Ok(Response::Accepted)
+            Ok(accepted(fields))
         }
         (status @ 100..=199, _) if status != 101 => Ok(Response::Interim),
-        (200..=299, Kind::Stream) => Ok(Response::Accepted),
+        (200..=299, Kind::Stream) => Ok(accepted(fields)),
         (status @ 100..=599, _) => Ok(refused(status, fields)),
         (_, _) => Err(HeadError::of_answer(HeadFault::StartLine)),
     }
@@ -63,6 +66,11 @@ fn check_upgrade(fields: Fields<'_, '_>) -> Result<(), HeadFault> {
     // RFC 9297 §3.2: the capsules are no message body.
     let body = ["content-length", "content-type", "transfer-encoding"];
     if body.iter().any(|name| fields.has(name)) { Err(HeadFault::Body) } else { Ok(()) }
+}
+
+fn accepted(fields: Fields<'_, '_>) -> Response {
+    let said = fields.all("proxy-status").last().map(String::from_utf8_lossy);
+    Response::Accepted { by: said.and_then(|value| nearest(&value)) }
 }
 
 fn refused(status: u16, fields: Fields<'_, '_>) -> Response {

@@ -99,6 +99,17 @@ impl fmt::Display for ProxyStatus {
     }
 }
 
+/// What the nearest proxy calls itself: the name of the last member of a field value
+/// ([RFC 9209 §2](https://www.rfc-editor.org/rfc/rfc9209#section-2)). A name that is empty, longer than 64 characters or not
+/// printable is none.
+pub fn nearest(value: &str) -> Option<String> {
+    let member = outside_strings(value, ',').filter(|member| !member.trim().is_empty()).last()?;
+    let name = unquoted(outside_strings(member, ';').next()?.trim())?;
+    let is_name = (1..=MAX_NAME).contains(&name.len())
+        && name.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+    is_name.then_some(name)
+}
+
 /// The pieces of `text` between those `separator`s that stand outside of quoted strings.
 fn outside_strings(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let mut quoted = false;
@@ -129,3 +140,4 @@ fn unquoted(value: &str) -> Option<String> {
 }
 
 const MAX_DETAILS: usize = 200;
+const MAX_NAME: usize = 64;

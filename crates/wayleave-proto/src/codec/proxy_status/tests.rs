@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{ProxyError, ProxyStatus};
+use super::{ProxyError, ProxyStatus, nearest};
 use crate::testing::cases;
 
 #[test]
@@ -74,6 +74,25 @@ fn the_last_member_is_read_leniently() {
     }
 }
 
+#[test]
+fn the_nearest_proxy_is_the_last_that_names_itself() {
+    let long = "x".repeat(65);
+    for (value, name) in [
+        ("wayleave-0123456789abcdef", Some("wayleave-0123456789abcdef")),
+        ("cdn; next-hop=a, \"relay, 7; x\" ;error=dns_error, ", Some("relay, 7; x")),
+        (" FooProxy ", Some("FooProxy")),
+        ("", None),
+        (" , ", None),
+        (";error=dns_error", None),
+        ("\"\"", None),
+        ("\"no end", None),
+        ("\"a\u{e9}\"", None),
+        (long.as_str(), None),
+    ] {
+        assert_eq!(nearest(value).as_deref(), name, "{value}");
+    }
+}
+
 proptest! {
     #![proptest_config(cases(64))]
 
@@ -86,5 +105,6 @@ proptest! {
     #[test]
     fn any_text_is_answered(text in "[a-z\"\\\\;,= \u{e9}]{0,60}") {
         ProxyStatus::parse(&text);
+        assert!(nearest(&text).is_none_or(|name| !name.is_empty()));
     }
 }

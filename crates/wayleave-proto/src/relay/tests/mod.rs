@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{CloseReason, Event, RefuseReason, Relay, Stats, What};
 use crate::auth::{Claims, Token};
-use crate::base::{Clock, Families, Host, Instant, Name, UnixTime};
+use crate::base::{Clock, Families, Host, Instant, Name, Seed, UnixTime};
 use crate::carrier::tls::{Connector as _, PlainConnector, Session};
 use crate::config::RelayConfig;
 use crate::error::{IoFailed, IoFailure};
@@ -66,7 +66,7 @@ impl Rig {
         change(&mut config);
         let clock = Clock::new(Instant::ZERO, START);
         Self {
-            relay: Relay::new(config.build().unwrap(), clock, Instant::ZERO),
+            relay: Relay::new(config.build().unwrap(), &Seed::new([1; 32]), clock, Instant::ZERO),
             now: Instant::ZERO,
             lookups: Vec::new(),
             dials: Vec::new(),
@@ -235,7 +235,8 @@ impl Rig {
         let (target, _) = *self.dials.last().expect("a dial");
         self.opened(target);
         self.hear(&mut peer);
-        assert_eq!(peer.take(), b"HTTP/1.1 200 OK\r\n\r\n");
+        assert_eq!(peer.status(), 200);
+        assert!(peer.take().ends_with(b"\r\n\r\n"));
         (peer, target)
     }
 

@@ -164,6 +164,10 @@ impl Session for RustlsSession {
         }
     }
 
+    fn excuse_end(&mut self) {
+        self.closed = true;
+    }
+
     fn plaintext(&mut self) -> &[u8] {
         self.plaintext.as_slice()
     }

@@ -58,7 +58,7 @@ fn talk(mut pair: Pair, sizes: &[usize], sent: &[u8], returned: &[u8], is_early:
 
     // The target's first bytes come in one piece with the answer.
     let mut answer = Vec::new();
-    connect_ok(&mut answer);
+    connect_ok(&mut answer, "relay");
     pair.server.send(&[&answer, returned]);
     pieces.settle(&mut pair);
     let head = take_head(&mut *pair.client, sizes[0]);

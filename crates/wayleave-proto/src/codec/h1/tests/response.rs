@@ -2,11 +2,14 @@ use proptest::prelude::*;
 
 use crate::base::Kind;
 use crate::codec::h1::{
-    HeadError, HeadFault, Refusal, Response, connect_ok, connect_ok_via, connect_udp_ok, connect_udp_ok_via,
-    options_ok, parse_response, refusal,
+    HeadError, HeadFault, Refusal, Response, connect_ok, connect_udp_ok, options_ok, parse_response, refusal,
 };
 use crate::codec::proxy_status::{ProxyError, ProxyStatus};
 use crate::testing::cases;
+
+fn accepted() -> Response {
+    Response::Accepted { by: None }
+}
 
 fn refused(status: u16) -> Response {
     Response::Refused { status, proxy_status: None, lookup: None, details: None, retry_after: None }
@@ -14,27 +17,29 @@ fn refused(status: u16) -> Response {
 
 #[test]
 fn what_opens_a_tunnel_is_written_and_read() {
-    let via = ProxyStatus::connected([192, 0, 2, 1].into());
-    let written = |write: &dyn Fn(&mut Vec<u8>)| {
+    let written = |write: fn(&mut Vec<u8>, &str)| {
         let mut out = Vec::new();
-        write(&mut out);
+        write(&mut out, "relay-7");
         String::from_utf8(out).unwrap()
     };
     let switching = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: connect-udp\r\nCapsule-Protocol: ?1\r\n";
-    let hop = "Proxy-Status: wayleave; next-hop=\"192.0.2.1\"\r\n";
+    let name = "Proxy-Status: relay-7\r\n";
     for (head, expected, kind) in [
-        (written(&connect_ok), "HTTP/1.1 200 OK\r\n\r\n".into(), Kind::Stream),
-        (written(&|out| connect_ok_via(out, &via)), format!("HTTP/1.1 200 OK\r\n{hop}\r\n"), Kind::Stream),
+        (written(connect_ok), format!("HTTP/1.1 200 OK\r\n{name}\r\n"), Kind::Stream),
         (
-            written(&options_ok),
-            "HTTP/1.1 204 No Content\r\nConnection: close\r\nAllow: CONNECT, GET, OPTIONS\r\n\r\n".into(),
+            written(options_ok),
+            format!(
+                "HTTP/1.1 204 No Content\r\nConnection: close\r\nAllow: CONNECT, GET, OPTIONS\r\n{name}\r\n"
+            ),
             Kind::Stream,
         ),
-        (written(&connect_udp_ok), format!("{switching}\r\n"), Kind::Datagram),
-        (written(&|out| connect_udp_ok_via(out, &via)), format!("{switching}{hop}\r\n"), Kind::Datagram),
+        (written(connect_udp_ok), format!("{switching}{name}\r\n"), Kind::Datagram),
     ] {
         assert_eq!(head, expected);
-        assert_eq!(parse_response(head.as_bytes(), kind), Ok(Response::Accepted));
+        assert_eq!(
+            parse_response(head.as_bytes(), kind),
+            Ok(Response::Accepted { by: Some("relay-7".into()) })
+        );
         for end in 0..head.len() {
             assert_eq!(
                 parse_response(&head.as_bytes()[..end], kind),
@@ -95,8 +100,8 @@ fn only_a_true_101_opens_datagrams() {
     let upgraded = "connection: upgrade\r\nupgrade: Connect-UDP\r\n";
     let malformed = |reason| Err(HeadError { status: 502, reason });
     for (status, fields, expected) in [
-        ("HTTP/1.1 101 ", upgraded, Ok(Response::Accepted)),
-        ("HTTP/1.1 101", upgraded, Ok(Response::Accepted)),
+        ("HTTP/1.1 101 ", upgraded, Ok(accepted())),
+        ("HTTP/1.1 101", upgraded, Ok(accepted())),
         ("HTTP/1.1 100 Continue", "", Ok(Response::Interim)),
         ("HTTP/1.1 103 Early Hints", upgraded, Ok(Response::Interim)),
         ("HTTP/1.1 200 OK", "", Ok(refused(200))),
@@ -115,9 +120,9 @@ fn only_a_true_101_opens_datagrams() {
         assert_eq!(answer(status, fields, Kind::Datagram), expected, "{status} {fields:?}");
     }
     for (status, fields, expected) in [
-        ("HTTP/1.1 200 OK", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", Ok(Response::Accepted)),
-        ("HTTP/1.0 200 Connection established", "", Ok(Response::Accepted)),
-        ("HTTP/1.1 299 ", "", Ok(Response::Accepted)),
+        ("HTTP/1.1 200 OK", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", Ok(accepted())),
+        ("HTTP/1.0 200 Connection established", "", Ok(accepted())),
+        ("HTTP/1.1 299 ", "", Ok(accepted())),
         ("HTTP/1.1 100 Continue", "", Ok(Response::Interim)),
         ("HTTP/1.1 101 ", upgraded, Ok(refused(101))),
         ("HTTP/1.1 407 ", "Retry-After: Wed, 21 Oct 2026 07:28:00 GMT\r\n", Ok(refused(407))),
