@@ -36,7 +36,16 @@ pub const GROUPS: &[Group] = &[
     (
         "ends of flows",
         "flow error",
-        &["Closed", "Direct", "NoProxy", "Reset", "TargetForbidden", "TargetUnreachable", "TimedOut"],
+        &[
+            "Closed",
+            "Direct",
+            "NoProxy",
+            "Reset",
+            "TargetForbidden",
+            "TargetUnreachable",
+            "TimedOut",
+            "Truncated",
+        ],
     ),
     ("what proxies did", "proxy", &["Connection", "NoAnswer", "Protocol", "Refused", "TokenExpired"]),
     ("what relays say", "relay", &["ConnectionFailed", "Refused", "TunnelOpened", "TunnelClosed"]),
