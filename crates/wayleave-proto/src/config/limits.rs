@@ -108,7 +108,8 @@ pub struct RelayLimits {
     pub connections_per_source: usize,
     /// Tunnels at once of one account (one user of one application). Default 16,384; more get 429.
     pub tunnels_per_account: usize,
-    /// Bytes in all buffers above which new tunnels get 503. Default 1 GiB.
+    /// Bytes in all buffers above which new tunnels get 503. Default 1 GiB. Clients that have not asked for anything yet may
+    /// fill a quarter of them; those that would fill more are ended.
     pub memory: usize,
     /// The request head. Default 16 KiB and 64 fields.
     pub head: HeadLimits,

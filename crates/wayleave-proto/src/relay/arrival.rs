@@ -56,6 +56,7 @@ impl Relay {
             ended: None,
             stray: 0,
             held: 0,
+            strange: 0,
         });
         self.requests.reassign(socket, Role::Client(id));
         self.requests.watch(socket, self.config.limits.liveness(Peer::Pausing));
@@ -103,6 +104,15 @@ impl Relay {
         }
         self.drop_connection(id, true);
         false
+    }
+
+    /// Ends a connection that took part of the buffers that strangers may fill together. Who asks at once is never in them: a
+    /// whole request is judged as it comes, and needs no buffer afterwards.
+    pub(super) fn crowd_out(&mut self, id: ConnectionId) {
+        let most = self.config.limits.memory / STRANGERS_SHARE;
+        if self.strange > most && self.connections.get(id).is_some_and(|connection| connection.strange > 0) {
+            self.fail_arrival(id, ConnectionFault::Crowded(most));
+        }
     }
 
     /// More of a balancer's header has come; what stands behind it is its client's.
@@ -168,6 +178,8 @@ impl Relay {
     }
 }
 
+/// Which part of the memory in buffers strangers may fill, so that they never keep out those who are allowed.
+const STRANGERS_SHARE: usize = 4;
 /// For those who took the port for one without TLS.
 const SPEAK_TLS: &str =
     "This port speaks TLS: name the proxy as https://HOST:PORT (curl: --proxy https://HOST:PORT).\n";

@@ -29,6 +29,8 @@ pub(super) struct Connection {
     pub(super) stray: usize,
     /// Bytes in buffers, as last counted.
     pub(super) held: usize,
+    /// Those of them that count as a stranger's.
+    pub(super) strange: usize,
 }
 
 impl Connection {
@@ -43,6 +45,11 @@ impl Connection {
             | State::Preface { .. }
             | State::Verifying { .. } => None,
         }
+    }
+
+    /// Whether its client has asked for nothing yet that could be judged.
+    pub(super) const fn is_strange(&self) -> bool {
+        matches!(self.state, State::Handshake { .. } | State::Head { .. } | State::Preface { .. })
     }
 
     /// Whether the client ended without saying that what it sent is whole.

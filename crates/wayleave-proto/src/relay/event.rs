@@ -98,6 +98,11 @@ pub enum ConnectionFault {
     /// The client went away.
     #[error("the client closed the connection before it asked for anything")]
     ClosedEarly,
+    /// Clients that have not asked for anything yet filled all the buffers that they may fill together, and it was one of them.
+    #[error(
+        "clients that have asked for nothing yet filled {0} bytes of buffers, their part of the limit on memory"
+    )]
+    Crowded(usize),
     /// It spoke HTTP, or another protocol of words, where TLS has to begin; it was told so.
     #[error("the client did not speak TLS; it has to name this proxy as https://")]
     NotEncrypted,

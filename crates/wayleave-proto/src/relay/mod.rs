@@ -64,6 +64,8 @@ pub struct Relay {
     timers: Timers<ConnectionId>,
     /// Bytes in all buffers, as last counted for each connection.
     held: usize,
+    /// Those of them that belong to clients who have asked for nothing yet.
+    strange: usize,
     draining: bool,
     stats: Stats,
 }
@@ -126,6 +128,7 @@ impl Relay {
             resting: Timers::new(),
             timers: Timers::new(),
             held: 0,
+            strange: 0,
             draining: false,
             stats: Stats::default(),
             config,
@@ -191,14 +194,17 @@ impl Relay {
     fn count(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         let held = connection.pipe.held() + connection.state_held();
+        let strange = if connection.is_strange() { held } else { 0 };
         self.held = self.held.saturating_sub(connection.held).saturating_add(held);
-        connection.held = held;
+        self.strange = self.strange.saturating_sub(connection.strange).saturating_add(strange);
+        (connection.held, connection.strange) = (held, strange);
     }
 
     /// Forgets a connection and closes what it has open.
     fn drop_connection(&mut self, id: ConnectionId, reset: bool) {
         let Some(connection) = self.connections.remove(id) else { return };
         self.held = self.held.saturating_sub(connection.held);
+        self.strange = self.strange.saturating_sub(connection.strange);
         self.timers.set(id, None);
         self.requests.close(connection.socket, reset);
         self.give_up(connection.state);
@@ -328,6 +334,7 @@ impl Machine for Relay {
             Some(Role::Client(connection)) => {
                 self.on_client_received(connection, data, onward);
                 self.count(connection);
+                self.crowd_out(connection);
             }
             Some(Role::Target(connection)) => {
                 self.on_target_received(connection, data, onward);

@@ -158,6 +158,30 @@ fn http_without_tls_is_answered_in_words_that_it_understands() {
 }
 
 #[test]
+fn strangers_never_fill_the_memory_of_those_who_are_allowed() {
+    let mut rig = Rig::with(|config| config.limits.memory = 1 << 20);
+    let mut crowd = Vec::new();
+    // Heads that begin and do not end, from everywhere.
+    for number in 0..200 {
+        let mut peer = rig.accept_from(&format!("198.51.100.{number}:1")).unwrap();
+        rig.say(&mut peer, format!("CONNECT {}", "a".repeat(8_000)));
+        crowd.push(peer);
+    }
+    let stats = rig.relay.stats();
+    assert!(stats.held <= (1 << 18) + 64 * 1024, "{} bytes held", stats.held);
+    assert_eq!(rig.fault(), &ConnectionFault::Crowded(1 << 18));
+    // Who asks is served, although the crowd is still there.
+    assert!(stats.connections > 10);
+    let (mut peer, target) = rig.stream();
+    rig.say(&mut peer, b"x");
+    assert_eq!(rig.sent(target).concat(), b"x");
+    rig.relay.close(rig.now);
+    rig.pump();
+    assert_eq!(rig.relay.strange, 0);
+    rig.assert_clean();
+}
+
+#[test]
 fn who_only_sends_is_read_up_to_a_bound() {
     let flood = |rig: &mut Rig, socket| {
         let mut taken = 0;
