@@ -186,7 +186,7 @@ impl Client {
                 Ok(Response::Refused { status: 429 | 503, .. }) => return self.on_unshown(id),
                 Ok(Response::Accepted { by }) => {
                     carrier.machine = by;
-                    let is_progress = self.on_heard(id);
+                    let is_progress = self.on_credential_heard(id);
                     if is_latest {
                         self.try_other_machine(place, is_progress);
                     }
@@ -207,7 +207,7 @@ impl Client {
 
     /// A tunnel was opened: its machine has seen the credential that was shown with it, or must see a newer one.
     pub(super) fn on_tunnel_shown(&mut self, id: CarrierId) {
-        self.on_heard(id);
+        self.on_credential_heard(id);
         let Some(carrier) = self.carriers.get(id) else { return };
         if carrier.heard < self.renewals.count {
             self.renewals.wanted.entry(carrier.place()).or_default();
@@ -216,7 +216,7 @@ impl Client {
 
     /// The machine at the other end has accepted the credential that was shown on this connection: it counts for every tunnel
     /// that runs through it. The answer is whether any of them had not been heard of.
-    fn on_heard(&mut self, id: CarrierId) -> bool {
+    fn on_credential_heard(&mut self, id: CarrierId) -> bool {
         let deaf = self.deaf_places().len();
         let Some(shown) = self.carriers.get_mut(id) else { return false };
         shown.heard = shown.heard.max(shown.renewal);
