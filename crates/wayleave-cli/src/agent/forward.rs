@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::interval;
-use tracing::debug;
+use tracing::{debug, warn};
 use wayleave_proto::base::Target;
 use wayleave_proto::client::FlowError;
 use wayleave_tokio::{Client, DatagramFlow};
@@ -31,8 +31,15 @@ pub(super) async fn stream(local: TcpStream, peer: SocketAddr, target: Target, c
 
 /// Serves a forwarded UDP port for ever: one flow for each local address that sends to it.
 pub(super) async fn datagrams(socket: UdpSocket, target: Target, idle: Duration, client: Client) {
-    let mut port =
-        Port { socket: Arc::new(socket), target, idle, client, used: BTreeMap::new(), flows: Flows::new() };
+    let mut port = Port {
+        socket: Arc::new(socket),
+        target,
+        idle,
+        client,
+        used: BTreeMap::new(),
+        chain: Chain::default(),
+        flows: Flows::new(),
+    };
     let mut datagram = vec![0; LARGEST];
     let mut ticks = interval(SWEEP);
     loop {
@@ -56,6 +63,7 @@ struct Port {
     client: Client,
     flows: Flows<SocketAddr>,
     used: BTreeMap<SocketAddr, Arc<LastUse>>,
+    chain: Chain,
 }
 
 impl Port {
@@ -64,6 +72,12 @@ impl Port {
             (Some(flow), Some(used)) => {
                 used.note();
                 flow.send(payload)
+            }
+            _ if self.chain.goes_round(payload) => {
+                return warn!(
+                    "a datagram from {from} was dropped: the forward to {} seems to lead back to its own port",
+                    self.target
+                );
             }
             _ => self.open(from, payload),
         };
@@ -99,6 +113,31 @@ impl Port {
     fn close(&mut self, from: SocketAddr) {
         self.used.remove(&from);
         self.flows.close(from);
+    }
+}
+
+/// Notices a forward that leads back to itself over something that only the network knows: the same datagram comes again and
+/// again, each time from somebody new. To drop it once ends the loop.
+#[derive(Debug, Default)]
+struct Chain {
+    payload: Vec<u8>,
+    rounds: usize,
+    began: Option<Instant>,
+}
+
+impl Chain {
+    /// Takes what a new sender sent first; whether it has come round too often.
+    fn goes_round(&mut self, payload: &[u8]) -> bool {
+        let is_next =
+            self.payload == payload && self.began.is_some_and(|began| began.elapsed() < ROUNDS_WITHIN);
+        if !is_next {
+            self.payload.clear();
+            self.payload.extend_from_slice(payload);
+            self.began = Some(Instant::now());
+            self.rounds = 0;
+        }
+        self.rounds += 1;
+        self.rounds > ROUNDS
     }
 }
 
@@ -144,5 +183,8 @@ async fn pump(
 
 /// How many local addresses a forward serves at once; one more takes the place of the one that was silent longest.
 const SENDERS: usize = 1_024;
+/// How many new senders may send the same datagram, one after the other, and in which time that counts.
+const ROUNDS: usize = 64;
+const ROUNDS_WITHIN: Duration = Duration::from_secs(10);
 /// How often silent addresses are looked for.
 const SWEEP: Duration = Duration::from_secs(10);

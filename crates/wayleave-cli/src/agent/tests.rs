@@ -301,3 +301,27 @@ async fn directly_an_association_has_one_port_for_all_and_hears_strangers() {
     let mut room = vec![0; 65_536];
     assert_eq!(one.recv_from(&mut room).await.expect("a datagram"), (60_000, ports[0]));
 }
+
+#[tokio::test]
+async fn a_datagram_that_comes_back_to_its_forward_does_not_go_round_for_ever() {
+    let back = UdpSocket::bind(local(0)).await.expect("a free port");
+    let agent = Agent::start(back.local_addr().expect("an address").port()).await;
+    let first = UdpSocket::bind(local(0)).await.expect("a free port");
+    first.send_to(b"round", agent.datagrams).await.expect("sent");
+    let (mut rounds, mut held) = (0, Vec::new());
+    let mut datagram = [0; 100];
+    // What comes to the target goes back to the forward, from another port each time.
+    while let Ok(came) = timeout(Duration::from_secs(2), back.recv_from(&mut datagram)).await {
+        let (count, _) = came.expect("a datagram");
+        rounds += 1;
+        assert!(rounds <= 64, "it goes round");
+        let next = UdpSocket::bind(local(0)).await.expect("a free port");
+        next.send_to(&datagram[..count], agent.datagrams).await.expect("sent");
+        held.push(next);
+    }
+    assert_eq!(rounds, 64);
+    // Everything else goes on.
+    first.send_to(b"another", agent.datagrams).await.expect("sent");
+    let (count, _) = back.recv_from(&mut datagram).await.expect("a datagram");
+    assert_eq!(&datagram[..count], b"another");
+}
