@@ -13,17 +13,34 @@ use wayleave_proto::client::FlowError;
 use wayleave_tokio::{Client, DatagramFlow};
 
 use super::datagrams::{Flows, LARGEST, receive};
+use super::rounds;
 use super::splice::Local;
 
 /// Serves one connection to a forwarded port.
-pub(super) async fn stream(local: TcpStream, peer: SocketAddr, target: Target, client: Client) {
+pub(super) async fn stream(
+    local: TcpStream,
+    peer: SocketAddr,
+    target: Target,
+    rounds: rounds::Streams,
+    client: Client,
+) {
     let mut local = Local::new(local);
-    let result = match local.open(&client, target).await {
-        Some(Ok(remote)) => local.splice(remote).await.map(|_| ()),
+    let Some(opening) = rounds.begin() else {
+        warn!(
+            "a connection from {peer} was broken off: the forward to {target} seems to lead back to its own port"
+        );
+        let _ = local.stream().set_zero_linger();
+        return;
+    };
+    let opened = local.open(&client, target).await;
+    drop(opening);
+    let result = match opened {
+        Some(Ok(remote)) => local.splice_and_hear(remote, || rounds.clear()).await.map(|_| ()),
         // A reset is the only refusal that such a client can understand; its log line comes with the flow's end.
         Some(Err(_)) => local.stream().set_zero_linger(),
         None => Ok(()),
     };
+    rounds.clear();
     if let Err(error) = result {
         debug!("the local client {peer} was cut off: {error}");
     }
@@ -37,7 +54,7 @@ pub(super) async fn datagrams(socket: UdpSocket, target: Target, idle: Duration,
         idle,
         client,
         used: BTreeMap::new(),
-        chain: Chain::default(),
+        rounds: rounds::Datagrams::default(),
         flows: Flows::new(),
     };
     let mut datagram = vec![0; LARGEST];
@@ -63,7 +80,7 @@ struct Port {
     client: Client,
     flows: Flows<SocketAddr>,
     used: BTreeMap<SocketAddr, Arc<LastUse>>,
-    chain: Chain,
+    rounds: rounds::Datagrams,
 }
 
 impl Port {
@@ -73,7 +90,7 @@ impl Port {
                 used.note();
                 flow.send(payload)
             }
-            _ if self.chain.goes_round(payload) => {
+            _ if self.rounds.go_round(payload) => {
                 return warn!(
                     "a datagram from {from} was dropped: the forward to {} seems to lead back to its own port",
                     self.target
@@ -113,31 +130,6 @@ impl Port {
     fn close(&mut self, from: SocketAddr) {
         self.used.remove(&from);
         self.flows.close(from);
-    }
-}
-
-/// Notices a forward that leads back to itself over something that only the network knows: the same datagram comes again and
-/// again, each time from somebody new. To drop it once ends the loop.
-#[derive(Debug, Default)]
-struct Chain {
-    payload: Vec<u8>,
-    rounds: usize,
-    began: Option<Instant>,
-}
-
-impl Chain {
-    /// Takes what a new sender sent first; whether it has come round too often.
-    fn goes_round(&mut self, payload: &[u8]) -> bool {
-        let is_next =
-            self.payload == payload && self.began.is_some_and(|began| began.elapsed() < ROUNDS_WITHIN);
-        if !is_next {
-            self.payload.clear();
-            self.payload.extend_from_slice(payload);
-            self.began = Some(Instant::now());
-            self.rounds = 0;
-        }
-        self.rounds += 1;
-        self.rounds > ROUNDS
     }
 }
 
@@ -183,8 +175,5 @@ async fn pump(
 
 /// How many local addresses a forward serves at once; one more takes the place of the one that was silent longest.
 const SENDERS: usize = 1_024;
-/// How many new senders may send the same datagram, one after the other, and in which time that counts.
-const ROUNDS: usize = 64;
-const ROUNDS_WITHIN: Duration = Duration::from_secs(10);
 /// How often silent addresses are looked for.
 const SWEEP: Duration = Duration::from_secs(10);

@@ -9,6 +9,7 @@ mod forward;
 mod listen;
 mod options;
 mod refusal;
+mod rounds;
 mod settings;
 mod splice;
 mod token;
@@ -131,9 +132,9 @@ impl Doors {
         }
         for (listener, target) in self.streams {
             listen::announce(listener.local_addr(), Some(("tcp", &target)))?;
-            let client = client.clone();
+            let (client, rounds) = (client.clone(), rounds::Streams::default());
             tasks.spawn(listen::accept(listener, Arc::clone(&places), move |stream, peer| {
-                forward::stream(stream, peer, target.clone(), client.clone())
+                forward::stream(stream, peer, target.clone(), rounds.clone(), client.clone())
             }));
         }
         for (socket, target) in self.datagrams {

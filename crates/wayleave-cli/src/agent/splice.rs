@@ -101,9 +101,18 @@ impl Local {
     /// Moves bytes both ways until both halves have ended. Whatever breaks it off breaks it off on both sides, so that
     /// nobody takes a part for the whole.
     pub(super) async fn splice(self, remote: Stream) -> io::Result<(u64, u64)> {
+        self.splice_and_hear(remote, || ()).await
+    }
+
+    /// [`Self::splice`] that tells when the target has spoken for the first time, or ended its half.
+    pub(super) async fn splice_and_hear(
+        self,
+        remote: Stream,
+        heard: impl FnOnce() + Unpin,
+    ) -> io::Result<(u64, u64)> {
         let mut splice = Splice { local: self, remote, finished: false };
-        let result =
-            copy_bidirectional_with_sizes(&mut splice.local, &mut splice.remote, COPIED, COPIED).await;
+        let mut remote = Heard { remote: &mut splice.remote, tell: Some(heard) };
+        let result = copy_bidirectional_with_sizes(&mut splice.local, &mut remote, COPIED, COPIED).await;
         splice.finished = result.is_ok();
         result
     }
@@ -139,6 +148,42 @@ impl AsyncWrite for Local {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// A stream that tells of its first answer.
+struct Heard<'a, F> {
+    remote: &'a mut Stream,
+    tell: Option<F>,
+}
+
+impl<F: FnOnce() + Unpin> AsyncRead for Heard<'_, F> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut *self.remote).poll_read(cx, buf);
+        if read.is_ready()
+            && let Some(tell) = self.tell.take()
+        {
+            tell();
+        }
+        read
+    }
+}
+
+impl<F: Unpin> AsyncWrite for Heard<'_, F> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.remote).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.remote).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.remote).poll_shutdown(cx)
     }
 }
 

@@ -325,3 +325,31 @@ async fn a_datagram_that_comes_back_to_its_forward_does_not_go_round_for_ever() 
     let (count, _) = back.recv_from(&mut datagram).await.expect("a datagram");
     assert_eq!(&datagram[..count], b"another");
 }
+
+#[tokio::test]
+async fn a_connection_that_comes_back_to_its_forward_does_not_go_round_for_ever() {
+    let (listener, port) = listener().await;
+    let agent = Agent::start(port).await;
+    let forward = agent.stream;
+    let rounds = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = Arc::clone(&rounds);
+    // Whatever comes to the target goes back to the forward.
+    tokio::spawn(async move {
+        while let Ok((mut came, _)) = listener.accept().await {
+            counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            tokio::spawn(async move {
+                let mut next = TcpStream::connect(forward).await?;
+                let result = tokio::io::copy_bidirectional(&mut came, &mut next).await;
+                if result.is_err() {
+                    came.set_zero_linger()?;
+                }
+                result
+            });
+        }
+    });
+    let mut client = TcpStream::connect(forward).await.expect("a connection");
+    client.write_all(b"round").await.expect("sent");
+    let ended = timeout(Duration::from_secs(10), client.read_to_end(&mut Vec::new())).await;
+    assert!(ended.expect("an end in time").is_err(), "it is broken off");
+    assert!(rounds.load(std::sync::atomic::Ordering::Relaxed) <= 64);
+}
