@@ -7,6 +7,7 @@ mod client_hello;
 mod client_machine;
 mod config;
 mod credentials;
+mod dns;
 mod exchange;
 mod head;
 mod play;
@@ -27,6 +28,7 @@ pub const TARGETS: &[Target] = &[
     ("relay_machine", relay_machine::run),
     ("config", config::run),
     ("concealed", credentials::concealed),
+    ("dns", dns::run),
     ("exchange", exchange::run),
     ("jwks", credentials::jwks),
     ("proxy_header", proxy_header::run),

@@ -1,0 +1,4 @@
+#![no_main]
+//! Target `dns`.
+
+wayleave_libfuzzer::program!("dns");
