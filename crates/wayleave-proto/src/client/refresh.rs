@@ -24,6 +24,7 @@ impl Client {
     /// Keeps a look-up whose search has found a proxy without it.
     pub(super) fn keep_refreshing(&mut self, id: SocketId, name: Name) {
         self.requests.reassign(id, Role::Refresh);
+        self.memory.handle_asked(self.now, &name);
         let running = self.refreshes.0.iter().position(|it| it.name == name);
         if let Some(older) = running.map(|place| self.refreshes.0.remove(place)) {
             self.requests.close(older.id, false);

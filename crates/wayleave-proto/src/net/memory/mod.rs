@@ -41,11 +41,15 @@ struct Learnt {
     addresses: Vec<IpAddr>,
     /// When the name service said so; `None` where that was on what may be another network.
     at: Option<Instant>,
+    /// When it was last asked, beside a connection to where the name led before.
+    asked: Option<Instant>,
 }
 
 impl Memory {
     /// How long what the name service said is taken for what it would say now: 60 s.
     pub const FRESH: Duration = Duration::from_secs(60);
+    /// How long a name service that was asked beside a connection may take before it is asked again: 10 s.
+    pub const AGAIN: Duration = Duration::from_secs(10);
 
     /// A memory that begins on `network`.
     pub fn new(network: Network) -> Self {
@@ -59,7 +63,7 @@ impl Memory {
         let mut left = core::mem::take(&mut self.present);
         if left.fingerprint.is_none() {
             left.ipv6 = Ipv6::default();
-            left.names.iter_mut().for_each(|learnt| learnt.at = None);
+            left.names.iter_mut().for_each(|learnt| (learnt.at, learnt.asked) = (None, None));
         }
         self.past.push_front(left);
         let place = self.past.iter().position(|known| known.fingerprint == network.fingerprint);
@@ -76,7 +80,7 @@ impl Memory {
         }
         let names = &mut self.present.names;
         let place = names.iter().position(|learnt| learnt.name == *name);
-        let new = || Learnt { name: name.clone(), addresses: Vec::new(), at: None };
+        let new = || Learnt { name: name.clone(), addresses: Vec::new(), at: None, asked: None };
         let mut learnt = place.and_then(|place| names.remove(place)).unwrap_or_else(new);
         learnt.addresses.retain(|known| {
             let is_other = families != Families::Both && families != Families::of(*known);
@@ -90,6 +94,20 @@ impl Memory {
         learnt.at = Some(now);
         names.push_front(learnt);
         names.truncate(NAMES);
+    }
+
+    /// The name service is being asked for `name`, beside a connection to where it led before. It is left alone for
+    /// [`Self::AGAIN`] then, so that one which is dead is not asked with every connection.
+    pub fn handle_asked(&mut self, now: Instant, name: &Name) {
+        let is_it = |learnt: &&mut Learnt| learnt.name == *name;
+        if let Some(learnt) = self.present.names.iter_mut().find(is_it) {
+            learnt.asked = Some(now);
+        } else if let Some(known) = self.known(now, name) {
+            let learnt =
+                Learnt { name: name.clone(), addresses: known.addresses, at: None, asked: Some(now) };
+            self.present.names.push_front(learnt);
+            self.present.names.truncate(NAMES);
+        }
     }
 
     /// `address`, to which `name` led, was good: it is tried first from now on. One that the name no longer leads to is
@@ -119,7 +137,10 @@ impl Memory {
         let of = |network: &Remembered| network.names.iter().find(|learnt| learnt.name == *name).cloned();
         let here = of(&self.present);
         let age = here.as_ref().and_then(|learnt| Some(now.since(learnt.at?)));
-        let refresh = if age.is_some_and(|age| age < Self::FRESH) { Refresh::Later } else { Refresh::Now };
+        let asked = here.as_ref().and_then(|learnt| Some(now.since(learnt.asked?)));
+        let is_enough =
+            age.is_some_and(|age| age < Self::FRESH) || asked.is_some_and(|asked| asked < Self::AGAIN);
+        let refresh = if is_enough { Refresh::Later } else { Refresh::Now };
         let learnt = here.or_else(|| self.past.iter().find_map(of))?;
         Some(Known { addresses: learnt.addresses, refresh })
     }

@@ -95,6 +95,25 @@ fn what_was_learnt_belongs_to_its_network_and_is_better_than_nothing_on_another(
 }
 
 #[test]
+fn a_name_service_that_does_not_answer_is_not_asked_with_every_connection() {
+    let mut memory = Memory::new(wifi(1));
+    let relay = name("relay.example");
+    memory.handle_asked(at(0), &relay);
+    assert_eq!(known(&memory, 0), None, "what was never learnt has to be waited for");
+    learn(&mut memory, 0, Families::Both, &["192.0.2.1"]);
+    assert_eq!(known(&memory, 100), some(&["192.0.2.1"], true));
+    memory.handle_asked(at(100), &relay);
+    assert_eq!(known(&memory, 109), some(&["192.0.2.1"], false));
+    assert_eq!(known(&memory, 110), some(&["192.0.2.1"], true));
+    // So it is on a network where nothing was learnt yet.
+    memory.handle_network(wifi(2));
+    assert_eq!(known(&memory, 110), some(&["192.0.2.1"], true));
+    memory.handle_asked(at(110), &relay);
+    assert_eq!(known(&memory, 119), some(&["192.0.2.1"], false));
+    assert_eq!(known(&memory, 120), some(&["192.0.2.1"], true));
+}
+
+#[test]
 fn the_memory_has_an_end() {
     let mut memory = Memory::new(wifi(0));
     for number in 0..200 {
