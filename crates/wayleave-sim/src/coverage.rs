@@ -86,6 +86,9 @@ pub const GROUPS: &[Group] = &[
             "Stall",
             "Revoke",
             "Names",
+            "ClientClock",
+            "RelayClock",
+            "Descriptors",
         ],
     ),
     (
@@ -136,6 +139,13 @@ pub fn summary(seen: &BTreeMap<String, u64>) -> String {
     }
     let _ = write!(text, "  reached {reached} of {all}");
     text
+}
+
+/// What was never seen, each by the word of its group and its own.
+pub fn missing(seen: &BTreeMap<String, u64>) -> Vec<String> {
+    let all =
+        GROUPS.iter().flat_map(|(_, word, names)| names.iter().map(move |name| format!("{word} {name}")));
+    all.filter(|name| !seen.contains_key(name)).collect()
 }
 
 /// What was seen and has no place in the lists: somebody has given something a new name.

@@ -45,6 +45,9 @@ pub(crate) struct Options {
     /// Break rule 6 of routing on purpose, which the laws must see; needs a build with the feature `canary`.
     #[arg(long)]
     pub(crate) canary: bool,
+    /// Fail where the worlds have never seen something that a swarm can reach.
+    #[arg(long, conflicts_with_all = ["scenario", "tape"])]
+    pub(crate) reach_all: bool,
     /// Leave cryptography and text out: many more worlds in the same time, without law 8, and only one in 16 runs twice.
     #[arg(long)]
     pub(crate) fast: bool,

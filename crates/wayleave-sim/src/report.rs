@@ -1,5 +1,6 @@
 //! What came of a run.
 
+use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use wayleave_proto::base::{Instant, Kind, Route};
@@ -89,6 +90,30 @@ impl Report {
     /// Whether the flow of that number did everything over that route.
     pub fn is_done_over(&self, flow: usize, route: Route) -> bool {
         self.is_done(flow) && self.route(flow) == Some(route) && self.error(flow).is_none()
+    }
+
+    /// Whether the flow of that number did everything over that route within `millis` of its opening.
+    pub fn is_done_within(&self, flow: usize, route: Route, millis: u64) -> bool {
+        let done = self.flows.get(flow).and_then(|(_, _, outcome)| outcome.done);
+        self.is_done_over(flow, route) && done.is_some_and(|done| self.is_within(flow, done, millis))
+    }
+
+    /// Whether the flow of that number failed within `millis` of its opening.
+    pub fn is_failed_within(&self, flow: usize, millis: u64) -> bool {
+        let failed = self.flows.get(flow).and_then(|(_, _, outcome)| outcome.error.as_ref());
+        failed.is_some_and(|(at, _)| self.is_within(flow, *at, millis))
+    }
+
+    fn is_within(&self, flow: usize, at: Instant, millis: u64) -> bool {
+        self.opened.get(flow).is_some_and(|(opened, _)| at.since(*opened).as_millis() <= u128::from(millis))
+    }
+
+    /// The longest that the datagram flow of that number sent without an answer before the faults were over, in
+    /// milliseconds.
+    pub fn longest_quiet(&self, flow: usize) -> u64 {
+        let Some((_, _, outcome)) = self.flows.get(flow) else { return u64::MAX };
+        let waiting = outcome.unanswered.map_or(Duration::ZERO, |since| self.healed.since(since));
+        u64::try_from(outcome.quiet.max(waiting).as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Whether the only switch of `kind` to a relay happened at `millis`, to the millisecond.

@@ -143,7 +143,11 @@ fn many(options: &Options) -> anyhow::Result<bool> {
         }
     }
     swarm.summary();
-    Ok(swarm.failed.load(Ordering::Relaxed) == 0)
+    let missing = swarm.seen.lock().map_or_else(|_| Vec::new(), |seen| coverage::missing(&seen));
+    if options.reach_all && !missing.is_empty() {
+        println!("these worlds have never seen: {}", missing.join(", "));
+    }
+    Ok(swarm.failed.load(Ordering::Relaxed) == 0 && !(options.reach_all && !missing.is_empty()))
 }
 
 impl Swarm<'_> {

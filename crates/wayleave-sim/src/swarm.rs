@@ -44,16 +44,51 @@ pub fn scenario(tape: &mut Tape) -> Scenario {
     while scenario.clients.len() < 2 && tape.chance(40) {
         scenario.clients.push(client(tape, scenario.length));
     }
-    if tape.chance(40) {
-        scenario.intruder = Some(IntruderPlan { attempts: tape.between(1, 5) });
+    if scenario.relays[0].lean {
+        fill(tape, &mut scenario);
     }
+    if tape.chance(60) {
+        scenario.intruder = Some(intruder(tape, scenario.length));
+    }
+    scenario.balanced = tape.chance(30);
+    scenario.abrupt = tape.chance(40);
     let (clients, relays) = (scenario.clients.len(), scenario.relays.len());
     while scenario.faults.len() < 12 && tape.chance(200) {
         let at = moment(tape, scenario.length);
         let fault = fault(tape, clients, relays);
         scenario.faults.push((at, fault));
     }
+    let drains = |(at, fault): &(Duration, Fault)| {
+        matches!(fault, Fault::Relay { state: State::Draining, .. }).then_some(*at)
+    };
+    if let Some(at) = scenario.faults.iter().find_map(drains)
+        && tape.chance(128)
+    {
+        // Requests that are half there when a relay begins to drain.
+        let at_once = Some(at.saturating_sub(Duration::from_secs(1)));
+        let drips = Duration::from_secs(2);
+        scenario.intruder = Some(IntruderPlan { at_once, drips, ..IntruderPlan::new(tape.between(1, 8)) });
+    }
     scenario
+}
+
+/// Slow readers, as many as fill a relay with little memory, and one who comes later.
+fn fill(tape: &mut Tape, scenario: &mut Scenario) {
+    let at = moment(tape, scenario.length);
+    let pace = Duration::from_millis(u64::from(tape.between(50, 1_000)));
+    let slow = FlowPlan { pace, ..FlowPlan::stream(100, 1_000_000) };
+    let steps = &mut scenario.clients[0].application.steps;
+    steps.extend(core::iter::repeat_n((at, Step::Open(slow)), 8));
+    steps.push((at + Duration::from_secs(3), Step::Open(FlowPlan::stream(100, 100))));
+}
+
+fn intruder(tape: &mut Tape, length: Duration) -> IntruderPlan {
+    if tape.chance(60) {
+        let at_once = Some(moment(tape, length));
+        return IntruderPlan { at_once, ..IntruderPlan::new(tape.between(20, 60)) };
+    }
+    let drips = if tape.chance(150) { tape.between(500, 20_000) } else { 0 };
+    IntruderPlan { drips: Duration::from_millis(u64::from(drips)), ..IntruderPlan::new(tape.between(1, 5)) }
 }
 
 fn client(tape: &mut Tape, length: Duration) -> ClientPlan {
@@ -69,8 +104,15 @@ fn client(tape: &mut Tape, length: Duration) -> ClientPlan {
     client.credential = credential(tape);
     client.allowed = allowed(tape);
     client.mapping = Duration::from_secs(u64::from(*tape.pick(&[120_u32, 120, 30, 5])));
+    client.tcp_mapping = *tape.pick(&[
+        ClientPlan::TCP_MAPPING,
+        ClientPlan::TCP_MAPPING,
+        Duration::from_secs(300),
+        Duration::from_secs(60),
+    ]);
     client.ahead = ahead(tape);
     client.tight = tape.chance(25);
+    client.in_use = tape.chance(IN_USE).then(|| Duration::from_millis(250).max(length / 200));
     let burst = if tape.chance(12) { tape.between(2, 40) } else { 0 };
     let (at, many) = (moment(tape, length), flow(tape));
     for _ in 0..burst {
@@ -124,7 +166,7 @@ fn step(tape: &mut Tape) -> Step {
         11 => Step::Retry(*tape.pick(&[None, Some(Kind::Stream), Some(Kind::Datagram)])),
         12 => Step::DirectWorks(*tape.pick(&[Kind::Stream, Kind::Datagram])),
         13 => Step::Renew(Duration::from_secs(u64::from(tape.between(1, 100)))),
-        14 => Step::Suspend(Duration::from_millis(u64::from(tape.between(10, 20_000)))),
+        14 => Step::Suspend(nap(tape, 20_000)),
         _ => Step::ReleaseAll,
     }
 }
@@ -168,13 +210,27 @@ fn relay(tape: &mut Tape) -> RelayPlan {
         tunnels: if tape.chance(20) { tape.between(2, 5) as usize } else { 1_000 },
         rate: if tape.chance(20) { u64::from(tape.between(2_000, 200_000)) } else { 0 },
         tight: tape.chance(25),
+        lean: tape.chance(25),
     }
+}
+
+/// How long a process does nothing: not for long, or for minutes.
+fn nap(tape: &mut Tape, longest: u32) -> Duration {
+    let longest = if tape.chance(50) { 300_000 } else { longest };
+    Duration::from_millis(u64::from(tape.between(10, longest)))
+}
+
+/// By how much a civil clock is set: minutes, hours or days, either way.
+fn step_of_clock(tape: &mut Tape) -> i32 {
+    let longest = *tape.pick(&[60, 3_600, 36_000, 1_000_000]);
+    let by = i32::try_from(tape.between(1, longest)).unwrap_or_default();
+    if tape.chance(128) { -by } else { by }
 }
 
 fn fault(tape: &mut Tape, clients: usize, relays: usize) -> Fault {
     let client = tape.below(u32::try_from(clients).unwrap_or(1)) as usize;
     let relay = tape.below(u32::try_from(relays).unwrap_or(1)) as usize;
-    match tape.below(23) {
+    match tape.below(27) {
         0..=2 => Fault::Condition { client, condition: condition(tape) },
         3..=5 => Fault::Roam { client, link: link(tape), condition: condition(tape) },
         6 | 7 => Fault::Up { client, up: false },
@@ -188,6 +244,7 @@ fn fault(tape: &mut Tape, clients: usize, relays: usize) -> Fault {
                 State::Running,
                 State::Crashed,
                 State::Draining,
+                State::Draining,
                 State::WithoutKeys,
                 State::Babbling,
                 State::Lying,
@@ -196,8 +253,11 @@ fn fault(tape: &mut Tape, clients: usize, relays: usize) -> Fault {
             ];
             Fault::Relay { relay, state: *tape.pick(&states) }
         }
-        18 | 19 => Fault::Stall { relay, span: Duration::from_millis(u64::from(tape.between(10, 30_000))) },
+        18 | 19 => Fault::Stall { relay, span: nap(tape, 30_000) },
         20 => Fault::Revoke { relay, client },
+        23 => Fault::ClientClock { client, by: step_of_clock(tape) },
+        24 | 25 => Fault::RelayClock { relay, by: step_of_clock(tape) },
+        26 => Fault::Descriptors { relay, left: tape.below(12) as usize },
         _ => {
             let client = (!tape.chance(100)).then_some(client);
             let answering = *tape.pick(&[
@@ -269,3 +329,7 @@ fn ahead(tape: &mut Tape) -> i32 {
     let seconds = i32::try_from(tape.below(1_200)).unwrap_or_default();
     if tape.chance(128) { -seconds } else { seconds }
 }
+
+/// So many clients in 256 are in use all the time. None as long as a flow that is being asked, or dialled directly, stays on
+/// the network that is gone.
+const IN_USE: u8 = 0;

@@ -100,7 +100,7 @@ pub(super) fn forbidden_targets_are_refused() -> Scenario {
     let mut scenario = Scenario::new("", "A name that leads to a private address is refused, and so is every intruder.")
         .relays(2)
         .client(client.opens(200, FlowPlan::stream(100, 100)));
-    scenario.intruder = Some(IntruderPlan { attempts: 40 });
+    scenario.intruder = Some(IntruderPlan::new(40));
     scenario
         .expect("the private target is forbidden", |report| {
             matches!(report.error(0), Some(FlowError::TargetForbidden { .. }))

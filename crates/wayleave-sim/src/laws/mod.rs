@@ -33,13 +33,17 @@ pub enum Law {
     Determinism,
     /// No secret is shown.
     Secrets,
+    /// When the faults are over, what is in use works again within a round trip and a second.
+    Recovery,
+    /// When the faults are over, whoever comes to a relay is answered.
+    Listener,
     /// What a scenario itself expects; no law, and number 0.
     Scenario,
 }
 
 impl Law {
     /// Every law, in the order in which they are numbered.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::FailClosed,
         Self::Route,
         Self::Delivery,
@@ -48,6 +52,8 @@ impl Law {
         Self::Growth,
         Self::Determinism,
         Self::Secrets,
+        Self::Recovery,
+        Self::Listener,
     ];
 
     /// Its number, from 1.
@@ -67,6 +73,8 @@ impl fmt::Display for Law {
             Self::Growth => "growth",
             Self::Determinism => "determinism",
             Self::Secrets => "secrets",
+            Self::Recovery => "recovery",
+            Self::Listener => "listener",
             Self::Scenario => return f.write_str("the scenario"),
         };
         write!(f, "law {} ({name})", self.number())

@@ -13,8 +13,10 @@ use super::{Packet, Protocol};
 pub struct Nat {
     /// The address outside.
     pub outside: IpAddr,
-    /// A UDP mapping over which nothing went for this long is forgotten; a TCP mapping after 62 times as long.
+    /// A UDP mapping over which nothing went for this long is forgotten.
     pub timeout: Duration,
+    /// The same of a TCP mapping: 2 h 4 min where RFC 5382 §5 is followed, and a minute where it is not.
+    pub tcp_timeout: Duration,
     mappings: BTreeMap<(Protocol, SocketAddr), Mapping>,
     next: u16,
 }
@@ -28,8 +30,8 @@ struct Mapping {
 
 impl Nat {
     /// A translator without mappings.
-    pub const fn new(outside: IpAddr, timeout: Duration) -> Self {
-        Self { outside, timeout, mappings: BTreeMap::new(), next: 20_000 }
+    pub const fn new(outside: IpAddr, timeout: Duration, tcp_timeout: Duration) -> Self {
+        Self { outside, timeout, tcp_timeout, mappings: BTreeMap::new(), next: 20_000 }
     }
 
     /// Forgets every mapping, as a restart does: what goes on has other ports outside.
@@ -72,8 +74,7 @@ impl Nat {
 
     fn timeout(&self, protocol: Protocol) -> Duration {
         match protocol {
-            // 62 times as long as the usual 120 s is 2 h 4 min, which RFC 5382 §5 asks for.
-            Protocol::Tcp => self.timeout.saturating_mul(62),
+            Protocol::Tcp => self.tcp_timeout,
             Protocol::Udp => self.timeout,
         }
     }

@@ -23,7 +23,7 @@ fn small() -> (Scenario, Report) {
     let client = ClientPlan::smart().behind(Condition::OnlyRelays).opens(0, FlowPlan::stream(100, 100));
     let mut scenario =
         Scenario::new("small", "A small run.").relays(2).client(client).client(ClientPlan::normal());
-    scenario.intruder = Some(IntruderPlan { attempts: 1 });
+    scenario.intruder = Some(IntruderPlan::new(1));
     scenario.heals = false;
     scenario = scenario
         .lasts(3_000)

@@ -102,6 +102,9 @@ pub(super) const fn consequence(fault: &Fault) -> &'static str {
             State::Vanished => "Packets to it are lost without a word.",
         },
         Fault::Stall { .. } => "Its network goes on; it answers nobody.",
+        Fault::ClientClock { .. } => "Its tokens seem to expire earlier or later.",
+        Fault::RelayClock { .. } => "It judges tokens by what its clock shows now.",
+        Fault::Descriptors { .. } => "It can dial nothing beyond, and newcomers wait.",
         Fault::Revoke { .. } => "What the user has open there ends at once.",
         Fault::Names { .. } => "What was looked up before stays known.",
     }
@@ -139,6 +142,15 @@ pub(super) fn fault(scenario: &Scenario, fault: &Fault) -> (usize, String) {
         Fault::Relay { relay, state } => (relays + relay, format!("relay {relay} {}", became(*state))),
         Fault::Stall { relay, span: time } => {
             (relays + relay, format!("relay {relay} does nothing for {}", span(*time)))
+        }
+        Fault::ClientClock { client, by } => {
+            (*client, format!("the clock of client {client} is set by {by:+} s"))
+        }
+        Fault::RelayClock { relay, by } => {
+            (relays + relay, format!("the clock of relay {relay} is set by {by:+} s"))
+        }
+        Fault::Descriptors { relay, left } => {
+            (relays + relay, format!("relay {relay} may have {left} sockets from now on"))
         }
         Fault::Revoke { relay, client } => {
             (relays + relay, format!("relay {relay} revokes the user of client {client}"))

@@ -90,6 +90,11 @@ impl FlowPlan {
         }
     }
 
+    /// Datagrams of 160 bytes without an end, one each `pace`.
+    pub const fn endless(pace: Duration) -> Self {
+        Self { pace, ending: Ending::Open, ..Self::datagrams(u32::MAX) }
+    }
+
     /// To another server.
     #[must_use]
     pub const fn to(mut self, server: Server) -> Self {

@@ -93,6 +93,27 @@ pub enum Fault {
         /// For how long.
         span: Duration,
     },
+    /// A client's civil clock is set.
+    ClientClock {
+        /// Which client.
+        client: usize,
+        /// By how many seconds.
+        by: i32,
+    },
+    /// A relay's civil clock is set.
+    RelayClock {
+        /// Which relay.
+        relay: usize,
+        /// By how many seconds.
+        by: i32,
+    },
+    /// A relay's process may have no more sockets than that until the faults are over.
+    Descriptors {
+        /// Which relay.
+        relay: usize,
+        /// How many.
+        left: usize,
+    },
     /// A relay is told that a client's user is revoked.
     Revoke {
         /// Which relay.

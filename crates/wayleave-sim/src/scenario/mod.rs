@@ -40,6 +40,10 @@ pub struct Scenario {
     pub after: Condition,
     /// Whether liveness is checked after the faults; a scenario that ends before has a shorter picture.
     pub heals: bool,
+    /// Whether all relays stand behind the name of the first, as behind a balancer.
+    pub balanced: bool,
+    /// Whether clients end while flows are open.
+    pub abrupt: bool,
     /// What must have happened in the end, beside the laws.
     pub expectations: Vec<Expectation>,
     /// Whether clients break rule 6 of routing on purpose; nothing without the feature `canary`.
@@ -63,6 +67,8 @@ impl Scenario {
             length: Duration::from_secs(10),
             after: Condition::Open,
             heals: true,
+            balanced: false,
+            abrupt: false,
             expectations: Vec::new(),
             canary: false,
             fast: false,

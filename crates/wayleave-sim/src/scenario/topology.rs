@@ -33,17 +33,25 @@ pub struct ClientPlan {
     pub credential: Credential,
     /// What its first credential allows, and those that replace it before the faults are over.
     pub allowed: Allowed,
-    /// How long the translators of its networks keep what nothing goes over, for UDP; for TCP 62 times as long.
+    /// How long the translators of its networks keep what nothing goes over, for UDP.
     pub mapping: Duration,
+    /// The same for TCP.
+    pub tcp_mapping: Duration,
     /// How many seconds its civil clock is ahead.
     pub ahead: i32,
     /// Whether its limits are as tight as they can be.
     pub tight: bool,
+    /// Whether somebody uses it all the time, and what is in use must work again soon after the faults: a datagram flow that
+    /// says something as often as this, and streams that look for their way.
+    pub in_use: Option<Duration>,
     /// What its application does.
     pub application: Application,
 }
 
 impl ClientPlan {
+    /// How long a translator that follows RFC 5382 §5 keeps a TCP connection over which nothing goes.
+    pub const TCP_MAPPING: Duration = Duration::from_secs(7_440);
+
     /// A smart client on an open wifi whose application does nothing.
     pub fn smart() -> Self {
         Self {
@@ -59,8 +67,10 @@ impl ClientPlan {
             credential: Credential::Lasting,
             allowed: Allowed::default(),
             mapping: Duration::from_secs(120),
+            tcp_mapping: Self::TCP_MAPPING,
             ahead: 0,
             tight: false,
+            in_use: None,
             application: Application::default(),
         }
     }
@@ -121,11 +131,21 @@ pub struct RelayPlan {
     pub rate: u64,
     /// Whether its other limits are as tight as they can be.
     pub tight: bool,
+    /// Whether it has little memory and large buffers, so that few slow readers fill it.
+    pub lean: bool,
 }
 
 impl Default for RelayPlan {
     fn default() -> Self {
-        Self { running: true, quality: Quality::default(), ahead: 0, tunnels: 1_000, rate: 0, tight: false }
+        Self {
+            running: true,
+            quality: Quality::default(),
+            ahead: 0,
+            tunnels: 1_000,
+            rate: 0,
+            tight: false,
+            lean: false,
+        }
     }
 }
 
@@ -134,4 +154,15 @@ impl Default for RelayPlan {
 pub struct IntruderPlan {
     /// How often.
     pub attempts: u32,
+    /// Whether all of it comes at once, and when: tokens that are guessed.
+    pub at_once: Option<Duration>,
+    /// How long it waits in the middle of each request; zero for not at all.
+    pub drips: Duration,
+}
+
+impl IntruderPlan {
+    /// `attempts`, one after the other, each request whole.
+    pub const fn new(attempts: u32) -> Self {
+        Self { attempts, at_once: None, drips: Duration::ZERO }
+    }
 }

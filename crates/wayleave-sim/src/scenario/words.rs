@@ -18,7 +18,17 @@ impl fmt::Display for Scenario {
             writeln!(f, "  client {index}: {client}")?;
         }
         if let Some(intruder) = self.intruder {
-            writeln!(f, "  intruder: tries {} times what is forbidden", intruder.attempts)?;
+            write!(f, "  intruder: tries {} times what is forbidden", intruder.attempts)?;
+            if let Some(at) = intruder.at_once {
+                write!(f, ", all at once after {} ms", at.as_millis())?;
+            }
+            match intruder.drips.as_millis() {
+                0 => writeln!(f)?,
+                drips => writeln!(f, ", and waits {drips} ms within each request")?,
+            }
+        }
+        if self.balanced {
+            writeln!(f, "  all relays stand behind the name of the first")?;
         }
         let steps = self.clients.iter().enumerate().flat_map(|(client, plan)| {
             plan.application.steps.iter().map(move |(at, of)| (*at, format!("client {client} {}", step(of))))
@@ -65,11 +75,17 @@ impl fmt::Display for ClientPlan {
                 write!(f, ", {word}")?;
             }
         }
+        if let Some(pace) = self.in_use {
+            write!(f, ", in use every {} ms", pace.as_millis())?;
+        }
         if self.ahead != 0 {
             write!(f, ", clock {:+} s", self.ahead)?;
         }
         if self.mapping != Duration::from_secs(120) {
             write!(f, ", mappings last {:?}", self.mapping)?;
+        }
+        if self.tcp_mapping != Self::TCP_MAPPING {
+            write!(f, ", those of TCP {:?}", self.tcp_mapping)?;
         }
         quality(f, &self.quality)
     }
@@ -86,6 +102,9 @@ impl fmt::Display for RelayPlan {
         }
         if self.tight {
             f.write_str(", tight limits")?;
+        }
+        if self.lean {
+            f.write_str(", little memory")?;
         }
         if self.ahead != 0 {
             write!(f, ", clock {:+} s", self.ahead)?;
@@ -135,6 +154,11 @@ impl fmt::Display for Fault {
             Self::Relay { relay, state } => write!(f, "relay {relay} {state}"),
             Self::Stall { relay, span } => {
                 write!(f, "relay {relay} does nothing for {} ms", span.as_millis())
+            }
+            Self::ClientClock { client, by } => write!(f, "the clock of client {client} is set by {by:+} s"),
+            Self::RelayClock { relay, by } => write!(f, "the clock of relay {relay} is set by {by:+} s"),
+            Self::Descriptors { relay, left } => {
+                write!(f, "relay {relay} may have {left} sockets from now on")
             }
             Self::Revoke { relay, client } => write!(f, "relay {relay} revokes the user of client {client}"),
             Self::Names { client, answering, delay } => {

@@ -45,6 +45,10 @@ pub struct Stack {
     connections: BTreeMap<Handle, Tcp>,
     pairs: BTreeMap<(SocketAddr, SocketAddr), Handle>,
     listeners: BTreeSet<u16>,
+    /// Sockets that the process may have.
+    room: usize,
+    /// Connections that nobody could accept yet, because the process has no room.
+    backlog: VecDeque<Handle>,
     datagrams: BTreeMap<Handle, Datagrams>,
     bound: BTreeMap<SocketAddr, Handle>,
     next_port: u16,
@@ -67,6 +71,8 @@ impl Stack {
             connections: BTreeMap::new(),
             pairs: BTreeMap::new(),
             listeners: BTreeSet::new(),
+            room: usize::MAX,
+            backlog: VecDeque::new(),
             datagrams: BTreeMap::new(),
             bound: BTreeMap::new(),
             next_port: 32_768,
@@ -79,6 +85,20 @@ impl Stack {
     /// How many sockets there are, those included that only deliver what was written before they were closed.
     pub fn len(&self) -> usize {
         self.connections.len() + self.datagrams.len()
+    }
+
+    /// Lets the process have no more than `room` sockets.
+    pub const fn limit(&mut self, room: usize) {
+        self.room = room;
+    }
+
+    /// Whether the process can have no further socket.
+    fn is_full(&self) -> bool {
+        if self.room == usize::MAX {
+            return false;
+        }
+        let owned = self.connections.values().filter(|tcp| !tcp.is_orphan()).count();
+        owned + self.datagrams.len() >= self.room.saturating_add(self.backlog.len())
     }
 
     /// Whether there is no socket.
@@ -95,24 +115,31 @@ impl Stack {
         }
     }
 
-    /// Opens a connection.
+    /// Opens a connection; where there is no room for it, it fails.
     pub fn connect(&mut self, now: Instant, remote: SocketAddr) -> Handle {
         let local = SocketAddr::new(self.address, self.port());
         let handle = self.handle();
+        if self.is_full() {
+            self.happened.push_back(Happened::Failed(handle, IoFailure::Exhausted));
+            return handle;
+        }
         self.connections.insert(handle, Tcp::connect(now, local, remote));
         self.pairs.insert((local, remote), handle);
         self.flush(now, handle);
         handle
     }
 
-    /// Opens a socket for datagrams, at `port` or any, to and from `remote` or anybody.
-    pub fn bind(&mut self, port: Option<u16>, remote: Option<SocketAddr>) -> Handle {
+    /// Opens a socket for datagrams, at `port` or any, to and from `remote` or anybody; `None` where there is no room.
+    pub fn bind(&mut self, port: Option<u16>, remote: Option<SocketAddr>) -> Option<Handle> {
+        if self.is_full() {
+            return None;
+        }
         let port = port.unwrap_or_else(|| self.port());
         let local = SocketAddr::new(self.address, port);
         let handle = self.handle();
         self.datagrams.insert(handle, Datagrams { local, remote });
         self.bound.insert(local, handle);
-        handle
+        Some(handle)
     }
 
     /// The own and the other address of a connection.
@@ -221,7 +248,16 @@ impl Stack {
 
     /// What happened next.
     pub fn poll_happened(&mut self) -> Option<Happened> {
-        self.happened.pop_front()
+        if let Some(happened) = self.happened.pop_front() {
+            return Some(happened);
+        }
+        if self.is_full() {
+            return None;
+        }
+        let handle = self.backlog.pop_front()?;
+        // Bytes may have come before.
+        self.happened.push_back(Happened::Readable(handle));
+        Some(Happened::Accepted(handle))
     }
 
     /// Forgets everything without a word, as a crash does. Who still sends gets a reset.
@@ -230,6 +266,7 @@ impl Stack {
         self.pairs.clear();
         self.datagrams.clear();
         self.bound.clear();
+        self.backlog.clear();
         self.packets.clear();
         self.happened.clear();
     }
@@ -289,14 +326,18 @@ impl Stack {
                 Told::Readable => Happened::Readable(handle),
                 Told::Writable => Happened::Writable(handle),
             };
-            if is_owned {
-                self.happened.push_back(happened);
+            match happened {
+                Happened::Accepted(handle) if is_owned => self.backlog.push_back(handle),
+                // What nobody has accepted, nobody hears of.
+                _ if !is_owned || self.backlog.contains(&handle) => {}
+                _ => self.happened.push_back(happened),
             }
         }
         if tcp.is_over() {
             let pair = (tcp.local, tcp.remote);
             self.connections.remove(&handle);
             self.pairs.remove(&pair);
+            self.backlog.retain(|waiting| *waiting != handle);
         }
     }
 

@@ -16,7 +16,7 @@ use super::client::ClientHost;
 use super::credentials::{self, GOOD_KEY};
 use super::driver::Driver;
 use super::host::{Host, Role};
-use super::intruder::{Intruder, MALLORY};
+use super::intruder::{Intruder, MALLORY, newcomer};
 use super::relay::{RelayHost, Stand};
 use super::server::{Behaviour, Servers, port};
 use super::{EPOCH, Happening, World};
@@ -24,7 +24,7 @@ use crate::crypto::Authority;
 use crate::laws::{Delivery, Grants, Right, Secrets};
 use crate::network::{Access, Names, Nat};
 use crate::report::Report;
-use crate::scenario::{Allowed, ClientPlan, RelayPlan, Server};
+use crate::scenario::{Allowed, ClientPlan, FlowPlan, RelayPlan, Server, Step};
 use crate::stack::Stack;
 use crate::trace::Trace;
 use crate::{Scenario, Tape, crypto};
@@ -37,7 +37,7 @@ impl World {
     pub(crate) fn new(scenario: Scenario, tape: Tape, keeps: bool) -> anyhow::Result<Self> {
         let seed = tape.seed();
         crypto::begin(&seed);
-        let table = names(scenario.relays.len());
+        let table = names(scenario.relays.len(), scenario.balanced);
         let mut world = Self {
             now: Instant::ZERO,
             tape,
@@ -50,6 +50,7 @@ impl World {
             grants: Grants::default(),
             secrets: Secrets::default(),
             relays_misled: false,
+            knocked: None,
             violation: None,
             report: Report::default(),
             scenario,
@@ -76,7 +77,7 @@ impl World {
     ) -> anyhow::Result<()> {
         let plan = self.scenario.clients[index].clone();
         let relays = self.scenario.relays.len();
-        let mut access = access_of(index, 0, plan.link, plan.mapping);
+        let mut access = access_of(index, 0, &plan, plan.link);
         access.up = plan.up;
         access.set_quality(plan.quality);
         access.firewall = super::faults::firewall(plan.condition, relays);
@@ -159,10 +160,21 @@ impl World {
         Ok(())
     }
 
+    /// Somebody who has never been here before; gives the number of the host.
+    pub(super) fn add_newcomer(&mut self) -> anyhow::Result<usize> {
+        let fast = self.scenario.fast;
+        let access = Access::new(IpAddr::V4(NEWCOMER), wayleave_proto::base::Link::Ethernet);
+        let token = credentials::mint(fast, GOOD_KEY, "newcomer", unix(0), Duration::ZERO, Scope::default())?;
+        let role = Role::Intruder(newcomer(Authority::Trusted.connector(fast)?, token));
+        self.add("newcomer", Stack::new(access.address), access, Names::new(BTreeMap::new()), 0, role);
+        Ok(self.hosts.len() - 1)
+    }
+
     fn add(&mut self, name: &str, stack: Stack, access: Access, names: Names, ahead: i32, role: Role) {
         self.report.hosts.push(name.to_owned());
         let (name, also, stuck) = (name.to_owned(), Vec::new(), (Instant::ZERO, 0));
-        self.hosts.push(Host { name, stack, access, names, ahead, also, role, due: None, stuck });
+        let set = Vec::new();
+        self.hosts.push(Host { name, stack, access, names, ahead, set, also, role, due: None, stuck });
     }
 
     fn schedule(&mut self) {
@@ -171,6 +183,11 @@ impl World {
             self.later(after, Happening::Fault(index));
         }
         for client in 0..self.scenario.clients.len() {
+            // Behind all others, so that those keep their numbers.
+            if let Some(pace) = self.scenario.clients[client].in_use {
+                let open = Step::Open(FlowPlan::endless(pace));
+                self.scenario.clients[client].application.steps.push((Duration::ZERO, open));
+            }
             let steps = &self.scenario.clients[client].application.steps;
             let times: Vec<Duration> = steps.iter().map(|(after, _)| *after).collect();
             for (index, after) in times.into_iter().enumerate() {
@@ -200,8 +217,10 @@ fn client_config(
     plan: &ClientPlan,
     relays: usize,
 ) -> anyhow::Result<ClientConfig> {
+    // Behind a balancer there is one name for all.
+    let names = if world.scenario.balanced { 1 } else { relays };
     let proxies: Result<Vec<Target>, _> =
-        (0..relays).map(|relay| format!("{}:{RELAY_PORT}", relay_name(relay)).parse()).collect();
+        (0..names).map(|relay| format!("{}:{RELAY_PORT}", relay_name(relay)).parse()).collect();
     let credential = world.credential(index, plan.credential, plan.allowed)?;
     let mut config =
         ClientConfig::new(proxies?, credential, Authority::Trusted.connector(world.scenario.fast)?);
@@ -268,6 +287,10 @@ fn relay_config(
             ..config.limits
         };
     }
+    if plan.lean {
+        config.limits.memory = 1 << 20;
+        config.limits.buffer = 256 * 1024;
+    }
     if plan.rate > 0 {
         let rates = Rates { bits_per_second: Some(8 * plan.rate), packets_per_second: None };
         (config.scope.to_client, config.scope.to_target) = (rates, rates);
@@ -284,13 +307,13 @@ pub(super) fn unix(ahead: i32) -> UnixTime {
 pub(super) fn access_of(
     client: usize,
     count: u8,
+    plan: &ClientPlan,
     link: wayleave_proto::base::Link,
-    mapping: Duration,
 ) -> Access {
     let number = u8::try_from(client).unwrap_or(u8::MAX);
     let mut access = Access::new(IpAddr::V4(Ipv4Addr::new(192, 168, number, 2 + count)), link);
     let outside = IpAddr::V4(Ipv4Addr::new(84, 1, number, count));
-    access.nat = Some(Nat::new(outside, mapping));
+    access.nat = Some(Nat::new(outside, plan.mapping, plan.tcp_mapping));
     access
 }
 
@@ -312,7 +335,7 @@ pub(super) fn target(server: Server) -> Target {
         .unwrap_or(Target { host: Named::Address(IpAddr::V4(SERVERS)), port: core::num::NonZeroU16::MIN })
 }
 
-fn names(relays: usize) -> BTreeMap<String, Vec<IpAddr>> {
+fn names(relays: usize, balanced: bool) -> BTreeMap<String, Vec<IpAddr>> {
     let v4 = |address: Ipv4Addr| IpAddr::V4(address);
     let mut table = BTreeMap::from([
         ("good.example".to_owned(), vec![v4(SERVERS)]),
@@ -321,6 +344,9 @@ fn names(relays: usize) -> BTreeMap<String, Vec<IpAddr>> {
         ("private.example".to_owned(), vec![v4(PRIVATE)]),
     ]);
     table.extend((0..relays).map(|relay| (relay_name(relay), vec![relay_address(relay)])));
+    if balanced {
+        table.insert(relay_name(0), (0..relays).map(relay_address).collect());
+    }
     table
 }
 
@@ -347,6 +373,7 @@ pub(super) const NOBODY: Ipv4Addr = Ipv4Addr::new(45, 10, 0, 99);
 const SERVERS: Ipv4Addr = Ipv4Addr::new(45, 10, 0, 1);
 const PRIVATE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);
 const INTRUDER: Ipv4Addr = Ipv4Addr::new(66, 6, 6, 6);
+const NEWCOMER: Ipv4Addr = Ipv4Addr::new(66, 6, 6, 7);
 /// Further places to which a relay must never send anything.
 const BAITS: [Ipv4Addr; 4] = [
     Ipv4Addr::new(169, 254, 169, 254),

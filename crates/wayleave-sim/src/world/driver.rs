@@ -5,7 +5,7 @@ use core::net::{IpAddr, SocketAddr};
 use std::collections::{BTreeMap, BTreeSet};
 
 use wayleave_proto::base::{Families, Instant, Name};
-use wayleave_proto::error::IoFailed;
+use wayleave_proto::error::{IoFailed, IoFailure};
 use wayleave_proto::net::{Machine, Output, Remote, SocketId};
 
 use crate::Tape;
@@ -229,7 +229,9 @@ where
             }
             Output::Bind { id, remote: Remote::One(address), .. } => {
                 steps.push(Step::Bound { address });
-                let handle = stack.bind(None, Some(address));
+                let Some(handle) = stack.bind(None, Some(address)) else {
+                    return self.machine.handle_failed(now, id, IoFailed::new(IoFailure::Exhausted));
+                };
                 self.insert(id, handle, address, false);
                 let local = stack.local(handle).unwrap_or(address);
                 self.machine.handle_opened(now, id, local);

@@ -44,6 +44,11 @@ impl World {
                     relay.stalled = Some(self.now + span);
                 }
             }
+            Fault::ClientClock { by, .. } | Fault::RelayClock { by, .. } => {
+                let ahead = self.hosts[host].ahead.saturating_add(by);
+                self.set_clock(host, ahead);
+            }
+            Fault::Descriptors { left, .. } => self.hosts[host].stack.limit(left),
             Fault::Revoke { relay, client } => self.revoke(relay, client),
             Fault::Names { client, answering, delay } => {
                 self.relays_misled |= client.is_none() && answering == Answers::Wrong;
@@ -73,10 +78,13 @@ impl World {
             | Fault::Condition { client, .. }
             | Fault::Up { client, .. }
             | Fault::Rebind { client }
+            | Fault::ClientClock { client, .. }
             | Fault::ClientQuality { client, .. } => *client,
             Fault::RelayQuality { relay, .. }
             | Fault::Relay { relay, .. }
             | Fault::Stall { relay, .. }
+            | Fault::RelayClock { relay, .. }
+            | Fault::Descriptors { relay, .. }
             | Fault::Revoke { relay, .. } => relays + relay,
             Fault::Names { client, .. } => client.unwrap_or(relays),
         }
@@ -104,8 +112,7 @@ impl World {
         let relays = self.scenario.relays.len();
         let count = &mut self.report.roamed;
         *count = count.wrapping_add(1);
-        let mapping = self.scenario.clients[host].mapping;
-        let mut access = access_of(host, *count, link, mapping);
+        let mut access = access_of(host, *count, &self.scenario.clients[host], link);
         access.firewall = firewall(condition, relays);
         self.hosts[host].stack.address = access.address;
         self.hosts[host].access = access;

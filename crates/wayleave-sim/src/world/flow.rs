@@ -36,12 +36,29 @@ pub struct Outcome {
     pub connected: Option<(Instant, Route)>,
     /// When the first byte or datagram came back.
     pub answered: Option<Instant>,
+    /// When the latest one did.
+    pub latest: Option<Instant>,
+    /// Since when a datagram flow has sent and nothing has come back.
+    pub unanswered: Option<Instant>,
+    /// The longest such time that an answer ended.
+    pub quiet: Duration,
     /// When and why it failed.
     pub error: Option<(Instant, FlowError)>,
     /// When both halves had ended, or all datagrams were sent.
     pub done: Option<Instant>,
     /// Whether the application gave it back.
     pub released: bool,
+}
+
+impl Outcome {
+    /// Something came back.
+    fn answer(&mut self, now: Instant) {
+        self.answered.get_or_insert(now);
+        self.latest = Some(now);
+        if let Some(since) = self.unanswered.take() {
+            self.quiet = self.quiet.max(now.since(since));
+        }
+    }
 }
 
 impl Flow {
@@ -144,7 +161,11 @@ impl Flow {
             }
             // Counted before, since the other side may see bytes within this very call.
             match client.write(now, id, &self.draft) {
-                Ok(0) | Err(_) => return,
+                Ok(0) => return,
+                Err(error) => {
+                    self.outcome.error.get_or_insert((now, error));
+                    return;
+                }
                 Ok(taken) => {
                     self.draft.drain(..taken);
                     self.written += taken as u64;
@@ -187,7 +208,7 @@ impl Flow {
                 }
             };
             self.received += amount as u64;
-            self.outcome.answered.get_or_insert(now);
+            self.outcome.answer(now);
             client.consume(now, id, amount);
             if slow {
                 self.due = Some(now + self.plan.pace);
@@ -213,12 +234,13 @@ impl Flow {
                 delivery.datagram_arrived(now, &answer)?;
             }
             self.received += 1;
-            self.outcome.answered.get_or_insert(now);
+            self.outcome.answer(now);
         }
         if self.due.is_none() && self.written < u64::from(self.plan.up) {
             let index = u32::try_from(self.written).unwrap_or(u32::MAX);
             let payload = datagram(self.number, true, index, self.plan.down as usize);
             delivery.datagram_sent(now, &payload);
+            self.outcome.unanswered.get_or_insert(now);
             let _ = client.send_datagram(now, id, &payload);
             self.written += 1;
             self.due = Some(now + self.plan.pace.max(Duration::from_millis(1)));

@@ -20,6 +20,8 @@ pub(super) struct Host {
     pub(super) names: Names,
     /// Seconds by which its civil clock is ahead.
     pub(super) ahead: i32,
+    /// When it was set, and by how much it was ahead until then.
+    pub(super) set: Vec<(Instant, i32)>,
     /// Further addresses that lead here.
     pub(super) also: Vec<IpAddr>,
     pub(super) role: Role,

@@ -2,16 +2,16 @@
 
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use wayleave_proto::auth::Token;
-use wayleave_proto::base::{Instant, Kind};
+use wayleave_proto::base::{Host, Instant, Kind};
 use wayleave_proto::carrier::tls::{Connector, Session};
 
 use super::World;
 use super::build::{RELAY_PORT, relay_address, relay_name};
-use super::host::{Host, Role};
+use super::host::{self as machine, Role};
 use crate::laws::Law;
 use crate::scenario::IntruderPlan;
 use crate::stack::{Handle, Happened, Stack};
@@ -21,11 +21,15 @@ use crate::stack::{Handle, Happened, Stack};
 pub(super) struct Intruder {
     left: u32,
     pause: Duration,
+    drips: Duration,
+    at_once: bool,
     due: Instant,
     is_due: bool,
     connector: Arc<dyn Connector>,
     token: Token,
     attempts: BTreeMap<Handle, Attempt>,
+    /// Relays that have answered.
+    pub(super) answered: BTreeSet<usize>,
 }
 
 #[derive(Debug)]
@@ -33,7 +37,11 @@ struct Attempt {
     relay: usize,
     session: Box<dyn Session>,
     request: Vec<u8>,
+    /// The second part of the request, and when it is sent.
+    rest: Option<(Instant, Vec<u8>)>,
     answer: Vec<u8>,
+    /// It is the relay to which it is connected, and nothing in its place.
+    is_relay: bool,
 }
 
 impl Intruder {
@@ -43,13 +51,32 @@ impl Intruder {
         connector: Arc<dyn Connector>,
         token: Token,
     ) -> Self {
-        let pause = length / plan.attempts.max(1);
-        let due = Instant::ZERO + pause / 2;
-        Self { left: plan.attempts, pause, due, is_due: false, connector, token, attempts: BTreeMap::new() }
+        let IntruderPlan { attempts: left, at_once, drips } = plan;
+        let pause = at_once.map_or(length / left.max(1), |_| Duration::from_millis(10));
+        let due = Instant::ZERO + at_once.unwrap_or(pause / 2);
+        let (attempts, answered) = (BTreeMap::new(), BTreeSet::new());
+        let at_once = at_once.is_some();
+        Self { left, pause, drips, at_once, due, is_due: false, connector, token, attempts, answered }
+    }
+
+    /// Asks a relay for something; what is in `request` behind its middle comes later where it drips.
+    fn ask(&mut self, now: Instant, stack: &mut Stack, relay: usize, mut request: Vec<u8>) {
+        let name = relay_name(relay).parse().map(Host::Name);
+        let Ok(session) = name.map_err(drop).and_then(|name| self.connector.connect(&name).map_err(drop))
+        else {
+            return;
+        };
+        let middle = request.len() / 2;
+        let rest = (!self.drips.is_zero()).then(|| (now + self.drips, request.split_off(middle)));
+        let handle = stack.connect(now, SocketAddr::new(relay_address(relay), RELAY_PORT));
+        let (answer, is_relay) = (Vec::new(), false);
+        self.attempts.insert(handle, Attempt { relay, session, request, rest, answer, is_relay });
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        (self.left > 0 && !self.is_due).then_some(self.due)
+        let next = (self.left > 0 && !self.is_due).then_some(self.due);
+        let rests = self.attempts.values().filter_map(|attempt| attempt.rest.as_ref().map(|(at, _)| *at));
+        next.into_iter().chain(rests).min()
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
@@ -59,36 +86,81 @@ impl Intruder {
     }
 }
 
+/// A stranger who asks each relay for something without a token, once.
+pub(super) fn newcomer(connector: Arc<dyn Connector>, token: Token) -> Intruder {
+    Intruder::new(IntruderPlan::new(0), Duration::ZERO, connector, token)
+}
+
+impl World {
+    /// Lets a newcomer ask every relay.
+    pub(super) fn knock(&mut self, host: usize) {
+        let now = self.now;
+        let relays = self.scenario.relays.len();
+        let machine::Host { stack, role: Role::Intruder(intruder), .. } = &mut self.hosts[host] else {
+            return;
+        };
+        for relay in 0..relays {
+            let request = b"CONNECT good.example:443 HTTP/1.1\r\nHost: good.example:443\r\n\r\n".to_vec();
+            intruder.ask(now, stack, relay, request);
+        }
+        self.settle(host);
+    }
+}
+
 impl World {
     pub(super) fn settle_intruder(&mut self, host: usize) {
         let now = self.now;
         let relays = self.scenario.relays.len();
-        let Host { stack, role: Role::Intruder(intruder), .. } = &mut self.hosts[host] else { return };
+        let machine::Host { stack, role: Role::Intruder(intruder), .. } = &mut self.hosts[host] else {
+            return;
+        };
         if core::mem::take(&mut intruder.is_due) {
             intruder.left -= 1;
             intruder.due = now + intruder.pause;
             let relay = self.tape.below(u32::try_from(relays).unwrap_or(1)) as usize;
             let own = relay_address(relay);
-            let (request, place) = request(self.tape.byte(), self.tape.byte(), intruder.token.expose(), own);
+            // All at once it guesses tokens.
+            let which = if intruder.at_once { GUESS } else { self.tape.byte() };
+            let (request, place) = request(which, self.tape.byte(), intruder.token.expose(), own);
             // With a good token a relay may look names up, to judge where they lead.
             if let Some(Ok(target)) = place.map(|place| place.parse()) {
                 self.grants.wish(MALLORY, Kind::Stream, &target);
             }
-            let name = relay_name(relay).parse().map(wayleave_proto::base::Host::Name);
-            if let Ok(session) =
-                name.map_err(drop).and_then(|name| intruder.connector.connect(&name).map_err(drop))
-            {
-                let handle = stack.connect(now, SocketAddr::new(relay_address(relay), RELAY_PORT));
-                intruder.attempts.insert(handle, Attempt { relay, session, request, answer: Vec::new() });
+            intruder.ask(now, stack, relay, request);
+        }
+        for (handle, attempt) in &mut intruder.attempts {
+            let Some((at, rest)) = attempt.rest.take_if(|(at, _)| *at <= now) else { continue };
+            if attempt.request.is_empty() {
+                attempt.request = rest;
+                attempt.exchange(now, stack, *handle);
+            } else {
+                // The first part has not gone out yet.
+                attempt.rest = Some((at + intruder.drips, rest));
             }
         }
+        let of_relays = self.hosts.iter().filter_map(|host| match &host.role {
+            Role::Relay(relay) => Some(relay.runs()),
+            _ => None,
+        });
+        let runs: Vec<bool> = of_relays.collect();
         while let Some(happened) = self.hosts[host].stack.poll_happened() {
-            let Host { stack, role: Role::Intruder(intruder), .. } = &mut self.hosts[host] else { return };
+            let machine::Host { stack, role: Role::Intruder(intruder), .. } = &mut self.hosts[host] else {
+                return;
+            };
+            if let Happened::Failed(handle, _) = happened {
+                intruder.attempts.remove(&handle);
+            }
             let (Happened::Connected(handle) | Happened::Readable(handle)) = happened else { continue };
             let Some(attempt) = intruder.attempts.get_mut(&handle) else { continue };
+            if matches!(happened, Happened::Connected(_)) {
+                attempt.is_relay = runs[attempt.relay];
+            }
             attempt.exchange(now, stack, handle);
+            let is_relay = attempt.is_relay;
             let answer = String::from_utf8_lossy(&attempt.answer).into_owned();
-            let relay = self.scenario.clients.len() + attempt.relay;
+            if !answer.is_empty() {
+                intruder.answered.insert(attempt.relay);
+            }
             if stack.is_finished(handle) {
                 stack.close(now, handle, false);
                 if let Some(status) = answer.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)) {
@@ -97,7 +169,6 @@ impl World {
                 intruder.attempts.remove(&handle);
             }
             // Something else that stands in its place may say what it likes.
-            let is_relay = self.hosts[relay].relay().is_some_and(|relay| relay.driver().is_some());
             let is_good = ["HTTP/1.1 2", "HTTP/1.1 101"].iter().any(|good| answer.starts_with(good));
             if is_relay && is_good {
                 self.broken(host, Law::Grants, format!("an intruder was answered {answer:?}"));
@@ -157,7 +228,15 @@ fn request(which: u8, how: u8, token: &str, own: IpAddr) -> (Vec<u8>, Option<Str
         "2130706433:443",
     ];
     let place = places[usize::from(how) % places.len()];
-    let request = match which % 5 {
+    let request = match which % 8 {
+        5 => format!(
+            "CONNECT good.example:443 HTTP/1.1\r\nHost: good.example:443\r\nX-Long: {}\r\n{good}\r\n",
+            "a".repeat(20_000)
+        ),
+        6 => format!("BREW good.example:443 HTTP/1.1\r\nHost: good.example:443\r\n{good}\r\n"),
+        GUESS => format!(
+            "CONNECT good.example:443 HTTP/1.1\r\nHost: good.example:443\r\nProxy-Authorization: Bearer {cut}x\r\n\r\n"
+        ),
         0 => format!("CONNECT good.example:443 HTTP/1.1\r\nHost: good.example:443\r\n{bad}\r\n"),
         1 => format!("CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n{good}\r\n"),
         2 => format!(
@@ -172,8 +251,10 @@ fn request(which: u8, how: u8, token: &str, own: IpAddr) -> (Vec<u8>, Option<Str
             "GET http://good.example/ HTTP/1.1\r\nHost: good.example\r\nTransfer-Encoding: chunked\r\n{good}\r\n0\r\n\r\n"
         ),
     };
-    (request.into_bytes(), (which % 5 == 1).then(|| place.to_owned()))
+    (request.into_bytes(), (which % 8 == 1).then(|| place.to_owned()))
 }
 
+/// Which request shows a token that is none.
+const GUESS: u8 = 7;
 /// Its number among clients, for the laws.
 pub(super) const MALLORY: usize = usize::MAX;

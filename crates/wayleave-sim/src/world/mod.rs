@@ -18,7 +18,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use wayleave_proto::base::{Instant, UnixTime};
-use wayleave_proto::net::SocketId;
+use wayleave_proto::net::{Machine as _, SocketId};
 
 use crate::laws::{Delivery, Grants, Law, Secrets, Violation};
 use crate::network::{Answer, Body, Flags, Lost, Packet, Protocol, Segment};
@@ -46,6 +46,8 @@ pub(crate) struct World {
     secrets: Secrets,
     /// Relays were told wrong addresses of names.
     relays_misled: bool,
+    /// The host of the newcomer who comes when the faults are over.
+    knocked: Option<usize>,
     violation: Option<Violation>,
     report: Report,
 }
@@ -169,14 +171,38 @@ impl World {
 
     /// What the civil clock of a host shows.
     fn unix(&self, host: usize) -> UnixTime {
-        let truth = i64::try_from(self.now.as_millis()).unwrap_or(i64::MAX);
-        let millis = EPOCH * 1_000 + truth + i64::from(self.hosts[host].ahead) * 1_000;
-        UnixTime::from_millis(u64::try_from(millis).unwrap_or_default())
+        civil(self.now, self.hosts[host].ahead)
     }
 
-    /// Gives the thread's cryptography the clock of the host that is about to act.
-    fn enter(&self, host: usize) {
-        crypto::show(self.unix(host));
+    /// What the civil clock of a host showed at `at`.
+    fn unix_at(&self, host: usize, at: Instant) -> UnixTime {
+        let Host { ahead, set, .. } = &self.hosts[host];
+        // Each change was noted with what the clock showed until then.
+        let before = set.iter().find(|(changed, _)| *changed > at).map(|(_, before)| *before);
+        civil(at, before.unwrap_or(*ahead))
+    }
+
+    /// Sets the civil clock of a host.
+    fn set_clock(&mut self, host: usize, ahead: i32) {
+        let before = core::mem::replace(&mut self.hosts[host].ahead, ahead);
+        self.hosts[host].set.push((self.now, before));
+    }
+
+    /// Gives the thread's cryptography and the machine the clock of the host that is about to act.
+    fn enter(&mut self, host: usize) {
+        let (now, unix) = (self.now, self.unix(host));
+        crypto::show(unix);
+        match &mut self.hosts[host].role {
+            Role::Client(client) if client.suspended.is_none_or(|until| until <= now) => {
+                client.driver.machine.handle_clock(now, unix);
+            }
+            Role::Relay(relay) if !relay.is_stalled(now) => {
+                if let Some(driver) = relay.driver() {
+                    driver.machine.handle_clock(now, unix);
+                }
+            }
+            Role::Client(_) | Role::Relay(_) | Role::Servers(_) | Role::Intruder(_) | Role::Bait => {}
+        }
     }
 
     fn settle_all(&mut self) {
@@ -362,6 +388,13 @@ impl World {
         }
         false
     }
+}
+
+/// What a civil clock shows that is so many seconds ahead.
+fn civil(at: Instant, ahead: i32) -> UnixTime {
+    let truth = i64::try_from(at.as_millis()).unwrap_or(i64::MAX);
+    let millis = EPOCH * 1_000 + truth + i64::from(ahead) * 1_000;
+    UnixTime::from_millis(u64::try_from(millis).unwrap_or_default())
 }
 
 fn packet_bytes(packet: &Packet) -> &[u8] {

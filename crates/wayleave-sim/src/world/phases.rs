@@ -3,11 +3,12 @@
 use core::time::Duration;
 
 use wayleave_proto::base::{Instant, Kind, Link, Route};
+use wayleave_proto::client::{FlowId, FlowStatus};
 use wayleave_proto::config::Mode;
 
 use super::World;
 use super::faults::clean;
-use super::flow::Outcome;
+use super::flow::Flow;
 use super::host::Role;
 use crate::laws::Law;
 use crate::network::Answering;
@@ -22,7 +23,11 @@ impl World {
         self.run_until(self.report.healed);
         if self.scenario.heals && self.violation.is_none() {
             self.heal();
-            self.run_for(GRACE);
+            let pace = self.scenario.clients.iter().filter_map(|client| client.in_use).max();
+            let recovery = RECOVERY + pace.unwrap_or_default();
+            self.run_for(recovery);
+            self.check_recovery(recovery);
+            self.run_for(GRACE - recovery);
             self.witness();
         }
         self.close();
@@ -50,11 +55,9 @@ impl World {
         });
         for relay in 0..self.scenario.relays.len() {
             let host = self.scenario.clients.len() + relay;
-            // A machine keeps the clock that it was made with, so one whose clock is wrong starts again.
-            if core::mem::take(&mut self.scenario.relays[relay].ahead) != 0 {
-                self.report.odd.insert(relay);
-                self.hosts[host].ahead = 0;
-            }
+            self.scenario.relays[relay].ahead = 0;
+            self.set_clock(host, 0);
+            self.hosts[host].stack.limit(usize::MAX);
             self.set_relay(relay, State::Running);
             self.hosts[host].access.set_quality(clean());
             if let Some(relay) = self.hosts[host].relay() {
@@ -71,27 +74,106 @@ impl World {
             );
             self.hosts[host].names.answering = Answering::Truly;
             self.hosts[host].names.delay = Duration::from_millis(10);
+            self.set_clock(host, 0);
             let credential = self.credential(host, Credential::Lasting, Allowed::default());
             let (now, link) = (self.now, self.hosts[host].access.kind);
             self.enter(host);
             // Where a user may have few tunnels, flows that go on would leave none for the new ones.
             let is_tight = self.scenario.clients[host].tight;
             let is_limited = !self.scenario.clients[host].allowed.is_everything();
-            if is_tight
-                || is_limited
-                || self.scenario.relays.iter().any(|relay| relay.tight || relay.tunnels < 1_000)
-            {
+            if is_tight || is_limited || self.has_tight_relays() {
                 self.release_all(host);
             }
+            self.wake(host);
             if let Some(client) = self.hosts[host].client() {
-                client.suspended = None;
                 if let Ok(credential) = credential {
                     client.driver.machine.renew(now, credential);
                 }
             }
             self.roam(host, link, after);
         }
+        self.knocked = self.add_newcomer().ok();
         self.settle_all();
+        if let Some(newcomer) = self.knocked {
+            self.knock(newcomer);
+        }
+    }
+
+    /// Ends a suspension, as its own end does.
+    fn wake(&mut self, host: usize) {
+        let now = self.now;
+        if let Some(client) = self.hosts[host].client()
+            && client.suspended.is_some()
+        {
+            client.suspended = Some(now);
+            self.settle(host);
+        }
+    }
+
+    fn has_tight_relays(&self) -> bool {
+        self.scenario.relays.iter().any(|relay| relay.tight || relay.lean || relay.tunnels < 1_000)
+    }
+
+    /// Laws 9 and 10: what is in use works again, and who comes is answered.
+    fn check_recovery(&mut self, within: Duration) {
+        if self.violation.is_some() {
+            return;
+        }
+        let answered = |host: usize| match &self.hosts[host].role {
+            Role::Intruder(newcomer) => newcomer.answered.len(),
+            _ => 0,
+        };
+        let relays = self.scenario.relays.len();
+        if let Some(newcomer) = self.knocked.filter(|newcomer| answered(*newcomer) < relays)
+            && !self.has_tight_relays()
+        {
+            let what = format!("{} of {relays} relays answer a newcomer", answered(newcomer));
+            self.broken(newcomer, Law::Listener, what);
+        }
+        for host in 0..self.scenario.clients.len() {
+            if self.scenario.clients[host].in_use.is_some() {
+                self.check_use(host, within);
+            }
+            let Some(client) = self.hosts[host].client() else { continue };
+            // It has done its work.
+            let endless: Vec<_> =
+                client.flows.iter().filter(|(_, flow)| flow.plan.up == u32::MAX).map(|(id, _)| *id).collect();
+            for id in endless {
+                self.release(host, id);
+            }
+            self.settle(host);
+        }
+    }
+
+    /// Law 9, for one client: its endless flow is answered, and no stream looks for its way.
+    fn check_use(&mut self, host: usize, within: Duration) {
+        let healed = self.report.healed;
+        let paths = [Kind::Datagram, Kind::Stream].map(|kind| self.has_path(host, kind));
+        let Some(client) = self.hosts[host].client() else { return };
+        let is_down = |flow: &Flow, status: FlowStatus| match flow.plan.kind {
+            Kind::Datagram => {
+                let is_endless = flow.plan.up == u32::MAX;
+                paths[0] && is_endless && flow.outcome.latest.is_none_or(|latest| latest <= healed)
+            }
+            Kind::Stream => paths[1] && flow.plan.server.answers() && status == FlowStatus::Pending,
+        };
+        let down = client.flows.iter().find(|(id, flow)| is_down(flow, client.driver.machine.status(**id)));
+        if let Some((_, flow)) = down {
+            let what = format!(
+                "{} {} does not work {within:?} after the faults: {:?}",
+                flow.plan.kind, flow.number, flow.outcome
+            );
+            self.broken(host, Law::Recovery, what);
+        }
+    }
+
+    fn release(&mut self, host: usize, id: FlowId) {
+        let now = self.now;
+        let Some(client) = self.hosts[host].client() else { return };
+        let Some(flow) = client.flows.remove(&id) else { return };
+        client.driver.machine.release(now, id);
+        self.delivery.ended(flow.number, true);
+        self.report.flows[flow.number as usize - 1].2.released = true;
     }
 
     /// New flows must connect where the rules lead to a path, and fail where they do not.
@@ -190,12 +272,14 @@ impl World {
         if self.violation.is_some() {
             return;
         }
-        for host in 0..self.scenario.clients.len() {
-            self.enter(host);
-            self.release_all(host);
+        if !self.scenario.abrupt {
+            for host in 0..self.scenario.clients.len() {
+                self.enter(host);
+                self.release_all(host);
+            }
+            self.settle_all();
+            self.run_for(Duration::from_secs(30));
         }
-        self.settle_all();
-        self.run_for(Duration::from_secs(30));
         for host in 0..self.scenario.clients.len() {
             let now = self.now;
             self.enter(host);
@@ -209,14 +293,10 @@ impl World {
     }
 
     pub(super) fn release_all(&mut self, host: usize) {
-        let now = self.now;
         let Some(client) = self.hosts[host].client() else { return };
-        let flows = core::mem::take(&mut client.flows);
-        for (id, flow) in flows {
-            client.driver.machine.release(now, id);
-            self.delivery.ended(flow.number, true);
-            let outcome: &mut Outcome = &mut self.report.flows[flow.number as usize - 1].2;
-            outcome.released = true;
+        let flows: Vec<FlowId> = client.flows.keys().copied().collect();
+        for id in flows {
+            self.release(host, id);
         }
     }
 
@@ -284,6 +364,9 @@ impl World {
     }
 }
 
+/// After the faults, what is in use works again within that time: a second, a trial, and round trips for a name, a
+/// handshake, a request and an answer. The pause between two datagrams comes to it.
+const RECOVERY: Duration = Duration::from_millis(1_000 + 1_000 + 300);
 /// After the faults, what waits for a backoff may do so for that long, and relays find out whom they have lost.
 const GRACE: Duration = Duration::from_secs(200);
 /// Then a new flow connects and is answered within that time, where there is a path.

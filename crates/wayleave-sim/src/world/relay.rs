@@ -1,8 +1,9 @@
 //! A relay on its host.
 
 use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
 
-use wayleave_proto::base::{Instant, Kind};
+use wayleave_proto::base::{Instant, Kind, UnixTime};
 use wayleave_proto::config::RelayLimits;
 use wayleave_proto::net::Machine as _;
 use wayleave_proto::relay::{Event, Relay, What};
@@ -11,7 +12,7 @@ use super::build::NOBODY;
 use super::driver::{Driver, Step};
 use super::host::{Host, Role};
 use super::liar::Liar;
-use super::{Happening, World};
+use super::{Happening, World, civil};
 use crate::laws::Law;
 use crate::stack::{Handle, Happened};
 
@@ -61,8 +62,13 @@ impl RelayHost {
         }
     }
 
-    fn is_stalled(&self, now: Instant) -> bool {
+    pub(super) fn is_stalled(&self, now: Instant) -> bool {
         self.stalled.is_some_and(|until| until > now)
+    }
+
+    /// Whether it is the relay that listens there.
+    pub(super) const fn runs(&self) -> bool {
+        matches!(self.stand, Stand::Runs(_))
     }
 
     pub(super) fn driver(&mut self) -> Option<&mut Driver<Relay>> {
@@ -146,7 +152,7 @@ impl World {
     fn on_relay_step(&mut self, host: usize, step: Step<Event>) {
         match step {
             Step::Asked { id, name } => {
-                let result = self.grants.check_name(host, self.unix(host), name.as_str());
+                let result = self.grants.check_name(host, self.unix_of_asking(host), name.as_str());
                 self.check(host, Law::Grants, result);
                 for answer in self.relay_names.ask(name.as_str()) {
                     self.looked_up(host, name.as_str(), &answer);
@@ -174,9 +180,21 @@ impl World {
             _ => {}
         }
         self.said(host, "relay", &event.what);
-        let result = self.grants.said(host, self.unix(host), &event);
+        let asked = match &event.what {
+            What::TunnelOpened { elapsed, .. } => event.at - *elapsed,
+            _ => event.at,
+        };
+        let result = self.grants.said(host, self.unix_at(host, asked), &event);
         self.check(host, Law::Grants, result);
         self.report.relay_events.push((host, event));
+    }
+
+    /// The earliest that the clock of a relay showed since what it does now may have been asked for: a look-up and several
+    /// attempts ago.
+    fn unix_of_asking(&self, host: usize) -> UnixTime {
+        let long_ago = self.now - LONGEST_OPENING;
+        let set = self.hosts[host].set.iter().filter(|(at, _)| *at > long_ago);
+        set.map(|(_, before)| civil(self.now, *before)).chain([self.unix(host)]).min().unwrap_or_default()
     }
 
     fn forwards(&mut self, host: usize, kind: Kind, address: SocketAddr) {
@@ -185,7 +203,7 @@ impl World {
             // A wrong answer leads there, whatever the name.
             table.get(name).is_some_and(|ips| ips.contains(&ip)) || (misled && ip == NOBODY)
         };
-        let result = self.grants.check(host, self.unix(host), kind, address, leads);
+        let result = self.grants.check(host, self.unix_of_asking(host), kind, address, leads);
         self.check(host, Law::Grants, result);
     }
 
@@ -194,7 +212,10 @@ impl World {
         let (now, unix) = (self.now, self.unix(host));
         let Some(driver) = self.hosts[host].relay().and_then(RelayHost::driver) else { return };
         let moved = driver.take_moved();
-        let result = self.grants.moved(host, now, moved).and_then(|()| self.grants.settled(host, unix));
+        // What is due is done when the deadline is handled.
+        let is_due = driver.machine.poll_timeout().is_some_and(|due| due <= now);
+        let moved = self.grants.moved(host, now, moved);
+        let result = if is_due { moved } else { moved.and_then(|()| self.grants.settled(host, unix)) };
         self.check(host, Law::Grants, result);
     }
 
@@ -205,7 +226,7 @@ impl World {
         let Some(driver) = relay.driver() else { return };
         let (stats, sockets) = (driver.machine.stats(), driver.len());
         // A connection may go on to fill what it has; only new work is refused at the limit.
-        let bound = limits.memory + stats.connections * PER_CONNECTION;
+        let bound = limits.memory + stats.connections * (2 * limits.buffer + READ_AND_RECORDS);
         let what = if stats.held > bound {
             format!(
                 "{} bytes in buffers, {} connections, limit {}",
@@ -227,7 +248,10 @@ impl World {
     }
 }
 
-/// What one connection may hold: its buffers both ways, twice.
-const PER_CONNECTION: usize = 512 * 1024;
+/// No longer ago was something asked for that a relay looks up or dials: a look-up and several attempts.
+const LONGEST_OPENING: Duration = Duration::from_secs(60);
+/// What a connection may hold beside its buffers: a read each way that was lent when the buffer was full, and what the
+/// queues of a datagram tunnel hold.
+const READ_AND_RECORDS: usize = 256 * 1024;
 /// The client's, and the target's, or a look-up with an attempt at each address of a name.
 const SOCKETS_PER_CONNECTION: usize = 4;

@@ -128,7 +128,7 @@ impl Grants {
         Err(format!("a relay opens a {kind} to {address} for a client whose credential does not allow it"))
     }
 
-    /// A relay whose clock shows `unix` says something.
+    /// A relay says something; `unix` is what its clock showed when that was asked for.
     ///
     /// # Errors
     /// It has opened a tunnel that the user's credentials do not allow.
@@ -142,7 +142,7 @@ impl Grants {
                     target,
                     address: *address,
                     asked: event.at - *elapsed,
-                    unix: UnixTime::from_millis(unix.as_millis().saturating_sub(millis(*elapsed))),
+                    unix,
                 };
                 self.opened(relay, user, &opening)
             }
@@ -267,10 +267,6 @@ fn most(limits: impl Iterator<Item = Option<u64>>) -> Option<u64> {
 fn sum(limits: impl Iterator<Item = Option<u64>>) -> Option<u64> {
     let limits = limits.collect::<Option<Vec<u64>>>()?;
     (!limits.is_empty()).then(|| limits.into_iter().sum())
-}
-
-fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The leeway of relays.
