@@ -114,7 +114,7 @@ pub const GROUPS: &[Group] = &[
         "relay is",
         &["Running", "WithoutKeys", "Crashed", "Draining", "Babbling", "Lying", "Mute", "Vanished"],
     ),
-    ("names", "names", &["Truly", "Denied", "Silent", "Wrong"]),
+    ("names", "names", &["Truly", "Denied", "Silent", "HalfSilent", "Wrong"]),
     ("lost packets", "packet", &["dropped", "refused", "down", "on link", "unmapped", "nobody"]),
     ("the intruder", "intruder", &["400", "403", "407", "429", "431", "501", "503"]),
 ];

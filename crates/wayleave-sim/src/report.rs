@@ -112,7 +112,8 @@ impl Report {
     /// milliseconds.
     pub fn longest_quiet(&self, flow: usize) -> u64 {
         let Some((_, _, outcome)) = self.flows.get(flow) else { return u64::MAX };
-        let waiting = outcome.unanswered.map_or(Duration::ZERO, |since| self.healed.since(since));
+        let end = outcome.done.unwrap_or(self.healed);
+        let waiting = outcome.unanswered.map_or(Duration::ZERO, |since| end.since(since));
         u64::try_from(outcome.quiet.max(waiting).as_millis()).unwrap_or(u64::MAX)
     }
 

@@ -174,6 +174,15 @@ impl Flow {
         matches!(self.state, State::Dialling(_) | State::Retry(_) | State::Waiting(_) | State::Asking(_))
     }
 
+    /// Bytes in its own buffers; those of its connection to a proxy are beside them.
+    pub(super) fn held(&self) -> usize {
+        let queues = self.queues.as_ref().map_or(0, |queues| queues.incoming.held() + queues.outgoing.held());
+        match &self.state {
+            State::DirectStream { session, .. } => queues + session.held(),
+            _ => queues,
+        }
+    }
+
     /// When something is due for this flow.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let due = |state: &State| match state {

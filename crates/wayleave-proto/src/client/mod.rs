@@ -162,6 +162,13 @@ impl Client {
         self.routes.phase(kind)
     }
 
+    /// Bytes in all buffers now, used or not; at most those of [`ClientLimits`](crate::config::ClientLimits) for each flow.
+    pub fn held(&self) -> usize {
+        let flows = self.flows.iter().map(|(_, flow)| flow.held());
+        let carriers = self.carriers.iter().map(|(_, carrier)| carrier.pipe.held());
+        flows.chain(carriers).fold(0, usize::saturating_add)
+    }
+
     /// How many flows there are.
     pub const fn flow_count(&self) -> usize {
         self.flows.len()

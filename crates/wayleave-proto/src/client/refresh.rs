@@ -44,8 +44,12 @@ impl Client {
         self.memory.handle_resolved(self.now, &refreshing.name, families, addresses);
         refreshing.resolution.handle_answer(self.now, families, answer);
         if refreshing.resolution.is_over() {
-            self.refreshes.0.remove(place);
-            self.requests.forget(id);
+            let refreshed = self.refreshes.0.remove(place);
+            if refreshed.resolution.is_cut_short() {
+                self.requests.close(id, false);
+            } else {
+                self.requests.forget(id);
+            }
         }
     }
 

@@ -24,7 +24,7 @@ pub(super) fn rule_4_a_change_while_direct_starts_again() -> Scenario {
             report.switched_at(Kind::Stream, 3_100)
         })
         .expect("both flows are done", |report| {
-            report.is_done_over(0, Route::Direct) && report.is_done_over(1, Route::Proxied)
+            report.is_done_within(0, Route::Direct, 100) && report.is_done_within(1, Route::Proxied, 1_200)
         })
 }
 
@@ -49,7 +49,7 @@ pub(super) fn rule_4_down_waits_for_up() -> Scenario {
         .expect("streams switch one second after the network is up", |report| {
             report.switched_at(Kind::Stream, 4_000)
         })
-        .expect("the flow is done", |report| report.is_done_over(0, Route::Proxied))
+        .expect("the flow is done", |report| report.is_done_within(0, Route::Proxied, 3_200))
 }
 
 pub(super) fn rule_5_a_change_while_proxied_keeps_the_route() -> Scenario {
@@ -65,6 +65,7 @@ pub(super) fn rule_5_a_change_while_proxied_keeps_the_route() -> Scenario {
         .expect("the datagram flow has a tunnel again", |report| {
             report.said(|what| matches!(what, What::FlowMoved { .. })).iter().any(|at| *at > Instant::from_millis(3_000))
         })
+        .expect("it is answered as soon as it can be", |report| report.longest_quiet(0) <= 1_200)
 }
 
 pub(super) fn rule_5_return_to_direct_is_opted_in() -> Scenario {
@@ -75,7 +76,7 @@ pub(super) fn rule_5_return_to_direct_is_opted_in() -> Scenario {
         .client(client.opens(5_000, FlowPlan::stream(2_000, 2_000)))
         .fault(3_000, roam(Link::Ethernet, Condition::Open))
         .expect("the first flow goes through the relay, the second direct", |report| {
-            report.is_done_over(0, Route::Proxied) && report.is_done_over(1, Route::Direct)
+            report.is_done_within(0, Route::Proxied, 1_200) && report.is_done_within(1, Route::Direct, 100)
         })
 }
 
@@ -89,7 +90,7 @@ pub(super) fn rule_6_a_late_success_changes_nothing() -> Scenario {
         .expect("streams switch once and never back", |report| {
             report.switched_at(Kind::Stream, 1_000) && report.switches(Kind::Stream, Route::Direct).is_empty()
         })
-        .expect("the later flow still goes through the relay", |report| report.is_done_over(1, Route::Proxied))
+        .expect("the later flow still goes through the relay", |report| report.is_done_within(1, Route::Proxied, 150))
 }
 
 pub(super) fn rule_7_a_new_trial_can_be_asked_for() -> Scenario {
@@ -100,7 +101,7 @@ pub(super) fn rule_7_a_new_trial_can_be_asked_for() -> Scenario {
         .client(client)
         .fault(2_000, Fault::Condition { client: 0, condition: Condition::Open })
         .expect("the first flow goes through the relay, the second direct", |report| {
-            report.is_done_over(0, Route::Proxied) && report.is_done_over(1, Route::Direct)
+            report.is_done_within(0, Route::Proxied, 1_200) && report.is_done_within(1, Route::Direct, 100)
         })
 }
 
@@ -113,7 +114,7 @@ pub(super) fn rule_8_pending_flows_are_taken_over() -> Scenario {
         .fault(400, Fault::Condition { client: 0, condition: Condition::OnlyRelays })
         .ends(Condition::OnlyRelays)
         .expect("all three are done through the relay", |report| {
-            (0..3).all(|flow| report.is_done_over(flow, Route::Proxied))
+            (0..3).all(|flow| report.is_done_within(flow, Route::Proxied, 1_200))
         })
 }
 
@@ -128,7 +129,7 @@ pub(super) fn rule_8_established_streams_are_not_cut() -> Scenario {
         .ends(Condition::OnlyRelays)
         .expect("streams switch at 1600 ms", |report| report.switched_at(Kind::Stream, 1_600))
         .expect("the old stream is done directly, the new one through the relay", |report| {
-            report.is_done_over(0, Route::Direct) && report.is_done_over(1, Route::Proxied)
+            report.is_done_within(0, Route::Direct, 3_200) && report.is_done_within(1, Route::Proxied, 1_200)
         })
 }
 
@@ -142,7 +143,7 @@ pub(super) fn kinds_are_judged_apart() -> Scenario {
             report.switched_at(Kind::Datagram, 1_000) && report.never_switched(Kind::Stream)
         })
         .expect("both are served", |report| {
-            report.is_done_over(0, Route::Direct) && report.flows[1].2.answered.is_some()
+            report.is_done_within(0, Route::Direct, 100) && report.longest_quiet(1) <= 1_200
         })
 }
 
@@ -156,7 +157,7 @@ pub(super) fn scope_session_is_one_decision() -> Scenario {
         .expect("both kinds switch at 1000 ms", |report| {
             report.switched_at(Kind::Datagram, 1_000) && report.switched_at(Kind::Stream, 1_000)
         })
-        .expect("the datagram flow goes through the relay at once", |report| report.is_done_over(1, Route::Proxied))
+        .expect("the datagram flow goes through the relay at once", |report| report.is_done_within(1, Route::Proxied, 600))
 }
 
 pub(super) fn an_unanswered_datagram_flow_goes_to_the_relay() -> Scenario {
@@ -165,7 +166,10 @@ pub(super) fn an_unanswered_datagram_flow_goes_to_the_relay() -> Scenario {
         .relays(1)
         .client(client)
         .expect("datagrams switch at 1000 ms", |report| report.switched_at(Kind::Datagram, 1_000))
-        .expect("the flow is moved", |report| report.route(0) == Some(Route::Proxied))
+        .expect("the flow is moved within 100 ms", |report| {
+            let moved = report.connected(0).map(|(at, _)| at.as_millis());
+            report.route(0) == Some(Route::Proxied) && moved.is_some_and(|at| at <= 1_100)
+        })
 }
 
 pub(super) fn the_standby_costs_no_round_trip() -> Scenario {

@@ -289,7 +289,7 @@ fn headlines_say_what_happened_and_why() {
         ),
         (
             "rule-3-cellular-stays-direct-and-tries-again",
-            "Streams stayed direct although nothing was proven by 1000 ms: the link is cellular, and there the client keeps trying. At 13.646 s a stream was answered.".to_owned(),
+            "Streams stayed direct although nothing was proven by 1000 ms: the link is cellular, and there the client keeps trying. At 23.716 s a stream was answered.".to_owned(),
         ),
         (
             "rule-4-a-change-while-direct-starts-again",

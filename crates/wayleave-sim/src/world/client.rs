@@ -33,6 +33,8 @@ pub(super) struct ClientHost {
     pub(super) rules: Vec<(Option<Kind>, Prescribed)>,
     /// Nothing runs before.
     pub(super) suspended: Option<Instant>,
+    /// How long nothing ran, in all.
+    pub(super) slept: Duration,
     /// What the embedder is going to say of the network when it runs again.
     untold: Option<Network>,
     /// Answers to look-ups that it is going to hear then.
@@ -79,6 +81,7 @@ impl ClientHost {
             network,
             rules,
             suspended: None,
+            slept: Duration::ZERO,
             untold: None,
             unheard: Vec::new(),
             closed: false,
@@ -183,7 +186,10 @@ impl World {
         match opened {
             Ok(id) => {
                 client.each_rule(Some(plan.kind), now, |rules, _| rules.flow(now));
-                client.flows.insert(id, Flow::new(number, plan, now));
+                let slept = client.slept;
+                let mut flow = Flow::new(number, plan, now);
+                flow.slept = slept;
+                client.flows.insert(id, flow);
             }
             Err(error) => self.report.flows[number as usize - 1].2.error = Some((now, error)),
         }
@@ -518,13 +524,16 @@ impl World {
     fn check_waiting(&mut self, host: usize) {
         let now = self.now;
         let Some(client) = self.hosts[host].client() else { return };
+        let slept = client.slept;
+        // The time of opening, and the trial that may lie before it; nobody looks while he sleeps.
+        let longest = client.limits.open_timeout + Duration::from_secs(1);
         let waits = client.flows.iter().find(|(id, flow)| {
-            now.since(flow.opened) > LONGEST_WAIT
+            now.since(flow.opened) > longest + slept.saturating_sub(flow.slept)
                 && client.driver.machine.status(**id) == FlowStatus::Pending
                 && flow.outcome.connected.is_none()
         });
         if let Some((_, flow)) = waits {
-            let what = format!("flow {} has waited for more than {LONGEST_WAIT:?}", flow.number);
+            let what = format!("flow {} has waited for more than {longest:?}", flow.number);
             self.broken(host, Law::Liveness, what);
         }
     }
@@ -541,9 +550,14 @@ impl World {
             + limits.standby
             + relays
             + 2 * SOCKETS_PER_FLOW;
-        if flows > limits.flows || sockets > bound {
-            let what =
-                format!("{flows} flows of {}, {sockets} sockets and look-ups of {bound}", limits.flows);
+        // Two buffers a flow, a read that was lent to each when it was full, and what waits of a connection that is ready.
+        let most = flows * 2 * (limits.buffer + LENT) + (limits.standby + relays + limits.dials) * LENT;
+        let held = client.driver.machine.held();
+        if flows > limits.flows || sockets > bound || held > most {
+            let what = format!(
+                "{flows} flows of {}, {sockets} sockets and look-ups of {bound}, {held} bytes held of {most}",
+                limits.flows
+            );
             self.broken(host, Law::Growth, what);
         }
     }
@@ -564,7 +578,7 @@ impl World {
     }
 }
 
-/// No flow may wait longer for its path: the trial, then 30 s for each of two routes, and the longest suspension.
-pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(1 + 30 + 30 + 60);
+/// What one read may lend.
+const LENT: usize = 64 * 1024;
 /// A look-up and an attempt at each of its two addresses.
 const SOCKETS_PER_FLOW: usize = 3;

@@ -222,7 +222,10 @@ impl World {
                     client.driver.machine.renew(now, credential);
                 }
             }
-            Step::Suspend(span) => client.suspended = Some(now + span),
+            Step::Suspend(span) => {
+                client.suspended = Some(now + span);
+                client.slept += span;
+            }
             Step::ReleaseAll => self.release_all(host),
         }
     }

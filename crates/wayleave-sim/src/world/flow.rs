@@ -15,6 +15,8 @@ pub(super) struct Flow {
     pub(super) number: u64,
     pub(super) plan: FlowPlan,
     pub(super) opened: Instant,
+    /// How long its client had slept until then.
+    pub(super) slept: Duration,
     /// When the application wants to act again by itself.
     pub(super) due: Option<Instant>,
     pub(super) outcome: Outcome,
@@ -67,6 +69,7 @@ impl Flow {
             number,
             plan,
             opened: now,
+            slept: Duration::ZERO,
             due: Some(now),
             outcome: Outcome::default(),
             written: 0,

@@ -316,7 +316,11 @@ impl Dial {
             let is_over = |lookup: &Lookup| lookup.resolution.is_over();
             if self.lookups.get(place).is_some_and(is_over) {
                 let lookup = self.lookups.remove(place);
-                requests.forget(lookup.id);
+                if lookup.resolution.is_cut_short() {
+                    requests.close(lookup.id, false);
+                } else {
+                    requests.forget(lookup.id);
+                }
                 self.end_lookup(&lookup);
             } else {
                 place += 1;

@@ -28,6 +28,8 @@ pub struct Resolution {
     held: Option<(Instant, Vec<IpAddr>)>,
     /// Addresses to be tried now.
     given: Vec<IpAddr>,
+    /// The name is unknown, and one half was never answered.
+    cut_short: bool,
     /// Some address was found, whether it was given out already or not.
     found: bool,
 }
@@ -47,7 +49,15 @@ impl Resolution {
     /// A look-up that has just begun; `v4_first` where IPv6 is known not to work here.
     pub const fn new(v4_first: bool) -> Self {
         let wanted = if v4_first { Families::V4 } else { Families::V6 };
-        Self { v4: Half::Asked, v6: Half::Asked, wanted, held: None, given: Vec::new(), found: false }
+        Self {
+            v4: Half::Asked,
+            v6: Half::Asked,
+            wanted,
+            held: None,
+            given: Vec::new(),
+            cut_short: false,
+            found: false,
+        }
     }
 
     /// Takes an answer. The first for each family counts, and only addresses of that family. An empty list says that there
@@ -62,6 +72,7 @@ impl Resolution {
             && error.failure == IoFailure::NameUnknown
         {
             self.v6 = Half::Failed(error.clone());
+            self.cut_short = true;
         }
     }
 
@@ -120,6 +131,11 @@ impl Resolution {
     /// Whether both halves are answered.
     pub const fn is_over(&self) -> bool {
         !matches!((&self.v4, &self.v6), (Half::Asked, _) | (_, Half::Asked))
+    }
+
+    /// Whether it is over although one half is still asked for: whoever does that has to be told to give up.
+    pub const fn is_cut_short(&self) -> bool {
+        self.cut_short
     }
 
     /// Why no address was found so far; `None` where one was. A half without an answer has timed out.

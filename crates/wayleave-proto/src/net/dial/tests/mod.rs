@@ -376,3 +376,16 @@ fn only_forbidden_addresses_are_the_fault_of_their_target() {
     assert_eq!(search.asked().1, "tcp 192.0.2.77:2", "a known name needs no look-up");
     assert!(matches!(search.dial.faults(), [(0, Fault::Denied(_))]));
 }
+
+#[test]
+fn a_name_that_is_unknown_is_asked_for_no_longer() {
+    let mut search = Search::new(Kind::Stream, &["nowhere.example:443"]);
+    search.advance(0, &mut Anywhere);
+    let Some(Output::Resolve { id, .. }) = search.outputs.pop_front() else { panic!("no look-up") };
+    let unknown = Err(IoFailed::new(IoFailure::NameUnknown));
+    search.dial.handle_resolved(at(10), id, Families::V4, unknown);
+    search.advance(10, &mut Anywhere);
+    // The half for IPv6 is still under way at the adapter.
+    assert_eq!(search.outputs.pop_front(), Some(Output::Close { id, reset: false }));
+    assert!(search.dial.is_exhausted());
+}
