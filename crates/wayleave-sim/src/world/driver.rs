@@ -238,7 +238,10 @@ where
             }
             Output::Bind { id, remote: Remote::Every(_), .. } => {
                 let handle = stack.bind(None, None);
-                let Some(local) = stack.local(handle) else { return };
+                let Some((handle, local)) = handle.and_then(|handle| Some((handle, stack.local(handle)?)))
+                else {
+                    return self.machine.handle_failed(now, id, IoFailed::new(IoFailure::Exhausted));
+                };
                 self.insert(id, handle, local, false);
                 if let Some(socket) = self.sockets.get_mut(&id) {
                     socket.is_shared = true;
