@@ -39,6 +39,7 @@ use crate::{Failure, descriptors, on};
 use admin::Order;
 use names::NameServers;
 use reload::Reloads;
+use report::Report;
 use settings::Settings;
 
 pub(crate) use options::RelayArgs;
@@ -81,7 +82,8 @@ async fn run(args: RelayArgs) -> Result<(), Failure> {
     let files =
         Follower::start(files, EVERY).map_err(|error| Failure::run(format!("cannot start: {error}")))?;
     let mut reloads = Reloads::new(files, handle.clone(), certificate);
-    let mut serving = tokio::spawn(relay.serve(|event| report::report(&event)));
+    let mut report = Report::default();
+    let mut serving = tokio::spawn(relay.serve(move |event| report.report(&event)));
     let (orders, mut ordered) = mpsc::channel(1);
     let mut administered = JoinSet::new();
     if let Some(admin) = admin {

@@ -4,12 +4,64 @@ use std::time::Duration;
 
 use tracing::info;
 use wayleave_proto::auth::{AppId, Payload, Verdict};
+use wayleave_proto::base::Instant;
 use wayleave_proto::relay::{Event, What};
+
+/// Writes the events of a relay into its log: whatever happens to tunnels, and of strangers as much as a person reads.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    failed: Sample,
+    refused: Sample,
+}
+
+/// So many lines of one kind in a second, and a count of the others.
+#[derive(Debug, Default)]
+struct Sample {
+    /// The second that is counted, on the clock of the machine.
+    second: u64,
+    told: u64,
+    left_out: u64,
+}
+
+impl Sample {
+    /// Whether a line of this moment is told, and how many were left out before it.
+    fn take(&mut self, at: Instant) -> Option<u64> {
+        let second = at.as_nanos() / 1_000_000_000;
+        if second != self.second {
+            (self.second, self.told) = (second, 0);
+        }
+        if self.told >= MOST {
+            self.left_out += 1;
+            return None;
+        }
+        self.told += 1;
+        Some(std::mem::take(&mut self.left_out))
+    }
+}
+
+impl Report {
+    /// Writes one line, or counts it.
+    pub(super) fn report(&mut self, event: &Event) {
+        let (sample, kind) = match event.what {
+            What::ConnectionFailed { .. } => (&mut self.failed, "connection failed"),
+            What::Refused { .. } => (&mut self.refused, "refused"),
+            _ => return report(event),
+        };
+        match sample.take(event.at) {
+            None => {}
+            Some(0) => report(event),
+            Some(left_out) => {
+                info!(left_out, "more lines like the next were left out: {kind}");
+                report(event);
+            }
+        }
+    }
+}
 
 /// Writes one line.
 ///
 /// Text of clients and of tokens goes in as a string, which both formats of the log escape. Tokens are never in events.
-pub(super) fn report(event: &Event) {
+fn report(event: &Event) {
     let Event { connection, client, what, .. } = event;
     match what {
         What::ConnectionFailed { reason } => {
@@ -70,3 +122,6 @@ fn room(verdict: &Verdict) -> Option<&str> {
 fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
+
+/// Lines of one kind about strangers in a second.
+const MOST: u64 = 50;

@@ -14,7 +14,7 @@ use wayleave_proto::relay::{ConnectionId, Event, RefuseReason, What};
 use super::RelayArgs;
 use super::key_files::KeyFiles;
 use super::options::EXAMPLES;
-use super::report::report;
+use super::report::Report;
 use super::settings::Settings;
 use crate::Failure;
 use crate::keys::{minting_file, relay_file};
@@ -244,13 +244,35 @@ fn a_line_of_the_log_is_one_line_and_tells_the_reason() {
     }
 }
 
+#[test]
+fn strangers_fill_no_log_and_what_is_left_out_is_counted() {
+    let refused = || What::Refused { status: 407, target: None, reason: RefuseReason::NoToken };
+    let text = logged_all((0..200).map(|_| (Instant::ZERO, refused())));
+    assert_eq!(text.lines().count(), 50);
+    let later = Instant::from_nanos(1_000_000_000);
+    let text = logged_all((0..200).map(|_| (Instant::ZERO, refused())).chain([(later, refused())]));
+    let last: Vec<&str> = text.lines().skip(50).collect();
+    assert!(
+        last.len() == 2 && last[0].contains("left_out=150") && last[1].contains("status=407"),
+        "{last:?}"
+    );
+}
+
 fn logged(what: What) -> String {
+    logged_all([(Instant::ZERO, what)])
+}
+
+fn logged_all(events: impl IntoIterator<Item = (Instant, What)>) -> String {
     let client = "[2001:db8::1]:4711".parse().unwrap();
-    let event = Event { at: Instant::ZERO, connection: ConnectionId::from_u64(3), client, what };
     let text = Lines::default();
     let to = text.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || to.clone()).finish();
-    tracing::subscriber::with_default(subscriber, || report(&event));
+    let mut report = Report::default();
+    tracing::subscriber::with_default(subscriber, || {
+        for (at, what) in events {
+            report.report(&Event { at, connection: ConnectionId::from_u64(3), client, what });
+        }
+    });
     let bytes = text.0.lock().unwrap().clone();
     String::from_utf8(bytes).unwrap()
 }
