@@ -24,6 +24,8 @@ pub(super) struct Lab {
     ca_pem: String,
     credential: Credential,
     web: u16,
+    /// Another port of the web server.
+    other: u16,
     echo: u16,
     /// The black holes, held open.
     _holes: Vec<Socket>,
@@ -54,8 +56,8 @@ impl Lab {
         };
         let credential = Credential::Token(key.mint(&claims).map_err(Failure::run)?);
         let relays = [serve(&ca, &key).await?, serve(&ca, &key).await?];
-        let (web, echo, holes) = targets().await.map_err(Failure::run)?;
-        Ok(Self { relays, ca_pem, credential, web, echo, _holes: holes })
+        let ([web, other, echo], holes) = targets().await.map_err(Failure::run)?;
+        Ok(Self { relays, ca_pem, credential, web, other, echo, _holes: holes })
     }
 
     pub(super) fn client(&self, mode: Mode, link: Link) -> Result<Client, Failure> {
@@ -70,6 +72,11 @@ impl Lab {
 
     pub(super) fn web(&self, host: &str) -> Result<Target, Failure> {
         target(host, self.web)
+    }
+
+    /// Another port of the web server, to which the network lets nothing out.
+    pub(super) fn blocked(&self) -> Result<Target, Failure> {
+        target("localhost", self.other)
     }
 
     pub(super) fn echo(&self) -> Result<Target, Failure> {
@@ -95,16 +102,16 @@ async fn serve(ca: &Issuer<'static, KeyPair>, key: &SigningKey) -> Result<Served
     Ok(Served { address, handle })
 }
 
-/// A web server, a UDP echo, and black holes where the client looks for them. Their ports have to be free on all these
+/// A web server on two ports, a UDP echo, and black holes where the client looks for them. Their ports have to be free on all these
 /// addresses, which may take another try.
-async fn targets() -> io::Result<(u16, u16, Vec<Socket>)> {
+async fn targets() -> io::Result<([u16; 3], Vec<Socket>)> {
     let mut tries = 0;
     loop {
-        let (web, echo) = (web_server().await?, udp_echo().await?);
+        let (web, other, echo) = (web_server().await?, web_server().await?, udp_echo().await?);
         tries += 1;
-        match black_holes(web, echo) {
+        match black_holes([web, other], echo) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries < TRIES => {}
-            holes => return Ok((web, echo, holes?)),
+            holes => return Ok(([web, other, echo], holes?)),
         }
     }
 }
@@ -143,27 +150,35 @@ async fn udp_echo() -> io::Result<u16> {
 
 /// Sockets at the addresses of `localhost` that swallow what comes: datagrams are never read, and the queues of the
 /// listeners are full, so that the system answers no further connection.
-fn black_holes(web: u16, echo: u16) -> io::Result<Vec<Socket>> {
+fn black_holes(web: [u16; 2], echo: u16) -> io::Result<Vec<Socket>> {
     let mut held = Vec::new();
     for ip in [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)] {
-        let (web, echo) = (SocketAddr::new(ip, web), SocketAddr::new(ip, echo));
-        let listener = match bound(web, Type::STREAM) {
+        let echo = match bound(SocketAddr::new(ip, echo), Type::DGRAM) {
             // A machine without IPv6.
             Err(error) if ip.is_ipv6() && error.kind() != io::ErrorKind::AddrInUse => continue,
-            listener => listener?,
+            echo => echo?,
         };
-        listener.listen(0)?;
-        for _ in 0..4 {
-            let filler = Socket::new(Domain::for_address(web), Type::STREAM, None)?;
-            filler.set_nonblocking(true)?;
-            // Those that fit the queue connect, the next stays in the middle of its handshake.
-            let _ = filler.connect(&web.into());
-            held.push(filler);
+        held.push(echo);
+        for port in web {
+            hide_streams(SocketAddr::new(ip, port), &mut held)?;
         }
-        held.push(listener);
-        held.push(bound(echo, Type::DGRAM)?);
     }
     Ok(held)
+}
+
+/// Swallows connections to `web`.
+fn hide_streams(web: SocketAddr, held: &mut Vec<Socket>) -> io::Result<()> {
+    let listener = bound(web, Type::STREAM)?;
+    listener.listen(0)?;
+    for _ in 0..4 {
+        let filler = Socket::new(Domain::for_address(web), Type::STREAM, None)?;
+        filler.set_nonblocking(true)?;
+        // Those that fit the queue connect, the next stays in the middle of its handshake.
+        let _ = filler.connect(&web.into());
+        held.push(filler);
+    }
+    held.push(listener);
+    Ok(())
 }
 
 fn bound(address: SocketAddr, kind: Type) -> io::Result<Socket> {

@@ -30,6 +30,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
     story.say("on the direct path to them is a black hole: nothing answers, nothing refuses");
 
     behind_the_firewall(&mut story, &lab).await?;
+    behind_a_port_list(&mut story).await?;
     on_cellular(&mut story, &lab).await?;
     on_an_open_network(&mut story, &lab).await?;
     story.end();
@@ -68,6 +69,41 @@ async fn behind_the_firewall(story: &mut Story, lab: &Lab) -> Result<(), Failure
     datagrams(story, lab, &client).await
 }
 
+/// A network that lets one port out: the first stream there proves the direct path, and the others are rescued.
+async fn behind_a_port_list(story: &mut Story) -> Result<(), Failure> {
+    story.chapter("Behind a port list: one port gets out, and nothing else");
+    let lab = Lab::new().await?;
+    let client = lab.client(Mode::Smart, Link::Wifi)?;
+    story.follow(&client);
+    let (open, proven) = tokio::join!(
+        async {
+            let mut stream = client.connect(lab.web(&TARGETS.to_string())?).await.map_err(Failure::run)?;
+            ask(&mut stream).await.map(|_| stream.route())
+        },
+        story.until("the port that gets out proves the direct path", |what| {
+            matches!(what, What::DirectConnected { kind: Some(Kind::Stream), .. })
+        })
+    );
+    proven?;
+    story.check(open? == Some(Route::Direct), "a stream to the port that gets out goes direct")?;
+    for (which, from, to) in [("the first", 1_000, 2_500), ("the next", 0, 900)] {
+        let began = Instant::now();
+        let mut stream = client.connect(lab.blocked()?).await.map_err(Failure::run)?;
+        let took = began.elapsed();
+        story.drain().await;
+        story.check(
+            stream.route() == Some(Route::Proxied)
+                && (Duration::from_millis(from)..Duration::from_millis(to)).contains(&took),
+            &format!(
+                "{which} stream to another port opens through a relay after {:.3} s",
+                took.as_secs_f64()
+            ),
+        )?;
+        get(story, &mut stream).await?;
+    }
+    story.check(client.route(Kind::Stream) == Route::Direct, "everything else stays direct")
+}
+
 async fn on_cellular(story: &mut Story, lab: &Lab) -> Result<(), Failure> {
     story.chapter("The same start on cellular");
     let client = lab.client(Mode::Smart, Link::Cellular)?;
@@ -88,18 +124,19 @@ async fn on_an_open_network(story: &mut Story, lab: &Lab) -> Result<(), Failure>
     story.chapter("The same start with an open network");
     let client = lab.client(Mode::Smart, Link::Wifi)?;
     story.follow(&client);
-    let (stream, proven) = tokio::join!(
-        client.connect(lab.web(&TARGETS.to_string())?),
+    let (route, proven) = tokio::join!(
+        async {
+            let mut stream = client.connect(lab.web(&TARGETS.to_string())?).await.map_err(Failure::run)?;
+            ask(&mut stream).await.map(|_| stream.route())
+        },
         story.until("the direct path is proven", |what| matches!(what, What::DirectConnected { .. }))
     );
     let elapsed = match proven? {
         What::DirectConnected { elapsed, .. } => elapsed,
         _ => Duration::MAX,
     };
-    let mut stream = stream.map_err(Failure::run)?;
-    get(story, &mut stream).await?;
     story.check(
-        stream.route() == Some(Route::Direct) && elapsed < Duration::from_millis(500),
+        route? == Some(Route::Direct) && elapsed < Duration::from_millis(500),
         &format!("it settles direct within {:.1} ms", elapsed.as_secs_f64() * 1_000.0),
     )
 }
@@ -107,12 +144,7 @@ async fn on_an_open_network(story: &mut Story, lab: &Lab) -> Result<(), Failure>
 /// Asks the web server for its page.
 async fn get(story: &mut Story, stream: &mut Stream) -> Result<(), Failure> {
     let began = Instant::now();
-    stream
-        .write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        .await
-        .map_err(Failure::run)?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.map_err(Failure::run)?;
+    let answer = ask(stream).await?;
     let page = answer.windows(4).position(|window| window == b"\r\n\r\n").map(|at| &answer[at + 4..]);
     story.check(
         page == Some(lab::PAGE.as_bytes()),
@@ -122,6 +154,16 @@ async fn get(story: &mut Story, stream: &mut Stream) -> Result<(), Failure> {
             millis(began.elapsed())
         ),
     )
+}
+
+async fn ask(stream: &mut Stream) -> Result<Vec<u8>, Failure> {
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .await
+        .map_err(Failure::run)?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.map_err(Failure::run)?;
+    Ok(answer)
 }
 
 /// Sends packets as a call would, every 20 ms, and measures how long each takes there and back.

@@ -85,6 +85,11 @@ impl Story {
         }
     }
 
+    /// Tells what has happened already.
+    pub(super) async fn drain(&mut self) {
+        while tokio::time::timeout(Duration::ZERO, self.tell()).await.is_ok() && self.events.is_some() {}
+    }
+
     fn show(&self, event: &Event) {
         if let Some(sentence) = sentence(&event.what) {
             let at = event.at.as_nanos() as f64 / 1e9;
@@ -129,6 +134,13 @@ fn sentence(what: &What) -> Option<String> {
             format!("connection to {proxy} is ready ({carrier}, {:.1} ms)", elapsed.as_secs_f64() * 1_000.0)
         }
         What::ProxyFailed { proxy, error, .. } => format!("{proxy}: {error}"),
+        What::Rescuing { target, reason, .. } => format!("{target} is taken to a relay: {reason}"),
+        What::Blocked { kind, target, pause, .. } => format!(
+            "{} to port {} go to the relay from now on; one tries directly after {} s",
+            flows(&Some(*kind)),
+            target.port,
+            pause.as_secs()
+        ),
         _ => return None,
     })
 }
