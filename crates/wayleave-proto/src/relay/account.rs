@@ -19,6 +19,8 @@ pub(super) struct Account {
     pub(super) tunnels: usize,
     /// Names that are being looked up for it.
     pub(super) lookups: usize,
+    /// Its clients are not asked again before then whether they are there.
+    pub(super) asked: Instant,
     to_target: Meter,
     to_client: Meter,
     /// Bytes of payload, both ways together.
@@ -31,7 +33,16 @@ pub(super) struct Account {
 impl Account {
     fn new(credential: Arc<Verdict>, scope: Arc<Scope>) -> Self {
         let (to_target, to_client) = (Meter::default(), Meter::default());
-        Self { tunnels: 0, lookups: 0, to_target, to_client, volume: 0, credential, scope }
+        Self {
+            tunnels: 0,
+            lookups: 0,
+            asked: Instant::ZERO,
+            to_target,
+            to_client,
+            volume: 0,
+            credential,
+            scope,
+        }
     }
 
     /// Whether a datagram may not go that way now: a rate is exceeded, or the volume.
@@ -105,6 +116,9 @@ impl Relay {
         }
         if account.tunnels == 0 {
             self.rest(&verdict.account);
+        }
+        if has_tunnels {
+            self.ask_clients(&verdict.account);
         }
         Err(match volume {
             Some(most) if !has_tunnels => RefuseReason::VolumeSpent {

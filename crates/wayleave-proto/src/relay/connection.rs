@@ -112,6 +112,8 @@ pub(super) struct Tunnel {
     pub(super) socket: SocketId,
     pub(super) opened: Instant,
     pub(super) moved: Instant,
+    /// Until when its client is asked more often than usual whether it is there.
+    pub(super) asked: Option<Instant>,
     pub(super) sent: u64,
     pub(super) received: u64,
     pub(super) payload: Payload,

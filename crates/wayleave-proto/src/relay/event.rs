@@ -221,7 +221,7 @@ pub enum CloseReason {
     Revoked,
     /// The relay stopped.
     Stopped,
-    /// The target went away without an end, or refused a datagram.
+    /// The target went away without an end.
     TargetGone(String),
     /// It ended, and the client did not say by a close_notify that what it sent is whole.
     Truncated,

@@ -7,6 +7,7 @@ mod account;
 mod arrival;
 mod connection;
 mod event;
+mod liveness;
 mod meter;
 mod refuse;
 mod request;

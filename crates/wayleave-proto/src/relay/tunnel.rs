@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use super::account::Account;
 use super::connection::{Connection, Ending, Grant, Payload, State, Tunnel};
+use super::liveness::peer_of;
 use super::meter::Direction;
 use super::{CloseReason, ConnectionFault, ConnectionId, Relay, What};
 use crate::base::{Instant, Kind};
@@ -43,7 +44,7 @@ impl Relay {
             }
             Kind::Datagram => {
                 connect_udp_ok(&mut head, &self.name);
-                self.requests.watch(connection.socket, self.config.limits.liveness(Peer::Reading));
+                self.requests.watch(connection.socket, self.config.limits.liveness(peer_of(Kind::Datagram)));
                 Payload::Datagrams {
                     outgoing: DatagramQueue::new(datagrams),
                     incoming: DatagramQueue::new(datagrams),
@@ -57,7 +58,8 @@ impl Relay {
         self.requests.pending(connection.socket);
         let (kind, target, verdict) = (grant.kind, grant.target.clone(), grant.verdict.clone());
         let now = self.now;
-        let tunnel = Tunnel { grant, socket, opened: now, moved: now, sent: 0, received: 0, payload };
+        let tunnel =
+            Tunnel { grant, socket, opened: now, moved: now, asked: None, sent: 0, received: 0, payload };
         connection.state = State::Tunnel(Box::new(tunnel));
         self.stats.tunnels += 1;
         self.stats.opened += 1;
@@ -99,26 +101,20 @@ impl Relay {
         let Payload::Datagrams { outgoing, limited, acks, .. } = &mut tunnel.payload else { return };
         let mut account = self.accounts.get_mut(&tunnel.grant.verdict.account);
         let socket = tunnel.socket;
-        let (mut refused, mut is_spent) = (None, false);
+        let mut is_spent = false;
         let received = connection.pipe.receive_datagrams(data, |payload| {
             if account.as_ref().is_some_and(|account| account.is_over(now, Direction::ToTarget)) {
                 *limited += 1;
                 return;
             }
             if outgoing.is_empty() {
-                match onward.send(socket, payload) {
-                    Ok(false) => {}
-                    Ok(true) => {
-                        if let Some(account) = &mut account {
-                            account.charge(now, Direction::ToTarget, 1, payload.len() as u64);
-                            is_spent = account.is_spent();
-                        }
-                        return;
+                // An error is the answer to an earlier datagram; this one was not sent.
+                if let Ok(true) = onward.send(socket, payload) {
+                    if let Some(account) = &mut account {
+                        account.charge(now, Direction::ToTarget, 1, payload.len() as u64);
+                        is_spent = account.is_spent();
                     }
-                    Err(error) => {
-                        refused = Some(error);
-                        return;
-                    }
+                    return;
                 }
             }
             outgoing.push(now, payload);
@@ -143,9 +139,7 @@ impl Relay {
                 if !outgoing.is_empty() {
                     self.requests.pending(socket);
                 }
-                if let Some(error) = refused {
-                    self.on_target_failed(id, socket, error);
-                } else if is_finished {
+                if is_finished {
                     self.on_datagrams_finished(id);
                 }
             }
@@ -250,14 +244,13 @@ impl Relay {
                 opening.dial.handle_failed(self.now, socket, Fault::Io(error));
                 self.advance_dial(id);
             }
-            State::Tunnel(tunnel) => {
-                // RFC 9298 §3.1: an error of the UDP socket ends the stream.
-                let is_stream = tunnel.grant.kind == Kind::Stream;
-                if is_stream {
-                    self.requests.forget(socket);
-                }
+            // RFC 9298 §3.1 ends a tunnel whose socket is no longer usable. A refused datagram leaves it as usable as before: a
+            // server that is started again is reached by the next one.
+            State::Tunnel(tunnel) if tunnel.grant.kind == Kind::Datagram => {}
+            State::Tunnel(_) => {
+                self.requests.forget(socket);
                 self.end_tunnel(id, CloseReason::TargetGone(error.to_string()), false);
-                if is_stream { self.part(id) } else { self.linger(id) }
+                self.part(id);
             }
             State::Closing { .. }
             | State::Handshake { .. }
@@ -489,6 +482,10 @@ impl Relay {
                 self.requests.pause(tunnel.socket, false);
             }
         }
+        if tunnel.asked.take_if(|until| *until <= now).is_some() {
+            let peer = peer_of(tunnel.grant.kind);
+            self.requests.watch(connection.socket, self.config.limits.liveness(peer));
+        }
         let idle = tunnel.moved + idle_limit(&self.config.limits, &tunnel.payload);
         let account = self.accounts.get(&tunnel.grant.verdict.account);
         let ends_at = account.and_then(|account| account.ends_at(self.config.rules.leeway));
@@ -520,7 +517,8 @@ impl Relay {
         let ends_at = account.and_then(|account| account.ends_at(self.config.rules.leeway));
         let ends_at = ends_at.map(|end| self.clock.look_at(self.now, end));
         let spent = account.filter(|account| account.is_spent()).map(|_| self.now);
-        let due = [Some(idle), to_client, to_target, ends_at, spent].into_iter().flatten().min();
+        let due =
+            [Some(idle), to_client, to_target, ends_at, spent, tunnel.asked].into_iter().flatten().min();
         self.timers.set(id, due);
     }
 

@@ -8,6 +8,7 @@ mod datagrams;
 mod dialling;
 mod endings;
 mod limits;
+mod liveness;
 mod requests;
 mod scope;
 mod sessions;
@@ -23,7 +24,7 @@ use super::{CloseReason, Event, RefuseReason, Relay, Stats, What};
 use crate::auth::{Claims, Token};
 use crate::base::{Clock, Families, Host, Instant, Name, Seed, UnixTime};
 use crate::carrier::tls::{Connector as _, PlainConnector, Session};
-use crate::config::RelayConfig;
+use crate::config::{Liveness, RelayConfig};
 use crate::error::{IoFailed, IoFailure};
 use crate::net::{Machine as _, Output, Remote, SocketId};
 use crate::testing::{relay_config, signing_key, token};
@@ -54,6 +55,8 @@ struct Rig {
     finished: BTreeSet<SocketId>,
     /// Closed sockets, and whether with a reset.
     closed: BTreeMap<SocketId, bool>,
+    /// How each connection is watched.
+    watched: BTreeMap<SocketId, Liveness>,
 }
 
 impl Rig {
@@ -78,6 +81,7 @@ impl Rig {
             paused: BTreeSet::new(),
             finished: BTreeSet::new(),
             closed: BTreeMap::new(),
+            watched: BTreeMap::new(),
         }
     }
 
@@ -97,7 +101,8 @@ impl Rig {
                 }
                 Output::ReadPause(id) => assert!(self.paused.insert(id), "paused twice"),
                 Output::ReadResume(id) => assert!(self.paused.remove(&id), "resumed twice"),
-                Output::DelayAcks(_) | Output::Watch { .. } => {}
+                Output::DelayAcks(_) => {}
+                Output::Watch { id, liveness } => drop(self.watched.insert(id, liveness)),
                 Output::Finish(id) => assert!(self.finished.insert(id), "finished twice"),
                 Output::Close { id, reset } => {
                     assert!(self.closed.insert(id, reset).is_none(), "closed twice");

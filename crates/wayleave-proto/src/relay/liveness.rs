@@ -1,0 +1,48 @@
+//! Clients that vanished, and the tunnels that they hold for nobody.
+
+use core::time::Duration;
+
+use super::connection::{Connection, State};
+use super::{ConnectionId, Relay};
+use crate::auth::AccountId;
+use crate::base::Kind;
+use crate::config::{Liveness, Peer};
+
+impl Relay {
+    /// An account has as many tunnels as it may, and wants one more: some of them may be those of a phone that left its
+    /// network without a word. Their clients are asked at once whether they are there, and tunnels of those that are not end
+    /// within seconds; whoever was refused is told to try again, and finds room.
+    pub(super) fn ask_clients(&mut self, id: &AccountId) {
+        let now = self.now;
+        let Some(account) = self.accounts.get_mut(id).filter(|account| account.asked <= now) else { return };
+        account.asked = now + ASKED;
+        let is_its = |connection: &Connection| match &connection.state {
+            State::Tunnel(tunnel) => tunnel.grant.verdict.account == *id,
+            _ => false,
+        };
+        let its = self.connections.iter().filter(|(_, connection)| is_its(connection));
+        let its: Vec<ConnectionId> = its.map(|(id, _)| id).collect();
+        for id in its {
+            let Some(connection) = self.connections.get_mut(id) else { continue };
+            let State::Tunnel(tunnel) = &mut connection.state else { continue };
+            tunnel.asked = Some(now + ASKED);
+            let liveness = Liveness { idle: IDLE, timeout: TIMEOUT, peer: peer_of(tunnel.grant.kind) };
+            self.requests.watch(connection.socket, liveness);
+            self.arm(id);
+        }
+    }
+}
+
+/// What the silence of a client means whose tunnel is of that kind.
+pub(super) const fn peer_of(kind: Kind) -> Peer {
+    match kind {
+        Kind::Datagram => Peer::Reading,
+        Kind::Stream => Peer::Pausing,
+    }
+}
+
+/// A client that was silent for so long is asked then, and has this long to answer: a phone may have to wake up.
+const IDLE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(6);
+/// How long clients are asked so, and how long until they are asked so again.
+const ASKED: Duration = Duration::from_secs(10);
