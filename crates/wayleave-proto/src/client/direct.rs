@@ -4,7 +4,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 
 use super::event::RescueReason;
-use super::flow::{Flow, Queues, State};
+use super::flow::{Asked, Flow, Queues, State};
 use super::opening::Opening;
 use super::{Client, FlowError, FlowId, Role, Timer, What};
 use crate::base::{Families, Kind, Route};
@@ -154,12 +154,16 @@ impl Client {
         }
     }
 
-    /// The route became direct again: flows that wait for a relay go directly.
+    /// The route became direct again: flows that wait for a relay, or for its answer, go directly.
     pub(super) fn recall(&mut self, kind: Option<Kind>) {
         for id in self.flows_of(kind) {
-            if self.flows.get(id).is_some_and(|flow| matches!(flow.state, State::Waiting(_))) {
-                self.waiting.retain(|waiting| *waiting != id);
-                self.place(id);
+            let is_concerned = |flow: &Flow| match flow.state {
+                State::Waiting(_) => true,
+                State::Asking(_) => flow.spare.is_none(),
+                _ => false,
+            };
+            if self.flows.get(id).is_some_and(is_concerned) {
+                self.ask_again(id);
             }
         }
     }
@@ -246,6 +250,10 @@ impl Client {
 
     pub(super) fn on_flow_timeout(&mut self, id: FlowId) {
         let now = self.now;
+        if self.flows.get_mut(id).is_some_and(|flow| flow.may_rest(now)) {
+            // Nobody waits for it: the next word looks for a way.
+            return self.rest(id);
+        }
         let Some(flow) = self.flows.get(id) else { return };
         if flow.released && flow.deadline <= now {
             self.remove(id, true);
@@ -253,6 +261,12 @@ impl Client {
         }
         if flow.is_pending() && flow.deadline <= now {
             self.fail(id, FlowError::TimedOut);
+            return;
+        }
+        if let State::Asking(Asked { hedge_at: Some(at), .. }) = &flow.state
+            && *at <= now
+        {
+            self.hedge(id);
             return;
         }
         if self.rescue_due(flow).is_some_and(|due| due <= now) {
@@ -557,12 +571,23 @@ impl Client {
     pub(super) fn drop_path(&mut self, id: FlowId, state: State, reset: bool) {
         match state {
             State::Dialling(mut dial) => dial.end(&mut self.requests, None),
-            State::Waiting(_) => self.waiting.retain(|waiting| *waiting != id),
-            State::Asking(carrier) => self.close_carrier(carrier, true),
-            State::Tunnel { carrier, .. } => self.close_carrier(carrier, reset),
+            State::Waiting(_) => {
+                self.waiting.retain(|waiting| *waiting != id);
+                self.paused.remove(&id);
+            }
+            State::Asking(asked) => {
+                self.waiting.retain(|waiting| *waiting != id);
+                asked.carriers.into_iter().for_each(|carrier| self.close_carrier(carrier, true));
+            }
+            State::Tunnel { carrier, .. } => {
+                if self.carriers.get(carrier).is_some_and(|carrier| carrier.leaving) {
+                    self.waiting.retain(|waiting| *waiting != id);
+                }
+                self.close_carrier(carrier, reset);
+            }
             State::DirectStream { socket, .. } => self.requests.close(socket, reset),
             State::DirectDatagrams { socket, .. } => self.unshare(id, socket),
-            State::Retry(_) | State::Resting | State::Failed(_) => {}
+            State::Retry(_) | State::Resting(_) | State::Failed(_) => {}
         }
     }
 }

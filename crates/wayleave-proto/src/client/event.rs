@@ -272,6 +272,9 @@ pub enum ProxyFault {
         /// The HTTP status.
         status: u16,
     },
+    /// Nothing comes from it any more, and it does not answer when it is asked.
+    #[error("it has fallen silent and does not answer any more")]
+    Silent,
     /// It refused every tunnel, whatever the target.
     #[error("{}", refused(*.status))]
     Refused {

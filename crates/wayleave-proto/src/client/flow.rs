@@ -1,5 +1,7 @@
 //! One flow of the application.
 
+use smallvec::SmallVec;
+
 use super::association::AssociationId;
 use super::error::FlowError;
 use super::event::ProxyFault;
@@ -92,15 +94,15 @@ pub(super) enum State {
     /// Proxied: waits for a connection to a proxy; tried again then when it lost one.
     Waiting(Option<Instant>),
     /// Proxied: the request is on its way.
-    Asking(CarrierId),
+    Asking(Asked),
     /// A direct stream.
     DirectStream { socket: SocketId, session: Clear, opening: Opening },
     /// A direct datagram flow, whether anything ever answered on this socket, and if not, since when it has been sent to.
     DirectDatagrams { socket: SocketId, answered: bool, asked: Option<Instant> },
     /// A tunnel, since then.
     Tunnel { carrier: CarrierId, since: Instant },
-    /// A datagram flow whose tunnel the relay ended; the next datagram opens another.
-    Resting,
+    /// A datagram flow without a tunnel, because the relay ended it; the next datagram opens another, not before then.
+    Resting(Instant),
     /// It failed; kept until the application has seen it.
     Failed(FlowError),
 }
@@ -118,6 +120,16 @@ impl State {
     pub(super) fn is_movable(&mut self) -> bool {
         matches!(self, Self::DirectStream { opening, .. } if !opening.is_quiet()) && self.is_repeatable()
     }
+}
+
+/// A request and the connections that it went out on: the second is a hedge, and the first to answer has the flow.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) carriers: SmallVec<[CarrierId; 2]>,
+    /// When it went out first.
+    pub(super) since: Instant,
+    /// When it goes out once more; not again when `None`.
+    pub(super) hedge_at: Option<Instant>,
 }
 
 impl Flow {
@@ -183,11 +195,22 @@ impl Flow {
         }
     }
 
+    /// Whether it is a datagram flow that was open, has looked for a way for long enough, and in which nobody says anything.
+    pub(super) fn may_rest(&mut self, now: Instant) -> bool {
+        let looks = matches!(self.state, State::Asking(_) | State::Waiting(_)) && self.spare.is_none();
+        let is_empty = |queues: &mut Box<Queues>| {
+            queues.outgoing.expire(now);
+            queues.outgoing.is_empty()
+        };
+        looks && self.announced && self.deadline <= now && self.queues.as_mut().is_some_and(is_empty)
+    }
+
     /// When something is due for this flow.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let due = |state: &State| match state {
             State::Dialling(dial) => dial.poll_timeout(),
             State::Retry(at) | State::Waiting(at) => *at,
+            State::Asking(asked) => asked.hedge_at,
             _ => None,
         };
         let spare = self.spare.as_deref().and_then(due);

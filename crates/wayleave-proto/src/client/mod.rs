@@ -17,13 +17,14 @@ mod proxied;
 mod refresh;
 mod renewal;
 mod rescue;
+mod silence;
 #[cfg(test)]
 mod tests;
 mod tunnel;
 mod verbs;
 
 use core::net::{IpAddr, SocketAddr};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::auth::Credential;
 use crate::base::{Clock, Families, Instant, Kind, Network, Rng, Route, Seed, Slots, Timers, UnixTime};
@@ -44,6 +45,7 @@ use probes::Probing;
 use proxied::{Carrier, DialId, ProxyDial};
 use refresh::Refreshes;
 use renewal::{Place, Renewals};
+use silence::Standing;
 
 /// The client machine.
 #[derive(Debug)]
@@ -72,8 +74,15 @@ pub struct Client {
     probes: Vec<Probing>,
     /// Connections that wait for a flow, the oldest first.
     ready: VecDeque<CarrierId>,
-    /// Flows that wait for a connection, in the order in which they get one.
+    /// Flows that wait for a connection, in the order in which they get one. Those that have one over which nothing comes
+    /// keep it until then.
     waiting: VecDeque<FlowId>,
+    /// Flows that found no proxy and pause; the next connection to one wakes them.
+    paused: BTreeSet<FlowId>,
+    /// What is thought of each proxy, by its place in the configuration.
+    standings: Vec<Standing>,
+    /// When a search that has come to nothing is joined by another.
+    search_at: Option<Instant>,
     timers: Timers<Timer>,
     /// When a connection was last wanted; standby ends some time after.
     wanted: Option<Instant>,
@@ -104,10 +113,12 @@ enum Role {
 enum Timer {
     Carrier(CarrierId),
     Dial(DialId),
+    Doubt(usize),
     Flow(FlowId),
     Probe(usize),
     Renewal(Place),
     Route,
+    Search,
     Standby,
     Token,
 }
@@ -138,6 +149,9 @@ impl Client {
             probes: config.probes.iter().cloned().map(Probing::new).collect(),
             ready: VecDeque::new(),
             waiting: VecDeque::new(),
+            paused: BTreeSet::new(),
+            search_at: None,
+            standings: core::iter::repeat_with(Standing::default).take(config.proxies.len()).collect(),
             timers: Timers::new(),
             wanted: (config.route.mode == Mode::Normal).then_some(now),
             standby_after: now,
@@ -269,6 +283,7 @@ impl Machine for Client {
             match timer {
                 Timer::Carrier(id) => self.on_carrier_timeout(id),
                 Timer::Dial(id) => self.advance_dial(id),
+                Timer::Doubt(proxy) => self.on_doubt_timeout(proxy),
                 Timer::Flow(id) => self.on_flow_timeout(id),
                 Timer::Probe(index) => self.on_probe_timeout(index),
                 Timer::Renewal(place) => self.on_renewal_timeout(place),
@@ -276,6 +291,7 @@ impl Machine for Client {
                     self.route_due = None;
                     self.pass_routes();
                 }
+                Timer::Search => self.search_again(),
                 Timer::Standby => self.supply(),
                 Timer::Token => self.on_token_timeout(),
             }

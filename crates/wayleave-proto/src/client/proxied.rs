@@ -13,7 +13,7 @@ use crate::carrier::Carrier as CarrierKind;
 use crate::carrier::h1::{Acks, Pipe};
 use crate::carrier::tls::Session;
 use crate::codec::h1::HeadLimits;
-use crate::config::{Mode, Peer};
+use crate::config::{BackoffConfig, Mode, Peer};
 use crate::error::IoFailed;
 use crate::net::{Dial, DialConfig, Fault, Judge, Known, Recall, Refresh, SocketId};
 
@@ -50,6 +50,46 @@ pub(super) struct Carrier {
     pub(super) shows: bool,
     /// Which credential it showed, by the count of renewals.
     pub(super) renewal: u64,
+    /// When it was made.
+    pub(super) made: Instant,
+    /// Since when something was sent and nothing came.
+    pub(super) unheard: Option<Instant>,
+    /// Its timer looks after its silence.
+    pub(super) watched: bool,
+    /// Its flow looks for another.
+    pub(super) leaving: bool,
+}
+
+/// Where a search leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lead {
+    /// To whichever proxy answers.
+    Anywhere,
+    /// To the proxy that is doubted, to see whether it answers.
+    Question(usize),
+    /// To whichever proxy answers, this one last.
+    RatherNot(usize),
+    /// To the place that has to see a credential.
+    Renewal(Place),
+}
+
+impl Lead {
+    /// The only proxy that it may lead to.
+    const fn only(self) -> Option<usize> {
+        match self {
+            Self::Question(proxy) => Some(proxy),
+            Self::Renewal(place) => Some(place.proxy),
+            Self::Anywhere | Self::RatherNot(_) => None,
+        }
+    }
+
+    /// The only address that it may lead to.
+    const fn address(self) -> Option<IpAddr> {
+        match self {
+            Self::Renewal(place) => Some(place.address.ip()),
+            Self::Anywhere | Self::Question(_) | Self::RatherNot(_) => None,
+        }
+    }
 }
 
 impl Carrier {
@@ -62,15 +102,14 @@ impl Carrier {
 /// One search for a proxy that answers: staggered over proxies and their addresses, won by the first TLS handshake.
 #[derive(Debug)]
 pub(super) struct ProxyDial {
-    dial: Dial,
+    pub(super) dial: Dial,
     /// The proxies in the order of this search, by their places in the configuration.
     order: SmallVec<[usize; 4]>,
     sessions: SmallVec<[(SocketId, Box<dyn Session>); 2]>,
     began: Instant,
     /// Failures of the search that were already told.
     told: usize,
-    /// The only place that it may lead to.
-    only: Option<Place>,
+    pub(super) lead: Lead,
 }
 
 impl Client {
@@ -80,12 +119,8 @@ impl Client {
             return;
         }
         self.supply_renewals();
-        while !self.waiting.is_empty()
-            && let Some(carrier) = self.ready.pop_front()
-        {
-            if let Some(flow) = self.waiting.pop_front() {
-                self.ask(flow, carrier);
-            }
+        while let Some((flow, carrier)) = self.pair() {
+            self.ask(flow, carrier);
         }
         self.drop_surplus();
         let standby = self.standby();
@@ -94,19 +129,55 @@ impl Client {
         while self.uses_proxies()
             && self.network.up
             && self.dials.len() < dials
-            && self.ready.len() + self.dials.len() < wanted
+            && self.ready.len() + self.searches() < wanted
         {
-            self.start_dial(None);
+            let lead = self.lead();
+            self.start_dial(lead);
         }
+        let searches = !self.waiting.is_empty() && !self.dials.is_empty() && self.network.up;
+        match (searches, self.search_at) {
+            (true, None) => self.search_at = Some(self.now + SEARCH_AGAIN),
+            (false, Some(_)) => self.search_at = None,
+            _ => return,
+        }
+        self.timers.set(Timer::Search, self.search_at);
+    }
+
+    /// Takes the first of those who wait for whom a ready connection will do, with that connection.
+    fn pair(&mut self) -> Option<(FlowId, CarrierId)> {
+        let waiting = self.waiting.iter().take(if self.ready.is_empty() { 0 } else { PAIRED });
+        let (flow, carrier) = waiting.enumerate().find_map(|(flow, id)| {
+            let carrier = self.ready.iter().position(|carrier| self.suits(*id, *carrier))?;
+            Some((flow, carrier))
+        })?;
+        Some((self.waiting.remove(flow)?, self.ready.remove(carrier)?))
+    }
+
+    /// Searches that may bring a connection for whoever waits.
+    fn searches(&self) -> usize {
+        let asks = |search: &ProxyDial| matches!(search.lead, Lead::Question(_));
+        self.dials.iter().filter(|(_, search)| !asks(search)).count()
+    }
+
+    /// Somebody waits, and no search has come to anything: one more begins. Those before it go on, but what TCP asked long ago
+    /// it repeats more and more seldom, and would hear of the end of an outage long after it.
+    pub(super) fn search_again(&mut self) {
+        self.search_at = None;
+        if !self.waiting.is_empty() && self.network.up && self.dials.len() < self.config.limits.dials {
+            let lead = self.lead();
+            self.start_dial(lead);
+        }
+        self.supply();
     }
 
     /// Gives up what nobody waits for any more: flows may be released faster than a proxy is found for them.
     fn drop_surplus(&mut self) {
-        let most = self.waiting.len() + self.config.limits.standby + self.renewals.connections();
-        while self.ready.len() + self.dials.len() > most {
-            // The latest search has the longest way to go; one for a renewal leads to one proxy alone, and is wanted.
-            let latest =
-                self.dials.iter().filter(|(_, search)| search.only.is_none()).map(|(id, _)| id).last();
+        let again = if self.waiting.is_empty() { 0 } else { SEARCHES_AGAIN };
+        let most = self.waiting.len() + self.config.limits.standby + self.renewals.connections() + again;
+        while self.ready.len() + self.searches() > most {
+            // The latest search has the longest way to go; one that leads to one proxy alone is wanted.
+            let free = |search: &ProxyDial| search.lead.only().is_none();
+            let latest = self.dials.iter().filter(|(_, search)| free(search)).map(|(id, _)| id).last();
             if let Some(id) = latest {
                 self.drop_dial(id);
             } else if self.ready.len() > most {
@@ -122,6 +193,9 @@ impl Client {
         self.timers.set(Timer::Dial(id), None);
         if let Some(mut search) = self.dials.remove(id) {
             search.dial.end(&mut self.requests, None);
+            if let Lead::Question(proxy) = search.lead {
+                self.forget_question(proxy);
+            }
         }
     }
 
@@ -146,16 +220,17 @@ impl Client {
         config.limits.standby
     }
 
-    /// Searches for a proxy, or for a connection to the `only` place that will do.
-    pub(super) fn start_dial(&mut self, only: Option<Place>) -> DialId {
+    /// Searches for a proxy.
+    pub(super) fn start_dial(&mut self, lead: Lead) -> DialId {
         let mut order = self.proxies.order(self.now);
-        order.retain(|index| only.is_none_or(|only| only.proxy == *index));
+        order.retain(|index| lead.only().is_none_or(|only| only == *index));
+        order.sort_by_key(|index| lead == Lead::RatherNot(*index));
         let targets: SmallVec<[Target; 4]> =
             order.iter().filter_map(|index| self.config.proxies.get(*index).cloned()).collect();
         let limits = &self.config.limits;
         let config = DialConfig { stagger: limits.stagger, timeout: limits.proxy_timeout, fragments: true };
         let dial = Dial::new(Kind::Stream, targets, config, self.now);
-        let dial = ProxyDial { dial, order, sessions: SmallVec::new(), began: self.now, told: 0, only };
+        let dial = ProxyDial { dial, order, sessions: SmallVec::new(), began: self.now, told: 0, lead };
         let id = self.dials.insert(dial);
         self.advance_dial(id);
         id
@@ -163,7 +238,7 @@ impl Client {
 
     pub(super) fn advance_dial(&mut self, id: DialId) {
         let Some(search) = self.dials.get_mut(id) else { return };
-        let only = search.only.map(|place| place.address.ip());
+        let only = search.lead.address();
         let mut judge = ThatPlace { only, recall: Recall::proxies(&self.memory, self.now) };
         search.dial.advance(self.now, &mut self.requests, Role::Dial(id), &mut judge);
         let ProxyDial { sessions, dial, .. } = search;
@@ -208,9 +283,17 @@ impl Client {
             Some((search.dial.target(*place)?.clone(), ProxyFault::Connection(fault.clone())))
         });
         let said = said.collect();
-        if let Some(place) = search.only {
-            self.rest_renewal(place);
-            return self.supply();
+        match search.lead {
+            Lead::Anywhere | Lead::RatherNot(_) => {}
+            Lead::Question(proxy) => {
+                let faults: Vec<Fault> =
+                    search.dial.faults().iter().map(|(_, fault)| fault.clone()).collect();
+                return self.on_question_failed(proxy, &faults);
+            }
+            Lead::Renewal(place) => {
+                self.rest_renewal(place);
+                return self.supply();
+            }
         }
         match self.waiting.front().copied() {
             Some(flow) => self.on_no_proxy(flow, said),
@@ -225,9 +308,18 @@ impl Client {
             self.waiting.retain(|waiting| *waiting != id);
             return;
         };
-        if flow.kind == Kind::Datagram && flow.announced && flow.spare.is_none() {
+        // Where it has a way, it keeps it: nobody else answers either.
+        if let State::Asking(_) | State::Tunnel { .. } = flow.state {
+            if let State::Tunnel { carrier, .. } = flow.state
+                && let Some(carrier) = self.carriers.get_mut(carrier)
+            {
+                carrier.leaving = false;
+            }
+            self.waiting.retain(|waiting| *waiting != id);
+        } else if flow.kind == Kind::Datagram && flow.announced && flow.spare.is_none() {
             self.waiting.retain(|waiting| *waiting != id);
             self.wait_again(id);
+            self.paused.insert(id);
         } else {
             for (proxy, fault) in said {
                 flow.refused_by(proxy, fault);
@@ -239,10 +331,28 @@ impl Client {
 
     /// Lets a flow that lost its connection wait a moment before it asks for another.
     pub(super) fn wait_again(&mut self, id: FlowId) {
+        let schedule = self.busy_schedule();
         let Some(flow) = self.flows.get_mut(id) else { return };
-        let after = flow.backoff.next(&self.config.route.retry, &mut self.rng);
+        let after = flow.backoff.next(&schedule, &mut self.rng);
         flow.state = State::Waiting(Some(self.now + after));
         self.arm_flow(id);
+    }
+
+    /// How pauses grow where somebody waits: not beyond a second.
+    fn busy_schedule(&self) -> BackoffConfig {
+        let retry = self.config.route.retry;
+        BackoffConfig { first: retry.first.min(LONGEST_PAUSE), most: retry.most.min(LONGEST_PAUSE), ..retry }
+    }
+
+    /// The moment from which a datagram flow whose tunnel ended may ask for another: at once where that one had lived.
+    pub(super) fn after_tunnel(&mut self, id: FlowId, since: Instant) -> Instant {
+        let schedule = self.busy_schedule();
+        let Some(flow) = self.flows.get_mut(id) else { return self.now };
+        if self.now.since(since) >= SETTLED {
+            flow.backoff.reset();
+            return self.now;
+        }
+        self.now + flow.backoff.next(&schedule, &mut self.rng)
     }
 
     pub(super) fn on_proxy_resolved(
@@ -357,6 +467,10 @@ impl Client {
             acks: Acks::default(),
             shows: false,
             renewal: 0,
+            made: self.now,
+            unheard: None,
+            watched: false,
+            leaving: false,
         });
         self.requests.reassign(socket, Role::Carrier(carrier));
         self.requests.pending(socket);
@@ -372,16 +486,23 @@ impl Client {
         }
         self.timers.set(Timer::Carrier(carrier), Some(self.now + self.config.limits.standby_age));
         self.ready.push_back(carrier);
+        self.on_proxy_heard(proxy);
         self.supply();
+        // There is a way again: nobody need pause any longer.
+        for flow in core::mem::take(&mut self.paused) {
+            if matches!(self.flows.get(flow), Some(Flow { state: State::Waiting(Some(_)), .. })) {
+                self.place(flow);
+            }
+        }
     }
 
-    /// A ready connection has grown old, or a request was not answered.
+    /// A ready connection has grown old, or one in use was silent for a while.
     pub(super) fn on_carrier_timeout(&mut self, id: CarrierId) {
         let Some(carrier) = self.carriers.get(id) else { return };
         match carrier.flow {
             None if carrier.shows => self.on_unshown(id),
             None => self.close_carrier(id, false),
-            Some(flow) => self.fail(flow, FlowError::TimedOut),
+            Some(_) => self.look_at_carrier(id),
         }
         self.supply();
     }
@@ -450,9 +571,11 @@ impl Client {
     /// The proxy took the connection and said nothing: another connection, and at last another proxy, may do better.
     /// Nothing of the application was sent yet.
     fn on_unanswered(&mut self, id: CarrierId, flow_id: FlowId, proxy: usize) {
-        self.close_carrier(id, true);
+        let is_last = self.unask(flow_id, id, true);
         self.on_proxy_failed(proxy, ProxyFault::NoAnswer, None);
-        self.try_another(flow_id, proxy, ProxyFault::NoAnswer);
+        if is_last {
+            self.try_another(flow_id, proxy, ProxyFault::NoAnswer);
+        }
     }
 
     pub(super) fn try_another(&mut self, id: FlowId, proxy: usize, fault: ProxyFault) {
@@ -471,23 +594,21 @@ impl Client {
 
     /// A datagram flow lost its tunnel: it gets another, at once if the old one had lived for a while.
     pub(super) fn reopen(&mut self, id: FlowId) {
-        let now = self.now;
-        let deadline = now + self.config.limits.open_timeout;
+        let Some(&Flow { state: State::Tunnel { carrier, since }, .. }) = self.flows.get(id) else { return };
+        let again = self.after_tunnel(id, since);
+        self.close_carrier(carrier, true);
+        self.waiting.retain(|waiting| *waiting != id);
+        self.go_on_at(id, again);
+    }
+
+    /// Lets a datagram flow without a tunnel ask for another from that moment on.
+    pub(super) fn go_on_at(&mut self, id: FlowId, again: Instant) {
+        let deadline = self.now + self.config.limits.open_timeout;
         let Some(flow) = self.flows.get_mut(id) else { return };
-        let State::Tunnel { carrier, since } = flow.state else { return };
         flow.deadline = deadline;
         flow.forgive();
-        let lived = now.since(since) >= SETTLED;
-        flow.state = State::Waiting(None);
-        self.close_carrier(carrier, true);
-        if lived {
-            if let Some(flow) = self.flows.get_mut(id) {
-                flow.backoff.reset();
-            }
-            self.place(id);
-        } else {
-            self.wait_again(id);
-        }
+        flow.state = State::Waiting(Some(again));
+        if again <= self.now { self.place(id) } else { self.arm_flow(id) }
     }
 
     pub(super) fn pending_of_carrier(&mut self, id: CarrierId, socket: SocketId) -> Option<&[u8]> {
@@ -506,7 +627,9 @@ impl Client {
     pub(super) fn on_carrier_written(&mut self, id: CarrierId, written: usize) {
         let Some(carrier) = self.carriers.get_mut(id) else { return };
         carrier.pipe.session().written(written);
-        if let Some(flow) = carrier.flow {
+        let flow = carrier.flow;
+        self.on_carrier_sent(id);
+        if let Some(flow) = flow {
             self.on_room(flow);
         }
     }
@@ -546,5 +669,12 @@ impl Judge for ThatPlace<'_> {
     }
 }
 
+/// No pause is longer where somebody waits.
+const LONGEST_PAUSE: core::time::Duration = core::time::Duration::from_secs(1);
+/// How soon a search is joined by another while somebody waits, and how many may join.
+const SEARCH_AGAIN: core::time::Duration = core::time::Duration::from_secs(1);
+const SEARCHES_AGAIN: usize = 10;
+/// So many of those who wait are looked at for a connection that will do.
+const PAIRED: usize = 64;
 /// A tunnel that lived this long shows that the way is good.
 const SETTLED: core::time::Duration = core::time::Duration::from_secs(1);

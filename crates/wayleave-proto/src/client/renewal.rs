@@ -16,7 +16,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use super::flow::State;
-use super::proxied::{Carrier, DialId};
+use super::proxied::{Carrier, DialId, Lead};
 use super::{CarrierId, Client, ProxyFault, Timer, What};
 use crate::auth::Credential;
 use crate::base::{Instant, Kind};
@@ -132,7 +132,7 @@ impl Client {
                 && self.network.up
                 && self.dials.len() < self.config.limits.dials
             {
-                let search = self.start_dial(Some(place));
+                let search = self.start_dial(Lead::Renewal(place));
                 if let Some(showing @ Showing { step: Step::New | Step::Connecting(_), .. }) =
                     self.renewals.wanted.get_mut(&place)
                 {

@@ -125,7 +125,7 @@ impl Client {
         match &flow.state {
             State::Failed(error) => {
                 let error = error.clone();
-                flow.state = State::Resting;
+                flow.state = State::Retry(None);
                 self.fail(id, error);
             }
             // It went to the relay at once, and has not been tried yet.

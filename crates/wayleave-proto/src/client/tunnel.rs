@@ -1,7 +1,9 @@
 //! A flow inside a carrier: the request, its answer, and what comes after.
 
+use smallvec::smallvec;
+
 use super::event::ProxyFault;
-use super::flow::{Flow, State};
+use super::flow::{Asked, Flow, State};
 use super::{CarrierId, Client, FlowError, FlowId, Timer};
 use crate::base::{Kind, Route};
 use crate::carrier::h1::DatagramError;
@@ -19,6 +21,7 @@ impl Client {
             return;
         };
         let Some(proxy) = self.config.proxies.get(carrier.proxy) else { return };
+        let hedge = self.config.limits.hedge;
         let authority = match flow.kind {
             Kind::Datagram => proxy,
             Kind::Stream => &flow.target,
@@ -40,15 +43,32 @@ impl Client {
         zeroize::Zeroize::zeroize(&mut head);
         carrier.flow = Some(flow_id);
         carrier.renewal = self.renewals.count;
-        flow.state = State::Asking(id);
-        let deadline = flow.deadline;
+        let asked = Asked { carriers: smallvec![id], since: self.now, hedge_at: Some(self.now + hedge) };
+        let left = match &mut flow.state {
+            State::Asking(asked) => {
+                asked.carriers.push(id);
+                None
+            }
+            state => match core::mem::replace(state, State::Asking(asked)) {
+                // It was silent for too long.
+                State::Tunnel { carrier, .. } => Some(carrier),
+                _ => None,
+            },
+        };
+        if left.is_some() {
+            flow.deadline = self.now + self.config.limits.open_timeout;
+        }
         self.requests.pending(carrier.socket);
-        self.timers.set(Timer::Carrier(id), Some(deadline));
-        self.timers.set(Timer::Flow(flow_id), None);
+        self.timers.set(Timer::Carrier(id), None);
+        if let Some(left) = left {
+            self.close_carrier(left, true);
+        }
+        self.arm_flow(flow_id);
         self.wanted = Some(self.now);
     }
 
     pub(super) fn on_carrier_received(&mut self, id: CarrierId, data: &mut [u8]) {
+        self.on_carrier_heard(id);
         let Some(carrier) = self.carriers.get_mut(id) else { return };
         let flow = carrier.flow.and_then(|flow| self.flows.get(flow));
         if let Some(Flow { kind: Kind::Datagram, state: State::Tunnel { .. }, .. }) = flow {
@@ -109,18 +129,21 @@ impl Client {
                 }
                 Ok(Response::Refused { status: 407, .. }) if renewal != self.renewals.count => {
                     // The credential was renewed in between.
-                    self.close_carrier(id, false);
-                    return self.place(flow_id);
+                    if self.unask(flow_id, id, false) {
+                        self.place(flow_id);
+                    }
+                    return;
                 }
                 Ok(Response::Refused { status, proxy_status, lookup, retry_after, .. }) => {
                     let again = retry_after.map(|secs| core::time::Duration::from_secs(u64::from(secs)));
-                    self.close_carrier(id, false);
-                    return self.on_refused(flow_id, proxy, status, (proxy_status, lookup), again);
+                    let is_last = self.unask(flow_id, id, false);
+                    let error = (proxy_status, lookup);
+                    return self.on_refused(flow_id, proxy, status, error, again, is_last);
                 }
                 Err(error) => {
-                    self.close_carrier(id, true);
+                    let is_last = self.unask(flow_id, id, true);
                     let fault = ProxyFault::Protocol(error.to_string());
-                    return self.on_proxy_at_fault(flow_id, proxy, fault, None);
+                    return self.on_proxy_at_fault(flow_id, proxy, fault, None, is_last);
                 }
             }
         }
@@ -129,8 +152,17 @@ impl Client {
     fn on_accepted(&mut self, id: CarrierId, flow_id: FlowId) {
         let Some(flow) = self.flows.get_mut(flow_id) else { return };
         let is_datagrams = flow.kind == Kind::Datagram;
-        flow.state = State::Tunnel { carrier: id, since: self.now };
+        let asked = core::mem::replace(&mut flow.state, State::Tunnel { carrier: id, since: self.now });
         flow.forgive();
+        if let Some(queues) = &mut flow.queues {
+            queues.outgoing.renew_last(self.now, FIRST_WORD);
+        }
+        if let State::Asking(asked) = asked {
+            self.waiting.retain(|waiting| *waiting != flow_id);
+            for other in asked.carriers.into_iter().filter(|other| *other != id) {
+                self.close_carrier(other, true);
+            }
+        }
         if !self.on_served(flow_id) {
             return;
         }
@@ -140,7 +172,6 @@ impl Client {
             self.proxies.handle_good(proxy);
             self.on_tunnel_shown(id);
         }
-        self.timers.set(Timer::Carrier(id), None);
         self.arm_flow(flow_id);
         self.announce(flow_id, Route::Proxied);
         self.nudge(flow_id);
@@ -161,6 +192,7 @@ impl Client {
         status: u16,
         (error, lookup): (Option<ProxyError>, Option<IoFailure>),
         again: Option<core::time::Duration>,
+        is_last: bool,
     ) {
         let Some(target) = self.config.proxies.get(proxy).cloned() else { return };
         if matches!(status, 403 | 502 | 504) {
@@ -175,30 +207,33 @@ impl Client {
                 self.fail(flow_id, FlowError::TargetUnreachable { proxy: target, status, error, lookup });
             }
             // Proxies of somebody else's say so of a target that cannot be reached. Ours say which it is.
-            500 | 503 if error.is_none() && again.is_none() => self.on_unclear(flow_id, proxy, status),
-            _ => self.on_proxy_at_fault(flow_id, proxy, self.refused_fault(status), again),
+            500 | 503 if error.is_none() && again.is_none() => {
+                self.on_unclear(flow_id, proxy, status, is_last)
+            }
+            _ => self.on_proxy_at_fault(flow_id, proxy, self.refused_fault(status), again, is_last),
         }
     }
 
     /// The proxy does not say whether it or the target is at fault. Another one may know; the only one is not asked less often
     /// because of what may be one dead target.
-    fn on_unclear(&mut self, flow_id: FlowId, proxy: usize, status: u16) {
+    fn on_unclear(&mut self, flow_id: FlowId, proxy: usize, status: u16, is_last: bool) {
         match self.config.proxies.as_slice() {
             [only] => {
                 let proxy = only.clone();
                 self.fail(flow_id, FlowError::TargetUnreachable { proxy, status, error: None, lookup: None });
             }
-            _ => self.on_proxy_at_fault(flow_id, proxy, ProxyFault::Unclear { status }, None),
+            _ => self.on_proxy_at_fault(flow_id, proxy, ProxyFault::Unclear { status }, None, is_last),
         }
     }
 
-    /// The proxy will not serve this flow, whatever its target: another one may.
+    /// The proxy will not serve this flow, whatever its target: another one may. Where it was asked too, it is waited for.
     fn on_proxy_at_fault(
         &mut self,
         flow_id: FlowId,
         proxy: usize,
         fault: ProxyFault,
         again: Option<core::time::Duration>,
+        is_last: bool,
     ) {
         let was_held = self.proxies.is_held(self.now, proxy);
         self.on_proxy_failed(proxy, fault.clone(), again);
@@ -206,7 +241,9 @@ impl Client {
             // What is ready or under way leads to this proxy, most likely, and would use up the patience of the flows.
             self.drop_ready();
         }
-        self.try_another(flow_id, proxy, fault);
+        if is_last {
+            self.try_another(flow_id, proxy, fault);
+        }
         self.supply();
     }
 
@@ -260,9 +297,14 @@ impl Client {
     /// The relay ended a datagram tunnel cleanly, because nothing moved or the target refused: the next datagram
     /// opens another.
     fn on_tunnel_ended(&mut self, flow_id: FlowId) {
-        let Some(flow) = self.flows.get_mut(flow_id) else { return };
-        if let State::Tunnel { carrier, .. } = core::mem::replace(&mut flow.state, State::Resting) {
-            self.close_carrier(carrier, false);
+        let Some(&Flow { state: State::Tunnel { carrier, since }, .. }) = self.flows.get(flow_id) else {
+            return;
+        };
+        let again = self.after_tunnel(flow_id, since);
+        self.close_carrier(carrier, false);
+        self.waiting.retain(|waiting| *waiting != flow_id);
+        if let Some(flow) = self.flows.get_mut(flow_id) {
+            flow.state = State::Resting(again);
         }
         self.arm_flow(flow_id);
     }
@@ -286,6 +328,10 @@ impl Client {
         }
     }
 }
+
+/// The last datagram that waited for a tunnel is sent although it grew old, up to this age: a word after a silence is no
+/// media, and its sender may not repeat it soon.
+const FIRST_WORD: core::time::Duration = core::time::Duration::from_secs(5);
 
 /// Reads what nobody wants any more, so that the other side can end.
 pub(super) fn discard(session: &mut dyn crate::carrier::tls::Session) {

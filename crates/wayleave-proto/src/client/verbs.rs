@@ -54,7 +54,7 @@ impl Client {
             None => FlowStatus::Failed(FlowError::Closed),
             Some(flow) => match &flow.state {
                 State::DirectStream { .. } | State::DirectDatagrams { .. } => FlowStatus::Open(Route::Direct),
-                State::Tunnel { .. } | State::Resting => FlowStatus::Open(Route::Proxied),
+                State::Tunnel { .. } | State::Resting(_) => FlowStatus::Open(Route::Proxied),
                 State::Failed(error) => FlowStatus::Failed(error.clone()),
                 // Its application does not notice that its path is another one by and by.
                 _ if flow.announced && (flow.kind == Kind::Stream || flow.spare.is_some()) => {
@@ -167,7 +167,6 @@ impl Client {
         if payload.len() > MAX_PAYLOAD {
             return Err(FlowError::DatagramTooLarge);
         }
-        let deadline = now + self.config.limits.open_timeout;
         let Some(flow) = self.flows.get_mut(id) else { return Err(FlowError::Closed) };
         let Some(queues) = &mut flow.queues else { return Err(FlowError::Closed) };
         let had_nothing = queues.outgoing.is_empty();
@@ -186,9 +185,9 @@ impl Client {
                     self.requests.pending(carrier.socket);
                 }
             }
-            State::Resting => {
-                flow.deadline = deadline;
-                self.wait_again(id);
+            State::Resting(again) => {
+                let again = *again;
+                self.go_on_at(id, again);
             }
             _ => {}
         }
@@ -260,6 +259,7 @@ impl Client {
         self.proxies.forget();
         self.memory.handle_network(network);
         self.drop_refreshes();
+        self.forget_doubts();
         self.drop_ready();
         // What was proven over the old network has to be proven again, and its sockets have the wrong address.
         self.routes.handle_network(now, network);
@@ -277,6 +277,8 @@ impl Client {
                     self.place(id);
                 }
                 (State::Retry(_), _) => self.place(id),
+                (State::Asking(_), _) => self.ask_again(id),
+                (State::Waiting(Some(_)), _) if network.up => self.place(id),
                 (State::DirectDatagrams { .. }, _) if network.up => self.rebind(id),
                 _ => {}
             }
@@ -319,6 +321,8 @@ impl Client {
         }
         self.drop_ready();
         self.waiting.clear();
+        self.paused.clear();
+        self.forget_doubts();
         self.clear_renewals();
         for id in self.dials.keys() {
             self.drop_dial(id);
@@ -330,7 +334,7 @@ impl Client {
         for index in 0..self.probes.len() {
             self.stop_probe(index);
         }
-        for timer in [Timer::Route, Timer::Standby, Timer::Token] {
+        for timer in [Timer::Route, Timer::Search, Timer::Standby, Timer::Token] {
             self.timers.set(timer, None);
         }
     }
@@ -402,7 +406,7 @@ impl Client {
     pub(super) fn remove(&mut self, id: FlowId, reset: bool) {
         let is_truncated = self.is_truncated(id);
         let Some(flow) = self.flows.get_mut(id) else { return };
-        let state = core::mem::replace(&mut flow.state, State::Resting);
+        let state = core::mem::replace(&mut flow.state, State::Retry(None));
         let spare = flow.spare.take();
         let failed = matches!(state, State::Failed(_));
         let open = matches!(state, State::Tunnel { .. } | State::DirectStream { .. });

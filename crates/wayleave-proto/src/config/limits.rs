@@ -36,6 +36,11 @@ pub struct ClientLimits {
     pub token_warning: Duration,
     /// How long a closed stream may take to deliver what was written to it. Default 10 s.
     pub linger: Duration,
+    /// A request to a proxy that is not answered for so long is asked of another one as well. Default 1 s, range 100 ms to 10 s.
+    pub hedge: Duration,
+    /// A proxy from which nothing comes for so long, although something was sent, is asked whether it is there. Default 2 s,
+    /// range 500 ms to 1 min.
+    pub silence: Duration,
     /// A tunnel or a direct stream on which nothing moved for so long is kept alive by one small packet, before a translator
     /// of addresses forgets it; many do after 60 s. Default 45 s, range 10 s to 2 h.
     pub keep_alive: Duration,
@@ -59,6 +64,8 @@ impl Default for ClientLimits {
             standby_keep: Duration::from_secs(300),
             token_warning: Duration::from_secs(30),
             linger: Duration::from_secs(10),
+            hedge: Duration::from_secs(1),
+            silence: Duration::from_secs(2),
             keep_alive: Duration::from_secs(45),
             user_timeout: Duration::from_secs(15),
         }
@@ -79,6 +86,12 @@ impl ClientLimits {
         span("limits.proxy_timeout", self.proxy_timeout)?;
         span("limits.linger", self.linger)?;
         span("limits.standby_age", self.standby_age)?;
+        if !(Duration::from_millis(100)..=Duration::from_secs(10)).contains(&self.hedge) {
+            return Err(ConfigError::new("limits.hedge", "give a time from 100 ms to 10 s"));
+        }
+        if !(Duration::from_millis(500)..=Duration::from_secs(60)).contains(&self.silence) {
+            return Err(ConfigError::new("limits.silence", "give a time from 500 ms to 1 min"));
+        }
         if self.token_warning > Duration::from_secs(86_400) {
             return Err(ConfigError::new("limits.token_warning", "give a time of at most 1 day"));
         }

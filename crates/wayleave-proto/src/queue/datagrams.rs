@@ -91,6 +91,14 @@ impl DatagramQueue {
         }
     }
 
+    /// Makes the last datagram young again at `now` where it is no older than `most`: it waited for its path, and nothing has
+    /// come after it that would be worth more.
+    pub fn renew_last(&mut self, now: Instant, most: Duration) {
+        if let Some(last) = self.entries.back_mut().filter(|last| now.since(last.came) <= most) {
+            last.came = now;
+        }
+    }
+
     /// Drops what is too old at `now`.
     pub fn expire(&mut self, now: Instant) {
         while self.entries.front().is_some_and(|entry| now.since(entry.came) > self.limits.age) {

@@ -206,6 +206,11 @@ impl World {
         }
     }
 
+    /// Breaks every connection that a relay has with anybody; it goes on.
+    pub fn reset_relay_connections(&mut self, index: usize) {
+        self.break_off(|end| matches!(end, End::Relay(i, _) if *i == index));
+    }
+
     /// Breaks every connection that a target has.
     pub fn reset_targets(&mut self) {
         self.break_off(|end| matches!(end, End::Target(_)));

@@ -8,6 +8,7 @@ mod machines;
 mod proxies;
 mod renewal;
 mod rescue;
+mod silence;
 mod smart;
 mod streams;
 
