@@ -6,13 +6,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::warn;
 use wayleave_proto::base::Target;
+use wayleave_proto::config::{Liveness, Peer};
 
 use crate::{Failure, log};
 
@@ -61,8 +61,7 @@ pub(super) async fn accept<F>(
                 // Without these options the stream works too, a little slower, and a client on another machine that went
                 // away without a word keeps its place.
                 let _ = stream.set_nodelay(true);
-                let alive = TcpKeepalive::new().with_time(ALIVE).with_interval(ALIVE_AGAIN);
-                let _ = SockRef::from(&stream).set_tcp_keepalive(&alive);
+                let _ = wayleave_sockets::watch(&stream, &LOCAL);
                 let served = serve(stream, peer);
                 tasks.spawn(async move {
                     served.await;
@@ -92,8 +91,8 @@ fn failed(address: SocketAddr, error: &io::Error) -> Failure {
     Failure::run(format!("cannot listen on {address} ({error}); {remedy}"))
 }
 
+/// How local connections are watched: others than those of this machine can come, and vanish.
+const LOCAL: Liveness =
+    Liveness { idle: Duration::from_secs(60), timeout: Duration::from_secs(15), peer: Peer::Foreign };
 /// How soon a listener that failed is asked again.
 const AGAIN: Duration = Duration::from_secs(1);
-/// After how much silence a local client is asked whether it is still there, and how soon again.
-const ALIVE: Duration = Duration::from_secs(60);
-const ALIVE_AGAIN: Duration = Duration::from_secs(15);

@@ -40,6 +40,10 @@ pub(super) struct LimitsTable {
     #[serde(deserialize_with = "one")]
     linger: Option<Duration>,
     #[serde(deserialize_with = "one")]
+    keep_alive: Option<Duration>,
+    #[serde(deserialize_with = "one")]
+    user_timeout: Option<Duration>,
+    #[serde(deserialize_with = "one")]
     buffer: Option<Bytes>,
     #[serde(deserialize_with = "one")]
     accounts: Option<usize>,
@@ -98,6 +102,8 @@ impl LimitsTable {
         set(&mut limits.stream_idle, self.stream_idle);
         set(&mut limits.half_idle, self.half_idle);
         set(&mut limits.linger, self.linger);
+        set(&mut limits.keep_alive, self.keep_alive);
+        set(&mut limits.user_timeout, self.user_timeout);
         set(&mut limits.buffer, self.buffer.map(size));
         set(&mut limits.accounts, self.accounts);
         set(&mut limits.revocations, self.revocations);

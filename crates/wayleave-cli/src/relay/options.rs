@@ -339,6 +339,8 @@ The same as a file, for `wayleave relay --config relay.toml`; every limit is sho
   datagram-idle = \"5m\"
   stream-idle = \"2h\"
   half-idle = \"5m\"                  # of a stream of which one half has ended
+  keep-alive = \"2m\"                 # a client or a target that was silent for so long is asked whether it is there
+  user-timeout = \"15s\"              # a client that owes a sign for so long has vanished
   linger = \"5s\"
   buffer = \"64KiB\"                   # of each direction of a stream
   head = { bytes = \"16KiB\", request-line = \"8KiB\", fields = 64 }

@@ -122,6 +122,30 @@ pub(crate) struct AgentArgs {
     #[serde(deserialize_with = "one")]
     pub(super) trial: Option<Duration>,
 
+    /// Ask another relay as well where one does not answer a request for so long [default: 1s]
+    #[arg(long, value_name = "TIME", value_parser = read::<Duration>)]
+    #[serde(deserialize_with = "one")]
+    pub(super) hedge: Option<Duration>,
+
+    /// Ask a relay whether it is there when nothing came from it for so long, although something was sent [default: 2s]
+    ///
+    /// Where it does not answer that either, datagram flows move to another relay, and streams are told.
+    #[arg(long, value_name = "TIME", value_parser = read::<Duration>)]
+    #[serde(deserialize_with = "one")]
+    pub(super) silence: Option<Duration>,
+
+    /// Keep a connection on which nothing moved for so long alive by one small packet [default: 45s]
+    ///
+    /// Many address translators forget a connection after 60 s. An hour of it costs about 11 KB for each idle tunnel.
+    #[arg(long, value_name = "TIME", value_parser = read::<Duration>)]
+    #[serde(deserialize_with = "one")]
+    pub(super) keep_alive: Option<Duration>,
+
+    /// Give up a connection to a relay after so long without a sign of it, when one is due [default: 15s]
+    #[arg(long, value_name = "TIME", value_parser = read::<Duration>)]
+    #[serde(deserialize_with = "one")]
+    pub(super) user_timeout: Option<Duration>,
+
     /// What smart mode decides together: streams and datagrams apart (kind), or both as one (session) [default: kind]
     #[arg(long, value_name = "kind|session", value_parser = read::<Scope>)]
     #[serde(deserialize_with = "one")]
@@ -278,6 +302,10 @@ impl AgentArgs {
             mode: self.mode.or(file.mode),
             link: self.link.or(file.link),
             trial: self.trial.or(file.trial),
+            hedge: self.hedge.or(file.hedge),
+            silence: self.silence.or(file.silence),
+            keep_alive: self.keep_alive.or(file.keep_alive),
+            user_timeout: self.user_timeout.or(file.user_timeout),
             scope: self.scope.or(file.scope),
             rescue: self.rescue.or(file.rescue),
             rescue_pause: self.rescue_pause.or(file.rescue_pause),

@@ -35,6 +35,10 @@ fn the_file_says_everything_that_the_flags_say() {
         "--mode=normal",
         "--link=wifi",
         "--trial=1500ms",
+        "--hedge=2s",
+        "--silence=3s",
+        "--keep-alive=50s",
+        "--user-timeout=20s",
         "--scope=session",
         "--rescue=off",
         "--rescue-pause=2m",
@@ -58,6 +62,10 @@ fn the_file_says_everything_that_the_flags_say() {
         mode = "normal"
         link = "wifi"
         trial = "1500ms"
+        hedge = "2s"
+        silence = "3s"
+        keep-alive = "50s"
+        user-timeout = "20s"
         scope = "session"
         rescue = "off"
         rescue-pause = "2m"

@@ -102,6 +102,10 @@ impl Settings {
             truncation: args.truncated.unwrap_or(Truncation::Reset),
             limits: ClientLimits {
                 token_warning: args.token_warning.unwrap_or(limits.token_warning),
+                hedge: args.hedge.unwrap_or(limits.hedge),
+                silence: args.silence.unwrap_or(limits.silence),
+                keep_alive: args.keep_alive.unwrap_or(limits.keep_alive),
+                user_timeout: args.user_timeout.unwrap_or(limits.user_timeout),
                 ..limits
             },
         };

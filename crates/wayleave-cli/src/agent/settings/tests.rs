@@ -58,6 +58,16 @@ fn what_is_missing_or_wrong_is_named_with_a_remedy() {
         (AgentArgs { trial: Some(Duration::ZERO), ..relayed() }, "trial"),
         (AgentArgs { rescue_pause: Some(Duration::ZERO), ..relayed() }, "rescue-pause"),
         (AgentArgs { doubt_window: Some(Duration::ZERO), ..relayed() }, "doubt-window"),
+        (AgentArgs { hedge: Some(Duration::ZERO), ..relayed() }, "hedge: give a time from 100 ms to 10 s"),
+        (
+            AgentArgs { silence: Some(Duration::ZERO), ..relayed() },
+            "silence: give a time from 500 ms to 1 min",
+        ),
+        (
+            AgentArgs { keep_alive: Some(Duration::ZERO), ..relayed() },
+            "keep-alive: give a time from 10 s to 2 h",
+        ),
+        (AgentArgs { user_timeout: Some(Duration::ZERO), ..relayed() }, "user-timeout: give a time from 5 s"),
         (AgentArgs { listen: open.clone(), ..args() }, "can be reached from other machines"),
         (AgentArgs { local_user: secret("hidden"), ..args() }, "NAME:PASSWORD"),
         (AgentArgs { local_user: secret(":hidden"), ..args() }, "user name"),
