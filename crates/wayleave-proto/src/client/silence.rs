@@ -178,19 +178,19 @@ impl Client {
         for id in ready {
             self.close_carrier(id, false);
         }
-        self.leave(proxy);
+        self.leave_silent(proxy);
     }
 
     pub(super) fn on_doubt_timeout(&mut self, proxy: usize) {
         match self.standings.get(proxy).map(|standing| &standing.doubt) {
             Some(Doubt::Asked { .. }) => self.on_question_unanswered(proxy),
-            Some(Doubt::Silent { .. }) => self.leave(proxy),
+            Some(Doubt::Silent { .. }) => self.leave_silent(proxy),
             Some(Doubt::None(_) | Doubt::New) | None => {}
         }
     }
 
     /// Takes from a silent relay what can go, and tells what cannot; again every while, until it is heard.
-    fn leave(&mut self, proxy: usize) {
+    fn leave_silent(&mut self, proxy: usize) {
         let now = self.now;
         let Some(&Standing { doubt: Doubt::Silent { since, asked }, .. }) = self.standings.get(proxy) else {
             return;

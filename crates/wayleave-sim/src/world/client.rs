@@ -546,7 +546,7 @@ impl World {
         let limits = &client.limits;
         // A flow has a look-up or an attempt at each address, a search for a proxy one at each; a ready connection one.
         let bound = flows * SOCKETS_PER_FLOW
-            + (limits.dials.min(flows + limits.standby + relays)) * relays.max(1)
+            + (limits.dials.min(flows + limits.standby + relays + JOINED)) * relays.max(1)
             + limits.standby
             + relays
             + 2 * SOCKETS_PER_FLOW;
@@ -580,5 +580,7 @@ impl World {
 
 /// What one read may lend.
 const LENT: usize = 64 * 1024;
+/// Searches that join those before them while somebody waits: one a second, for as long as one takes.
+const JOINED: usize = 10;
 /// A look-up and an attempt at each of its two addresses.
 const SOCKETS_PER_FLOW: usize = 3;
