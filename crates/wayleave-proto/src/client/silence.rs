@@ -233,6 +233,7 @@ impl Client {
         };
         if now >= *asked + CERTAIN && self.network.up {
             *asked = now;
+            self.drop_questions(proxy);
             self.start_dial(Lead::Question(proxy));
         }
     }

@@ -544,11 +544,12 @@ impl World {
         let Some(client) = self.hosts[host].client() else { return };
         let (flows, sockets) = (client.driver.machine.flow_count(), client.driver.len());
         let limits = &client.limits;
-        // A flow has a look-up or an attempt at each address, a search for a proxy one at each; a ready connection one.
+        // A flow has a look-up or an attempt at each address, a search for a proxy one at each; a ready connection one, and a
+        // question to a silent relay one.
         let bound = flows * SOCKETS_PER_FLOW
             + (limits.dials.min(flows + limits.standby + relays + JOINED)) * relays.max(1)
             + limits.standby
-            + relays
+            + 2 * relays
             + 2 * SOCKETS_PER_FLOW;
         // Two buffers a flow, a read that was lent to each when it was full, and what waits of a connection that is ready.
         let most = flows * 2 * (limits.buffer + LENT) + (limits.standby + relays + limits.dials) * LENT;
