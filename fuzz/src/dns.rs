@@ -13,7 +13,7 @@ pub(crate) fn run(data: &[u8]) {
             id,
             name: "www.example.com".parse().expect("a name"),
             family,
-            edns: data.len() % 2 == 0,
+            edns: data.len().is_multiple_of(2),
         };
         let answer = question.read(data);
         if let Some(Answer::Addresses(addresses)) = &answer {

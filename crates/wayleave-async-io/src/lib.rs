@@ -12,10 +12,12 @@
 //! for sockets while nobody else does, and one for each name while it is looked up, at most 64.
 
 mod client;
+mod connection;
 mod relay;
 mod runtime;
 mod stream;
 mod thread;
+mod watch;
 
 pub use client::{Client, Task};
 pub use relay::{Relay, RelayHandle};

@@ -1,7 +1,7 @@
 //! The sockets and the timer of async-io and threads for look-ups, as the core wants them.
 
 use std::io::{self, IoSlice};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -13,8 +13,9 @@ use wayleave_drive::{Lookup, Resolver, Runtime, at_once};
 use wayleave_proto::base::{Clock, Instant, Name, Seed};
 use wayleave_proto::config::Liveness;
 use wayleave_proto::net::Remote;
-use wayleave_sockets::Lookups;
+use wayleave_sockets::{Lookups, Spare};
 
+use crate::connection::{Connection, Watches};
 use crate::{Task, thread};
 
 /// What async-io gives to a client or a relay. They work on every thread and under every executor.
@@ -26,6 +27,13 @@ pub struct AsyncIo {
     lookups: Arc<Lookups>,
     /// Asked in the place of the platform.
     resolver: Option<Arc<dyn Resolver>>,
+    watches: Watches,
+}
+
+/// A listener, with a descriptor to refuse with.
+pub struct Listener {
+    socket: Async<TcpListener>,
+    spare: Spare,
 }
 
 impl AsyncIo {
@@ -37,6 +45,7 @@ impl AsyncIo {
             armed: None,
             lookups: Arc::default(),
             resolver: None,
+            watches: Watches::default(),
         }
     }
 
@@ -54,9 +63,9 @@ impl Default for AsyncIo {
 }
 
 impl Runtime for AsyncIo {
-    type Stream = Async<TcpStream>;
+    type Stream = Connection;
     type Datagrams = Async<UdpSocket>;
-    type Listener = Async<TcpListener>;
+    type Listener = Listener;
 
     fn now(&self) -> Instant {
         Instant::from_nanos(u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX))
@@ -77,95 +86,107 @@ impl Runtime for AsyncIo {
         }
     }
 
-    fn dial(&self, address: SocketAddr) -> io::Result<Async<TcpStream>> {
-        Async::new_nonblocking(wayleave_sockets::dial(address)?)
+    fn dial(&self, address: SocketAddr) -> io::Result<Connection> {
+        let socket = Async::new_nonblocking(wayleave_sockets::dial(address)?)?;
+        Ok(Connection::new(socket, &self.watches))
     }
 
-    fn poll_connected(
-        &self,
-        stream: &mut Async<TcpStream>,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<SocketAddr>> {
+    fn poll_connected(&self, stream: &mut Connection, cx: &mut Context<'_>) -> Poll<io::Result<SocketAddr>> {
         // The socket itself is asked first: while the reactor waits on another thread, an event that it brings for what was
         // registered meanwhile looks old to async-io, again and again.
         loop {
-            match wayleave_sockets::connected(stream) {
+            match wayleave_sockets::connected(&stream.socket) {
                 Err(error) if error.kind() == io::ErrorKind::NotConnected => {
-                    ready!(stream.poll_writable(cx))?
+                    ready!(stream.socket.poll_writable(cx))?
                 }
                 result => return Poll::Ready(result),
             }
         }
     }
 
-    fn bind(&self, remote: Remote, fragments: bool) -> io::Result<(Async<UdpSocket>, SocketAddr)> {
-        let socket = Async::new_nonblocking(wayleave_sockets::bind(remote, fragments)?)?;
+    fn bind(
+        &self,
+        remote: Remote,
+        fragments: bool,
+        receive_buffer: usize,
+    ) -> io::Result<(Async<UdpSocket>, SocketAddr)> {
+        let socket = Async::new_nonblocking(wayleave_sockets::bind(remote, fragments, receive_buffer)?)?;
         let local = socket.get_ref().local_addr()?;
         Ok((socket, local))
     }
 
-    fn listen(&self, address: SocketAddr) -> io::Result<(Async<TcpListener>, SocketAddr)> {
-        let listener = Async::new_nonblocking(wayleave_sockets::listen(address)?)?;
-        let address = listener.get_ref().local_addr()?;
-        Ok((listener, address))
+    fn listen(&self, address: SocketAddr) -> io::Result<(Listener, SocketAddr)> {
+        let socket = Async::new_nonblocking(wayleave_sockets::listen(address)?)?;
+        let address = socket.get_ref().local_addr()?;
+        Ok((Listener { socket, spare: Spare::new() }, address))
     }
 
     fn poll_accept(
         &self,
-        listener: &mut Async<TcpListener>,
+        listener: &mut Listener,
         cx: &mut Context<'_>,
-    ) -> Poll<io::Result<(Async<TcpStream>, SocketAddr, SocketAddr)>> {
+    ) -> Poll<io::Result<(Connection, SocketAddr, SocketAddr)>> {
+        let listener = &listener.socket;
         loop {
             let (stream, client) =
                 ready!(poll_until(|| listener.get_ref().accept(), || listener.poll_readable(cx)))?;
             // One that is gone already is no fault of the listener.
             if let Ok(local) = wayleave_sockets::prepare(&stream).and_then(|()| stream.local_addr()) {
-                return Poll::Ready(Ok((Async::new_nonblocking(stream)?, client, local)));
+                let stream = Connection::new(Async::new_nonblocking(stream)?, &self.watches);
+                return Poll::Ready(Ok((stream, client, local)));
             }
         }
     }
 
+    fn refuse(&self, listener: &mut Listener) -> io::Result<()> {
+        listener.spare.refuse(&listener.socket)
+    }
+
+    fn poll_broken(&self, stream: &mut Connection, cx: &mut Context<'_>) -> Poll<io::Error> {
+        stream.poll_broken(cx)
+    }
+
     fn poll_read(
         &self,
-        stream: &mut Async<TcpStream>,
+        stream: &mut Connection,
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        pin!(stream).poll_read(cx, buffer)
+        pin!(&mut stream.socket).poll_read(cx, buffer)
     }
 
     fn poll_write(
         &self,
-        stream: &mut Async<TcpStream>,
+        stream: &mut Connection,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        pin!(stream).poll_write(cx, bytes)
+        pin!(&mut stream.socket).poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
         &self,
-        stream: &mut Async<TcpStream>,
+        stream: &mut Connection,
         cx: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        pin!(stream).poll_write_vectored(cx, pieces)
+        pin!(&mut stream.socket).poll_write_vectored(cx, pieces)
     }
 
-    fn delay_acks(&self, stream: &mut Async<TcpStream>) {
-        let _ = wayleave_sockets::delay_acks(stream);
+    fn delay_acks(&self, stream: &mut Connection) {
+        let _ = wayleave_sockets::delay_acks(&stream.socket);
     }
 
-    fn watch(&self, stream: &mut Async<TcpStream>, liveness: &Liveness) {
-        let _ = wayleave_sockets::watch(stream, liveness);
+    fn watch(&self, stream: &mut Connection, liveness: &Liveness) {
+        let _ = wayleave_sockets::watch(&stream.socket, liveness);
     }
 
-    fn finish(&self, stream: &mut Async<TcpStream>) {
-        let _ = wayleave_sockets::finish(stream);
+    fn finish(&self, stream: &mut Connection) {
+        let _ = wayleave_sockets::finish(&stream.socket);
     }
 
-    fn reset(&self, stream: &mut Async<TcpStream>) {
-        let _ = wayleave_sockets::reset(stream);
+    fn reset(&self, stream: &mut Connection) {
+        let _ = wayleave_sockets::reset(&stream.socket);
     }
 
     fn poll_receive(
@@ -205,6 +226,10 @@ impl Runtime for AsyncIo {
         poll_until(|| socket.get_ref().send_to(payload, to), || socket.poll_writable(cx))
     }
 
+    fn overflowed(&self, socket: &Async<UdpSocket>) -> u64 {
+        wayleave_sockets::overflowed(socket.get_ref())
+    }
+
     fn poll_timer(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         if self.armed != Some(deadline) {
             self.armed = Some(deadline);
@@ -218,6 +243,12 @@ impl Runtime for AsyncIo {
 
     fn spawn(&self, task: Task) {
         thread::spawn(task);
+    }
+}
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.socket.fmt(f)
     }
 }
 

@@ -36,13 +36,13 @@ impl AsyncWrite for Stream {
         self.0.poll_write(cx, bytes).map_err(io::Error::from)
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // What was taken is sent as fast as the network allows, without being asked.
-        Poll::Ready(Ok(()))
+    /// Waits until the system has taken what was written.
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_flush(cx).map_err(io::Error::from)
     }
 
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.finish();
-        Poll::Ready(Ok(()))
+    /// Ends the application's half, and waits until the system has taken it with everything before.
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_finish(cx).map_err(io::Error::from)
     }
 }

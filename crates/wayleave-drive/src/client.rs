@@ -3,6 +3,7 @@
 use core::fmt;
 use core::future::poll_fn;
 use core::task::{Context, Poll, Waker};
+use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -31,6 +32,8 @@ struct State<R: Runtime> {
     wakers: BTreeMap<FlowId, Wakers>,
     /// Who waits for what comes to an association from strangers.
     strays: BTreeMap<AssociationId, Waker>,
+    /// Those who wait for the client's end.
+    drainers: Vec<Waker>,
     listeners: Listeners,
     /// Wakers that nobody will wake. With one an executor may drop a whole task, and with that a flow of this client: they
     /// are dropped when the lock has been given back.
@@ -66,12 +69,14 @@ impl<R: Runtime> Client<R> {
         config: Valid<ClientConfig>,
         runtime: R,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
+        let receive_buffer = config.limits.receive_buffer;
         let machine = Machine::new(config, &runtime.seed(), runtime.clock(), runtime.now());
-        let driver = Driver::new(machine, runtime);
+        let driver = Driver::new(machine, runtime, receive_buffer);
         let state = State {
             driver,
             wakers: BTreeMap::new(),
             strays: BTreeMap::new(),
+            drainers: Vec::new(),
             listeners: Listeners::new(),
             stale: Vec::new(),
             abandoned: false,
@@ -94,7 +99,7 @@ impl<R: Runtime> Client<R> {
         })
         .await?
         .map(Stream::new)
-        .ok_or(FlowError::Closed)
+        .ok_or(FlowError::ClientClosed)
     }
 
     /// Opens a datagram flow to `target`. Datagrams can be sent at once; they wait a moment while the way is sought.
@@ -145,9 +150,33 @@ impl<R: Runtime> Client<R> {
         self.tell(|machine, _| machine.route(kind))
     }
 
-    /// Ends the client at once: every flow fails.
+    /// Ends the client when everything that was written is delivered, or after `linger`: it opens nothing any more, takes every
+    /// flow back, and waits until their targets have ended their halves too. The answer is how many flows the end of `linger`
+    /// cut off; zero means that all were whole. Await it before the runtime or the process ends: what the application wrote
+    /// and the system has not taken would be lost with it.
+    ///
+    /// Cancel safe: the client drains whether or not somebody waits.
+    pub async fn drain(&self, linger: Duration) -> usize {
+        self.tell(|machine, now| machine.drain(now, linger));
+        poll_fn(|cx| self.poll_drained(cx)).await
+    }
+
+    fn poll_drained(&self, cx: &Context<'_>) -> Poll<usize> {
+        self.with(|state, _| {
+            let machine = &state.driver.machine;
+            if machine.is_closed() {
+                return Poll::Ready(machine.cut());
+            }
+            if !state.drainers.iter().any(|known| known.will_wake(cx.waker())) {
+                state.drainers.push(cx.waker().clone());
+            }
+            Poll::Pending
+        })
+    }
+
+    /// Ends the client at once: every flow fails. What the system has taken of what was written is still sent.
     pub fn close(&self) {
-        self.tell(|machine, now| machine.close(now));
+        self.with(|state, _| state.driver.end(Machine::break_off, Machine::close));
     }
 
     fn begin(&self, kind: Kind, target: impl IntoTarget) -> Result<Flow<R>, FlowError> {
@@ -296,9 +325,7 @@ struct Driving<R: Runtime>(Arc<Shared<R>>);
 impl<R: Runtime> Drop for Driving<R> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
-        let now = state.driver.runtime.now();
-        state.driver.machine.close(now);
-        state.driver.run(usize::MAX);
+        state.driver.end(Machine::break_off, Machine::close);
         let mut wakers = state.deliver();
         state.listeners.close(&mut wakers);
         drop(state);
@@ -334,6 +361,9 @@ impl<R: Runtime> State<R> {
                     }
                 }
             }
+        }
+        if self.driver.machine.is_closed() {
+            wakers.extend(self.drainers.drain(..));
         }
         wakers
     }

@@ -1,6 +1,6 @@
 //! One machine, its sockets and its clock.
 
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, Waker};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
@@ -27,10 +27,14 @@ pub(crate) struct Driver<M: Machine, R: Runtime> {
     /// The deadline that the timer waits for.
     armed: Option<Instant>,
     buffer: Box<[u8]>,
+    /// What the system keeps for a UDP socket, in bytes.
+    receive_buffer: usize,
+    /// A descriptor was given back since this was last asked.
+    freed: bool,
 }
 
 impl<M: Machine, R: Runtime> Driver<M, R> {
-    pub(crate) fn new(machine: M, runtime: R) -> Self {
+    pub(crate) fn new(machine: M, runtime: R, receive_buffer: usize) -> Self {
         Self {
             machine,
             runtime,
@@ -42,12 +46,33 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
             alarm: None,
             armed: None,
             buffer: vec![0; MOST_READ].into(),
+            receive_buffer,
+            freed: false,
         }
     }
 
     /// Takes a connection that was accepted as `id`.
     pub(crate) fn accept(&mut self, id: SocketId, stream: R::Stream) {
         self.insert(id, Kind::Stream(stream));
+    }
+
+    /// Whether a descriptor was given back since this was last asked.
+    pub(crate) fn take_freed(&mut self) -> bool {
+        core::mem::take(&mut self.freed)
+    }
+
+    /// Ends the machine: `farewell` says what is to be said yet, which is written as far as the sockets take it at once, and
+    /// `close` ends it. What the system has taken is still sent.
+    pub(crate) fn end(
+        &mut self,
+        farewell: impl FnOnce(&mut M, Instant),
+        close: impl FnOnce(&mut M, Instant),
+    ) {
+        let now = self.runtime.now();
+        farewell(&mut self.machine, now);
+        self.run(FAREWELL);
+        close(&mut self.machine, now);
+        self.run(usize::MAX);
     }
 
     /// Does what the machine asks for until nothing more can be done without waiting, or until `limit` sockets were
@@ -137,20 +162,22 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
                     Ok(stream) => self.insert(id, Kind::Dialling(stream)),
                     Err(error) => self.failed(id, &error),
                 },
-                Output::Bind { id, remote, fragments } => match self.runtime.bind(remote, fragments) {
-                    Ok((socket, local)) => {
-                        self.insert(
-                            id,
-                            match remote {
-                                Remote::Every(_) => Kind::Shared(socket),
-                                Remote::One(_) => Kind::Datagrams(socket),
-                            },
-                        );
-                        let now = self.runtime.now();
-                        self.machine.handle_opened(now, id, local);
+                Output::Bind { id, remote, fragments } => {
+                    match self.runtime.bind(remote, fragments, self.receive_buffer) {
+                        Ok((socket, local)) => {
+                            self.insert(
+                                id,
+                                match remote {
+                                    Remote::Every(_) => Kind::Shared(socket),
+                                    Remote::One(_) => Kind::Datagrams(socket),
+                                },
+                            );
+                            let now = self.runtime.now();
+                            self.machine.handle_opened(now, id, local);
+                        }
+                        Err(error) => self.failed(id, &error),
                     }
-                    Err(error) => self.failed(id, &error),
-                },
+                }
                 Output::Pending(id) => self.write_next(id),
                 Output::ReadPause(id) => {
                     if let Some(socket) = self.sockets.get_mut(id) {
@@ -175,14 +202,27 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
                     state.finishing = true;
                     state.wants_write = true;
                 }),
-                Output::Close { id, reset } => {
-                    if let Some(Socket { kind: Kind::Stream(mut stream), .. }) = self.sockets.remove(id)
-                        && reset
-                    {
-                        self.runtime.reset(&mut stream);
-                    }
-                }
+                Output::Close { id, reset } => self.close(id, reset),
                 Output::Event(event) => self.events.push_back(event),
+            }
+        }
+    }
+
+    fn close(&mut self, id: SocketId, reset: bool) {
+        let Some(Socket { kind, state, .. }) = self.sockets.remove(id) else { return };
+        self.freed = true;
+        let Kind::Stream(mut stream) = kind else { return };
+        if reset {
+            self.runtime.reset(&mut stream);
+        } else if !state.ended {
+            // Closed over bytes that nobody has read, the system would reset the connection, and with it what it still has to
+            // send.
+            let mut cx = Context::from_waker(Waker::noop());
+            for _ in 0..UNREAD {
+                let read = self.runtime.poll_read(&mut stream, &mut cx, &mut self.buffer);
+                if !matches!(read, Poll::Ready(Ok(count)) if count > 0) {
+                    break;
+                }
             }
         }
     }
@@ -245,7 +285,7 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
     }
 
     fn failed(&mut self, id: SocketId, error: &io::Error) {
-        self.sockets.remove(id);
+        self.freed |= self.sockets.remove(id).is_some();
         let now = self.runtime.now();
         self.machine.handle_failed(now, id, IoFailed::from(error));
     }
@@ -293,5 +333,9 @@ impl<R: Runtime> Onward for Straight<'_, R> {
 
 /// Sockets served before time and wake-ups are looked at again.
 const SERVED: usize = 256;
+/// Reads of what nobody wants any more, when a connection is closed.
+const UNREAD: usize = 4;
+/// Sockets served before the end of a machine.
+const FAREWELL: usize = 16_384;
 /// Rounds of that before other tasks have their turn.
 const ROUNDS: usize = 16;

@@ -85,13 +85,26 @@ impl<R: Runtime> Stream<R> {
         })
     }
 
-    /// Ends the application's half; what was written before is delivered.
+    /// Waits until the system has taken everything that was written, as it has with a socket at once: it is sent from then on
+    /// whatever becomes of the client.
+    pub fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<Result<(), FlowError>> {
+        let id = self.0.id;
+        self.0.client.poll_flow(id, Side::Writer, cx, |machine, _| Ok(machine.is_flushed(id)?.then_some(())))
+    }
+
+    /// Ends the application's half and waits as [`Self::poll_flush`] does, for the end too.
+    pub fn poll_finish(&self, cx: &mut Context<'_>) -> Poll<Result<(), FlowError>> {
+        self.finish();
+        self.poll_flush(cx)
+    }
+
+    /// Ends the application's half; what was written before is delivered. A write that waits fails.
     pub fn finish(&self) {
         self.0.client.tell(|machine, now| machine.finish(now, self.0.id));
     }
 
     /// Breaks the stream off: the target learns that its end is no regular one, and what was written and not delivered
-    /// is thrown away. Afterwards there is nothing to read or write.
+    /// is thrown away. Afterwards there is nothing to read or write; whoever waits for it is told.
     pub fn reset(&self) {
         self.0.client.tell(|machine, now| machine.reset(now, self.0.id));
     }
@@ -111,13 +124,18 @@ impl<R: Runtime> DatagramFlow<R> {
         Self(flow)
     }
 
-    /// Sends one datagram of at most 65,527 bytes. It never waits: where the path is slower than the sender, the oldest
+    /// Sends one datagram of at most [`Self::largest`] bytes. It never waits: where the path is slower than the sender, the oldest
     /// datagrams that wait are dropped.
     ///
     /// # Errors
     /// The datagram is too large, or the flow has failed.
     pub fn send(&self, payload: &[u8]) -> Result<(), FlowError> {
         self.0.client.tell(|machine, now| machine.send_datagram(now, self.0.id, payload))
+    }
+
+    /// How large a datagram may be, in bytes: 65,507 over IPv4, and 65,527 where the target is an IPv6 address.
+    pub fn largest(&self) -> usize {
+        self.0.client.tell(|machine, _| machine.largest_datagram(self.0.id))
     }
 
     /// Receives one datagram into `buffer`, and returns its length; what does not fit is cut off. Cancel safe.

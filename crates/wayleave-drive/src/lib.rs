@@ -13,6 +13,8 @@ mod ready;
 mod relay;
 mod runtime;
 mod socket;
+#[cfg(test)]
+mod tests;
 
 pub use association::Association;
 pub use client::{Client, IntoTarget};

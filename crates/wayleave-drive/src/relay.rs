@@ -12,12 +12,15 @@ use crate::{Driver, Runtime};
 use wayleave_proto::auth::{Keys, Revoked, TokenError, Verdict};
 use wayleave_proto::base::Instant;
 use wayleave_proto::config::{RelayConfig, Valid};
+use wayleave_proto::error::IoFailed;
 use wayleave_proto::relay::{ConnectionId, Event, Relay as Machine, Stats, TooManyRevocations};
 
 /// A relay that listens, and serves while [`Self::serve`] runs.
 pub struct Relay<R: Runtime> {
     shared: Arc<Shared<R>>,
     listener: Option<R::Listener>,
+    /// The listener failed, and is asked again at the driver's alarm or when a descriptor is given back.
+    rests: bool,
     address: SocketAddr,
 }
 
@@ -38,9 +41,11 @@ impl<R: Runtime> Relay<R> {
     /// The address cannot be listened on.
     pub fn bind(config: Valid<RelayConfig>, address: SocketAddr, runtime: R) -> io::Result<Self> {
         let (listener, address) = runtime.listen(address)?;
+        let receive_buffer = config.limits.receive_buffer;
         let machine = Machine::new(config, &runtime.seed(), runtime.clock(), runtime.now());
-        let state = State { driver: Driver::new(machine, runtime), stopping: false };
-        Ok(Self { shared: Arc::new(Shared(Mutex::new(state))), listener: Some(listener), address })
+        let state = State { driver: Driver::new(machine, runtime, receive_buffer), stopping: false };
+        let shared = Arc::new(Shared(Mutex::new(state)));
+        Ok(Self { shared, listener: Some(listener), rests: false, address })
     }
 
     /// The address that it listens on.
@@ -68,6 +73,11 @@ impl<R: Runtime> Relay<R> {
         }
         self.accept(cx, &mut state.driver);
         state.driver.poll(cx);
+        if self.rests && (state.driver.alarm.is_none() || state.driver.take_freed()) {
+            // Nothing but this poll wakes up for the listener now.
+            (self.rests, state.driver.alarm) = (false, None);
+            cx.waker().wake_by_ref();
+        }
         let is_over = state.stopping && state.driver.machine.is_idle();
         let events = core::mem::take(&mut state.driver.events);
         drop(state);
@@ -76,7 +86,7 @@ impl<R: Runtime> Relay<R> {
     }
 
     fn accept(&mut self, cx: &mut Context<'_>, driver: &mut Driver<Machine, R>) {
-        let Some(listener) = self.listener.as_mut().filter(|_| driver.alarm.is_none()) else { return };
+        let Some(listener) = self.listener.as_mut().filter(|_| !self.rests) else { return };
         for _ in 0..ACCEPTED {
             match driver.runtime.poll_accept(listener, cx) {
                 Poll::Pending => return,
@@ -86,14 +96,34 @@ impl<R: Runtime> Relay<R> {
                         driver.accept(id, stream);
                     }
                 }
-                // Out of descriptors, most likely: those that are open go on, and free some.
-                Poll::Ready(Err(_)) => {
-                    driver.alarm = Some(driver.runtime.now() + ACCEPT_AGAIN);
-                    return;
+                Poll::Ready(Err(error)) if is_of_connection(&error) => {}
+                // Out of descriptors, most likely: those that are open go on, and give some back.
+                Poll::Ready(Err(error)) => {
+                    let is_refused = driver.runtime.refuse(listener).is_ok();
+                    let now = driver.runtime.now();
+                    driver.machine.handle_accept_failed(now, &IoFailed::from(&error), is_refused);
+                    if !is_refused {
+                        // The platform says so whether somebody waits or nobody does, and wakes nobody up for it.
+                        self.rests = true;
+                        driver.alarm = Some(now + ACCEPT_AGAIN);
+                        driver.take_freed();
+                        return;
+                    }
                 }
             }
         }
         cx.waker().wake_by_ref();
+    }
+}
+
+/// A relay that serves no more, because its task ended before its time say, leaves no tunnel open that nobody looks after.
+impl<R: Runtime> Drop for Relay<R> {
+    fn drop(&mut self) {
+        self.listener = None;
+        let mut state = self.shared.lock();
+        state.stopping = true;
+        state.driver.end(|_, _| {}, Machine::close);
+        state.driver.events.clear();
     }
 }
 
@@ -171,6 +201,22 @@ impl<R: Runtime> Shared<R> {
     fn lock(&self) -> MutexGuard<'_, State<R>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether an error of a listener is that of the connection it was about to give: it was gone already, or a rule of the
+/// system's own firewall forbids it.
+fn is_of_connection(error: &io::Error) -> bool {
+    use io::ErrorKind as K;
+    matches!(
+        error.kind(),
+        K::ConnectionAborted
+            | K::ConnectionReset
+            | K::HostUnreachable
+            | K::Interrupted
+            | K::NetworkDown
+            | K::NetworkUnreachable
+            | K::PermissionDenied
+    )
 }
 
 /// Connections accepted before those that are open have their turn.

@@ -81,11 +81,17 @@ pub trait Runtime: Send + 'static {
     -> Poll<io::Result<SocketAddr>>;
 
     /// Opens a UDP socket that speaks with `remote`, and returns its own address. Where `fragments` are not wanted, what is
-    /// too large for the path is dropped.
+    /// too large for the path is dropped. The system keeps `receive_buffer` bytes that wait to be received, or as many as it
+    /// gives.
     ///
     /// # Errors
-    /// There is no way to that address.
-    fn bind(&self, remote: Remote, fragments: bool) -> io::Result<(Self::Datagrams, SocketAddr)>;
+    /// There is no way to that address, or the system lacks something.
+    fn bind(
+        &self,
+        remote: Remote,
+        fragments: bool,
+        receive_buffer: usize,
+    ) -> io::Result<(Self::Datagrams, SocketAddr)>;
 
     /// Listens on `address`, and returns the address with its real port.
     ///
@@ -99,6 +105,17 @@ pub trait Runtime: Send + 'static {
         listener: &mut Self::Listener,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<(Self::Stream, SocketAddr, SocketAddr)>>;
+
+    /// Closes a connection that waits to be accepted, with a descriptor that was kept for that: its client hears at once that
+    /// nobody serves it, where the system has none left to accept it with.
+    ///
+    /// # Errors
+    /// None waits (`WouldBlock`), or not even that can be done.
+    fn refuse(&self, listener: &mut Self::Listener) -> io::Result<()>;
+
+    /// Waits until a connection breaks from which nobody reads now: the other side reset it, or the system gave it up. What
+    /// it has received can still be read. A regular end is none.
+    fn poll_broken(&self, stream: &mut Self::Stream, cx: &mut Context<'_>) -> Poll<io::Error>;
 
     /// Reads; zero is the end.
     fn poll_read(
@@ -168,6 +185,10 @@ pub trait Runtime: Send + 'static {
         payload: &[u8],
         to: SocketAddr,
     ) -> Poll<io::Result<usize>>;
+
+    /// How many datagrams of a socket the system has dropped since it was opened, because its buffer was full; zero where the
+    /// platform does not tell.
+    fn overflowed(&self, socket: &Self::Datagrams) -> u64;
 
     /// Waits until `deadline`. Only the last deadline asked for has to be waited for; one that has passed is ready as often
     /// as it is asked for.

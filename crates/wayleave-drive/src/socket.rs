@@ -45,11 +45,17 @@ pub(crate) struct State {
     /// Nothing was there to receive, and the waker has not been woken since.
     pub(crate) awaits_input: bool,
     /// The receiving half has ended.
-    ended: bool,
+    pub(crate) ended: bool,
+    /// The sending half has ended.
+    finished: bool,
     /// How much of a stream is read at once.
     pub(crate) appetite: usize,
-    /// A write failed; what had arrived before is read first.
+    /// Nothing can be written any more; what had arrived before is read first.
     pub(crate) broken: Option<io::Error>,
+    /// The machine knows that.
+    told: bool,
+    /// Datagrams that the system has dropped, as last counted.
+    overflowed: u64,
 }
 
 /// What a turn came to.
@@ -127,8 +133,11 @@ impl State {
             finishing: false,
             awaits_input: false,
             ended: false,
+            finished: false,
             appetite: LEAST_READ,
             broken: None,
+            told: false,
+            overflowed: 0,
         }
     }
 }
@@ -140,6 +149,7 @@ impl<M: Machine, R: Runtime> Turn<'_, M, R> {
                 state.wants_write = false;
                 if core::mem::take(&mut state.finishing) {
                     self.runtime.finish(stream);
+                    state.finished = true;
                 }
                 return;
             };
@@ -153,10 +163,10 @@ impl<M: Machine, R: Runtime> Turn<'_, M, R> {
 
     /// Reads once; what was read is passed on before more is.
     fn read(&mut self, stream: &mut R::Stream, state: &mut State, cx: &mut Context<'_>) -> Served {
-        if state.paused {
-            return Served::Waits;
+        if state.paused || state.ended {
+            return self.watch(stream, state, cx);
         }
-        let is_silent = state.ended || state.awaits_input;
+        let is_silent = state.awaits_input;
         let room = self.buffer.get_mut(..state.appetite).unwrap_or_default();
         let read = if is_silent { Poll::Pending } else { self.runtime.poll_read(stream, cx, room) };
         match (read, state.broken.take()) {
@@ -181,6 +191,26 @@ impl<M: Machine, R: Runtime> Turn<'_, M, R> {
         }
     }
 
+    /// Looks whether a connection broke from which nobody reads: who is paused is not blind.
+    fn watch(&mut self, stream: &mut R::Stream, state: &mut State, cx: &mut Context<'_>) -> Served {
+        let is_over = state.ended && state.finished;
+        if state.broken.is_none()
+            && !is_over
+            && let Poll::Ready(error) = self.runtime.poll_broken(stream, cx)
+        {
+            state.broken = Some(error);
+        }
+        if state.ended {
+            return state.broken.take().map_or(Served::Waits, Served::Failed);
+        }
+        if let Some(error) = &state.broken
+            && !core::mem::replace(&mut state.told, true)
+        {
+            self.machine.handle_broken(self.now, self.id, IoFailed::from(error));
+        }
+        Served::Waits
+    }
+
     fn send(&mut self, socket: &mut R::Datagrams, state: &mut State, cx: &mut Context<'_>) {
         while state.wants_write {
             let Some(payload) = self.machine.pending(self.now, self.id) else {
@@ -201,10 +231,13 @@ impl<M: Machine, R: Runtime> Turn<'_, M, R> {
         if state.paused || state.awaits_input {
             return Served::Waits;
         }
-        for _ in 0..BATCH {
+        for received in 0..BATCH {
             match self.runtime.poll_receive(socket, cx, self.buffer) {
                 Poll::Pending => {
                     state.awaits_input = true;
+                    if received >= MANY {
+                        self.count_overflow(socket, state);
+                    }
                     return Served::Waits;
                 }
                 Poll::Ready(Ok(count)) => {
@@ -214,6 +247,7 @@ impl<M: Machine, R: Runtime> Turn<'_, M, R> {
                 Poll::Ready(Err(error)) => self.refused(&error),
             }
         }
+        self.count_overflow(socket, state);
         Served::Again
     }
 
@@ -262,6 +296,15 @@ impl<M: Machine, R: Runtime> Turn<'_, M, R> {
         Served::Again
     }
 
+    /// Asks the system what it dropped; only behind a run of datagrams, because a buffer that was full holds many.
+    fn count_overflow(&mut self, socket: &R::Datagrams, state: &mut State) {
+        let overflowed = self.runtime.overflowed(socket);
+        let more = overflowed.saturating_sub(core::mem::replace(&mut state.overflowed, overflowed));
+        if more > 0 {
+            self.machine.handle_overflow(self.now, self.id, more);
+        }
+    }
+
     fn refused(&mut self, error: &io::Error) {
         if let Some(error) = refusal(error) {
             self.machine.handle_failed(self.now, self.id, error);
@@ -280,3 +323,5 @@ pub(crate) const LEAST_READ: usize = 65_536;
 pub(crate) const MOST_READ: usize = 2 * LEAST_READ;
 /// Datagrams read from one socket before the next has its turn.
 const BATCH: usize = 32;
+/// So many datagrams in one turn may have come out of a buffer that was full.
+const MANY: usize = 8;

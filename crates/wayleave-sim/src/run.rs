@@ -147,7 +147,7 @@ fn many(options: &Options) -> anyhow::Result<bool> {
     if options.reach_all && !missing.is_empty() {
         println!("these worlds have never seen: {}", missing.join(", "));
     }
-    Ok(swarm.failed.load(Ordering::Relaxed) == 0 && !(options.reach_all && !missing.is_empty()))
+    Ok(swarm.failed.load(Ordering::Relaxed) == 0 && (!options.reach_all || missing.is_empty()))
 }
 
 impl Swarm<'_> {

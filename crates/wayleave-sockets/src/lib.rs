@@ -4,12 +4,16 @@ mod hosts;
 mod liveness;
 mod lookups;
 mod origin;
+mod overflow;
 mod sockets;
+mod spare;
 mod trust;
 
 pub use hosts::{hosts_file, in_hosts, loopback};
 pub use liveness::watch;
 pub use lookups::{Lookups, look_up};
 pub use origin::{clock_at, seed, unix_now};
-pub use sockets::{bind, connected, delay_acks, dial, finish, listen, prepare, reset};
+pub use overflow::overflowed;
+pub use sockets::{bind, broken, connected, delay_acks, dial, finish, listen, prepare, reset};
+pub use spare::Spare;
 pub use trust::{connector_with_ca, platform_connector};

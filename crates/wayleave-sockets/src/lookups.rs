@@ -8,9 +8,10 @@ use std::task::{Poll, Waker};
 use std::thread;
 
 use wayleave_proto::base::Name;
-use wayleave_proto::error::{IoFailed, IoFailure};
+use wayleave_proto::error::{IoFailed, IoFailure, Resource};
 
 use crate::hosts;
+use crate::sockets::lacking;
 
 /// The look-ups of one machine: each on a thread that ends with it, 64 at once, the rest in a queue of 4,096.
 ///
@@ -76,7 +77,7 @@ impl Lookups {
             }
             if state.queue.len() >= MOST_WAITING {
                 return Err(IoFailed::with_detail(
-                    IoFailure::Exhausted,
+                    IoFailure::Exhausted(Resource::Lookups),
                     "too many names wait to be looked up",
                 ));
             }
@@ -85,9 +86,9 @@ impl Lookups {
         }
         let lookups = Arc::clone(self);
         let thread = thread::Builder::new().name("wayleave-lookup".into());
-        thread
-            .spawn(move || lookups.work(job))
-            .map_err(|error| IoFailed::with_detail(IoFailure::Exhausted, &error.to_string()))?;
+        thread.spawn(move || lookups.work(job)).map_err(|error| {
+            IoFailed::with_detail(IoFailure::Exhausted(Resource::Threads), &error.to_string())
+        })?;
         state.threads += 1;
         Ok(())
     }
@@ -133,7 +134,9 @@ pub fn look_up(name: &Name) -> Result<Vec<IpAddr>, IoFailed> {
     }
     // Windows completes single labels only, and knows no final dot in its own names.
     let question = if cfg!(windows) { name.as_str().to_owned() } else { name.question() };
-    let addresses = (question.as_str(), 0).to_socket_addrs().map_err(|error| IoFailed::name(&error))?;
+    // A resolver that can open neither its configuration nor a socket calls that a failure of the name.
+    let failed = |error| lacking().unwrap_or_else(|| IoFailed::name(&error));
+    let addresses = (question.as_str(), 0).to_socket_addrs().map_err(failed)?;
     Ok(addresses.map(|address| address.ip()).collect())
 }
 

@@ -38,7 +38,7 @@ fn the_queue_has_an_end_and_forgets_those_who_left() {
     let mut refused = Box::pin(lookups.begin(&name()));
     let mut cx = Context::from_waker(Waker::noop());
     let Poll::Ready(Err(error)) = refused.as_mut().poll(&mut cx) else { panic!("it was taken") };
-    assert_eq!(error.failure, IoFailure::Exhausted);
+    assert_eq!(error.failure, IoFailure::Exhausted(Resource::Lookups));
     waiting.pop();
     let mut taken = Box::pin(lookups.begin(&name()));
     assert!(taken.as_mut().poll(&mut cx).is_pending(), "one left, and made room");

@@ -9,6 +9,7 @@ use std::os::fd::AsFd;
 use std::os::windows::io::AsSocket as AsFd;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use wayleave_proto::error::{IoFailed, IoFailure, Resource};
 use wayleave_proto::net::{Family, Remote};
 
 /// Begins a TCP connection. It stands when the socket is writable and has no error, see [`connected`].
@@ -21,9 +22,23 @@ pub fn dial(address: SocketAddr) -> io::Result<TcpStream> {
     match socket.connect(&address.into()) {
         Ok(()) => {}
         Err(error) if is_under_way(&error) => {}
-        Err(error) => return Err(error),
+        Err(error) => return Err(named(error, address)),
     }
     Ok(socket.into())
+}
+
+/// What is lacking where the system has no local address to give: all ports towards `address` are taken, or there is no
+/// address at all from which to reach it. UDP, whose ports are others, tells which.
+fn named(error: io::Error, address: SocketAddr) -> io::Error {
+    if error.kind() != io::ErrorKind::AddrNotAvailable {
+        return error;
+    }
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP));
+    let failure = match socket.and_then(|socket| socket.connect(&address.into())) {
+        Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => IoFailure::Unreachable,
+        _ => IoFailure::Exhausted(Resource::Ports),
+    };
+    io::Error::new(error.kind(), IoFailed::with_detail(failure, &error.to_string()))
 }
 
 /// Whether a connection that has become writable stands, and its own address.
@@ -38,6 +53,17 @@ pub fn connected(stream: &impl AsFd) -> io::Result<SocketAddr> {
     socket.peer_addr()?;
     prepare(stream)?;
     socket.local_addr()?.as_socket().ok_or_else(|| io::ErrorKind::Unsupported.into())
+}
+
+/// What this machine lacks for a socket, where it does.
+pub(crate) fn lacking() -> Option<IoFailed> {
+    let error = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP)).err()?;
+    Some(IoFailed::from(&error)).filter(|failed| failed.lacked().is_some())
+}
+
+/// Why a connection is broken, where it is: the other side reset it, or the system gave it up. It is told once.
+pub fn broken(stream: &impl AsFd) -> Option<io::Error> {
+    SockRef::from(stream).take_error().ok().flatten()
 }
 
 /// Makes an accepted or connected stream non-blocking and quick.
@@ -84,11 +110,12 @@ pub fn reset(stream: &impl AsFd) -> io::Result<()> {
     SockRef::from(stream).set_linger(Some(std::time::Duration::ZERO))
 }
 
-/// A UDP socket. Where `fragments` are not wanted, what is too large for the path is dropped, if the platform can be told.
+/// A UDP socket for which the system keeps `receive_buffer` bytes, or as many as it gives. Where `fragments` are not wanted, what is
+/// too large for the path is dropped, if the platform can be told.
 ///
 /// # Errors
 /// There is no way to that address, or no descriptor or port.
-pub fn bind(remote: Remote, fragments: bool) -> io::Result<UdpSocket> {
+pub fn bind(remote: Remote, fragments: bool, receive_buffer: usize) -> io::Result<UdpSocket> {
     let family = match remote {
         Remote::Every(family) => family,
         Remote::One(address) => Family::of(address.ip()),
@@ -102,10 +129,18 @@ pub fn bind(remote: Remote, fragments: bool) -> io::Result<UdpSocket> {
     if family == Family::V6 {
         socket.set_only_v6(true)?;
     }
-    socket.bind(&SocketAddr::new(any, 0).into())?;
+    socket.bind(&SocketAddr::new(any, 0).into()).map_err(|error| match error.kind() {
+        // No port was asked for: none is free.
+        io::ErrorKind::AddrInUse => {
+            let failed = IoFailed::with_detail(IoFailure::Exhausted(Resource::Ports), &error.to_string());
+            io::Error::new(error.kind(), failed)
+        }
+        _ => error,
+    })?;
     if let Remote::One(address) = remote {
-        socket.connect(&address.into())?;
+        socket.connect(&address.into()).map_err(|error| named(error, address))?;
     }
+    grow(&socket, receive_buffer);
     if !fragments {
         forbid_fragments(&socket, family)?;
     }
@@ -124,6 +159,16 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+/// Lets the system keep more of what waits to be received. It may give less: a burst that is too large is lost then, and counted.
+fn grow(socket: &Socket, receive_buffer: usize) {
+    // A process with the right to do so may pass the limit of the system.
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    if rustix::net::sockopt::set_socket_recv_buffer_size_force(socket, receive_buffer).is_ok() {
+        return;
+    }
+    let _ = socket.set_recv_buffer_size(receive_buffer);
 }
 
 fn is_under_way(error: &io::Error) -> bool {

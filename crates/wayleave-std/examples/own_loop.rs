@@ -125,6 +125,8 @@ struct Entry {
     ended: bool,
     /// The sending half ends when nothing is left to send.
     finishing: bool,
+    /// It broke while it was paused, and the machine knows.
+    broken: bool,
 }
 
 enum Socket {
@@ -162,9 +164,8 @@ impl Host {
                 },
                 // With everybody only the flows of an association speak, and there is none here.
                 Output::Bind { id, remote, fragments } => {
-                    match sockets::bind(remote, fragments)
-                        .and_then(|socket| Ok((socket.local_addr()?, socket)))
-                    {
+                    let socket = sockets::bind(remote, fragments, RECEIVE_BUFFER);
+                    match socket.and_then(|socket| Ok((socket.local_addr()?, socket))) {
                         Ok((local, socket)) => {
                             self.insert(id, Socket::Datagrams(socket));
                             let now = self.now();
@@ -202,8 +203,15 @@ impl Host {
 
     fn insert(&mut self, id: SocketId, socket: Socket) {
         let dialling = matches!(socket, Socket::Stream(_));
-        let entry =
-            Entry { socket, dialling, wants_write: false, paused: false, ended: false, finishing: false };
+        let entry = Entry {
+            socket,
+            dialling,
+            wants_write: false,
+            paused: false,
+            ended: false,
+            finishing: false,
+            broken: false,
+        };
         self.sockets.insert(id, entry);
     }
 
@@ -229,10 +237,11 @@ impl Host {
         let mut polled = Vec::new();
         for (id, entry) in &self.sockets {
             let mut wanted = PollFlags::empty();
-            wanted.set(PollFlags::OUT, entry.dialling || entry.wants_write);
+            wanted.set(PollFlags::OUT, entry.dialling || (entry.wants_write && !entry.broken));
             wanted.set(PollFlags::IN, !entry.dialling && !entry.paused && !entry.ended);
-            // With nothing wanted poll would still report a broken socket, again and again.
-            if !wanted.is_empty() {
+            // With nothing wanted poll still reports that a paused socket broke; once is enough.
+            let is_watched = entry.paused && !entry.broken;
+            if !wanted.is_empty() || is_watched {
                 ids.push(*id);
                 polled.push(match &entry.socket {
                     Socket::Stream(stream) => PollFd::new(stream, wanted),
@@ -260,6 +269,14 @@ impl Host {
                 }
                 Err(error) => self.fail(id, &error),
             },
+            Socket::Stream(stream) if entry.paused && !entry.broken => {
+                if let Some(error) = sockets::broken(stream) {
+                    entry.broken = true;
+                    self.machine.handle_broken(now, id, IoFailed::from(&error));
+                } else if let Err(error) = self.write(id) {
+                    self.fail(id, &error);
+                }
+            }
             Socket::Stream(_) => {
                 if let Err(error) = self.write(id).and_then(|()| self.read(id)) {
                     self.fail(id, &error);
@@ -281,7 +298,7 @@ impl Host {
         let now = self.now();
         let Some(entry) = self.sockets.get_mut(&id) else { return Ok(()) };
         let Socket::Stream(stream) = &mut entry.socket else { return Ok(()) };
-        while entry.wants_write {
+        while entry.wants_write && !entry.broken {
             let Some(bytes) = self.machine.pending(now, id) else {
                 entry.wants_write = false;
                 if std::mem::take(&mut entry.finishing) {
@@ -307,6 +324,7 @@ impl Host {
             return Ok(());
         }
         match stream.read(&mut self.buffer) {
+            Ok(0) if entry.broken => return Err(io::ErrorKind::ConnectionReset.into()), // behind the last byte
             Ok(0) => {
                 entry.ended = true;
                 self.machine.handle_finished(now, id);
@@ -350,3 +368,6 @@ impl Host {
 fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
+
+/// What the system keeps of datagrams until they are received.
+const RECEIVE_BUFFER: usize = 1 << 20;

@@ -83,6 +83,13 @@ impl Client {
         Events::new(self.0.events())
     }
 
+    /// Ends the client when everything that was written is delivered, or after `linger`, and waits for that. The answer is how
+    /// many flows were cut off; see [`drive::Client::drain`].
+    pub fn drain(&self, linger: Duration) -> usize {
+        let mut draining = pin!(self.0.drain(linger));
+        Arc::new(Waiters::default()).wait(None, |cx| draining.as_mut().poll(cx)).unwrap_or_default()
+    }
+
     fn connect_within(&self, target: impl IntoTarget, limit: Option<Duration>) -> Result<Stream, FlowError> {
         let mut opening = pin!(self.0.connect(target));
         let answer = Arc::new(Waiters::default()).wait(limit, |cx| opening.as_mut().poll(cx));

@@ -5,6 +5,10 @@ use std::collections::btree_map::Entry;
 use std::fmt;
 use std::future::Future;
 use std::io;
+#[cfg(unix)]
+use std::os::fd::AsFd;
+#[cfg(windows)]
+use std::os::windows::io::AsSocket as AsFd;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,6 +42,8 @@ struct Table {
 struct Waiting {
     reader: Option<Waker>,
     writer: Option<Waker>,
+    /// Waits for the break of a connection, of which the poller tells unasked.
+    watcher: Option<Waker>,
     /// It took bytes, or broke, at least once.
     was_writable: bool,
 }
@@ -46,6 +52,7 @@ struct Waiting {
 #[derive(Clone, Copy)]
 pub(crate) enum Side {
     Reader,
+    Watcher,
     Writer,
 }
 
@@ -111,7 +118,7 @@ impl Reactor {
         }
     }
 
-    /// Whom to wake. Those who wait for the other direction look again too: the poller forgot both.
+    /// Whom to wake. Those who wait for something else of a socket look again too: the poller forgot it.
     fn collect(&self, events: &Events, wakers: &mut Vec<Waker>) {
         let mut table = self.lock();
         for event in events.iter() {
@@ -119,6 +126,7 @@ impl Reactor {
                 waiting.was_writable |= event.writable;
                 wakers.extend(waiting.reader.take());
                 wakers.extend(waiting.writer.take());
+                wakers.extend(waiting.watcher.take());
             }
         }
     }
@@ -184,6 +192,17 @@ where
         }
     }
 
+    /// Waits until a connection breaks from which nobody reads.
+    pub(crate) fn poll_broken(&self, cx: &Context<'_>) -> Poll<io::Error>
+    where
+        S: AsFd,
+    {
+        match wayleave_sockets::broken(&self.socket) {
+            Some(error) => Poll::Ready(error),
+            None => self.wait(Side::Watcher, cx).map_or_else(Poll::Ready, |()| Poll::Pending),
+        }
+    }
+
     /// Waits until a connection stands or has failed.
     pub(crate) fn poll_writable(&self, cx: &Context<'_>) -> Poll<io::Result<()>> {
         if self.reactor.lock().waiting.get(&self.key).is_some_and(|waiting| waiting.was_writable) {
@@ -233,6 +252,7 @@ impl Waiting {
     fn add(&mut self, side: Side, cx: &Context<'_>) -> bool {
         let slot = match side {
             Side::Reader => &mut self.reader,
+            Side::Watcher => &mut self.watcher,
             Side::Writer => &mut self.writer,
         };
         match slot {

@@ -12,7 +12,7 @@ use wayleave_drive::{Lookup, Resolver, Runtime, at_once};
 use wayleave_proto::base::{Clock, Instant, Name, Seed};
 use wayleave_proto::config::Liveness;
 use wayleave_proto::net::Remote;
-use wayleave_sockets::Lookups;
+use wayleave_sockets::{Lookups, Spare};
 
 use crate::reactor::{Reactor, Side, Socket};
 
@@ -45,7 +45,7 @@ impl Std {
 impl Runtime for Std {
     type Stream = Socket<TcpStream>;
     type Datagrams = Socket<UdpSocket>;
-    type Listener = Socket<TcpListener>;
+    type Listener = Listener;
 
     fn now(&self) -> Instant {
         self.reactor.now()
@@ -79,8 +79,13 @@ impl Runtime for Std {
         Poll::Ready(wayleave_sockets::connected(&stream.socket))
     }
 
-    fn bind(&self, remote: Remote, fragments: bool) -> io::Result<(Self::Datagrams, SocketAddr)> {
-        let socket = wayleave_sockets::bind(remote, fragments)?;
+    fn bind(
+        &self,
+        remote: Remote,
+        fragments: bool,
+        receive_buffer: usize,
+    ) -> io::Result<(Self::Datagrams, SocketAddr)> {
+        let socket = wayleave_sockets::bind(remote, fragments, receive_buffer)?;
         let local = socket.local_addr()?;
         Ok((Socket::new(socket, &self.reactor), local))
     }
@@ -88,7 +93,7 @@ impl Runtime for Std {
     fn listen(&self, address: SocketAddr) -> io::Result<(Self::Listener, SocketAddr)> {
         let listener = wayleave_sockets::listen(address)?;
         let address = listener.local_addr()?;
-        Ok((Socket::new(listener, &self.reactor), address))
+        Ok((Listener { socket: Socket::new(listener, &self.reactor), spare: Spare::new() }, address))
     }
 
     fn poll_accept(
@@ -97,12 +102,20 @@ impl Runtime for Std {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<(Self::Stream, SocketAddr, SocketAddr)>> {
         loop {
-            let (stream, client) = ready!(listener.poll(Side::Reader, cx, TcpListener::accept))?;
+            let (stream, client) = ready!(listener.socket.poll(Side::Reader, cx, TcpListener::accept))?;
             // One that is gone already is no fault of the listener.
             if let Ok(local) = wayleave_sockets::prepare(&stream).and_then(|()| stream.local_addr()) {
                 return Poll::Ready(Ok((Socket::new(stream, &self.reactor), client, local)));
             }
         }
+    }
+
+    fn refuse(&self, listener: &mut Self::Listener) -> io::Result<()> {
+        listener.spare.refuse(&listener.socket.socket)
+    }
+
+    fn poll_broken(&self, stream: &mut Self::Stream, cx: &mut Context<'_>) -> Poll<io::Error> {
+        stream.poll_broken(cx)
     }
 
     fn poll_read(
@@ -185,6 +198,10 @@ impl Runtime for Std {
         socket.poll(Side::Writer, cx, |socket| socket.send_to(payload, to))
     }
 
+    fn overflowed(&self, socket: &Self::Datagrams) -> u64 {
+        wayleave_sockets::overflowed(&socket.socket)
+    }
+
     fn poll_timer(&mut self, _: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         // Only the task of this machine asks, and it is polled whenever the thread wakes up.
         self.reactor.poll_deadline(deadline)
@@ -194,6 +211,13 @@ impl Runtime for Std {
         let reactor = self.reactor();
         thread::spawn(move || reactor.run(task));
     }
+}
+
+/// A listener, with a descriptor to refuse with.
+#[derive(Debug)]
+pub struct Listener {
+    socket: Socket<TcpListener>,
+    spare: Spare,
 }
 
 impl std::fmt::Debug for Std {

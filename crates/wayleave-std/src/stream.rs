@@ -16,7 +16,8 @@ use crate::wait::{Limit, Waiters, took_too_long};
 /// A stream to a target, directly or through a relay.
 ///
 /// Each half ends by itself: [`Self::shutdown`] ends the application's, a read of zero bytes is the end of the target's.
-/// When the last clone is dropped both end; what was written is still delivered, if the process lives for long enough.
+/// When the last clone is dropped both end; what was written is still delivered, if the process lives
+/// for long enough; [`Client::drain`](crate::Client::drain) waits for that.
 #[derive(Debug)]
 pub struct Stream(Arc<Shared>);
 
@@ -77,18 +78,21 @@ impl Stream {
         self.0.write_limit.get()
     }
 
-    /// Ends one half or both. What was written before the end of the application's half is delivered. The end of the
-    /// target's half is a promise not to read: every read returns zero from now on, also one that waits.
+    /// Ends one half or both. The end of the application's half waits, for as long as a write may, until the system has taken
+    /// it with everything that was written before: it is sent then, also when the process ends. The end of the target's half
+    /// is a promise not to read: every read returns zero from now on, also one that waits.
     ///
     /// # Errors
-    /// None; [`std::net::TcpStream::shutdown`] has some.
+    /// The stream broke before all was taken; `WouldBlock` (on Windows `TimedOut`) when the write timeout passes.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        if matches!(how, Shutdown::Write | Shutdown::Both) {
-            self.0.stream.finish();
-        }
+        let Shared { stream, readers, writers, write_limit, deaf, .. } = &*self.0;
         if matches!(how, Shutdown::Read | Shutdown::Both) {
-            self.0.deaf.store(true, Ordering::Release);
-            self.0.readers.wake_all();
+            deaf.store(true, Ordering::Release);
+            readers.wake_all();
+        }
+        if matches!(how, Shutdown::Write | Shutdown::Both) {
+            let answer = writers.wait(write_limit.get(), |cx| stream.poll_finish(cx));
+            answer.ok_or_else(took_too_long)??;
         }
         Ok(())
     }
@@ -122,9 +126,11 @@ impl Write for &Stream {
         Ok(answer.ok_or_else(took_too_long)??)
     }
 
+    /// Waits until the system has taken what was written.
     fn flush(&mut self) -> io::Result<()> {
-        // What was taken is sent as fast as the network allows, without being asked.
-        Ok(())
+        let Shared { stream, writers, write_limit, .. } = &*self.0;
+        let answer = writers.wait(write_limit.get(), |cx| stream.poll_flush(cx));
+        Ok(answer.ok_or_else(took_too_long)??)
     }
 }
 

@@ -4,6 +4,7 @@
 //! is decided in the core.
 
 mod client;
+mod connection;
 mod relay;
 mod runtime;
 mod stream;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant as StdInstant;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::ReadBuf;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep_until};
@@ -16,7 +16,9 @@ use wayleave_drive::{Lookup, Resolver, Runtime, at_once};
 use wayleave_proto::base::{Clock, Instant, Name, Seed};
 use wayleave_proto::config::Liveness;
 use wayleave_proto::net::Remote;
-use wayleave_sockets::Lookups;
+use wayleave_sockets::{Lookups, Spare};
+
+use crate::connection::Connection;
 
 /// The tokio runtime in which a client or a relay was made. It needs its time and I/O drivers.
 pub struct Tokio {
@@ -51,9 +53,9 @@ impl Tokio {
 }
 
 impl Runtime for Tokio {
-    type Stream = TcpStream;
+    type Stream = Connection;
     type Datagrams = UdpSocket;
-    type Listener = TcpListener;
+    type Listener = Listener;
 
     fn now(&self) -> Instant {
         Instant::from_nanos(u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX))
@@ -74,87 +76,100 @@ impl Runtime for Tokio {
         }
     }
 
-    fn dial(&self, address: SocketAddr) -> io::Result<TcpStream> {
+    fn dial(&self, address: SocketAddr) -> io::Result<Connection> {
         let _context = self.handle.enter();
-        TcpStream::from_std(wayleave_sockets::dial(address)?)
+        TcpStream::from_std(wayleave_sockets::dial(address)?).map(Connection::new)
     }
 
-    fn poll_connected(&self, stream: &mut TcpStream, cx: &mut Context<'_>) -> Poll<io::Result<SocketAddr>> {
-        ready!(stream.poll_write_ready(cx))?;
-        Poll::Ready(wayleave_sockets::connected(stream))
+    fn poll_connected(&self, stream: &mut Connection, cx: &mut Context<'_>) -> Poll<io::Result<SocketAddr>> {
+        ready!(stream.socket.poll_write_ready(cx))?;
+        Poll::Ready(wayleave_sockets::connected(&*stream.socket))
     }
 
-    fn bind(&self, remote: Remote, fragments: bool) -> io::Result<(UdpSocket, SocketAddr)> {
+    fn bind(
+        &self,
+        remote: Remote,
+        fragments: bool,
+        receive_buffer: usize,
+    ) -> io::Result<(UdpSocket, SocketAddr)> {
         let _context = self.handle.enter();
-        let socket = UdpSocket::from_std(wayleave_sockets::bind(remote, fragments)?)?;
+        let socket = UdpSocket::from_std(wayleave_sockets::bind(remote, fragments, receive_buffer)?)?;
         let local = socket.local_addr()?;
         Ok((socket, local))
     }
 
-    fn listen(&self, address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    fn listen(&self, address: SocketAddr) -> io::Result<(Listener, SocketAddr)> {
         let _context = self.handle.enter();
-        let listener = TcpListener::from_std(wayleave_sockets::listen(address)?)?;
-        let address = listener.local_addr()?;
-        Ok((listener, address))
+        let socket = TcpListener::from_std(wayleave_sockets::listen(address)?)?;
+        let address = socket.local_addr()?;
+        Ok((Listener { socket, spare: Spare::new() }, address))
     }
 
     fn poll_accept(
         &self,
-        listener: &mut TcpListener,
+        listener: &mut Listener,
         cx: &mut Context<'_>,
-    ) -> Poll<io::Result<(TcpStream, SocketAddr, SocketAddr)>> {
+    ) -> Poll<io::Result<(Connection, SocketAddr, SocketAddr)>> {
         loop {
-            let (stream, client) = ready!(listener.poll_accept(cx))?;
+            let (stream, client) = ready!(listener.socket.poll_accept(cx))?;
             // One that is gone already is no fault of the listener.
             if let Ok(local) = wayleave_sockets::prepare(&stream).and_then(|()| stream.local_addr()) {
-                return Poll::Ready(Ok((stream, client, local)));
+                return Poll::Ready(Ok((Connection::new(stream), client, local)));
             }
         }
     }
 
+    fn refuse(&self, listener: &mut Listener) -> io::Result<()> {
+        listener.spare.refuse(&listener.socket)
+    }
+
+    fn poll_broken(&self, stream: &mut Connection, cx: &mut Context<'_>) -> Poll<io::Error> {
+        stream.poll_broken(cx)
+    }
+
     fn poll_read(
         &self,
-        stream: &mut TcpStream,
+        stream: &mut Connection,
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         let mut buffer = ReadBuf::new(buffer);
-        ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
+        ready!(stream.poll_read(cx, &mut buffer))?;
         Poll::Ready(Ok(buffer.filled().len()))
     }
 
     fn poll_write(
         &self,
-        stream: &mut TcpStream,
+        stream: &mut Connection,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(stream).poll_write(cx, bytes)
+        stream.poll_until_written(cx, |socket| socket.try_write(bytes))
     }
 
     fn poll_write_vectored(
         &self,
-        stream: &mut TcpStream,
+        stream: &mut Connection,
         cx: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(stream).poll_write_vectored(cx, pieces)
+        stream.poll_until_written(cx, |socket| socket.try_write_vectored(pieces))
     }
 
-    fn delay_acks(&self, stream: &mut TcpStream) {
-        let _ = wayleave_sockets::delay_acks(stream);
+    fn delay_acks(&self, stream: &mut Connection) {
+        let _ = wayleave_sockets::delay_acks(&*stream.socket);
     }
 
-    fn watch(&self, stream: &mut TcpStream, liveness: &Liveness) {
-        let _ = wayleave_sockets::watch(stream, liveness);
+    fn watch(&self, stream: &mut Connection, liveness: &Liveness) {
+        let _ = wayleave_sockets::watch(&*stream.socket, liveness);
     }
 
-    fn finish(&self, stream: &mut TcpStream) {
-        let _ = wayleave_sockets::finish(stream);
+    fn finish(&self, stream: &mut Connection) {
+        let _ = wayleave_sockets::finish(&*stream.socket);
     }
 
-    fn reset(&self, stream: &mut TcpStream) {
-        let _ = wayleave_sockets::reset(stream);
+    fn reset(&self, stream: &mut Connection) {
+        let _ = wayleave_sockets::reset(&*stream.socket);
     }
 
     fn poll_receive(
@@ -198,6 +213,10 @@ impl Runtime for Tokio {
         socket.poll_send_to(cx, payload, to)
     }
 
+    fn overflowed(&self, socket: &UdpSocket) -> u64 {
+        wayleave_sockets::overflowed(socket)
+    }
+
     fn poll_timer(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         // tokio's timer has a resolution of a millisecond and rounds up.
         let at = || (self.epoch + deadline.since(Instant::ZERO)).into();
@@ -220,6 +239,18 @@ impl Runtime for Tokio {
     fn spawn(&self, task: Pin<Box<dyn Future<Output = ()> + Send>>) {
         // The driver limits its own work; tokio's budget would make it yield in the middle of a batch.
         self.handle.spawn(tokio::task::unconstrained(task));
+    }
+}
+
+/// A listener, with a descriptor to refuse with.
+pub struct Listener {
+    socket: TcpListener,
+    spare: Spare,
+}
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.socket.fmt(f)
     }
 }
 

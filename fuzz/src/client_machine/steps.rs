@@ -6,7 +6,7 @@ use wayleave_proto::auth::Credential;
 use wayleave_proto::base::{Kind, Target};
 use wayleave_proto::client::Incoming;
 use wayleave_proto::codec::capsule::datagram_header;
-use wayleave_proto::error::{IoFailed, IoFailure};
+use wayleave_proto::error::{IoFailed, IoFailure, Resource};
 use wayleave_proto::net::SocketId;
 
 use super::flows::Flow;
@@ -230,7 +230,7 @@ impl Play<'_> {
             IoFailure::ConnectionReset,
             IoFailure::TimedOut,
             IoFailure::Unreachable,
-            IoFailure::Exhausted,
+            IoFailure::Exhausted(Resource::Ports),
         ];
         let failure = self.tape.pick(&failures);
         let Some(id) = self.socket() else { return };

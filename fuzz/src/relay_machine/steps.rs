@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use wayleave_proto::base::Kind;
 use wayleave_proto::codec::capsule::datagram_header;
-use wayleave_proto::error::{IoFailed, IoFailure};
+use wayleave_proto::error::{IoFailed, IoFailure, Resource};
 use wayleave_proto::net::SocketId;
 
 use super::Play;
@@ -162,7 +162,7 @@ impl Play<'_> {
             IoFailure::ConnectionReset,
             IoFailure::TimedOut,
             IoFailure::Unreachable,
-            IoFailure::Exhausted,
+            IoFailure::Exhausted(Resource::Ports),
         ];
         let failure = self.tape.pick(&failures);
         let place = self.tape.below(self.rig.sockets.len());

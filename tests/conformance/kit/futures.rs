@@ -1,9 +1,11 @@
 //! Clients and relays on async-io, under the executors that have its traits.
 
+use std::future::poll_fn;
 use std::io::{self, Read, Write};
 use std::marker::PhantomData;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -14,7 +16,9 @@ use wayleave_proto::base::{Route, Target};
 use wayleave_proto::client::{Event, FlowError};
 use wayleave_proto::config::{ClientConfig, RelayConfig, Valid};
 
-use super::{ClientKit, Datagrams, LARGEST, PATIENCE, RelayKit, Served, Verbs, Verifier, Writer, stuck};
+use super::{
+    ClientKit, Datagrams, LARGEST, PATIENCE, Polled, RelayKit, Served, Shared, Verbs, Verifier, Writer, stuck,
+};
 
 /// smol, which drives the clients with its own executor.
 pub(crate) struct Smol;
@@ -83,16 +87,38 @@ impl RelayKit for AsyncIo {
         let events = Arc::new(Mutex::new(Vec::new()));
         let (kept, own) = (Arc::clone(&events), relay.handle());
         let (serving, over) = mpsc::channel();
+        let aborting = Arc::new(Abort::default());
+        let aborted = Arc::clone(&aborting);
         thread::spawn(move || {
-            async_io::block_on(relay.serve(move |event| {
-                if let Some(answer) = verifier(&event) {
-                    own.verified(event.connection, answer);
+            let serve = relay.serve(move |event| {
+                if let (Some(connection), Some(answer)) = (event.connection, verifier(&event)) {
+                    own.verified(connection, answer);
                 }
                 kept.lock().unwrap().push(event);
-            }));
+            });
+            async_io::block_on(futures_lite::future::or(serve, poll_fn(|cx| aborted.poll(cx))));
             drop(serving);
         });
-        Served { address, handle, events, over }
+        let abort = Some(Box::new(move || aborting.abort()) as Box<dyn Fn() + Send + Sync>);
+        Served { address, handle, events, over, abort }
+    }
+}
+
+/// Ends a future from outside, as a task that is dropped ends.
+#[derive(Default)]
+struct Abort(Mutex<(bool, Option<Waker>)>);
+
+impl Abort {
+    fn abort(&self) {
+        let mut state = self.0.lock().unwrap();
+        state.0 = true;
+        state.1.take().into_iter().for_each(Waker::wake);
+    }
+
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.0.lock().unwrap();
+        state.1 = Some(cx.waker().clone());
+        if state.0 { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
@@ -107,6 +133,15 @@ impl<E: Executor> super::Client for Blocking<E> {
                 route,
             }
         }))
+    }
+
+    fn share(&self, target: Target) -> Arc<dyn Shared> {
+        let stream = within::<E, _>(PATIENCE, self.client.connect(target)).unwrap().unwrap();
+        Arc::new(Polled(stream, PhantomData))
+    }
+
+    fn drain(&self, linger: Duration) -> usize {
+        E::block_on(self.client.drain(linger))
     }
 
     fn datagrams(&self, target: Target) -> Result<Box<dyn Datagrams>, FlowError> {

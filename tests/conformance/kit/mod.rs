@@ -4,8 +4,11 @@ pub(crate) mod futures;
 pub(crate) mod std;
 pub(crate) mod tokio;
 
+use ::std::future::poll_fn;
 use ::std::io::{self, Read, Write};
+use ::std::marker::PhantomData;
 use ::std::net::SocketAddr;
+use ::std::ops::Deref;
 use ::std::sync::mpsc::Receiver;
 use ::std::sync::{Arc, Mutex};
 use ::std::time::Duration;
@@ -42,9 +45,15 @@ pub(crate) trait Client: Send + Sync {
         self.connect_within(target, PATIENCE).expect("an answer in time")
     }
 
+    /// Opens a stream that several threads use at once.
+    fn share(&self, target: Target) -> Arc<dyn Shared>;
+
     fn datagrams(&self, target: Target) -> Result<Box<dyn Datagrams>, FlowError>;
 
     fn associate(&self) -> Result<Box<dyn Association>, FlowError>;
+
+    /// Ends the client when everything is delivered, or after `linger`; the answer is how much was cut off.
+    fn drain(&self, linger: Duration) -> usize;
 
     /// The next event; `None` when none came in time or the client is over.
     fn event(&self, patience: Duration) -> Option<Event>;
@@ -61,6 +70,17 @@ pub(crate) trait Verbs {
     fn route(&self, kind: Kind) -> Route;
     fn close(&self);
 }
+
+/// A stream, as several threads see it.
+pub(crate) trait Shared: Send + Sync {
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize>;
+    fn write(&self, bytes: &[u8]) -> io::Result<usize>;
+    fn finish(&self);
+    fn reset(&self);
+}
+
+/// A stream of a runtime with futures, shared by reference.
+pub(crate) struct Polled<S, R>(pub(crate) S, pub(crate) PhantomData<fn() -> R>);
 
 /// A stream in its two halves.
 pub(crate) struct Stream {
@@ -108,6 +128,8 @@ pub(crate) struct Served {
     pub(crate) events: Arc<Mutex<Vec<relay::Event>>>,
     /// Disconnected when the relay has stopped serving.
     pub(crate) over: Receiver<()>,
+    /// Ends the task that serves as a runtime does, without asking; `None` where only a thread serves.
+    pub(crate) abort: Option<Box<dyn Fn() + Send + Sync>>,
 }
 
 /// A way to speak to a relay while it serves.
@@ -139,6 +161,38 @@ impl<R: Runtime> Verbs for drive::Client<R> {
     fn close(&self) {
         self.close();
     }
+}
+
+impl<S, R> Shared for Polled<S, R>
+where
+    S: Deref<Target = drive::Stream<R>> + Send + Sync,
+    R: Runtime,
+{
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        in_time(poll_fn(|cx| self.0.poll_read(cx, buffer)))
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        in_time(poll_fn(|cx| self.0.poll_write(cx, bytes)))
+    }
+
+    fn finish(&self) {
+        self.0.finish();
+    }
+
+    fn reset(&self) {
+        self.0.reset();
+    }
+}
+
+/// What `future` comes to, under an executor that belongs to no runtime.
+fn in_time<T>(future: impl Future<Output = Result<T, FlowError>>) -> io::Result<T> {
+    let came = async { future.await.map_err(io::Error::from) };
+    let late = async {
+        async_io::Timer::after(PATIENCE).await;
+        Err(stuck())
+    };
+    futures_lite::future::block_on(futures_lite::future::or(came, late))
 }
 
 impl<R: Runtime> Handle for drive::RelayHandle<R> {

@@ -1,6 +1,6 @@
 //! Clients and relays without async.
 
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
@@ -12,7 +12,7 @@ use wayleave_proto::client::{Event, FlowError};
 use wayleave_proto::config::{ClientConfig, RelayConfig, Valid};
 use wayleave_std::{Association, Client, DatagramFlow, Events, Relay, Stream};
 
-use super::{ClientKit, Datagrams, LARGEST, PATIENCE, RelayKit, Served, Verbs, Verifier, Writer};
+use super::{ClientKit, Datagrams, LARGEST, PATIENCE, RelayKit, Served, Shared, Verbs, Verifier, Writer};
 
 /// Threads and blocking calls.
 pub(crate) struct Std;
@@ -46,14 +46,14 @@ impl RelayKit for Std {
         let (serving, over) = mpsc::channel();
         thread::spawn(move || {
             relay.serve(move |event| {
-                if let Some(answer) = verifier(&event) {
-                    own.verified(event.connection, answer);
+                if let (Some(connection), Some(answer)) = (event.connection, verifier(&event)) {
+                    own.verified(connection, answer);
                 }
                 kept.lock().unwrap().push(event);
             });
             drop(serving);
         });
-        Served { address, handle, events, over }
+        Served { address, handle, events, over, abort: None }
     }
 }
 
@@ -70,6 +70,17 @@ impl super::Client for Blocking {
         let route = stream.route();
         let reader: Box<dyn Read + Send> = Box::new(stream.try_clone().unwrap());
         Some(Ok(super::Stream { reader, writer: Box::new(stream), route }))
+    }
+
+    fn share(&self, target: Target) -> Arc<dyn Shared> {
+        let stream = self.client.connect_timeout(target, PATIENCE).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        Arc::new(stream)
+    }
+
+    fn drain(&self, linger: Duration) -> usize {
+        self.client.drain(linger)
     }
 
     fn datagrams(&self, target: Target) -> Result<Box<dyn Datagrams>, FlowError> {
@@ -100,6 +111,24 @@ impl super::Association for Association {
         let (count, from) = self.recv_stray(&mut buffer).unwrap();
         buffer.truncate(count);
         (buffer, from)
+    }
+}
+
+impl Shared for Stream {
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        Read::read(&mut &*self, buffer)
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        Write::write(&mut &*self, bytes)
+    }
+
+    fn finish(&self) {
+        (**self).finish();
+    }
+
+    fn reset(&self) {
+        (**self).reset();
     }
 }
 

@@ -1,6 +1,7 @@
 //! Clients and relays on tokio, on one runtime for the whole suite.
 
 use std::io::{self, Read, Write};
+use std::marker::PhantomData;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, LazyLock, Mutex, mpsc};
 use std::time::Duration;
@@ -13,7 +14,9 @@ use wayleave_proto::client::{Event, FlowError};
 use wayleave_proto::config::{ClientConfig, RelayConfig, Valid};
 use wayleave_tokio::{Association, Client, DatagramFlow, Events, Relay, Stream};
 
-use super::{ClientKit, Datagrams, LARGEST, PATIENCE, RelayKit, Served, Verbs, Verifier, Writer, stuck};
+use super::{
+    ClientKit, Datagrams, LARGEST, PATIENCE, Polled, RelayKit, Served, Shared, Verbs, Verifier, Writer, stuck,
+};
 
 /// tokio with several threads.
 pub(crate) struct Tokio;
@@ -49,18 +52,19 @@ impl RelayKit for Tokio {
         let events = Arc::new(Mutex::new(Vec::new()));
         let (kept, own) = (Arc::clone(&events), relay.handle());
         let (serving, over) = mpsc::channel();
-        RUNTIME.spawn(async move {
+        let serving_task = RUNTIME.spawn(async move {
             relay
                 .serve(move |event| {
-                    if let Some(answer) = verifier(&event) {
-                        own.verified(event.connection, answer);
+                    if let (Some(connection), Some(answer)) = (event.connection, verifier(&event)) {
+                        own.verified(connection, answer);
                     }
                     kept.lock().unwrap().push(event);
                 })
                 .await;
             drop(serving);
         });
-        Served { address, handle, events, over }
+        let abort = Some(Box::new(move || serving_task.abort()) as Box<dyn Fn() + Send + Sync>);
+        Served { address, handle, events, over, abort }
     }
 }
 
@@ -71,6 +75,14 @@ impl super::Client for Blocking {
             let (reader, writer) = tokio::io::split(stream);
             super::Stream { reader: Box::new(Half(reader)), writer: Box::new(Half(writer)), route }
         }))
+    }
+
+    fn share(&self, target: Target) -> Arc<dyn Shared> {
+        Arc::new(Polled(within(PATIENCE, self.client.connect(target)).unwrap().unwrap(), PhantomData))
+    }
+
+    fn drain(&self, linger: Duration) -> usize {
+        RUNTIME.block_on(self.client.drain(linger))
     }
 
     fn datagrams(&self, target: Target) -> Result<Box<dyn Datagrams>, FlowError> {

@@ -133,7 +133,7 @@ pub(crate) fn a_closed_client_wakes_whoever_waits<C: ClientKit, R: RelayKit>(lab
         client.verbs().close();
         assert!(read.join().unwrap().is_err());
     });
-    assert_eq!(client.connect(localhost(port)).err(), Some(FlowError::Closed));
+    assert_eq!(client.connect(localhost(port)).err(), Some(FlowError::ClientClosed));
     drop((writer, client));
     wait_until_empty(&relay);
 }

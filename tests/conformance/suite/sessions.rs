@@ -204,7 +204,7 @@ pub(crate) fn a_verifier_of_the_embedder_may_answer_at_once<C: ClientKit, R: Rel
 fn asked(relay: &Served) -> Vec<wayleave_proto::relay::ConnectionId> {
     let events = relay.events.lock().unwrap();
     let asked = events.iter().filter(|event| matches!(event.what, What::Verify { .. }));
-    asked.map(|event| event.connection).collect()
+    asked.filter_map(|event| event.connection).collect()
 }
 
 fn verdict() -> Verdict {

@@ -85,7 +85,7 @@ pub(crate) fn a_reset_by_the_target_is_an_error_behind_the_last_byte<C: ClientKi
     }
 }
 
-fn reset(stream: TcpStream) {
+pub(super) fn reset(stream: TcpStream) {
     SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
     drop(stream);
 }
@@ -122,7 +122,7 @@ pub(crate) fn a_slow_reader_slows_the_writer_down<C: ClientKit, R: RelayKit>(lab
 }
 
 /// Waits until a writer makes no progress, which it must long before its end. Afterwards it writes no further piece.
-fn wait_until_stalled(progress: Receiver<()>) {
+pub(super) fn wait_until_stalled(progress: Receiver<()>) {
     loop {
         match progress.recv_timeout(STALLED) {
             Ok(()) => {}

@@ -46,6 +46,8 @@ pub(super) struct LimitsTable {
     #[serde(deserialize_with = "one")]
     buffer: Option<Bytes>,
     #[serde(deserialize_with = "one")]
+    receive_buffer: Option<Bytes>,
+    #[serde(deserialize_with = "one")]
     accounts: Option<usize>,
     #[serde(deserialize_with = "one")]
     revocations: Option<usize>,
@@ -105,6 +107,7 @@ impl LimitsTable {
         set(&mut limits.keep_alive, self.keep_alive);
         set(&mut limits.user_timeout, self.user_timeout);
         set(&mut limits.buffer, self.buffer.map(size));
+        set(&mut limits.receive_buffer, self.receive_buffer.map(size));
         set(&mut limits.accounts, self.accounts);
         set(&mut limits.revocations, self.revocations);
         set(&mut limits.verdicts, self.verdicts);

@@ -343,6 +343,7 @@ The same as a file, for `wayleave relay --config relay.toml`; every limit is sho
   user-timeout = \"15s\"              # a client that owes a sign for so long has vanished
   linger = \"5s\"
   buffer = \"64KiB\"                   # of each direction of a stream
+  receive-buffer = \"1MiB\"           # of the system, for each UDP socket, as far as net.core.rmem_max allows
   head = { bytes = \"16KiB\", request-line = \"8KiB\", fields = 64 }
   datagrams = { count = 256, bytes = \"256KiB\", age = \"500ms\" }
 

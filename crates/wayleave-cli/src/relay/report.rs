@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tracing::info;
+use tracing::{info, warn};
 use wayleave_proto::auth::{AppId, Payload, Verdict};
 use wayleave_proto::base::Instant;
 use wayleave_proto::relay::{Event, What};
@@ -63,6 +63,7 @@ impl Report {
 /// Text of clients and of tokens goes in as a string, which both formats of the log escape. Tokens are never in events.
 fn report(event: &Event) {
     let Event { connection, client, what, .. } = event;
+    let (Some(connection), Some(client)) = (connection, client) else { return report_all(what) };
     match what {
         What::ConnectionFailed { reason } => {
             info!(%connection, %client, reason = reason.to_string().as_str(), "connection failed");
@@ -104,6 +105,23 @@ fn report(event: &Event) {
         // Only an embedder is asked.
         What::Verify { .. } => {}
         _ => info!(%connection, %client, "{what:?}"),
+    }
+}
+
+/// Writes one line about what concerns no connection in particular.
+fn report_all(what: &What) {
+    match what {
+        What::AcceptFailed { error } => warn!(
+            reason = error.to_string().as_str(),
+            "cannot accept connections, and closes those that come at once; what is open goes on"
+        ),
+        What::AcceptRecovered { error, failures, lasted } => info!(
+            reason = error.to_string().as_str(),
+            failures,
+            ms = millis(*lasted),
+            "accepts connections again"
+        ),
+        _ => info!("{what:?}"),
     }
 }
 

@@ -1,4 +1,5 @@
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -263,14 +264,14 @@ fn logged(what: What) -> String {
 }
 
 fn logged_all(events: impl IntoIterator<Item = (Instant, What)>) -> String {
-    let client = "[2001:db8::1]:4711".parse().unwrap();
+    let client: Option<SocketAddr> = Some("[2001:db8::1]:4711".parse().unwrap());
     let text = Lines::default();
     let to = text.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || to.clone()).finish();
     let mut report = Report::default();
     tracing::subscriber::with_default(subscriber, || {
         for (at, what) in events {
-            report.report(&Event { at, connection: ConnectionId::from_u64(3), client, what });
+            report.report(&Event { at, connection: Some(ConnectionId::from_u64(3)), client, what });
         }
     });
     let bytes = text.0.lock().unwrap().clone();

@@ -58,6 +58,8 @@ impl Session for Clear {
 
     fn send_end(&mut self) {}
 
+    fn send_abort(&mut self) {}
+
     fn pending(&mut self) -> &[u8] {
         self.pending.as_slice()
     }

@@ -48,12 +48,12 @@ impl Client {
     /// ([RFC 9298](https://www.rfc-editor.org/rfc/rfc9298) knows nothing else).
     ///
     /// # Errors
-    /// [`FlowError::TooManyFlows`] where there are as many as flows are allowed, [`FlowError::Closed`] after
+    /// [`FlowError::TooManyFlows`] where there are as many as flows are allowed, [`FlowError::ClientClosed`] after
     /// [`Self::close`].
     pub fn associate(&mut self, now: Instant) -> Result<AssociationId, FlowError> {
         self.at(now);
-        if self.closed {
-            return Err(FlowError::Closed);
+        if !self.is_open() {
+            return Err(FlowError::ClientClosed);
         }
         if self.associations.len() >= self.config.limits.flows {
             return Err(FlowError::TooManyFlows);
@@ -98,11 +98,11 @@ impl Client {
     /// an application behind Wayleave hears exactly what it would hear without. Through a relay only targets are heard.
     ///
     /// # Errors
-    /// [`FlowError::Closed`] after [`Self::close`], and where there is no such association.
+    /// [`FlowError::ClientClosed`] after [`Self::close`], [`FlowError::Closed`] where there is no such association.
     pub fn stray(&mut self, id: AssociationId) -> Result<Option<(SocketAddr, &[u8])>, FlowError> {
         let now = self.now;
-        if self.closed {
-            return Err(FlowError::Closed);
+        if self.is_closed() {
+            return Err(FlowError::ClientClosed);
         }
         let association = self.associations.get_mut(id).ok_or(FlowError::Closed)?;
         let joined = association.strays.front(now).and_then(|joined| joined.split_first_chunk::<SENDER>());

@@ -224,11 +224,16 @@ impl Client {
         let fault = fault.unwrap_or_else(|| IoFailed::new(IoFailure::NameUnknown).into());
         let Some(flow) = self.flows.get_mut(id) else { return };
         let kind = flow.kind;
+        let lacked = fault.lacked();
         if flow.spare.is_some() {
             // A relay has been asked already.
-            *flow.direct() = State::Failed(FlowError::Direct(fault));
+            let error = lacked.map_or(FlowError::Direct(fault), FlowError::Exhausted);
+            *flow.direct() = State::Failed(error);
             self.arm_flow(id);
             return;
+        }
+        if let Some(resource) = lacked {
+            return self.on_direct_lack(id, resource);
         }
         if !self.wants_proof(kind) {
             if !self.flows.get(id).is_some_and(|flow| self.can_rescue(flow)) {
@@ -256,7 +261,9 @@ impl Client {
         }
         let Some(flow) = self.flows.get(id) else { return };
         if flow.released && flow.deadline <= now {
-            self.remove(id, true);
+            // What the system has taken whole it delivers by itself; a reset would throw it away.
+            let is_whole = self.stream(id).is_some_and(|(_, session)| session.pending_len() == 0);
+            self.remove(id, !is_whole);
             return;
         }
         if flow.is_pending() && flow.deadline <= now {
@@ -441,6 +448,18 @@ impl Client {
         }
     }
 
+    /// The system dropped datagrams. It is told at once, and then each time that there are twice as many.
+    pub(super) fn on_flow_overflow(&mut self, id: FlowId, count: u64) {
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        let (all, told) = &mut flow.overflowed;
+        *all = all.saturating_add(count);
+        if *all >= told.saturating_mul(2) {
+            *told = *all;
+            let (target, dropped) = (flow.target.clone(), *all);
+            self.tell(What::Overflowed { flow: id, target, dropped });
+        }
+    }
+
     pub(super) fn on_flow_finished(&mut self, id: FlowId, _socket: SocketId) {
         if let Some(State::DirectStream { session, opening, .. }) = self.flows.get_mut(id).map(Flow::direct) {
             // A clear session ends with its connection and cannot be cut short.
@@ -538,17 +557,23 @@ impl Client {
 
     /// Whether the client may use proxies at all.
     pub(super) fn uses_proxies(&self) -> bool {
-        self.config.route.mode != Mode::Off && !self.closed
+        self.config.route.mode != Mode::Off && self.is_open()
     }
 
-    /// Ends a flow with an error that its application still has to see.
+    /// Ends a flow with an error that its application still has to see; the other side sees a reset.
     pub(super) fn fail(&mut self, id: FlowId, error: FlowError) {
+        self.fail_with(id, error, true);
+    }
+
+    /// The same, where `reset` says what the other side sees: a reset also throws away what the system has not sent yet.
+    pub(super) fn fail_with(&mut self, id: FlowId, error: FlowError, reset: bool) {
+        let is_closed = self.is_closed();
         let Some(flow) = self.flows.get_mut(id) else { return };
         if flow.released {
-            self.remove(id, true);
+            self.remove(id, reset);
             return;
         }
-        if flow.spare.is_some() && !self.closed {
+        if flow.spare.is_some() && !is_closed {
             // That is what the relay said; the application did not ask for one.
             return self.fall_back(id, &error);
         }
@@ -560,8 +585,8 @@ impl Client {
                 outgoing.pop();
             }
         }
-        self.drop_path(id, state, true);
-        spare.into_iter().for_each(|spare| self.drop_path(id, *spare, true));
+        self.drop_path(id, state, reset);
+        spare.into_iter().for_each(|spare| self.drop_path(id, *spare, reset));
         self.timers.set(Timer::Flow(id), None);
         self.tell_closed(id, super::CloseReason::Failed(error));
         self.nudge(id);

@@ -6,19 +6,28 @@ use std::io;
 use super::event::ProxyFault;
 use crate::base::{Target, TargetError};
 use crate::codec::proxy_status::ProxyError;
-use crate::error::IoFailure;
+use crate::error::{IoFailure, Resource};
 use crate::net::Fault;
 
 /// Why a flow failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FlowError {
-    /// The client is closed, or this flow was already released.
+    /// The application closed this flow.
     Closed,
-    /// A datagram is larger than any path can carry (65,527 bytes).
-    DatagramTooLarge,
+    /// The client is closed, or the runtime that drove it has ended.
+    ClientClosed,
+    /// A datagram is larger than any path to its target can carry.
+    DatagramTooLarge {
+        /// How large one may be, in bytes.
+        most: usize,
+    },
     /// The route is direct, and the target could not be reached.
     Direct(Fault),
+    /// This machine itself lacks what the flow needs. Neither the target nor a proxy nor the network has a part in it.
+    Exhausted(Resource),
+    /// The application ended its half of this stream, and wrote behind that.
+    Finished,
     /// No proxy could be used; what each one said.
     NoProxy(Vec<(Target, ProxyFault)>),
     /// The connection broke in the middle; bytes may be missing.
@@ -59,9 +68,16 @@ impl FlowError {
 impl fmt::Display for FlowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Closed => f.write_str("the flow is closed"),
-            Self::DatagramTooLarge => f.write_str("the datagram is larger than 65,527 bytes"),
+            Self::Closed => f.write_str("the application closed this flow"),
+            Self::ClientClosed => {
+                f.write_str("the client is closed, or the runtime that drove it has ended: make a new client")
+            }
+            Self::DatagramTooLarge { most } => {
+                write!(f, "the datagram is larger than {most} bytes, which no path to its target can carry")
+            }
             Self::Direct(fault) => write!(f, "the target cannot be reached directly: {fault}"),
+            Self::Exhausted(resource) => resource.fmt(f),
+            Self::Finished => f.write_str("the application has ended its half of this stream"),
             Self::NoProxy(said) if said.is_empty() => f.write_str("no proxy could be used"),
             Self::NoProxy(said) => {
                 f.write_str("no proxy could be used")?;
@@ -103,7 +119,10 @@ impl From<FlowError> for io::Error {
         use io::ErrorKind as K;
         let kind = match &error {
             FlowError::Closed => K::NotConnected,
-            FlowError::DatagramTooLarge | FlowError::Target(_) => K::InvalidInput,
+            FlowError::ClientClosed => K::ConnectionAborted,
+            FlowError::DatagramTooLarge { .. } | FlowError::Target(_) => K::InvalidInput,
+            FlowError::Exhausted(resource) => IoFailure::Exhausted(*resource).kind(),
+            FlowError::Finished => K::BrokenPipe,
             FlowError::Direct(Fault::Io(failed)) => failed.failure.kind(),
             FlowError::Direct(_) | FlowError::NoProxy(_) => K::ConnectionRefused,
             FlowError::Reset | FlowError::Truncated => K::ConnectionReset,

@@ -6,6 +6,7 @@ use core::time::Duration;
 use super::{AssociationId, FlowError, FlowId};
 use crate::base::{Instant, Kind, Link, Network, Route, Target};
 use crate::carrier::Carrier;
+use crate::error::Resource;
 use crate::net::Fault;
 use crate::route::{Blocked, Failure, Proof, RouteReason};
 
@@ -101,6 +102,16 @@ pub enum What {
         /// What happened.
         failure: Failure,
     },
+    /// The system dropped datagrams that came for a direct flow faster than they were received. Told at once, and then each
+    /// time that there are twice as many. A larger [`receive_buffer`](crate::config::ClientLimits::receive_buffer) helps.
+    Overflowed {
+        /// The flow.
+        flow: FlowId,
+        /// Where it goes.
+        target: Target,
+        /// How many so far.
+        dropped: u64,
+    },
     /// A connection to a proxy stands.
     ProxyConnected {
         /// The proxy.
@@ -163,6 +174,21 @@ pub enum What {
         kind: Option<Kind>,
         /// The link.
         link: Link,
+    },
+    /// What this machine lacked is there again: nothing has failed for want of it for a second.
+    SystemRecovered {
+        /// What was lacking first.
+        resource: Resource,
+        /// Attempts that failed for want of it.
+        failures: u64,
+        /// From the first to the last of them.
+        lasted: Duration,
+    },
+    /// This machine itself lacks something, and attempts to reach targets or proxies come to nothing for want of it. It is told
+    /// once, however many those are; [`Self::SystemRecovered`] tells the end.
+    SystemLacks {
+        /// What is lacking.
+        resource: Resource,
     },
     /// A relay through which tunnels run has accepted a renewed token for all of them, on each of its machines.
     TokenAccepted {

@@ -53,6 +53,8 @@ pub(super) struct Flow {
     pub(super) deadline: Instant,
     pub(super) sent: u64,
     pub(super) received: u64,
+    /// Datagrams that the system dropped before they were received, and how many of them were told.
+    pub(super) overflowed: (u64, u64),
     /// `FlowOpened` was said.
     pub(super) announced: bool,
     /// The application ended its half.
@@ -149,6 +151,7 @@ impl Flow {
             deadline: now + limits.open_timeout,
             sent: 0,
             received: 0,
+            overflowed: (0, 0),
             announced: false,
             finished: false,
             released: false,

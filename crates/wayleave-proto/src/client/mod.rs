@@ -11,6 +11,7 @@ mod error;
 mod event;
 mod expiry;
 mod flow;
+mod lack;
 mod opening;
 mod probes;
 mod proxied;
@@ -30,7 +31,7 @@ use crate::auth::Credential;
 use crate::base::{Clock, Families, Instant, Kind, Network, Rng, Route, Seed, Slots, Timers, UnixTime};
 use crate::config::{ClientConfig, Mode, Valid};
 use crate::error::IoFailed;
-use crate::net::{Backoff, Family, Machine, Memory, Output, Proxies, Requests, SocketId};
+use crate::net::{Backoff, Episode, Family, Machine, Memory, Output, Proxies, Requests, SocketId};
 use crate::route::{Phase, RouteEvent, Routes};
 
 pub use association::AssociationId;
@@ -92,7 +93,20 @@ pub struct Client {
     renewals: Renewals,
     /// When the embedder is told of the expiry of the credential next, on the civil clock.
     token_word: Option<UnixTime>,
-    closed: bool,
+    /// What this machine lacks.
+    lack: Episode,
+    end: End,
+}
+
+/// How far the client is from its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// It is open.
+    Open,
+    /// It opens nothing any more, and delivers what was written.
+    Draining,
+    /// It is closed. So many flows were cut off by that.
+    Closed { cut: usize },
 }
 
 /// What a socket is for.
@@ -114,6 +128,7 @@ enum Timer {
     Carrier(CarrierId),
     Dial(DialId),
     Doubt(usize),
+    Drain,
     Flow(FlowId),
     Probe(usize),
     Renewal(Place),
@@ -158,7 +173,8 @@ impl Client {
             standby_backoff: Backoff::new(),
             renewals: Renewals::default(),
             token_word: None,
-            closed: false,
+            lack: Episode::default(),
+            end: End::Open,
             config,
         };
         client.arm_token();
@@ -188,6 +204,11 @@ impl Client {
         self.flows.len()
     }
 
+    /// Whether the client is closed: by its embedder, or because everything is delivered after [`Self::drain`].
+    pub const fn is_closed(&self) -> bool {
+        matches!(self.end, End::Closed { .. })
+    }
+
     /// Whether the decision about this kind of flow is open, so that direct attempts are made again and again.
     fn wants_proof(&self, kind: Kind) -> bool {
         matches!(self.routes.phase(kind), Phase::Held { .. } | Phase::Trial { .. })
@@ -197,7 +218,7 @@ impl Client {
     /// deadline has passed is over before the input counts, although its timer may come later.
     fn at(&mut self, now: Instant) -> Instant {
         self.now = self.now.max(now);
-        if !self.closed && self.routes.poll_timeout().is_some_and(|due| due <= self.now) {
+        if !self.is_closed() && self.routes.poll_timeout().is_some_and(|due| due <= self.now) {
             self.pass_routes();
         }
         self.now
@@ -284,6 +305,7 @@ impl Machine for Client {
                 Timer::Carrier(id) => self.on_carrier_timeout(id),
                 Timer::Dial(id) => self.advance_dial(id),
                 Timer::Doubt(proxy) => self.on_doubt_timeout(proxy),
+                Timer::Drain => self.close(now),
                 Timer::Flow(id) => self.on_flow_timeout(id),
                 Timer::Probe(index) => self.on_probe_timeout(index),
                 Timer::Renewal(place) => self.on_renewal_timeout(place),
@@ -300,7 +322,7 @@ impl Machine for Client {
 
     fn handle_clock(&mut self, now: Instant, unix: UnixTime) {
         let now = self.at(now);
-        if !self.closed && self.clock.tie(now, unix) {
+        if !self.is_closed() && self.clock.tie(now, unix) {
             self.on_clock_parted();
         }
     }
@@ -324,6 +346,7 @@ impl Machine for Client {
 
     fn handle_opened(&mut self, now: Instant, id: SocketId, _local: SocketAddr) {
         self.at(now);
+        self.on_plenty();
         match self.requests.role(id) {
             Some(Role::Dial(dial)) => self.on_proxy_opened(dial, id),
             Some(Role::Flow(flow)) => self.on_flow_opened(flow, id),
@@ -353,6 +376,19 @@ impl Machine for Client {
         }
     }
 
+    fn handle_broken(&mut self, now: Instant, id: SocketId, _error: IoFailed) {
+        self.at(now);
+        let flow = match self.requests.role(id) {
+            Some(Role::Carrier(carrier)) => self.carriers.get(carrier).and_then(|carrier| carrier.flow),
+            Some(Role::Flow(flow)) => Some(flow),
+            Some(Role::Dial(_) | Role::Probe(_) | Role::Refresh | Role::Shared(..)) | None => None,
+        };
+        self.requests.break_off(id);
+        if let Some(flow) = flow {
+            self.on_stream_broken(flow);
+        }
+    }
+
     fn handle_received(&mut self, now: Instant, id: SocketId, data: &mut [u8]) {
         self.at(now);
         match self.requests.role(id) {
@@ -368,6 +404,13 @@ impl Machine for Client {
         self.at(now);
         if let Some(Role::Shared(association, family)) = self.requests.role(id) {
             self.on_shared_received(association, family, from, data);
+        }
+    }
+
+    fn handle_overflow(&mut self, now: Instant, id: SocketId, count: u64) {
+        self.at(now);
+        if let Some(Role::Flow(flow)) = self.requests.role(id) {
+            self.on_flow_overflow(flow, count);
         }
     }
 

@@ -60,7 +60,7 @@ impl Client {
         for index in 0..self.probes.len() {
             let Some(probing) = self.probes.get(index) else { return };
             let kind = probing.probe.kind;
-            let wanted = self.wants_proof(kind) && self.routes.can_dial_direct(kind) && !self.closed;
+            let wanted = self.wants_proof(kind) && self.routes.can_dial_direct(kind) && self.is_open();
             match (&probing.stage, wanted) {
                 (Stage::Resting, true) => self.start_probe(index),
                 (Stage::Dialling(_) | Stage::Asking { .. } | Stage::Retry(_), false) => {
@@ -133,6 +133,7 @@ impl Client {
     }
 
     fn retry_probe(&mut self, index: usize, fault: Option<Fault>) {
+        let lacked = fault.as_ref().and_then(Fault::lacked);
         let Some(probing) = self.probes.get_mut(index) else { return };
         let schedule =
             if self.routes.is_trial(probing.probe.kind) { &QUICK_RETRY } else { &self.config.route.retry };
@@ -140,7 +141,10 @@ impl Client {
         probing.stage = Stage::Retry(self.now + after);
         self.timers.set(Timer::Probe(index), Some(self.now + after));
         let Probe { kind, target } = probing.probe.clone();
-        if let Some(error) = fault {
+        if let Some(resource) = lacked {
+            self.on_lack(resource);
+            self.void_trial(kind);
+        } else if let Some(error) = fault {
             self.tell(What::Retrying { flow: None, kind, target, after, error });
         }
     }

@@ -14,7 +14,7 @@ use crate::carrier::h1::{Acks, Pipe};
 use crate::carrier::tls::Session;
 use crate::codec::h1::HeadLimits;
 use crate::config::{BackoffConfig, Mode, Peer};
-use crate::error::IoFailed;
+use crate::error::{IoFailed, Resource};
 use crate::net::{Dial, DialConfig, Fault, Judge, Known, Recall, Refresh, SocketId};
 
 key! {
@@ -115,7 +115,7 @@ pub(super) struct ProxyDial {
 impl Client {
     /// Gives ready connections to waiting flows, and makes as many as are wanted.
     pub(super) fn supply(&mut self) {
-        if self.closed {
+        if !self.is_open() {
             return;
         }
         self.supply_renewals();
@@ -259,6 +259,10 @@ impl Client {
         {
             search.told += 1;
             let Some(proxy) = search.order.get(place).copied() else { continue };
+            if let Some(resource) = fault.lacked() {
+                self.on_lack(resource);
+                continue;
+            }
             self.on_proxy_failed(proxy, ProxyFault::Connection(fault), None);
         }
     }
@@ -279,6 +283,7 @@ impl Client {
     fn on_dial_exhausted(&mut self, id: DialId) {
         self.timers.set(Timer::Dial(id), None);
         let Some(search) = self.dials.remove(id) else { return };
+        let lacked = search.dial.faults().iter().find_map(|(_, fault)| fault.lacked());
         let said = search.dial.faults().iter().filter_map(|(place, fault)| {
             Some((search.dial.target(*place)?.clone(), ProxyFault::Connection(fault.clone())))
         });
@@ -296,14 +301,14 @@ impl Client {
             }
         }
         match self.waiting.front().copied() {
-            Some(flow) => self.on_no_proxy(flow, said),
+            Some(flow) => self.on_no_proxy(flow, said, lacked),
             None => self.rest_standby(),
         }
         self.supply();
     }
 
     /// A stream fails; a datagram flow that was open before tries again until it has been silent for too long.
-    fn on_no_proxy(&mut self, id: FlowId, said: Vec<(Target, ProxyFault)>) {
+    fn on_no_proxy(&mut self, id: FlowId, said: Vec<(Target, ProxyFault)>, lacked: Option<Resource>) {
         let Some(flow) = self.flows.get_mut(id) else {
             self.waiting.retain(|waiting| *waiting != id);
             return;
@@ -320,6 +325,8 @@ impl Client {
             self.waiting.retain(|waiting| *waiting != id);
             self.wait_again(id);
             self.paused.insert(id);
+        } else if let Some(resource) = lacked {
+            self.fail(id, FlowError::Exhausted(resource));
         } else {
             for (proxy, fault) in said {
                 flow.refused_by(proxy, fault);
@@ -586,7 +593,7 @@ impl Client {
         }
         if usize::from(flow.lost) > self.config.proxies.len() {
             flow.state = State::Waiting(None);
-            self.on_no_proxy(id, Vec::new());
+            self.on_no_proxy(id, Vec::new(), None);
             return;
         }
         self.place(id);

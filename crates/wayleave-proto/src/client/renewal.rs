@@ -74,7 +74,7 @@ impl Client {
     /// their relays let a tunnel live longer by it.
     pub fn renew(&mut self, now: Instant, credential: Credential) {
         let now = self.at(now);
-        if self.closed {
+        if !self.is_open() {
             return;
         }
         self.credential = Some(credential);

@@ -1,10 +1,13 @@
 //! What an embedder can ask of a client.
 
+use core::net::IpAddr;
+use core::time::Duration;
+
 use super::event::CloseReason;
 use super::flow::{Flow, State};
 use super::tunnel::discard;
-use super::{AssociationId, Client, FlowError, FlowId, FlowStatus, Incoming, Notice, Timer, What};
-use crate::base::{Instant, Kind, Network, Route, Target};
+use super::{AssociationId, Client, End, FlowError, FlowId, FlowStatus, Incoming, Notice, Timer, What};
+use crate::base::{Host, Instant, Kind, Network, Route, Target};
 use crate::carrier::tls::Session;
 use crate::codec::capsule::MAX_PAYLOAD;
 use crate::net::SocketId;
@@ -15,7 +18,7 @@ impl Client {
     /// datagrams can be sent at once.
     ///
     /// # Errors
-    /// [`FlowError::TooManyFlows`] at the limit, [`FlowError::Closed`] after [`Self::close`].
+    /// [`FlowError::TooManyFlows`] at the limit, [`FlowError::ClientClosed`] after [`Self::close`].
     pub fn open(&mut self, now: Instant, kind: Kind, target: Target) -> Result<FlowId, FlowError> {
         self.open_in(now, kind, target, None)
     }
@@ -28,8 +31,8 @@ impl Client {
         association: Option<AssociationId>,
     ) -> Result<FlowId, FlowError> {
         let now = self.at(now);
-        if self.closed {
-            return Err(FlowError::Closed);
+        if !self.is_open() {
+            return Err(FlowError::ClientClosed);
         }
         if self.flows.len() >= self.config.limits.flows {
             return Err(FlowError::TooManyFlows);
@@ -51,7 +54,8 @@ impl Client {
     /// What a flow is doing.
     pub fn status(&self, id: FlowId) -> FlowStatus {
         match self.flows.get(id) {
-            None => FlowStatus::Failed(FlowError::Closed),
+            None => FlowStatus::Failed(self.unknown()),
+            Some(Flow { released: true, .. }) => FlowStatus::Failed(self.unknown()),
             Some(flow) => match &flow.state {
                 State::DirectStream { .. } | State::DirectDatagrams { .. } => FlowStatus::Open(Route::Direct),
                 State::Tunnel { .. } | State::Resting(_) => FlowStatus::Open(Route::Proxied),
@@ -77,11 +81,11 @@ impl Client {
         let mark = self.config.limits.buffer;
         self.check(id)?;
         if self.flows.get(id).is_some_and(|flow| flow.finished) {
-            return Err(FlowError::Closed);
+            return Err(FlowError::Finished);
         }
         let Some(socket) = self.stream(id).map(|(socket, _)| socket) else { return Ok(0) };
-        if self.requests.role(socket).is_none() {
-            // The connection broke, and there is still something to read.
+        if self.requests.is_broken(socket) {
+            // There may still be something to read.
             return Err(self.broken(id));
         }
         let Some((socket, session)) = self.stream(id) else { return Ok(0) };
@@ -136,6 +140,21 @@ impl Client {
         self.settle_stream(id);
     }
 
+    /// Whether everything that was written to a stream has gone to the system, as far as it goes with a socket: it is sent
+    /// whatever becomes of this client. While it has not, [`Notice::Flow`](super::Notice::Flow) says when to ask again.
+    ///
+    /// # Errors
+    /// Why it will not go out.
+    pub fn is_flushed(&mut self, id: FlowId) -> Result<bool, FlowError> {
+        self.check(id)?;
+        let Some((socket, session)) = self.stream(id) else { return Ok(true) };
+        let is_flushed = session.pending_len() == 0;
+        if !is_flushed && self.requests.is_broken(socket) {
+            return Err(FlowError::Reset);
+        }
+        Ok(is_flushed)
+    }
+
     /// Ends the application's half of a stream; what was written before is delivered.
     pub fn finish(&mut self, now: Instant, id: FlowId) {
         self.at(now);
@@ -143,7 +162,13 @@ impl Client {
         if flow.kind != Kind::Stream || core::mem::replace(&mut flow.finished, true) {
             return;
         }
-        let is_direct = matches!(flow.state, State::DirectStream { .. });
+        if matches!(flow.state, State::Failed(_)) {
+            return;
+        }
+        // Whoever waits for room learns that there is none to come.
+        self.nudge(id);
+        let is_direct =
+            self.flows.get(id).is_some_and(|flow| matches!(flow.state, State::DirectStream { .. }));
         if let Some((socket, session)) = self.stream(id) {
             session.send_end();
             self.requests.pending(socket);
@@ -160,12 +185,13 @@ impl Client {
     /// dropped.
     ///
     /// # Errors
-    /// [`FlowError::DatagramTooLarge`] above 65,527 bytes, or why the flow has failed.
+    /// [`FlowError::DatagramTooLarge`] above [`Self::largest_datagram`], or why the flow has failed.
     pub fn send_datagram(&mut self, now: Instant, id: FlowId, payload: &[u8]) -> Result<(), FlowError> {
         let now = self.at(now);
         self.check(id)?;
-        if payload.len() > MAX_PAYLOAD {
-            return Err(FlowError::DatagramTooLarge);
+        let most = self.largest_datagram(id);
+        if payload.len() > most {
+            return Err(FlowError::DatagramTooLarge { most });
         }
         let Some(flow) = self.flows.get_mut(id) else { return Err(FlowError::Closed) };
         let Some(queues) = &mut flow.queues else { return Err(FlowError::Closed) };
@@ -194,6 +220,16 @@ impl Client {
         Ok(())
     }
 
+    /// How large a datagram of a flow may be, in bytes: 65,507 over IPv4, and 65,527 where the target is an IPv6 address. A name may
+    /// lead to either, so that what is larger than both is an error and never lost without a word. What is too large for a link on
+    /// the way is dropped there ([RFC 9298 §3.1](https://www.rfc-editor.org/rfc/rfc9298#section-3.1)).
+    pub fn largest_datagram(&self, id: FlowId) -> usize {
+        match self.flows.get(id).map(|flow| &flow.target.host) {
+            Some(Host::Address(IpAddr::V6(address))) if address.to_ipv4_mapped().is_none() => MAX_PAYLOAD,
+            _ => MAX_PAYLOAD_IPV4,
+        }
+    }
+
     /// The oldest datagram that came for a flow; say with [`Self::take_datagram`] that it was taken.
     ///
     /// # Errors
@@ -215,8 +251,14 @@ impl Client {
     /// Gives a flow back. What was written to a stream is still delivered, for as long as the limit `linger` allows;
     /// what comes for it is thrown away.
     pub fn release(&mut self, now: Instant, id: FlowId) {
-        let now = self.at(now);
-        let linger = now + self.config.limits.linger;
+        let linger = self.at(now) + self.config.limits.linger;
+        if self.flows.get(id).is_some_and(|flow| !flow.released) {
+            self.release_until(id, linger);
+        }
+    }
+
+    fn release_until(&mut self, id: FlowId, linger: Instant) {
+        let now = self.now;
         let Some(flow) = self.flows.get_mut(id) else { return };
         flow.released = true;
         match &flow.state {
@@ -230,12 +272,21 @@ impl Client {
                 self.arm_flow(id);
                 self.settle_stream(id);
                 let socket = self.stream(id).map(|(socket, _)| socket);
-                if socket.is_some_and(|socket| self.requests.role(socket).is_none()) {
-                    // The connection broke: nothing will be delivered any more.
+                if socket.is_some_and(|socket| self.requests.is_broken(socket)) {
+                    // Nothing will be delivered any more.
                     self.remove(id, true);
                 }
             }
             _ => self.remove(id, false),
+        }
+    }
+
+    /// The connection of a stream takes nothing any more, while reading from it is paused.
+    pub(super) fn on_stream_broken(&mut self, id: FlowId) {
+        if self.flows.get(id).is_some_and(|flow| flow.released) {
+            self.remove(id, true);
+        } else {
+            self.nudge(id);
         }
     }
 
@@ -249,7 +300,7 @@ impl Client {
     /// The network underneath is another, has other addresses, or went away.
     pub fn handle_network(&mut self, now: Instant, network: Network) {
         let now = self.at(now);
-        if self.closed {
+        if self.is_closed() {
             return;
         }
         self.network = network;
@@ -289,7 +340,7 @@ impl Client {
     /// Asks for a new trial of the direct path, for one kind of flow or for both.
     pub fn retry_direct(&mut self, now: Instant, kind: Option<Kind>) {
         let now = self.at(now);
-        if self.closed {
+        if !self.is_open() {
             return;
         }
         self.routes.retry(now, kind);
@@ -300,20 +351,73 @@ impl Client {
     /// The embedder knows that the direct path works: a connection of its own stands.
     pub fn direct_works(&mut self, now: Instant, kind: Kind) {
         self.at(now);
-        if !self.closed {
+        if self.is_open() {
             self.prove(kind, Proof::Embedder);
         }
     }
 
-    /// Ends the client: every flow fails, every socket is closed. Nothing can be asked of it any more, and it says
-    /// nothing more.
-    pub fn close(&mut self, now: Instant) {
-        self.at(now);
-        if core::mem::replace(&mut self.closed, true) {
+    /// Lets the client end: it opens nothing any more, takes every flow back as [`Self::release`] does, and is closed when
+    /// everything that was written is delivered, or after `linger`. [`Self::cut`] says then which of both it was.
+    pub fn drain(&mut self, now: Instant, linger: Duration) {
+        let deadline = self.at(now) + linger;
+        if !self.is_open() {
             return;
         }
+        self.end = End::Draining;
+        self.timers.set(Timer::Drain, Some(deadline));
         for id in self.flows_of(None) {
-            self.fail(id, FlowError::Closed);
+            self.release_until(id, deadline);
+            self.nudge(id);
+        }
+        self.close_if_drained();
+    }
+
+    /// How many flows the end of this client cut off, before everything that was written to them was delivered.
+    pub const fn cut(&self) -> usize {
+        match self.end {
+            End::Closed { cut } => cut,
+            End::Draining | End::Open => 0,
+        }
+    }
+
+    fn close_if_drained(&mut self) {
+        if self.end == End::Draining && self.flows.is_empty() {
+            self.close(self.now);
+        }
+    }
+
+    /// Whether new flows can be opened.
+    pub(super) fn is_open(&self) -> bool {
+        self.end == End::Open
+    }
+
+    /// Tells the relay of every stream that its application has not ended that nothing more comes, so that no tunnel waits for
+    /// an end. To be called before [`Self::close`], with what is pending written in between.
+    pub fn break_off(&mut self, now: Instant) {
+        self.at(now);
+        for id in self.flows_of(Some(Kind::Stream)) {
+            let is_whole = self.flows.get(id).is_none_or(|flow| flow.finished);
+            if !is_whole && let Some((socket, session)) = self.stream(id) {
+                session.send_abort();
+                self.requests.pending(socket);
+            }
+        }
+    }
+
+    /// Ends the client: every flow fails, every socket is closed. Nothing can be asked of it any more, and it says
+    /// nothing more. What the system has taken is still sent; a reset tells the other side of a stream where it has not taken
+    /// all.
+    pub fn close(&mut self, now: Instant) {
+        self.at(now);
+        if self.is_closed() {
+            return;
+        }
+        let is_cut = |flow: &Flow| !matches!(flow.state, State::Failed(_));
+        let cut = self.flows.iter().filter(|(_, flow)| is_cut(flow)).count();
+        self.end = End::Closed { cut };
+        for id in self.flows_of(None) {
+            let is_missing = self.stream(id).is_some_and(|(_, session)| session.pending_len() > 0);
+            self.fail_with(id, FlowError::ClientClosed, is_missing);
         }
         // Who waits for strangers learns of the end.
         for association in self.associations.keys() {
@@ -334,7 +438,7 @@ impl Client {
         for index in 0..self.probes.len() {
             self.stop_probe(index);
         }
-        for timer in [Timer::Route, Timer::Search, Timer::Standby, Timer::Token] {
+        for timer in [Timer::Drain, Timer::Route, Timer::Search, Timer::Standby, Timer::Token] {
             self.timers.set(timer, None);
         }
     }
@@ -367,10 +471,16 @@ impl Client {
         }
     }
 
+    /// Why there is no such flow.
+    fn unknown(&self) -> FlowError {
+        if self.is_open() { FlowError::Closed } else { FlowError::ClientClosed }
+    }
+
     fn check(&self, id: FlowId) -> Result<(), FlowError> {
         match self.flows.get(id) {
-            None => Err(FlowError::Closed),
+            None => Err(self.unknown()),
             Some(Flow { state: State::Failed(error), .. }) => Err(error.clone()),
+            Some(Flow { released: true, .. }) => Err(self.unknown()),
             Some(_) => Ok(()),
         }
     }
@@ -426,7 +536,12 @@ impl Client {
         if let Some(association) = gone.and_then(|flow| flow.association) {
             self.leave(association);
         }
+        if !self.is_closed() {
+            // Whoever waits for something of this flow learns that nothing will come.
+            self.nudge(id);
+        }
         self.supply();
+        self.close_if_drained();
     }
 
     pub(super) fn tell_closed(&mut self, id: FlowId, reason: CloseReason) {
@@ -435,3 +550,6 @@ impl Client {
         self.tell(What::FlowClosed { flow: id, kind, target, sent, received, reason });
     }
 }
+
+/// The largest payload of a UDP datagram over IPv4: 65,535 bytes without the headers of IP and UDP.
+const MAX_PAYLOAD_IPV4: usize = 65_507;

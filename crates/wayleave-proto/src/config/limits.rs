@@ -18,6 +18,9 @@ pub struct ClientLimits {
     pub buffer: usize,
     /// Datagrams that wait in each direction of one flow. Late media is worthless, so the queue is short and drops the oldest.
     pub datagrams: DatagramLimits,
+    /// Bytes that the system keeps for each UDP socket while they wait to be received, as far as it allows (on Linux
+    /// `net.core.rmem_max`); a burst beyond is dropped there, and counted. Default 1 MiB, range 4 KiB to 64 MiB.
+    pub receive_buffer: usize,
     /// From the opening of a stream to its failure when no path answers. Default 30 s.
     pub open_timeout: Duration,
     /// For one look-up or one attempt at a proxy, TLS included, and for its answer to a request that waits for nothing
@@ -56,6 +59,7 @@ impl Default for ClientLimits {
             dials: 64,
             buffer: 64 * 1024,
             datagrams: DatagramLimits::default(),
+            receive_buffer: 1 << 20,
             open_timeout: Duration::from_secs(30),
             proxy_timeout: Duration::from_secs(10),
             stagger: Duration::from_millis(250),
@@ -81,6 +85,7 @@ impl ClientLimits {
         within("limits.flows", self.flows, 1, 1 << 24)?;
         within("limits.dials", self.dials, 1, 1_024)?;
         within("limits.buffer", self.buffer, 4 * 1024, 16 << 20)?;
+        within("limits.receive_buffer", self.receive_buffer, 4 * 1024, 64 << 20)?;
         within("limits.standby", self.standby, 0, 16)?;
         span("limits.open_timeout", self.open_timeout)?;
         span("limits.proxy_timeout", self.proxy_timeout)?;
@@ -155,6 +160,9 @@ pub struct RelayLimits {
     pub buffer: usize,
     /// Datagrams that wait in each direction of one tunnel.
     pub datagrams: DatagramLimits,
+    /// Bytes that the system keeps for each UDP socket while they wait to be received, as far as it allows (on Linux
+    /// `net.core.rmem_max`); a burst beyond is dropped there, and counted. Default 1 MiB, range 4 KiB to 64 MiB.
+    pub receive_buffer: usize,
     /// Accounts without a tunnel that are remembered because of their rates or their volume. Default 65,536; beyond,
     /// those are forgotten first that would be soonest anyway.
     pub accounts: usize,
@@ -200,6 +208,7 @@ impl Default for RelayLimits {
             user_timeout: Duration::from_secs(15),
             buffer: 64 * 1024,
             datagrams: DatagramLimits::default(),
+            receive_buffer: 1 << 20,
             accounts: 65_536,
             revocations: 65_536,
             verdicts: 16_384,
@@ -225,6 +234,7 @@ impl RelayLimits {
         within("limits.tunnels_per_account", self.tunnels_per_account, 1, 1 << 24)?;
         within("limits.buffer", self.buffer, 4 * 1024, 16 << 20)?;
         within("limits.stray", self.stray, 64 * 1024, usize::MAX)?;
+        within("limits.receive_buffer", self.receive_buffer, 4 * 1024, 64 << 20)?;
         within("limits.memory", self.memory, 1 << 20, usize::MAX)?;
         within("limits.accounts", self.accounts, 0, 1 << 24)?;
         within("limits.revocations", self.revocations, 0, 1 << 24)?;

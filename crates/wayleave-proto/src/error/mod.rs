@@ -2,4 +2,4 @@
 
 mod io;
 
-pub use io::{IoFailed, IoFailure};
+pub use io::{IoFailed, IoFailure, Resource};

@@ -152,6 +152,12 @@ pub trait Machine {
     /// it.
     fn handle_failed(&mut self, now: Instant, id: SocketId, error: IoFailed);
 
+    /// A TCP connection from which reading is paused broke: the other side reset it, or the network gave it up
+    /// ([RFC 9293 §3.10.7.4](https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4)). Nothing can be written to it any more;
+    /// what it had received before is read when reading goes on, and behind that comes
+    /// [`handle_failed`](Self::handle_failed). Said once, so that pausing makes nobody blind.
+    fn handle_broken(&mut self, now: Instant, id: SocketId, error: IoFailed);
+
     /// Bytes of a TCP connection, or one datagram of a connected UDP socket. May be decrypted in place.
     fn handle_received(&mut self, now: Instant, id: SocketId, data: &mut [u8]);
 
@@ -163,6 +169,9 @@ pub trait Machine {
     fn handle_stream(&mut self, now: Instant, id: SocketId, data: &mut [u8], _onward: &mut dyn Onward) {
         self.handle_received(now, id, data);
     }
+
+    /// The system dropped `count` more datagrams of a UDP socket, because nobody had received them in time.
+    fn handle_overflow(&mut self, now: Instant, id: SocketId, count: u64);
 
     /// The other side of a TCP connection ended its sending half; no more bytes will come.
     fn handle_finished(&mut self, now: Instant, id: SocketId);

@@ -2,6 +2,7 @@
 
 mod backoff;
 mod dial;
+mod episode;
 mod machine;
 mod memory;
 mod proxies;
@@ -11,6 +12,7 @@ mod resolution;
 
 pub use backoff::Backoff;
 pub use dial::{Attempt, Dial, DialConfig, Fault, Judge, Known, Refresh};
+pub use episode::{Episode, Over};
 pub use machine::{Family, Machine, Nowhere, Onward, Output, Remote, SocketId};
 pub use memory::{Ipv6, Ipv6Evidence, Memory, Recall};
 pub use proxies::Proxies;

@@ -23,6 +23,8 @@ struct Entry<R> {
     pending: bool,
     paused: bool,
     finished: bool,
+    /// Nothing can be written any more.
+    broken: bool,
 }
 
 impl<R: Copy, E> Requests<R, E> {
@@ -125,6 +127,18 @@ impl<R: Copy, E> Requests<R, E> {
         }
     }
 
+    /// Nothing can be written to socket `id` any more; what it received may still be read.
+    pub fn break_off(&mut self, id: SocketId) {
+        if let Some(entry) = self.sockets.get_mut(id) {
+            entry.broken = true;
+        }
+    }
+
+    /// Whether nothing can be written to socket `id` any more: it is broken, or closed already.
+    pub fn is_broken(&self, id: SocketId) -> bool {
+        self.sockets.get(id).is_none_or(|entry| entry.broken)
+    }
+
     /// Wishes for fewer acknowledgements on socket `id`.
     pub fn delay_acks(&mut self, id: SocketId) {
         self.outputs.push_back(Output::DelayAcks(id));
@@ -158,7 +172,7 @@ impl<R: Copy, E> Requests<R, E> {
     }
 
     fn insert(&mut self, role: R) -> SocketId {
-        self.sockets.insert(Entry { role, pending: false, paused: false, finished: false })
+        self.sockets.insert(Entry { role, pending: false, paused: false, finished: false, broken: false })
     }
 }
 

@@ -10,7 +10,8 @@ use crate::carrier::h1::Pipe;
 use crate::codec::h1::{Refusal, refusal};
 use crate::codec::proxy_protocol::ProxyHeader;
 use crate::config::Peer;
-use crate::net::{Nowhere, SocketId};
+use crate::error::IoFailed;
+use crate::net::{Nowhere, Over, SocketId};
 use crate::policy::group;
 
 impl Relay {
@@ -25,6 +26,9 @@ impl Relay {
         local: SocketAddr,
     ) -> Option<SocketId> {
         let now = self.at(now);
+        if let Some(Over { failed, count, lasted }) = self.accepting.handle_good(now) {
+            self.tell_all(What::AcceptRecovered { error: failed, failures: count, lasted });
+        }
         let limits = &self.config.limits;
         let address = client.ip().to_canonical();
         let is_balancer = self.config.balancers.iter().any(|range| range.contains(address));
@@ -62,6 +66,18 @@ impl Relay {
         self.requests.watch(socket, self.config.limits.liveness(Peer::Pausing));
         self.timers.set(id, Some(deadline));
         Some(socket)
+    }
+
+    /// The adapter could not accept a connection. `refused` says that it was closed at once, by a descriptor kept for that.
+    ///
+    /// It is told once, however many connections that costs; the first that is accepted a second after the last failure
+    /// tells the end.
+    pub fn handle_accept_failed(&mut self, now: Instant, error: &IoFailed, refused: bool) {
+        let now = self.at(now);
+        self.stats.unaccepted += u64::from(refused);
+        if self.accepting.handle_failed(now, error) {
+            self.tell_all(What::AcceptFailed { error: error.clone() });
+        }
     }
 
     /// Whether so many connections of `source` are open that no other is taken.

@@ -11,6 +11,7 @@ use crate::base::{Instant, Kind, Target, key};
 use crate::carrier::tls::TlsError;
 use crate::codec::h1::HeadError;
 use crate::codec::proxy_protocol::ProxyHeaderError;
+use crate::error::{IoFailed, Resource};
 use crate::net::Fault;
 use crate::policy::{Denied, Grantor};
 
@@ -24,10 +25,10 @@ key! {
 pub struct Event {
     /// When it happened, on the clock of the machine.
     pub at: Instant,
-    /// The connection it happened on.
-    pub connection: ConnectionId,
-    /// The client's address.
-    pub client: SocketAddr,
+    /// The connection it happened on; `None` where it concerns the relay as a whole.
+    pub connection: Option<ConnectionId>,
+    /// The address of its client.
+    pub client: Option<SocketAddr>,
     /// What happened.
     pub what: What,
 }
@@ -36,6 +37,21 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum What {
+    /// The relay cannot accept connections: mostly because the system lacks something. What is open goes on. Told once,
+    /// however many connections that costs; [`Self::AcceptRecovered`] tells the end.
+    AcceptFailed {
+        /// Why.
+        error: IoFailed,
+    },
+    /// The relay accepts connections again: nothing has failed for a second.
+    AcceptRecovered {
+        /// What was in the way.
+        error: IoFailed,
+        /// How often.
+        failures: u64,
+        /// From the first to the last of them.
+        lasted: Duration,
+    },
     /// A connection ended before it asked for anything that could be answered.
     ConnectionFailed {
         /// Why.
@@ -62,7 +78,7 @@ pub enum What {
         sent: u64,
         /// Bytes to the client.
         received: u64,
-        /// Datagrams dropped because a queue was full, they had grown old, or a rate was exceeded.
+        /// Datagrams dropped because a queue was full, here or in the system, they had grown old, or a rate was exceeded.
         dropped: u64,
         /// How long it was open.
         lasted: Duration,
@@ -176,6 +192,9 @@ pub enum RefuseReason {
     /// The policy forbids the target.
     #[error("{0}")]
     Denied(Denied),
+    /// The relay's own machine lacks what the tunnel needs. The target has no part in it.
+    #[error("{0}")]
+    Exhausted(Resource),
     /// The target could not be reached.
     #[error("{0}")]
     Unreachable(Fault),
@@ -213,6 +232,8 @@ pub enum CloseReason {
     ClientGone,
     /// The credential expired, and the time after that is over in which a renewed one could have come.
     Expired,
+    /// The relay's own machine lacked something in the middle.
+    Exhausted(Resource),
     /// Both sides ended their half, or the client ended its datagrams.
     Finished,
     /// Nothing moved for longer than the limits allow.
@@ -235,6 +256,7 @@ impl fmt::Display for CloseReason {
             Self::BadCapsule(detail) => write!(f, "the client broke the capsule protocol: {detail}"),
             Self::ClientGone => f.write_str("the client went away without an end"),
             Self::Expired => f.write_str("the credential expired and was not renewed in time"),
+            Self::Exhausted(resource) => resource.fmt(f),
             Self::Finished => f.write_str("finished"),
             Self::Idle => f.write_str("idle for too long"),
             Self::Revoked => f.write_str("the token, the user or the application is revoked"),

@@ -23,9 +23,9 @@ use std::collections::BTreeMap;
 
 use crate::auth::{AccountId, Revocations, Verdicts};
 use crate::base::{Clock, Families, Instant, Seed, Slots, Timers, UnixTime};
-use crate::config::{RelayConfig, Valid, Verifier};
+use crate::config::{RelayConfig, Truncation, Valid, Verifier};
 use crate::error::IoFailed;
-use crate::net::{Ipv6, Machine, Nowhere, Onward, Output, Requests, SocketId};
+use crate::net::{Episode, Ipv6, Machine, Nowhere, Onward, Output, Requests, SocketId};
 use crate::policy::SourceLimits;
 
 pub use event::{Bound, CloseReason, ConnectionFault, ConnectionId, Event, RefuseReason, What};
@@ -67,6 +67,8 @@ pub struct Relay {
     held: usize,
     /// Those of them that belong to clients who have asked for nothing yet.
     strange: usize,
+    /// What the adapter says of its listener.
+    accepting: Episode,
     draining: bool,
     stats: Stats,
 }
@@ -80,6 +82,10 @@ pub struct Stats {
     pub tunnels: usize,
     /// Connections accepted so far.
     pub accepted: u64,
+    /// Connections closed at once so far, because the system lacked what it takes to serve them.
+    pub unaccepted: u64,
+    /// Datagrams that the system dropped so far, because they came faster than the relay received them.
+    pub overflowed: u64,
     /// Tunnels opened so far.
     pub opened: u64,
     /// Requests refused so far.
@@ -130,6 +136,7 @@ impl Relay {
             timers: Timers::new(),
             held: 0,
             strange: 0,
+            accepting: Episode::default(),
             draining: false,
             stats: Stats::default(),
             config,
@@ -154,12 +161,14 @@ impl Relay {
         }
     }
 
-    /// Ends everything at once.
+    /// Ends everything at once. What the system has taken is still sent: clients know by the missing close_notify that it was no
+    /// regular end, and targets by a reset where the configuration asks for it.
     pub fn close(&mut self, now: Instant) {
         self.drain(now);
+        let resets = self.config.truncation == Truncation::Reset;
         for id in self.connections.keys() {
-            self.end_tunnel(id, CloseReason::Stopped, true);
-            self.drop_connection(id, true);
+            self.end_tunnel(id, CloseReason::Stopped, resets);
+            self.drop_connection(id, false);
         }
     }
 
@@ -187,8 +196,13 @@ impl Relay {
 
     fn tell(&mut self, id: ConnectionId, what: What) {
         let Some(connection) = self.connections.get(id) else { return };
-        let event = Event { at: self.now, connection: id, client: connection.client, what };
-        self.requests.event(event);
+        let (connection, client) = (Some(id), Some(connection.client));
+        self.requests.event(Event { at: self.now, connection, client, what });
+    }
+
+    /// Tells what concerns no connection in particular.
+    fn tell_all(&mut self, what: What) {
+        self.requests.event(Event { at: self.now, connection: None, client: None, what });
     }
 
     /// Counts what a connection holds.
@@ -325,6 +339,16 @@ impl Machine for Relay {
         }
     }
 
+    fn handle_broken(&mut self, now: Instant, id: SocketId, error: IoFailed) {
+        self.at(now);
+        self.requests.break_off(id);
+        match self.requests.role(id) {
+            Some(Role::Client(connection)) => self.on_client_broken(connection),
+            Some(Role::Target(connection)) => self.on_target_broken(connection, &error),
+            None => {}
+        }
+    }
+
     fn handle_received(&mut self, now: Instant, id: SocketId, data: &mut [u8]) {
         self.handle_stream(now, id, data, &mut Nowhere);
     }
@@ -342,6 +366,14 @@ impl Machine for Relay {
                 self.count(connection);
             }
             None => {}
+        }
+    }
+
+    fn handle_overflow(&mut self, now: Instant, id: SocketId, count: u64) {
+        self.at(now);
+        self.stats.overflowed = self.stats.overflowed.saturating_add(count);
+        if let Some(Role::Target(connection)) = self.requests.role(id) {
+            self.on_overflow(connection, count);
         }
     }
 

@@ -108,7 +108,8 @@ impl Relay {
             State::Handshake { .. } | State::Preface { .. } => {
                 self.tell(id, What::ConnectionFailed { reason: ConnectionFault::ClosedEarly });
             }
-            State::Tunnel(_) => self.end_tunnel(id, CloseReason::ClientGone, true),
+            // What the client ended regularly, and the target's socket has taken, is still the target's.
+            State::Tunnel(_) => self.end_tunnel(id, CloseReason::ClientGone, !connection.has_delivered()),
             State::Closing { .. } | State::Dialling(_) | State::Head { .. } | State::Verifying { .. } => {}
         }
         self.drop_connection(id, true);
@@ -167,6 +168,10 @@ fn answer_to(reason: &RefuseReason) -> Answer {
         RefuseReason::Denied(_) => {
             answer(403, Some(E::HttpRequestDenied), "The relay does not forward to this port.\n")
         }
+        RefuseReason::Exhausted(_) => {
+            let body = "The relay itself lacks what this takes at the moment; the target was not asked.\n";
+            Answer { retry_after: Some(1), ..answer(503, Some(E::ProxyInternalError), body) }
+        }
         RefuseReason::Unreachable(fault) => {
             let (status, error) = unreachable(fault);
             let rcode = if let Fault::Io(failed) = fault { failed.rcode() } else { None };
@@ -187,7 +192,7 @@ fn unreachable(fault: &Fault) -> (u16, ProxyError) {
     match failed.failure {
         IoFailure::ConnectionRefused => (502, ProxyError::ConnectionRefused),
         IoFailure::ConnectionReset => (502, ProxyError::ConnectionTerminated),
-        IoFailure::Exhausted => (503, ProxyError::ConnectionLimitReached),
+        IoFailure::Exhausted(_) => (503, ProxyError::ProxyInternalError),
         IoFailure::NameEmpty | IoFailure::NameFailed | IoFailure::NameRefused | IoFailure::NameUnknown => {
             (502, ProxyError::DnsError)
         }

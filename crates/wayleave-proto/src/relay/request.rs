@@ -7,6 +7,7 @@ use super::connection::{Grant, Opening, State};
 use super::{ConnectionFault, ConnectionId, RefuseReason, Relay, Role, What};
 use crate::auth::{TokenError, Verdict};
 use crate::base::{Families, Host, Kind, Name, Target};
+use crate::carrier::tls::TlsError;
 use crate::codec::h1::{Request, options_ok, parse_request};
 use crate::config::RelayConfig;
 use crate::error::IoFailed;
@@ -36,6 +37,7 @@ impl Relay {
                 self.tell(id, What::ConnectionFailed { reason: ConnectionFault::Tls(error) });
                 self.linger(id);
             }
+            (Err(TlsError::PeerRefused { .. }), _) => self.on_client_broke_off(id),
             (Err(_), _) => self.on_client_gone(id),
             (Ok(()), State::Handshake { .. }) => self.on_handshake(id),
             (Ok(()), State::Head { .. }) => self.on_head(id),
@@ -157,7 +159,7 @@ impl Relay {
         let target = grant.target.clone();
         let reason = match fault {
             Some(Fault::Denied(denied)) => RefuseReason::Denied(denied),
-            Some(fault) => RefuseReason::Unreachable(fault),
+            Some(fault) => fault.lacked().map_or(RefuseReason::Unreachable(fault), RefuseReason::Exhausted),
             None => RefuseReason::Unreachable(IoFailed::new(crate::error::IoFailure::NameUnknown).into()),
         };
         self.refuse(id, Some(target), reason);

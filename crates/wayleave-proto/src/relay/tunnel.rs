@@ -14,7 +14,7 @@ use crate::carrier::tls::TlsError;
 use crate::codec::capsule::MAX_PAYLOAD;
 use crate::codec::h1::{connect_ok, connect_udp_ok};
 use crate::config::{Peer, RelayLimits, Truncation};
-use crate::error::IoFailed;
+use crate::error::{IoFailed, IoFailure};
 use crate::net::{Fault, Nowhere, Onward, SocketId};
 use crate::queue::DatagramQueue;
 
@@ -81,6 +81,9 @@ impl Relay {
             Payload::Stream { .. } => {
                 if connection.pipe.plaintext_len() > 0 {
                     self.requests.pending(tunnel.socket);
+                    if self.ends_for_target(id) {
+                        return;
+                    }
                 }
                 self.pace_client(id);
                 self.settle_stream(id);
@@ -201,6 +204,9 @@ impl Relay {
             Payload::Datagrams { limited, .. } => *limited += 1,
             Payload::Stream { .. } => {
                 let (client, target) = (connection.socket, tunnel.socket);
+                if self.requests.is_broken(client) {
+                    return self.on_client_gone(id);
+                }
                 let waited = self.requests.is_pending(client);
                 let session = connection.pipe.session();
                 session.send(&[data]);
@@ -219,6 +225,15 @@ impl Relay {
             }
         }
         self.requests.pending(connection.socket);
+    }
+
+    /// The system dropped datagrams of the target.
+    pub(super) fn on_overflow(&mut self, id: ConnectionId, count: u64) {
+        if let Some(Connection { state: State::Tunnel(tunnel), .. }) = self.connections.get_mut(id)
+            && let Payload::Datagrams { limited, .. } = &mut tunnel.payload
+        {
+            *limited = limited.saturating_add(count);
+        }
     }
 
     pub(super) fn on_target_finished(&mut self, id: ConnectionId) {
@@ -249,7 +264,10 @@ impl Relay {
             State::Tunnel(tunnel) if tunnel.grant.kind == Kind::Datagram => {}
             State::Tunnel(_) => {
                 self.requests.forget(socket);
-                self.end_tunnel(id, CloseReason::TargetGone(error.to_string()), false);
+                let reason = error
+                    .lacked()
+                    .map_or_else(|| CloseReason::TargetGone(error.to_string()), CloseReason::Exhausted);
+                self.end_tunnel(id, reason, false);
                 self.part(id);
             }
             State::Closing { .. }
@@ -558,7 +576,61 @@ impl Relay {
     }
 }
 
+impl Relay {
+    /// The client's connection takes nothing any more, while reading from it is paused. What it sent before still goes to the
+    /// target; what the target sends has nowhere to go.
+    pub(super) fn on_client_broken(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get(id) else { return };
+        if !connection.is_stream() || connection.pipe.pending_len() > 0 {
+            self.on_client_gone(id);
+        }
+    }
+
+    /// The target's connection takes nothing any more, while reading from it is paused. What it sent before still goes to the
+    /// client; as soon as the client sends something, it is told by a reset, as the target itself would tell it.
+    pub(super) fn on_target_broken(&mut self, id: ConnectionId, error: &IoFailed) {
+        let Some(connection) = self.connections.get(id) else { return };
+        if connection.pipe.plaintext_len() > 0 {
+            self.cut(id, CloseReason::TargetGone(error.to_string()));
+        }
+    }
+
+    /// The client broke off within TLS. What its target's socket has taken is still the target's; where something is left of what
+    /// came before, the target learns by a reset that it is missing, and always where the configuration asks for it.
+    pub(super) fn on_client_broke_off(&mut self, id: ConnectionId) {
+        let resets = self.config.truncation == Truncation::Reset;
+        let Some(connection) = self.connections.get(id) else { return };
+        if connection.is_stream() {
+            self.end_tunnel(id, CloseReason::ClientGone, resets || connection.pipe.plaintext_len() > 0);
+        }
+        self.on_client_gone(id);
+    }
+
+    /// Ends a tunnel whose client sent something that its target cannot get any more; whether it did.
+    fn ends_for_target(&mut self, id: ConnectionId) -> bool {
+        let Some(connection) = self.connections.get(id) else { return true };
+        let State::Tunnel(tunnel) = &connection.state else { return true };
+        let is_over = connection.pipe.plaintext_len() > 0 && self.requests.is_broken(tunnel.socket);
+        if is_over {
+            self.cut(id, CloseReason::TargetGone(IoFailure::ConnectionReset.to_string()));
+        }
+        is_over
+    }
+}
+
 impl Connection {
+    /// Whether it carries a tunnel of a stream.
+    fn is_stream(&self) -> bool {
+        self.grant().is_some_and(|grant| grant.kind == Kind::Stream) && matches!(self.state, State::Tunnel(_))
+    }
+
+    /// Whether the client has ended its half, and the target's socket has taken everything that came before.
+    pub(super) fn has_delivered(&self) -> bool {
+        let State::Tunnel(tunnel) = &self.state else { return false };
+        matches!(tunnel.payload, Payload::Stream { client_finished: true, .. })
+            && self.pipe.plaintext_len() == 0
+    }
+
     /// Memory in the queues of the tunnel, in bytes.
     pub(super) fn state_held(&self) -> usize {
         match &self.state {

@@ -94,6 +94,18 @@ impl Judge {
         }
     }
 
+    /// This machine lacked what an attempt needs, so that nothing was tried: a trial begins anew without a word where `others`
+    /// still try, and else with the next flow.
+    pub(super) fn handle_lack(&mut self, moment: &mut Moment<'_>, others: bool) {
+        if let Phase::Trial { started, link, .. } = self.phase {
+            self.phase = if others || self.probed {
+                Phase::Trial { started, deadline: moment.now + moment.config.trial, link }
+            } else {
+                Phase::Idle
+            };
+        }
+    }
+
     pub(super) fn handle_timeout(&mut self, moment: &mut Moment<'_>) {
         if let Phase::Trial { started, deadline, .. } = self.phase
             && moment.now > deadline

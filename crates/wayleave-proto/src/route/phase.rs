@@ -94,7 +94,7 @@ pub const EDGES: &[Edge] = &[
     edge("proxied", "waiting", "new trial asked while the network is down, with probes"),
     edge("trial", "direct", "proven at or before the deadline"),
     edge("trial", "held", "deadline, the link stays direct"),
-    edge("trial", "idle", "network changed, or new trial asked, without probes"),
+    edge("trial", "idle", "network changed, new trial asked, or nothing could be tried, without probes"),
     edge("trial", "proxied", "deadline, any other link"),
     edge("trial", "trial", "network changed, or new trial asked, with probes"),
     edge("trial", "waiting", "network down, with probes"),

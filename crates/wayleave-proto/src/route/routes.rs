@@ -205,6 +205,13 @@ impl Routes {
         Some(self.ports.block(self.now, kind, target, &self.config.rescue))
     }
 
+    /// This machine itself lacked what a direct attempt of `kind` needs, a descriptor say. That says nothing about the path, so a
+    /// trial is none: it begins anew, at once where there are probes or `others` that still try, else with the next flow.
+    pub fn handle_lack(&mut self, now: Instant, kind: Kind, others: bool) {
+        self.handle_timeout(now);
+        self.each(Some(kind), |judge, moment| judge.handle_lack(moment, others));
+    }
+
     /// Lets time pass. Early and repeated calls do nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = self.now.max(now);

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use wayleave_proto::base::Instant;
 use wayleave_proto::config::Liveness;
-use wayleave_proto::error::IoFailure;
+use wayleave_proto::error::{IoFailure, Resource};
 
 use crate::network::{Body, Flags, Packet, Segment};
 use tcp::{Tcp, Told};
@@ -120,7 +120,7 @@ impl Stack {
         let local = SocketAddr::new(self.address, self.port());
         let handle = self.handle();
         if self.is_full() {
-            self.happened.push_back(Happened::Failed(handle, IoFailure::Exhausted));
+            self.happened.push_back(Happened::Failed(handle, IoFailure::Exhausted(Resource::Descriptors)));
             return handle;
         }
         self.connections.insert(handle, Tcp::connect(now, local, remote));

@@ -5,7 +5,7 @@ use core::net::{IpAddr, SocketAddr};
 use std::collections::{BTreeMap, BTreeSet};
 
 use wayleave_proto::base::{Families, Instant, Name};
-use wayleave_proto::error::{IoFailed, IoFailure};
+use wayleave_proto::error::{IoFailed, IoFailure, Resource};
 use wayleave_proto::net::{Machine, Output, Remote, SocketId};
 
 use crate::Tape;
@@ -230,7 +230,11 @@ where
             Output::Bind { id, remote: Remote::One(address), .. } => {
                 steps.push(Step::Bound { address });
                 let Some(handle) = stack.bind(None, Some(address)) else {
-                    return self.machine.handle_failed(now, id, IoFailed::new(IoFailure::Exhausted));
+                    return self.machine.handle_failed(
+                        now,
+                        id,
+                        IoFailed::new(IoFailure::Exhausted(Resource::Descriptors)),
+                    );
                 };
                 self.insert(id, handle, address, false);
                 let local = stack.local(handle).unwrap_or(address);
@@ -240,7 +244,11 @@ where
                 let handle = stack.bind(None, None);
                 let Some((handle, local)) = handle.and_then(|handle| Some((handle, stack.local(handle)?)))
                 else {
-                    return self.machine.handle_failed(now, id, IoFailed::new(IoFailure::Exhausted));
+                    return self.machine.handle_failed(
+                        now,
+                        id,
+                        IoFailed::new(IoFailure::Exhausted(Resource::Descriptors)),
+                    );
                 };
                 self.insert(id, handle, local, false);
                 if let Some(socket) = self.sockets.get_mut(&id) {

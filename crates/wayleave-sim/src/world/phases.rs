@@ -85,10 +85,10 @@ impl World {
                 self.release_all(host);
             }
             self.wake(host);
-            if let Some(client) = self.hosts[host].client() {
-                if let Ok(credential) = credential {
-                    client.driver.machine.renew(now, credential);
-                }
+            if let Some(client) = self.hosts[host].client()
+                && let Ok(credential) = credential
+            {
+                client.driver.machine.renew(now, credential);
             }
             self.roam(host, link, after);
         }

@@ -61,6 +61,11 @@ enum Fact {
         reason: &'static str,
         failure: String,
     },
+    Overflowed {
+        id: String,
+        target: String,
+        dropped: u64,
+    },
     ProxyConnected {
         proxy: String,
         carrier: String,
@@ -97,6 +102,14 @@ enum Fact {
     StayingDirect {
         kind: &'static str,
         link: String,
+    },
+    SystemLacks {
+        resource: &'static str,
+    },
+    SystemRecovered {
+        resource: &'static str,
+        failures: u64,
+        ms: f64,
     },
     TokenAccepted {
         proxy: String,
@@ -159,9 +172,6 @@ fn fact(what: &What) -> Option<Fact> {
             route: route.to_string(),
             ms: ms(*elapsed),
         },
-        What::NetworkChanged { network } => {
-            Fact::NetworkChanged { link: network.link.to_string(), up: network.up }
-        }
         What::ProofFailed { kind, failure } => Fact::ProofFailed {
             kind: word(*kind),
             reason: failure_word(*failure),
@@ -202,14 +212,31 @@ fn fact(what: &What) -> Option<Fact> {
         What::StayingDirect { kind, link } => {
             Fact::StayingDirect { kind: word(*kind), link: link.to_string() }
         }
-        What::TokenAccepted { proxy } => Fact::TokenAccepted { proxy: proxy.to_string() },
         What::TokenUnheard { proxy, tunnels } => {
             Fact::TokenUnheard { proxy: proxy.to_string(), tunnels: *tunnels }
         }
-        What::TokenExpiring { left } => Fact::TokenExpiring { left_s: ms(*left) / 1_000.0 },
         What::TrialStarted { kind, link, length } => {
             Fact::TrialStarted { kind: word(*kind), link: link.to_string(), trial_ms: ms(*length) }
         }
+        _ => return about_client(what),
+    })
+}
+
+/// What concerns the client and its machine as a whole.
+fn about_client(what: &What) -> Option<Fact> {
+    Some(match what {
+        What::NetworkChanged { network } => {
+            Fact::NetworkChanged { link: network.link.to_string(), up: network.up }
+        }
+        What::Overflowed { flow, target, dropped } => {
+            Fact::Overflowed { id: flow.to_string(), target: target.to_string(), dropped: *dropped }
+        }
+        What::SystemLacks { resource } => Fact::SystemLacks { resource: resource.name() },
+        What::SystemRecovered { resource, failures, lasted } => {
+            Fact::SystemRecovered { resource: resource.name(), failures: *failures, ms: ms(*lasted) }
+        }
+        What::TokenAccepted { proxy } => Fact::TokenAccepted { proxy: proxy.to_string() },
+        What::TokenExpiring { left } => Fact::TokenExpiring { left_s: ms(*left) / 1_000.0 },
         // What a later version of the core adds.
         _ => return None,
     })

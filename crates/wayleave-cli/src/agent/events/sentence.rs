@@ -80,9 +80,6 @@ pub(super) fn sentence(what: &What) -> Option<(Weight, String)> {
         What::StayingDirect { kind, link } => {
             (Weight::News, format!("{} direct still: nothing was proven, but the link is {link}", go(*kind)))
         }
-        What::TokenAccepted { proxy } => {
-            (Weight::News, format!("proxy {proxy} goes on with the renewed token for the tunnels that run"))
-        }
         What::TokenUnheard { proxy, tunnels } => (
             Weight::Warning,
             format!(
@@ -90,16 +87,43 @@ pub(super) fn sentence(what: &What) -> Option<(Weight, String)> {
                  the old one: let the balancer in front of it spread new connections, or give its machines names of their own"
             ),
         ),
+        What::TrialStarted { kind, link, length } => (
+            Weight::News,
+            format!("{} on trial: direct is tried for {} (link {link})", plural(*kind), span(*length)),
+        ),
+        _ => return about_client(what),
+    })
+}
+
+/// What concerns the client and its machine as a whole.
+fn about_client(what: &What) -> Option<(Weight, String)> {
+    Some(match what {
+        What::Overflowed { flow, target, dropped } => (
+            Weight::Warning,
+            format!(
+                "the system dropped {dropped} datagrams of {flow} from {target} that came too fast (net.core.rmem_max)"
+            ),
+        ),
+        What::SystemLacks { resource } => (
+            Weight::Warning,
+            format!("{resource}; nothing is concluded from that about networks, targets and proxies"),
+        ),
+        What::SystemRecovered { resource, failures, lasted } => (
+            Weight::News,
+            format!(
+                "what was lacking is there again ({resource}): {failures} attempts failed in {}",
+                span(*lasted)
+            ),
+        ),
+        What::TokenAccepted { proxy } => {
+            (Weight::News, format!("proxy {proxy} goes on with the renewed token for the tunnels that run"))
+        }
         What::TokenExpiring { left } if left.is_zero() => {
             (Weight::Warning, "the token has expired: relays will refuse it until it is renewed".into())
         }
         What::TokenExpiring { left } => {
             (Weight::Warning, format!("the token expires in {}: renew it", span(*left)))
         }
-        What::TrialStarted { kind, link, length } => (
-            Weight::News,
-            format!("{} on trial: direct is tried for {} (link {link})", plural(*kind), span(*length)),
-        ),
         // What a later version of the core adds.
         _ => return None,
     })

@@ -12,8 +12,11 @@ use wayleave_proto::net::Fault;
 /// What a local client is told of `error`.
 pub(super) fn refusal(error: &FlowError) -> Refusal {
     match error {
-        FlowError::Closed | FlowError::DatagramTooLarge => Refusal::GeneralFailure,
+        FlowError::Closed | FlowError::ClientClosed | FlowError::DatagramTooLarge { .. } => {
+            Refusal::GeneralFailure
+        }
         FlowError::Direct(fault) => direct(fault),
+        FlowError::Exhausted(_) | FlowError::TooManyFlows => Refusal::Overloaded,
         FlowError::NoProxy(said) => no_proxy(said.iter().map(|(_, fault)| fault)),
         FlowError::Reset | FlowError::Truncated => Refusal::ConnectionTerminated,
         FlowError::Target(_) => Refusal::HostUnreachable,
@@ -24,7 +27,6 @@ pub(super) fn refusal(error: &FlowError) -> Refusal {
             relayed,
         ),
         FlowError::TimedOut => Refusal::TimedOut,
-        FlowError::TooManyFlows => Refusal::Overloaded,
         // What a later version of the core adds.
         _ => Refusal::GeneralFailure,
     }
@@ -45,7 +47,7 @@ const fn io(failure: IoFailure) -> Refusal {
     match failure {
         IoFailure::ConnectionRefused => Refusal::ConnectionRefused,
         IoFailure::ConnectionReset => Refusal::ConnectionTerminated,
-        IoFailure::Exhausted => Refusal::Overloaded,
+        IoFailure::Exhausted(_) => Refusal::Overloaded,
         IoFailure::NameEmpty => Refusal::NameEmpty,
         IoFailure::NameFailed | IoFailure::NameRefused => Refusal::NameFailed,
         IoFailure::NameUnanswered => Refusal::NameTimedOut,

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use wayleave_proto::base::Target;
-use wayleave_proto::error::IoFailed;
+use wayleave_proto::error::{IoFailed, Resource};
 
 use super::*;
 
@@ -23,7 +23,7 @@ fn each_failure_has_its_refusal() {
         (io(IoFailure::NameRefused), Refusal::NameFailed),
         (io(IoFailure::NameUnanswered), Refusal::NameTimedOut),
         (io(IoFailure::TimedOut), Refusal::TimedOut),
-        (io(IoFailure::Exhausted), Refusal::Overloaded),
+        (io(IoFailure::Exhausted(Resource::Descriptors)), Refusal::Overloaded),
         (relayed(504, None), Refusal::TimedOut),
         (relayed(502, None), Refusal::HostUnreachable),
         (relayed(502, Some(ProxyError::ConnectionRefused)), Refusal::ConnectionRefused),

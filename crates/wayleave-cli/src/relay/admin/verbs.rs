@@ -123,9 +123,11 @@ fn stats(stats: &Stats) -> Answer {
         "draining": stats.draining,
         "held_bytes": stats.held,
         "opened": stats.opened,
+        "overflowed": stats.overflowed,
         "refused": stats.refused,
         "revocations": stats.revocations,
         "tunnels": stats.tunnels,
+        "unaccepted": stats.unaccepted,
     }))
 }
 

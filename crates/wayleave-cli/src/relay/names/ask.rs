@@ -38,7 +38,7 @@ pub(super) async fn ask(
         Ok(Ok(answer)) => Ok(told(answer)),
         // A server that is not there is one that does not answer; a relay without descriptors is something else.
         Ok(Err(error)) => Err(match IoFailed::from(&error) {
-            failed if failed.failure == IoFailure::Exhausted => failed,
+            failed if failed.lacked().is_some() => failed,
             _ => IoFailed::new(IoFailure::NameUnanswered),
         }),
         Err(_) => Err(IoFailed::new(IoFailure::NameUnanswered)),

@@ -83,6 +83,10 @@ pub trait Session: Send + fmt::Debug {
     /// Sends close_notify, once, behind everything that was sent before.
     fn send_end(&mut self);
 
+    /// Breaks off, behind everything that was sent before: a fatal alert tells the peer that neither half has a regular end
+    /// (internal_error, RFC 8446 §6.2). <https://www.rfc-editor.org/rfc/rfc8446#section-6.2>
+    fn send_abort(&mut self);
+
     /// Ciphertext to write, in one piece; empty when none.
     fn pending(&mut self) -> &[u8];
 

@@ -238,6 +238,13 @@ impl Session for PlainSession {
         }
     }
 
+    fn send_abort(&mut self) {
+        if !self.ended && self.failure.is_none() {
+            self.put(ALERT, &[b"it breaks off"]);
+            self.ended = true;
+        }
+    }
+
     fn pending(&mut self) -> &[u8] {
         self.out.as_slice()
     }

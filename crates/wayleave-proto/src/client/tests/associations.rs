@@ -122,7 +122,7 @@ fn what_strangers_send_is_heard_with_their_name() {
     assert_eq!(hand.client.stray(association), Ok(None));
     assert_eq!(hand.received(flow), None);
     hand.client.close(at(3));
-    assert_eq!(hand.client.stray(association), Err(FlowError::Closed));
+    assert_eq!(hand.client.stray(association), Err(FlowError::ClientClosed));
     hand.drain();
     assert_eq!(hand.sockets, []);
 }

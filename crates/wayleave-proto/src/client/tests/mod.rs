@@ -4,6 +4,7 @@ mod associations;
 mod closed;
 mod datagrams;
 mod foreign;
+mod lack;
 mod machines;
 mod proxies;
 mod renewal;

@@ -70,7 +70,7 @@ fn one_half_ends_while_the_other_goes_on() {
     });
     assert!(ended);
     assert_eq!(got, b"last words");
-    assert_eq!(world.client.write(world.now, flow, b"more"), Err(FlowError::Closed));
+    assert_eq!(world.client.write(world.now, flow, b"more"), Err(FlowError::Finished));
 }
 
 #[test]

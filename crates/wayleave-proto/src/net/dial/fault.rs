@@ -1,7 +1,7 @@
 //! Why an attempt came to nothing.
 
 use crate::carrier::tls::TlsError;
-use crate::error::IoFailed;
+use crate::error::{IoFailed, Resource};
 use crate::policy::Denied;
 
 /// Why an attempt to open a socket, or what runs on it, came to nothing.
@@ -20,6 +20,16 @@ pub enum Fault {
     /// The other end spoke before it was asked, so that no answer could be told from what it said.
     #[error("it spoke before it was asked: what listens there is no HTTP/1.1 proxy")]
     Unasked,
+}
+
+impl Fault {
+    /// What this machine lacked, where that is why the attempt came to nothing: whoever was to be reached has no part in it.
+    pub const fn lacked(&self) -> Option<Resource> {
+        match self {
+            Self::Io(failed) => failed.lacked(),
+            Self::Denied(_) | Self::Tls(_) | Self::Unasked => None,
+        }
+    }
 }
 
 impl From<Denied> for Fault {

@@ -8,7 +8,7 @@ fn a_target_out_of_reach_is_told_by_its_class() {
     let cases = [
         (F::ConnectionRefused, 502, "connection_refused"),
         (F::ConnectionReset, 502, "connection_terminated"),
-        (F::Exhausted, 503, "connection_limit_reached"),
+        (F::Exhausted(Resource::Descriptors), 503, "proxy_internal_error"),
         (F::Other, 502, "destination_unavailable"),
         (F::PermissionDenied, 502, "destination_ip_unroutable"),
         (F::TimedOut, 504, "connection_timeout"),

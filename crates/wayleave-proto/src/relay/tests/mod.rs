@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod auth;
+mod breaks;
 mod chaos;
 mod clock;
 mod datagrams;
@@ -25,7 +26,7 @@ use crate::auth::{Claims, Token};
 use crate::base::{Clock, Families, Host, Instant, Name, Seed, UnixTime};
 use crate::carrier::tls::{Connector as _, PlainConnector, Session};
 use crate::config::{Liveness, RelayConfig};
-use crate::error::{IoFailed, IoFailure};
+use crate::error::{IoFailed, IoFailure, Resource};
 use crate::net::{Machine as _, Output, Remote, SocketId};
 use crate::testing::{relay_config, signing_key, token};
 

@@ -26,7 +26,7 @@ impl Rig {
     /// What the embedder is asked last.
     fn asked(&self) -> (ConnectionId, Presented) {
         let asked = self.events.iter().rev().find_map(|event| match &event.what {
-            What::Verify { presented } => Some((event.connection, presented.clone())),
+            What::Verify { presented } => Some((event.connection?, presented.clone())),
             _ => None,
         });
         asked.expect("a question")

@@ -135,9 +135,10 @@ impl Grants {
     pub fn said(&mut self, relay: usize, unix: UnixTime, event: &Event) -> Result<(), String> {
         match &event.what {
             What::TunnelOpened { kind, target, address, verdict, elapsed } => {
+                let Some(connection) = event.connection else { return Ok(()) };
                 let user = user_of(&verdict.claims);
                 let opening = Opening {
-                    connection: event.connection,
+                    connection,
                     kind: *kind,
                     target,
                     address: *address,
@@ -147,8 +148,10 @@ impl Grants {
                 self.opened(relay, user, &opening)
             }
             What::TunnelClosed { .. } => {
-                if let Some(books) = self.relays.get_mut(&relay) {
-                    books.open.remove(&event.connection);
+                if let Some(books) = self.relays.get_mut(&relay)
+                    && let Some(connection) = &event.connection
+                {
+                    books.open.remove(connection);
                 }
                 Ok(())
             }

@@ -208,6 +208,13 @@ impl Session for RustlsSession {
         }
     }
 
+    fn send_abort(&mut self) {
+        if self.failure.is_none() && self.end == End::Open && matches!(self.stage, Stage::Traffic(_)) {
+            self.encrypt(Content::Alert, &[&[FATAL, Fault::Internal.alert()]]);
+            self.end = End::Sent;
+        }
+    }
+
     fn pending(&mut self) -> &[u8] {
         self.out.as_slice()
     }

@@ -29,6 +29,14 @@ impl Ready {
         }
     }
 
+    /// Notes that something happened to `id`; the answer is whom to wake for it.
+    fn note(&self, id: SocketId) -> Option<Waker> {
+        let mut ready = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ready.0.push(id);
+        // Whoever finds sockets already waiting knows that the task has been woken for them.
+        if ready.0.len() == 1 { ready.1.clone() } else { None }
+    }
+
     /// Moves the sockets that something happened to behind those in `into`.
     pub(crate) fn take(&self, into: &mut Vec<SocketId>) {
         into.append(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).0);
@@ -54,23 +62,26 @@ impl SocketWaker {
     }
 }
 
+impl SocketWaker {
+    /// Whether this wake-up is the first since the task last looked.
+    fn is_first(&self) -> bool {
+        !self.noted.swap(true, Ordering::AcqRel)
+    }
+}
+
 impl Wake for SocketWaker {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if self.noted.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let waker = {
-            let mut ready = self.ready.0.lock().unwrap_or_else(PoisonError::into_inner);
-            ready.0.push(self.id);
-            // Whoever finds sockets already waiting knows that the task has been woken for them.
-            if ready.0.len() == 1 { ready.1.clone() } else { None }
-        };
-        if let Some(waker) = waker {
+        if self.is_first()
+            && let Some(waker) = self.ready.note(self.id)
+        {
             waker.wake();
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
