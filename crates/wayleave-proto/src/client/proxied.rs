@@ -160,9 +160,17 @@ impl Client {
     }
 
     /// Somebody waits, and no search has come to anything: one more begins. Those before it go on, but what TCP asked long ago
-    /// it repeats more and more seldom, and would hear of the end of an outage long after it.
+    /// it repeats more and more seldom, and would hear of the end of an outage long after it. Where enough have joined, the
+    /// oldest of those makes room.
     pub(super) fn search_again(&mut self) {
         self.search_at = None;
+        let free = self.dials.iter().filter(|(_, search)| search.lead.only().is_none());
+        let joined: SmallVec<[DialId; 4]> = free.map(|(id, _)| id).skip(self.waiting.len()).collect();
+        if joined.len() >= SEARCHES_AGAIN
+            && let Some(oldest) = joined.first()
+        {
+            self.drop_dial(*oldest);
+        }
         if !self.waiting.is_empty() && self.network.up && self.dials.len() < self.config.limits.dials {
             let lead = self.lead();
             self.start_dial(lead);
@@ -680,7 +688,7 @@ impl Judge for ThatPlace<'_> {
 const LONGEST_PAUSE: core::time::Duration = core::time::Duration::from_secs(1);
 /// How soon a search is joined by another while somebody waits, and how many may join.
 const SEARCH_AGAIN: core::time::Duration = core::time::Duration::from_secs(1);
-const SEARCHES_AGAIN: usize = 10;
+const SEARCHES_AGAIN: usize = 3;
 /// So many of those who wait are looked at for a connection that will do.
 const PAIRED: usize = 64;
 /// A tunnel that lived this long shows that the way is good.

@@ -581,7 +581,7 @@ impl World {
 
 /// What one read may lend.
 const LENT: usize = 64 * 1024;
-/// Searches that join those before them while somebody waits: one a second, for as long as one takes.
-const JOINED: usize = 10;
-/// A look-up and an attempt at each of its two addresses.
-const SOCKETS_PER_FLOW: usize = 3;
+/// Searches that join those before them while somebody waits.
+const JOINED: usize = 3;
+/// A look-up and an attempt at each of its two addresses, and beside them a request to a relay and its hedge.
+const SOCKETS_PER_FLOW: usize = 5;
