@@ -29,3 +29,18 @@ fn a_relay_answers_what_breaks_tls_as_the_rfc_says() {
     let relay = lab.relay(&[]);
     examine(&python, "relay.py", &[relay.listening(1).port().to_string()]);
 }
+
+#[test]
+fn a_client_answers_what_breaks_tls_as_the_rfc_says() {
+    let test = "a_client_answers_what_breaks_tls_as_the_rfc_says";
+    let Some(python) = python(test, "tlslite-ng", "import tlslite") else { return };
+    let lab = Lab::new();
+    // It makes the certificate.
+    drop(lab.relay(&[]));
+    let agent = wayleave_tests::binary("wayleave").display().to_string();
+    let flags = "agent --listen 127.0.0.1:0 --mode normal --proxy localhost:{port}";
+    let paths = ["tls/relay.pem", "tls/relay-key.pem"].map(|name| lab.path(name));
+    let proven = ["--ca".into(), lab.path("tls/ca.pem"), "--token-file".into(), lab.path("token.txt")];
+    let command = [agent].into_iter().chain(flags.split(' ').map(String::from)).chain(proven);
+    examine(&python, "client.py", &paths.into_iter().chain(command).collect::<Vec<_>>());
+}

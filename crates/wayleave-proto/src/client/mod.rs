@@ -13,6 +13,7 @@ mod expiry;
 mod flow;
 mod lack;
 mod opening;
+mod parting;
 mod probes;
 mod proxied;
 mod refresh;
@@ -42,6 +43,7 @@ pub use proxied::CarrierId;
 
 use association::Association;
 use flow::Flow;
+use parting::{Parting, PartingId};
 use probes::Probing;
 use proxied::{Carrier, DialId, ProxyDial};
 use refresh::Refreshes;
@@ -72,6 +74,7 @@ pub struct Client {
     associations: Slots<AssociationId, Association>,
     carriers: Slots<CarrierId, Carrier>,
     dials: Slots<DialId, ProxyDial>,
+    partings: Slots<PartingId, Parting>,
     probes: Vec<Probing>,
     /// Connections that wait for a flow, the oldest first.
     ready: VecDeque<CarrierId>,
@@ -115,6 +118,7 @@ enum Role {
     Carrier(CarrierId),
     Dial(DialId),
     Flow(FlowId),
+    Parting(PartingId),
     Probe(usize),
     /// The look-up of a proxy's name, beside connections to where it led before.
     Refresh,
@@ -130,6 +134,7 @@ enum Timer {
     Doubt(usize),
     Drain,
     Flow(FlowId),
+    Parting(PartingId),
     Probe(usize),
     Renewal(Place),
     Route,
@@ -161,6 +166,7 @@ impl Client {
             associations: Slots::new(),
             carriers: Slots::new(),
             dials: Slots::new(),
+            partings: Slots::new(),
             probes: config.probes.iter().cloned().map(Probing::new).collect(),
             ready: VecDeque::new(),
             waiting: VecDeque::new(),
@@ -307,6 +313,7 @@ impl Machine for Client {
                 Timer::Doubt(proxy) => self.on_doubt_timeout(proxy),
                 Timer::Drain => self.close(now),
                 Timer::Flow(id) => self.on_flow_timeout(id),
+                Timer::Parting(id) => self.end_parting(id),
                 Timer::Probe(index) => self.on_probe_timeout(index),
                 Timer::Renewal(place) => self.on_renewal_timeout(place),
                 Timer::Route => {
@@ -340,7 +347,7 @@ impl Machine for Client {
             Some(Role::Flow(flow)) => self.on_flow_resolved(flow, id, families, answer),
             Some(Role::Probe(index)) => self.on_probe_resolved(index, id, families, answer),
             Some(Role::Refresh) => self.on_refreshed(id, families, answer),
-            Some(Role::Carrier(_) | Role::Shared(..)) | None => {}
+            Some(Role::Carrier(_) | Role::Parting(_) | Role::Shared(..)) | None => {}
         }
     }
 
@@ -352,7 +359,7 @@ impl Machine for Client {
             Some(Role::Flow(flow)) => self.on_flow_opened(flow, id),
             Some(Role::Probe(index)) => self.on_probe_opened(index, id),
             Some(Role::Shared(association, family)) => self.on_shared_opened(association, family),
-            Some(Role::Carrier(_) | Role::Refresh) | None => {}
+            Some(Role::Carrier(_) | Role::Parting(_) | Role::Refresh) | None => {}
         }
     }
 
@@ -368,6 +375,10 @@ impl Machine for Client {
                 self.on_proxy_attempt_failed(dial, id, error.into());
             }
             Some(Role::Flow(flow)) => self.on_flow_failed(flow, id, error),
+            Some(Role::Parting(parting)) => {
+                self.requests.forget(id);
+                self.end_parting(parting);
+            }
             Some(Role::Probe(index)) => self.on_probe_failed(index, id, error),
             Some(Role::Shared(association, family)) => {
                 self.on_shared_failed(association, family, id, &error);
@@ -395,6 +406,7 @@ impl Machine for Client {
             Some(Role::Carrier(carrier)) => self.on_carrier_received(carrier, data),
             Some(Role::Dial(dial)) => self.on_proxy_received(dial, id, data),
             Some(Role::Flow(flow)) => self.on_flow_received(flow, id, data),
+            Some(Role::Parting(parting)) => self.on_parting_received(parting, data.len()),
             Some(Role::Probe(index)) => self.on_probe_answer(index),
             Some(Role::Refresh | Role::Shared(..)) | None => {}
         }
@@ -420,6 +432,7 @@ impl Machine for Client {
             Some(Role::Carrier(carrier)) => self.on_carrier_finished(carrier),
             Some(Role::Dial(dial)) => self.on_proxy_finished(dial, id),
             Some(Role::Flow(flow)) => self.on_flow_finished(flow, id),
+            Some(Role::Parting(parting)) => self.end_parting(parting),
             Some(Role::Probe(_) | Role::Refresh | Role::Shared(..)) | None => {}
         }
     }
@@ -430,6 +443,7 @@ impl Machine for Client {
             Role::Carrier(carrier) => self.pending_of_carrier(carrier, id),
             Role::Dial(dial) => self.pending_of_dial(dial, id),
             Role::Flow(flow) => self.pending_of_flow(flow, id),
+            Role::Parting(parting) => self.pending_of_parting(parting),
             Role::Probe(index) => self.pending_of_probe(index, id),
             Role::Refresh => None,
             Role::Shared(association, family) => self.pending_of_shared(association, family, id),
@@ -449,6 +463,7 @@ impl Machine for Client {
             Some(Role::Carrier(carrier)) => self.on_carrier_written(carrier, written),
             Some(Role::Dial(dial)) => self.on_proxy_written(dial, id, written),
             Some(Role::Flow(flow)) => self.on_flow_written(flow, id, written),
+            Some(Role::Parting(parting)) => self.on_parting_written(parting, written),
             Some(Role::Probe(index)) => self.on_probe_written(index),
             Some(Role::Shared(association, family)) => self.on_shared_written(association, family),
             Some(Role::Refresh) | None => {}

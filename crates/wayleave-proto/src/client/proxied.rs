@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use super::event::ProxyFault;
 use super::flow::{Flow, State};
+use super::parting::last_word;
 use super::renewal::Place;
 use super::{Client, FlowError, FlowId, Role, Timer, What};
 use crate::base::{Families, Host, Instant, Kind, Name, Route, Target, key};
@@ -412,7 +413,8 @@ impl Client {
         let Some(session) = self.session_of(id, socket) else { return };
         match session.receive(data) {
             Err(error) => {
-                self.requests.close(socket, false);
+                let alert = last_word(session);
+                self.part(socket, alert, false);
                 self.on_proxy_attempt_failed(id, socket, error.into());
             }
             Ok(()) if session.is_handshaking() => self.requests.pending(socket),
@@ -527,7 +529,10 @@ impl Client {
         if let Some(carrier) = self.carriers.remove(id) {
             self.ready.retain(|ready| *ready != id);
             self.timers.set(Timer::Carrier(id), None);
-            self.requests.close(carrier.socket, reset);
+            // One that broke is not the carrier's any more: it ends behind its alert.
+            if self.requests.role(carrier.socket) == Some(Role::Carrier(id)) {
+                self.requests.close(carrier.socket, reset);
+            }
         }
     }
 

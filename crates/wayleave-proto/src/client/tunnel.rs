@@ -4,6 +4,7 @@ use smallvec::smallvec;
 
 use super::event::ProxyFault;
 use super::flow::{Asked, Flow, State};
+use super::parting::last_word;
 use super::{CarrierId, Client, FlowError, FlowId, Timer};
 use crate::base::{Kind, Route};
 use crate::carrier::h1::DatagramError;
@@ -75,12 +76,18 @@ impl Client {
             return self.read_datagrams(id, data);
         }
         if carrier.pipe.receive(data).is_err() {
-            self.requests.close(carrier.socket, true);
-            self.on_carrier_gone(id);
-            return;
+            return self.on_carrier_broken(id);
         }
         self.requests.pending(carrier.socket);
         self.on_carrier_readable(id);
+    }
+
+    /// The proxy broke a rule of TLS, and is told so.
+    fn on_carrier_broken(&mut self, id: CarrierId) {
+        let Some(carrier) = self.carriers.get_mut(id) else { return };
+        let (socket, alert) = (carrier.socket, last_word(carrier.pipe.session()));
+        self.part(socket, alert, true);
+        self.on_carrier_gone(id);
     }
 
     fn on_carrier_readable(&mut self, id: CarrierId) {
@@ -285,10 +292,7 @@ impl Client {
                     self.on_tunnel_ended(flow_id);
                 }
             }
-            Err(DatagramError::Tls(_)) => {
-                self.requests.close(carrier.socket, true);
-                self.on_carrier_gone(id);
-            }
+            Err(DatagramError::Tls(_)) => self.on_carrier_broken(id),
             // The relay broke the capsule protocol; another tunnel may do better.
             Err(DatagramError::Capsule(_)) => self.reopen(flow_id),
         }

@@ -435,6 +435,7 @@ impl Client {
         for id in self.carriers.keys() {
             self.close_carrier(id, false);
         }
+        self.end_partings();
         for index in 0..self.probes.len() {
             self.stop_probe(index);
         }

@@ -1,7 +1,7 @@
 //! Proxies of somebody else's: what their answers and their endings mean.
 
 use super::*;
-use crate::carrier::tls::{Acceptor as _, PlainAcceptor, Session};
+use crate::carrier::tls::{Acceptor as _, PlainAcceptor, Session, TlsError};
 use crate::client::{CloseReason, FlowError, Notice, ProxyFault};
 use crate::config::Truncation;
 use crate::net::{Machine as _, Output, SocketId};
@@ -186,4 +186,29 @@ fn an_end_in_the_middle_of_an_answer_is_forgiven_by_nobody() {
             .any(|what| matches!(what, What::ProxyFailed { error: ProxyFault::NoAnswer, .. }));
         assert!(told, "{:?}", play.events);
     }
+}
+
+#[test]
+fn a_proxy_that_breaks_tls_is_told_before_its_connection_ends() {
+    let mut play = Play::asked(|_| {});
+    let (now, broken) = (Instant::ZERO, play.socket);
+    play.client.handle_received(now, broken, &mut [255; 8]);
+    // Nothing ends yet: the alert is there to be written, and the end of the sending half comes behind it.
+    let mut outputs = Vec::new();
+    while let Some(output) = play.client.poll_output() {
+        outputs.push(output);
+    }
+    assert!(outputs.iter().all(|output| !matches!(output, Output::Close { id, .. } if *id == broken)));
+    assert!(outputs.iter().any(|output| matches!(output, Output::Finish(id) if *id == broken)));
+    let mut alert = play.client.pending(now, broken).expect("an alert").to_vec();
+    play.client.handle_written(now, broken, alert.len());
+    assert!(matches!(play.proxy.receive(&mut alert), Err(TlsError::PeerRefused { .. })));
+    assert_eq!(play.client.pending(now, broken), None);
+    // What it says meanwhile is ignored, up to a bound; it ends with the proxy, or after its time.
+    play.client.handle_received(now, broken, &mut [0; 1000]);
+    play.client.handle_timeout(now + Duration::from_millis(999));
+    let is_closed = |output: &Output<Notice>| matches!(output, Output::Close { id, .. } if *id == broken);
+    assert!(!core::iter::from_fn(|| play.client.poll_output()).any(|output| is_closed(&output)));
+    play.client.handle_timeout(now + Duration::from_secs(1));
+    assert!(core::iter::from_fn(|| play.client.poll_output()).any(|output| is_closed(&output)));
 }
