@@ -77,8 +77,9 @@ class Peer:
                 if replaced is None:
                     raise Broken
                 # The keys of what follows come from what was sent.
+                said = bytes(self.tls._handshake_hash._handshake_buffer).removesuffix(whole)
                 self.tls._handshake_hash = HandshakeHashes()
-                self.tls._handshake_hash.update(bytearray(replaced))
+                self.tls._handshake_hash.update(bytearray(said + replaced))
                 self.raw(HANDSHAKE, replaced, b"\x03\x01")
                 return
             yield from send(msg)

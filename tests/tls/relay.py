@@ -88,7 +88,7 @@ first("§5", "change_cipher_spec before a ClientHello", UNEXPECTED, lambda peer:
 first("§4", "Finished in place of a ClientHello", UNEXPECTED, lambda peer: peer.raw(HANDSHAKE, message(FINISHED, bytes(32))))
 first("§5.1", "a record in the clear that is too long", "record_overflow", lambda peer: peer.raw(HANDSHAKE, bytes(16385)))
 first("§5.1", "a handshake record of length zero", (UNEXPECTED, "decode_error"), lambda peer: peer.raw(HANDSHAKE, b""))
-first("§5", "a record of the unknown type 99 in place of a ClientHello", UNEXPECTED, lambda peer: peer.raw(99, b"hello"))
+first("§5", "a record of the unknown type 200 in place of a ClientHello", UNEXPECTED, lambda peer: peer.raw(200, b"hello"))
 
 
 def hello(change):

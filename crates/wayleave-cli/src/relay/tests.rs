@@ -143,7 +143,7 @@ fn every_option_is_a_key_of_the_file_and_counts() {
     let lab = Lab::new();
     lab.file(
         "self-signed = \"tls\"\ntoken-keys = \"relay-keys.toml\"\nmax-connections = 5\nmax-tunnels-per-token = 6\n\
-         rate-bits = \"7k\"\nproxy-protocol-from = \"10.0.0.0/8\"\nreset-truncated = true\n[limits]\nconnections = 9\n",
+         rate-bits = \"7k\"\nproxy-protocol-from = \"10.0.0.0/8\"\ntruncated = \"reset\"\n[limits]\nconnections = 9\n",
     );
     let config = lab.run("--config DIR/relay.toml --max-tunnels-per-token 8").unwrap().config;
     assert_eq!((config.limits.connections, config.limits.tunnels_per_account), (5, 8));

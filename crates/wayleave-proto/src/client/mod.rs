@@ -392,7 +392,8 @@ impl Machine for Client {
         let flow = match self.requests.role(id) {
             Some(Role::Carrier(carrier)) => self.carriers.get(carrier).and_then(|carrier| carrier.flow),
             Some(Role::Flow(flow)) => Some(flow),
-            Some(Role::Dial(_) | Role::Probe(_) | Role::Refresh | Role::Shared(..)) | None => None,
+            Some(Role::Dial(_) | Role::Parting(_) | Role::Probe(_) | Role::Refresh | Role::Shared(..))
+            | None => None,
         };
         self.requests.break_off(id);
         if let Some(flow) = flow {
