@@ -21,7 +21,8 @@ pub(super) fn last_word(
     out: &mut Vec<u8>,
 ) {
     let fault = match error {
-        Error::InvalidMessage(_) => Fault::Decode,
+        // RFC 8446 §4.4.2.4: a list without certificates is one that cannot be read.
+        Error::InvalidMessage(_) | Error::NoCertificatesPresented => Fault::Decode,
         Error::PeerMisbehaved(_)
         | Error::InappropriateMessage { .. }
         | Error::InappropriateHandshakeMessage { .. } => Fault::Unexpected,
