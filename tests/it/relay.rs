@@ -1,5 +1,6 @@
 //! The relay with curl and nothing of ours beside it.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 
 use crate::lab::Lab;
@@ -46,7 +47,14 @@ fn curl_uses_the_relay_with_bearer_and_with_basic() {
     }
     let log = relay.log();
     assert!(!log.contains(token.trim()), "the token is in the log");
-    assert!(log.contains("alice") && log.contains("1001"), "{log}");
+    assert!(log.contains("1001") && !log.contains("alice"), "{log}");
+    let users: BTreeSet<&str> = log
+        .split("user=\"")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap())
+        .filter(|user| user.len() == 16 && user.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        .collect();
+    assert_eq!(users.len(), 1, "the lines of one user are found by one hash: {log}");
 }
 
 #[test]

@@ -144,7 +144,8 @@ fn an_agent_proves_itself_by_an_app_sign_or_a_token04_to_a_relay_of_several_key_
     assert_eq!(status, 0, "{error}");
     lab.write("sign.toml", &lines);
     lab.write("server.toml", "[[token04]]\napp_id = 1001\nsecret = \"0123456789abcdef0123456789abcdef\"\n");
-    let relay = lab.relay(&["--token-keys", "sign.toml", "--token-keys", "server.toml"]);
+    let relay =
+        lab.relay(&["--token-keys", "sign.toml", "--token-keys", "server.toml", "--log-users", "clear"]);
     let at = [relay.listening(1)];
     let signed = lab.agent_proving(&at, &["--token=", "--app-id", "1001", "--app-sign-file", "sign.txt"]);
     exchange(&mut streams(&signed, 3));

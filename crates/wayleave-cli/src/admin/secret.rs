@@ -5,7 +5,7 @@ use std::path::Path;
 use wayleave_proto::base::{Secret, same_secret};
 
 use crate::Failure;
-use crate::options::text_of;
+use crate::options::secret_of;
 
 /// A text that only the operator and the relay know.
 #[derive(Clone, Debug)]
@@ -17,18 +17,7 @@ impl AdminSecret {
     /// # Errors
     /// The file cannot be read, or what is in it could be guessed.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        let text = Secret::new(text_of(path)?);
-        let secret = text.expose().trim();
-        let is_good =
-            (32..=1_024).contains(&secret.len()) && secret.bytes().all(|byte| byte.is_ascii_graphic());
-        if is_good {
-            return Ok(Self(Secret::new(secret.to_owned())));
-        }
-        Err(Failure::usage(format!(
-            "{}: the secret of the admin interface is one word of 32 to 1024 characters that nobody can guess; make one \
-             with `openssl rand -hex 32`",
-            path.display()
-        )))
+        secret_of(path, "the secret of the admin interface").map(Self)
     }
 
     /// The value of `Authorization` that shows it.

@@ -8,6 +8,7 @@ use std::path::Path;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, SeqAccess, Visitor};
 
 use toml::Spanned;
+use wayleave_proto::base::Secret;
 
 use super::Word;
 use crate::{Failure, files};
@@ -20,6 +21,22 @@ pub(crate) fn text_of(path: &Path) -> Result<String, Failure> {
     let wrong = |what: &dyn fmt::Display| Failure::usage(format!("{}: {what}", path.display()));
     let bytes = files::read(path, LONGEST).map_err(|unread| wrong(&unread))?;
     String::from_utf8(bytes).map_err(|_| wrong(&"this is not a text file"))
+}
+
+/// The secret in the file at `path`, which is `what`: one word; white space around it does not count.
+///
+/// # Errors
+/// The file cannot be read, or what is in it could be guessed.
+pub(crate) fn secret_of(path: &Path, what: &str) -> Result<Secret<String>, Failure> {
+    let text = Secret::new(text_of(path)?);
+    let secret = text.expose().trim();
+    if (32..=1_024).contains(&secret.len()) && secret.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(Secret::new(secret.to_owned()));
+    }
+    Err(Failure::usage(format!(
+        "{}: {what} is one word of 32 to 1024 characters that nobody can guess; make one with `openssl rand -hex 32`",
+        path.display()
+    )))
 }
 
 /// Reads `text`, which came from `path`. Nothing of it but names of keys is shown: a line may hold a secret.

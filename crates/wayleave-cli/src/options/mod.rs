@@ -8,5 +8,5 @@ mod word;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use file::{At, many, one, one_at, parse, place, text_of};
+pub(crate) use file::{At, many, one, one_at, parse, place, secret_of, text_of};
 pub(crate) use word::{Bytes, Count, LookUp, NameServer, Rate, Resolve, Word, read};

@@ -11,6 +11,7 @@ mod options;
 mod reload;
 mod report;
 mod settings;
+mod users;
 
 #[cfg(test)]
 mod tests;
@@ -67,7 +68,8 @@ pub(crate) fn config_in_text(path: &Path, text: &str, keys: Keys) -> Result<Vali
 
 async fn run(args: RelayArgs) -> Result<(), Failure> {
     log::start(args.log.as_deref(), args.log_format.unwrap_or_default())?;
-    let Settings { config, listen, certificate, files, admin, drain, name_servers } = Settings::new(args)?;
+    let Settings { config, listen, certificate, files, admin, drain, users, name_servers } =
+        Settings::new(args)?;
     let connections = config.limits.connections;
     let room = descriptors::raise();
     let mut signals = Signals::new()?;
@@ -82,12 +84,12 @@ async fn run(args: RelayArgs) -> Result<(), Failure> {
     let files =
         Follower::start(files, EVERY).map_err(|error| Failure::run(format!("cannot start: {error}")))?;
     let mut reloads = Reloads::new(files, handle.clone(), certificate);
-    let mut report = Report::default();
+    let mut report = Report::new(Arc::clone(&users));
     let mut serving = tokio::spawn(relay.serve(move |event| report.report(&event)));
     let (orders, mut ordered) = mpsc::channel(1);
     let mut administered = JoinSet::new();
     if let Some(admin) = admin {
-        administered.spawn(admin.serve(handle.clone(), orders));
+        administered.spawn(admin.serve(handle.clone(), orders, users));
     }
     let mut ending = Ending::None;
     loop {

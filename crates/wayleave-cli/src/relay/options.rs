@@ -11,6 +11,7 @@ use wayleave_proto::config::Truncation;
 use wayleave_proto::policy::{Cidr, Scope};
 
 use super::limits::LimitsTable;
+use super::users::LogUsers;
 use crate::Failure;
 use crate::admin::Place;
 use crate::log::Format;
@@ -206,6 +207,20 @@ pub(crate) struct RelayArgs {
     #[serde(deserialize_with = "one")]
     pub(super) log_format: Option<Format>,
 
+    /// How users stand in the log: clear, hashed or none [default: hashed]
+    ///
+    /// hashed: 16 digits by which the lines of one user can be found, and that say nothing of the name to who has no key.
+    #[arg(long, value_name = "clear|hashed|none", value_parser = read::<LogUsers>)]
+    #[serde(deserialize_with = "one")]
+    pub(super) log_users: Option<LogUsers>,
+
+    /// The key of these hashes: one word of at least 32 characters in a file [default: a random one with each start]
+    ///
+    /// With the same key a user is the same after a restart and on several relays.
+    #[arg(long, value_name = "FILE")]
+    #[serde(deserialize_with = "one")]
+    pub(super) log_key_file: Option<PathBuf>,
+
     /// The limits, in the file only.
     #[arg(skip)]
     pub(super) limits: LimitsTable,
@@ -237,7 +252,13 @@ impl RelayArgs {
     }
 
     fn resolve_paths(&mut self, base: &Path) {
-        let single = [&mut self.cert, &mut self.key, &mut self.self_signed, &mut self.admin_secret_file];
+        let single = [
+            &mut self.cert,
+            &mut self.key,
+            &mut self.self_signed,
+            &mut self.admin_secret_file,
+            &mut self.log_key_file,
+        ];
         for path in single.into_iter().flatten().chain(&mut self.token_keys) {
             *path = base.join(&*path);
         }
@@ -281,6 +302,8 @@ impl RelayArgs {
             admin_anywhere: self.admin_anywhere || file.admin_anywhere,
             log: self.log.or(file.log),
             log_format: self.log_format.or(file.log_format),
+            log_users: self.log_users.or(file.log_users),
+            log_key_file: self.log_key_file.or(file.log_key_file),
             max_connections: self.max_connections.or(file.max_connections),
             max_tunnels_per_token: self.max_tunnels_per_token.or(file.max_tunnels_per_token),
             rate_bits: self.rate_bits.or(file.rate_bits),
@@ -318,6 +341,8 @@ The same as a file, for `wayleave relay --config relay.toml`; every limit is sho
   gather = \"0\"                       # 0.1ms lets one wake-up serve many calls
   # admin = \"unix:admin.sock\"       # nobody by default
   log-format = \"json\"
+  log-users = \"hashed\"              # or \"clear\" or \"none\"
+  # log-key-file = \"log-key\"        # another key with each start by default
 
   [limits]
   connections = 65536                # client connections at once

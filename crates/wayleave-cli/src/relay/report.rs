@@ -1,5 +1,6 @@
 //! What the relay logs.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::{info, warn};
@@ -7,9 +8,12 @@ use wayleave_proto::auth::{AppId, Payload, Verdict};
 use wayleave_proto::base::Instant;
 use wayleave_proto::relay::{Event, What};
 
+use super::users::Users;
+
 /// Writes the events of a relay into its log: whatever happens to tunnels, and of strangers as much as a person reads.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Report {
+    users: Arc<Users>,
     failed: Sample,
     refused: Sample,
 }
@@ -40,19 +44,23 @@ impl Sample {
 }
 
 impl Report {
+    pub(super) fn new(users: Arc<Users>) -> Self {
+        Self { users, failed: Sample::default(), refused: Sample::default() }
+    }
+
     /// Writes one line, or counts it.
     pub(super) fn report(&mut self, event: &Event) {
         let (sample, kind) = match event.what {
             What::ConnectionFailed { .. } => (&mut self.failed, "connection failed"),
             What::Refused { .. } => (&mut self.refused, "refused"),
-            _ => return report(event),
+            _ => return report(event, &self.users),
         };
         match sample.take(event.at) {
             None => {}
-            Some(0) => report(event),
+            Some(0) => report(event, &self.users),
             Some(left_out) => {
                 info!(left_out, "more lines like the next were left out: {kind}");
-                report(event);
+                report(event, &self.users);
             }
         }
     }
@@ -61,7 +69,7 @@ impl Report {
 /// Writes one line.
 ///
 /// Text of clients and of tokens goes in as a string, which both formats of the log escape. Tokens are never in events.
-fn report(event: &Event) {
+fn report(event: &Event, users: &Users) {
     let Event { connection, client, what, .. } = event;
     let (Some(connection), Some(client)) = (connection, client) else { return report_all(what) };
     match what {
@@ -77,7 +85,7 @@ fn report(event: &Event) {
             %connection,
             %client,
             app = app(verdict),
-            user = verdict.claims.subject.as_deref(),
+            user = users.name(verdict.claims.subject.as_deref()).as_deref(),
             %kind,
             %target,
             sent,
@@ -91,7 +99,7 @@ fn report(event: &Event) {
             %connection,
             %client,
             app = app(verdict),
-            user = verdict.claims.subject.as_deref(),
+            user = users.name(verdict.claims.subject.as_deref()).as_deref(),
             credential = %verdict.credential,
             key = verdict.kid.as_str(),
             jti = verdict.claims.token_id.as_deref(),

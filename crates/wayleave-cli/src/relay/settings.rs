@@ -16,6 +16,7 @@ use super::admin::Admin;
 use super::files::Files;
 use super::identity::{Identity, IdentityFiles, Renewable};
 use super::key_files::KeyFiles;
+use super::users::Users;
 use crate::options::{Count, LookUp, NameServer, Resolve};
 use crate::{Failure, keys};
 
@@ -29,6 +30,8 @@ pub(super) struct Settings {
     pub(super) files: Files,
     pub(super) admin: Option<Admin>,
     pub(super) drain: Duration,
+    /// How users stand in the log.
+    pub(super) users: Arc<Users>,
     /// The name servers to ask in the place of the platform's resolver; none are those of the system.
     pub(super) name_servers: Option<Vec<SocketAddr>>,
 }
@@ -45,6 +48,7 @@ impl Settings {
                 "--admin-secret-file and --admin-anywhere are for the admin interface; give --admin ADDRESS:PORT beside them",
             ));
         }
+        let users = Users::new(args.log_users.unwrap_or_default(), args.log_key_file.as_deref())?;
         let (key_files, keys) = KeyFiles::open(args.token_keys.clone())?;
         let (identity, acceptor) = IdentityFiles::open(identity)?;
         let certificate = Arc::new(Renewable::new(acceptor));
@@ -58,7 +62,7 @@ impl Settings {
         let own = [Some(listen), admin.as_ref().and_then(Admin::local_addr)];
         let config = config(args, Arc::clone(&certificate) as _, keys, own.into_iter().flatten())?;
         let files = Files { keys: key_files, identity };
-        Ok(Self { config, listen, certificate, files, admin, drain, name_servers })
+        Ok(Self { config, listen, certificate, files, admin, drain, users: Arc::new(users), name_servers })
     }
 }
 

@@ -17,6 +17,7 @@ use super::key_files::KeyFiles;
 use super::options::EXAMPLES;
 use super::report::Report;
 use super::settings::Settings;
+use super::users::{LogUsers, Users};
 use crate::Failure;
 use crate::keys::{minting_file, relay_file};
 use crate::testing::Directory;
@@ -178,6 +179,12 @@ fn what_is_wrong_is_told_with_its_remedy() {
             "there is a file of this name",
         ),
         ("--log-format xml", "text or json"),
+        ("--log-users secret", "clear, hashed or none"),
+        (
+            "--self-signed DIR/tls --log-users none --log-key-file DIR/key",
+            "--log-key-file is for --log-users hashed",
+        ),
+        ("--self-signed DIR/tls --log-key-file DIR/missing", "there is no such file"),
     ] {
         let error = lab.run(words).unwrap_err();
         assert!(error.contains(told), "{words}: {error}");
@@ -246,6 +253,30 @@ fn a_line_of_the_log_is_one_line_and_tells_the_reason() {
 }
 
 #[test]
+fn users_stand_in_the_log_as_the_operator_says() {
+    let lab = Lab::new();
+    let of = |how, file| Users::new(how, file).unwrap();
+    let name = |users: &Users, user| users.name(Some(user)).map(|name| name.into_owned());
+    assert_eq!(name(&of(LogUsers::Clear, None), "alice").as_deref(), Some("alice"));
+    assert_eq!(name(&of(LogUsers::None, None), "alice"), None);
+    let hashed = of(LogUsers::default(), None);
+    let alice = name(&hashed, "alice").unwrap();
+    assert!(alice.len() == 16 && alice.bytes().all(|byte| byte.is_ascii_hexdigit()), "{alice}");
+    assert_eq!(name(&hashed, "alice").unwrap(), alice);
+    assert_ne!(name(&hashed, "bob").unwrap(), alice);
+    assert_ne!(name(&of(LogUsers::Hashed, None), "alice").unwrap(), alice, "another key with each start");
+    assert_eq!(hashed.name(None), None);
+    // printf %s alice | openssl dgst -sha256 -hmac 0123456789abcdef0123456789abcdef
+    let file = lab.0.file("log-key", "0123456789abcdef0123456789abcdef\n");
+    for _ in 0..2 {
+        assert_eq!(name(&of(LogUsers::Hashed, Some(&file)), "alice").as_deref(), Some("433deb45467e4e53"));
+    }
+    let short = lab.0.file("short", "secret\n");
+    let error = Users::new(LogUsers::Hashed, Some(&short)).unwrap_err().to_string();
+    assert!(error.contains("32 to 1024 characters") && error.contains("log"), "{error}");
+}
+
+#[test]
 fn strangers_fill_no_log_and_what_is_left_out_is_counted() {
     let refused = || What::Refused { status: 407, target: None, reason: RefuseReason::NoToken };
     let text = logged_all((0..200).map(|_| (Instant::ZERO, refused())));
@@ -268,7 +299,7 @@ fn logged_all(events: impl IntoIterator<Item = (Instant, What)>) -> String {
     let text = Lines::default();
     let to = text.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || to.clone()).finish();
-    let mut report = Report::default();
+    let mut report = Report::new(Arc::new(Users::Clear));
     tracing::subscriber::with_default(subscriber, || {
         for (at, what) in events {
             report.report(&Event { at, connection: Some(ConnectionId::from_u64(3)), client, what });

@@ -22,6 +22,7 @@ use crate::Failure;
 use crate::admin::{AdminSecret, Duplex, Fault, Message, Place, encode};
 
 use super::reload::Told;
+use super::users::Users;
 use listener::Listener;
 use verbs::Answer;
 
@@ -79,10 +80,10 @@ impl Admin {
     }
 
     /// Serves until the relay ends.
-    pub(super) async fn serve(self, handle: RelayHandle, orders: mpsc::Sender<Order>) {
+    pub(super) async fn serve(self, handle: RelayHandle, orders: mpsc::Sender<Order>, users: Arc<Users>) {
         info!("admin interface on {}", self.listener);
         let places = Arc::new(Semaphore::new(CONNECTIONS));
-        let service = Arc::new(Service { secret: self.secret, handle, orders });
+        let service = Arc::new(Service { secret: self.secret, handle, orders, users });
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
             match self.listener.accept().await {
@@ -106,6 +107,7 @@ struct Service {
     secret: Option<AdminSecret>,
     handle: RelayHandle,
     orders: mpsc::Sender<Order>,
+    users: Arc<Users>,
 }
 
 impl Service {

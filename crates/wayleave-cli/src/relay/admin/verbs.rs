@@ -86,7 +86,8 @@ impl Service {
                         (None, Some(user.as_str()), app_id.as_ref().map(AppId::as_str))
                     }
                 };
-                info!(jti, user, app, ended, "admin: revoked until the relay ends");
+                let user = self.users.name(user);
+                info!(jti, user = user.as_deref(), app, ended, "admin: revoked until the relay ends");
                 Answer::json(&json!({ "ended": ended }))
             }
             Err(full) => Answer::plain("507 Insufficient Storage", full.to_string()),
