@@ -48,7 +48,11 @@ pub const GROUPS: &[Group] = &[
         ],
     ),
     ("what proxies did", "proxy", &["Connection", "NoAnswer", "Protocol", "Refused", "TokenExpired"]),
-    ("what relays say", "relay", &["ConnectionFailed", "Refused", "TunnelOpened", "TunnelClosed"]),
+    (
+        "what relays say",
+        "relay",
+        &["ConnectionFailed", "Refused", "TunnelOpened", "TunnelClosed", "TurnedAway"],
+    ),
     (
         "refusals",
         "refused",

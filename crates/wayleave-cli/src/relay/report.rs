@@ -129,6 +129,9 @@ fn report_all(what: &What) {
             ms = millis(*lasted),
             "accepts connections again"
         ),
+        What::TurnedAway { count, latest, reason } => {
+            warn!(count, %latest, reason = reason.to_string().as_str(), "connections turned away");
+        }
         _ => info!("{what:?}"),
     }
 }

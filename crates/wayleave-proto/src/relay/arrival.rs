@@ -3,7 +3,7 @@
 use core::net::{IpAddr, SocketAddr};
 
 use super::connection::{Connection, State};
-use super::{ConnectionFault, ConnectionId, Relay, Role, What};
+use super::{ConnectionFault, ConnectionId, Relay, Role, TurnedAway, What};
 use crate::base::Instant;
 use crate::carrier::Clear;
 use crate::carrier::h1::Pipe;
@@ -17,8 +17,9 @@ use crate::policy::group;
 impl Relay {
     /// Takes a connection that the adapter accepted from `client` on its own address `local`.
     ///
-    /// The answer is its id, or `None` when the relay is draining or at its limits: the adapter closes it then. One from a
-    /// balancer that is named in the configuration is its client's, once the balancer has said whose that is.
+    /// The answer is its id, or `None` when the relay is draining or at its limits, which it tells ([`What::TurnedAway`]): the
+    /// adapter closes it then. One from a balancer that is named in the configuration is its client's, once the balancer has
+    /// said whose that is.
     pub fn handle_accepted(
         &mut self,
         now: Instant,
@@ -33,13 +34,19 @@ impl Relay {
         let address = client.ip().to_canonical();
         let is_balancer = self.config.balancers.iter().any(|range| range.contains(address));
         let source = (!is_balancer).then(|| group(address));
-        if self.draining
-            || self.connections.len() >= limits.connections
-            || source.is_some_and(|source| self.is_full(source))
-        {
+        if self.draining {
             return None;
         }
-        let session = self.config.acceptor.accept().ok()?;
+        let full = (self.connections.len() >= limits.connections)
+            .then_some(TurnedAway::All(limits.connections))
+            .or_else(|| self.full(source?));
+        let session = match full.map_or_else(|| self.config.acceptor.accept().map_err(TurnedAway::Tls), Err) {
+            Ok(session) => session,
+            Err(reason) => {
+                self.turn_away(client, reason);
+                return None;
+            }
+        };
         let deadline = now + limits.handshake_timeout;
         let pipe = Pipe::new(session, limits.head);
         let state = match source {
@@ -80,10 +87,11 @@ impl Relay {
         }
     }
 
-    /// Whether so many connections of `source` are open that no other is taken.
-    fn is_full(&self, source: IpAddr) -> bool {
+    /// Where so many connections of `source` are open that no other is taken.
+    fn full(&self, source: IpAddr) -> Option<TurnedAway> {
         let open = self.sources.get(&source).copied().unwrap_or_default();
-        open >= self.config.limits.connections_per_source
+        let most = self.config.limits.connections_per_source;
+        (open >= most).then_some(TurnedAway::Source { address: source, most })
     }
 
     fn count_for(&mut self, source: Option<IpAddr>) {
@@ -144,8 +152,10 @@ impl Relay {
         let mut rest = header.split_off(read.length);
         connection.state = State::Handshake { deadline: *deadline, begun: false };
         connection.client = read.client.unwrap_or(connection.client);
-        let source = group(connection.client.ip());
-        if self.is_full(source) {
+        let client = connection.client;
+        let source = group(client.ip());
+        if let Some(reason) = self.full(source) {
+            self.turn_away(client, reason);
             return self.drop_connection(id, true);
         }
         self.count_for(Some(source));

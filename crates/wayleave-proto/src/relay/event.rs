@@ -98,6 +98,16 @@ pub enum What {
         /// Since the request.
         elapsed: Duration,
     },
+    /// Connections were not taken as they came. The first is told at once; those who follow for the same reason are counted
+    /// and told once a minute.
+    TurnedAway {
+        /// How many since the last word for this reason.
+        count: u64,
+        /// The address of the latest of them.
+        latest: SocketAddr,
+        /// Why.
+        reason: TurnedAway,
+    },
     /// The embedder has to say who the client is, by
     /// [`Relay::handle_verified`](super::Relay::handle_verified) with the id of this connection; only where the relay has
     /// no keys of its own ([`Verifier::Embedder`](crate::config::Verifier::Embedder)).
@@ -137,6 +147,27 @@ pub enum ConnectionFault {
     /// TLS or the head took too long.
     #[error("the client was too slow with its {0}")]
     TooSlow(&'static str),
+}
+
+/// Why a connection was not taken as it came.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TurnedAway {
+    /// The relay has as many connections as it may.
+    #[error("{0} connections are open, the limit of the relay (connections of [limits])")]
+    All(usize),
+    /// Its address has as many as it may.
+    #[error(
+        "{most} connections of {address} are open, the limit for one address (connections-per-source of [limits])"
+    )]
+    Source {
+        /// The address; of an IPv6 address the network of 64 bits.
+        address: IpAddr,
+        /// How many.
+        most: usize,
+    },
+    /// TLS cannot be spoken with anybody.
+    #[error("TLS cannot be begun: {0}")]
+    Tls(TlsError),
 }
 
 /// Why a request was refused.

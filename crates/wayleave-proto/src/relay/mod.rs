@@ -13,6 +13,7 @@ mod refuse;
 mod request;
 mod sessions;
 mod tunnel;
+mod turned_away;
 mod verify;
 
 #[cfg(test)]
@@ -28,12 +29,13 @@ use crate::error::IoFailed;
 use crate::net::{Episode, Ipv6, Machine, Nowhere, Onward, Output, Requests, SocketId};
 use crate::policy::SourceLimits;
 
-pub use event::{Bound, CloseReason, ConnectionFault, ConnectionId, Event, RefuseReason, What};
+pub use event::{Bound, CloseReason, ConnectionFault, ConnectionId, Event, RefuseReason, TurnedAway, What};
 pub use sessions::TooManyRevocations;
 pub use verify::Presented;
 
 use account::Account;
 use connection::{Connection, State};
+use turned_away::Crowd;
 
 /// The relay machine.
 #[derive(Debug)]
@@ -59,6 +61,7 @@ pub struct Relay {
     requests: Requests<Role, Event>,
     connections: Slots<ConnectionId, Connection>,
     sources: BTreeMap<IpAddr, usize>,
+    crowd: Crowd,
     accounts: BTreeMap<AccountId, Account>,
     /// Accounts without a tunnel, and until when each is remembered.
     resting: Timers<AccountId>,
@@ -90,6 +93,8 @@ pub struct Stats {
     pub opened: u64,
     /// Requests refused so far.
     pub refused: u64,
+    /// Connections turned away so far, at a limit.
+    pub turned_away: u64,
     /// Bytes in buffers now.
     pub held: usize,
     /// Accounts that have something open or are remembered.
@@ -131,6 +136,7 @@ impl Relay {
             requests: Requests::new(),
             connections: Slots::new(),
             sources: BTreeMap::new(),
+            crowd: Crowd::default(),
             accounts: BTreeMap::new(),
             resting: Timers::new(),
             timers: Timers::new(),
@@ -147,6 +153,7 @@ impl Relay {
     pub fn drain(&mut self, now: Instant) {
         self.at(now);
         self.draining = true;
+        self.end_crowd();
         for id in self.connections.keys() {
             let waits = |connection: &Connection| {
                 let is_early = matches!(
@@ -290,7 +297,7 @@ impl Machine for Relay {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next()
+        self.timers.next().into_iter().chain(self.crowd.due()).min()
     }
 
     fn handle_timeout(&mut self, now: Instant) {
@@ -298,6 +305,7 @@ impl Machine for Relay {
         while let Some(id) = self.timers.pop_due(now) {
             self.on_timeout(id);
         }
+        self.on_crowd_due();
     }
 
     fn handle_clock(&mut self, now: Instant, unix: UnixTime) {

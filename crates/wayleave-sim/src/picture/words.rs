@@ -316,6 +316,9 @@ pub(super) fn relay_event(what: &relay::What) -> (&'static str, String) {
             );
             ("relay", text)
         }
+        relay::What::TurnedAway { count, reason, .. } => {
+            ("bad", format!("turned {count} connections away: {reason}"))
+        }
         // Whom to ask, and what a later core says; a credential is never shown here.
         _ => ("relay", "asks who the client is".to_owned()),
     }

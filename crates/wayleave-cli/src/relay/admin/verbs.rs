@@ -128,6 +128,7 @@ fn stats(stats: &Stats) -> Answer {
         "refused": stats.refused,
         "revocations": stats.revocations,
         "tunnels": stats.tunnels,
+        "turned_away": stats.turned_away,
         "unaccepted": stats.unaccepted,
     }))
 }

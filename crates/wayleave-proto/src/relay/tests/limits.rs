@@ -25,6 +25,62 @@ fn connections_are_limited_in_all_and_for_each_source() {
     rig.accept();
 }
 
+fn turned_away(rig: &Rig) -> Vec<(u64, u64, &TurnedAway)> {
+    let mut told = Vec::new();
+    for event in &rig.events {
+        if let What::TurnedAway { count, reason, .. } = &event.what {
+            told.push((event.at.as_millis() / 1_000, *count, reason));
+        }
+    }
+    told
+}
+
+#[test]
+fn who_is_turned_away_is_told_at_once_and_then_counted() {
+    let mut rig = Rig::with(|config| {
+        config.limits.connections = 2;
+        config.limits.connections_per_source = 1;
+    });
+    let source = TurnedAway::Source { address: "192.0.2.1".parse().unwrap(), most: 1 };
+    let all = TurnedAway::All(2);
+    rig.accept();
+    for _ in 0..50 {
+        assert!(rig.accept_from("192.0.2.1:9").is_none());
+    }
+    rig.pump();
+    assert_eq!(turned_away(&rig), [(0, 1, &source)]);
+    let first: SocketAddr = "192.0.2.1:9".parse().unwrap();
+    assert!(matches!(rig.last(), What::TurnedAway { latest, .. } if *latest == first), "{:?}", rig.last());
+    // The other limit is another fact.
+    rig.accept_from("192.0.2.2:9").unwrap();
+    assert!(rig.accept_from("192.0.2.3:9").is_none());
+    rig.pass(59 * SECOND);
+    assert_eq!(turned_away(&rig), [(0, 1, &source), (0, 1, &all)]);
+    rig.pass(SECOND);
+    assert_eq!(turned_away(&rig)[2..], [(60, 49, &source)]);
+    assert_eq!(rig.relay.stats().turned_away, 51);
+    // Nothing new is said of what is over, and the next one is told at once.
+    rig.relay.close(rig.now);
+    rig.pump();
+    assert_eq!(turned_away(&rig).len(), 3);
+    rig.assert_clean();
+}
+
+#[test]
+fn who_was_turned_away_last_is_told_before_the_relay_ends() {
+    let mut rig = Rig::with(|config| config.limits.connections = 1);
+    rig.accept();
+    for _ in 0..3 {
+        assert!(rig.accept_from("192.0.2.3:9").is_none());
+    }
+    rig.pass(2 * SECOND);
+    rig.relay.drain(rig.now);
+    assert!(rig.accept_from("192.0.2.3:9").is_none(), "a relay that drains is not full");
+    rig.pump();
+    let all = TurnedAway::All(1);
+    assert_eq!(turned_away(&rig), [(0, 1, &all), (2, 2, &all)]);
+}
+
 #[test]
 fn an_account_has_so_many_tunnels_and_others_are_not_touched() {
     let mut rig = Rig::with(|config| config.limits.tunnels_per_account = 2);

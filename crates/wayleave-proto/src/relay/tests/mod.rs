@@ -21,7 +21,7 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{CloseReason, Event, RefuseReason, Relay, Stats, What};
+use super::{CloseReason, Event, RefuseReason, Relay, Stats, TurnedAway, What};
 use crate::auth::{Claims, Token};
 use crate::base::{Clock, Families, Host, Instant, Name, Seed, UnixTime};
 use crate::carrier::tls::{Connector as _, PlainConnector, Session};
