@@ -275,3 +275,26 @@ fn the_demo_passes_within_its_time() {
     assert_eq!(status, 0, "{said}{error}");
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
 }
+
+#[test]
+fn a_token_is_judged_when_the_agent_starts() {
+    let lab = Lab::new();
+    let relay = lab.relay(&[]);
+    let at = [relay.listening(1)];
+    let good = lab.agent(&at, &["--mode", "normal"]);
+    let line = good.wait_for("has accepted the token");
+    assert!(line.contains(&format!("localhost:{}", at[0].port())), "{line}");
+    lab.event("credential_accepted", |_| true);
+    // A token of somebody else's key.
+    lab.write("other.txt", &Lab::new().mint("1h"));
+    let bad = lab.agent_proving(&at, &["--token-file", "other.txt"]);
+    let line = bad.wait_for("did not accept the token (407)");
+    assert!(line.contains("WARN") && line.contains("--token-file"), "{line}");
+    // It goes on, and says when a good one has come.
+    lab.write("other.txt", &lab.mint("1h"));
+    bad.signal("HUP");
+    bad.wait_for("has accepted the token");
+    let unasked = lab.agent(&at, &["--mode", "normal", "--check-token", "off"]);
+    unasked.listening(1);
+    assert!(!relay.log().contains("tunnel opened"), "{}", relay.log());
+}

@@ -46,6 +46,12 @@ pub enum What {
         /// After this time one flow tries directly again.
         pause: Duration,
     },
+    /// The first relay that was reached has accepted the credential
+    /// ([`check_credential`](crate::config::ClientConfig::check_credential)). One that refuses it is told of as `ProxyFailed`.
+    CredentialAccepted {
+        /// The relay.
+        proxy: Target,
+    },
     /// The direct path was proven to work; the trial is over.
     DirectConnected {
         /// The kind of flow that was judged.

@@ -6,6 +6,7 @@
 //! that is still looking for its way.
 
 mod association;
+mod check;
 mod direct;
 mod error;
 mod event;
@@ -20,6 +21,7 @@ mod refresh;
 mod renewal;
 mod rescue;
 mod silence;
+mod standby;
 #[cfg(test)]
 mod tests;
 mod tunnel;
@@ -42,6 +44,7 @@ pub use flow::{FlowId, FlowStatus, Incoming};
 pub use proxied::CarrierId;
 
 use association::Association;
+use check::Check;
 use flow::Flow;
 use parting::{Parting, PartingId};
 use probes::Probing;
@@ -94,6 +97,7 @@ pub struct Client {
     standby_after: Instant,
     standby_backoff: Backoff,
     renewals: Renewals,
+    check: Check,
     /// When the embedder is told of the expiry of the credential next, on the civil clock.
     token_word: Option<UnixTime>,
     /// What this machine lacks.
@@ -178,6 +182,10 @@ impl Client {
             standby_after: now,
             standby_backoff: Backoff::new(),
             renewals: Renewals::default(),
+            check: match config.route.mode {
+                Mode::Normal | Mode::Smart if config.check_credential => Check::Wanted,
+                _ => Check::Over,
+            },
             token_word: None,
             lack: Episode::default(),
             end: End::Open,

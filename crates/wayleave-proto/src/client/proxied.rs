@@ -9,12 +9,12 @@ use super::flow::{Flow, State};
 use super::parting::last_word;
 use super::renewal::Place;
 use super::{Client, FlowError, FlowId, Role, Timer, What};
-use crate::base::{Families, Host, Instant, Kind, Name, Route, Target, key};
+use crate::base::{Families, Host, Instant, Kind, Name, Target, key};
 use crate::carrier::Carrier as CarrierKind;
 use crate::carrier::h1::{Acks, Pipe};
 use crate::carrier::tls::Session;
 use crate::codec::h1::HeadLimits;
-use crate::config::{BackoffConfig, Mode, Peer};
+use crate::config::{BackoffConfig, Peer};
 use crate::error::{IoFailed, Resource};
 use crate::net::{Dial, DialConfig, Fault, Judge, Known, Recall, Refresh, SocketId};
 
@@ -123,6 +123,7 @@ impl Client {
         while let Some((flow, carrier)) = self.pair() {
             self.ask(flow, carrier);
         }
+        self.supply_check();
         self.drop_surplus();
         let standby = self.standby();
         let wanted = self.waiting.len() + standby + self.renewals.connections();
@@ -182,7 +183,8 @@ impl Client {
     /// Gives up what nobody waits for any more: flows may be released faster than a proxy is found for them.
     fn drop_surplus(&mut self) {
         let again = if self.waiting.is_empty() { 0 } else { SEARCHES_AGAIN };
-        let most = self.waiting.len() + self.config.limits.standby + self.renewals.connections() + again;
+        let beside = self.renewals.connections() + self.check_connections();
+        let most = self.waiting.len() + self.config.limits.standby + beside + again;
         while self.ready.len() + self.searches() > most {
             // The latest search has the longest way to go; one that leads to one proxy alone is wanted.
             let free = |search: &ProxyDial| search.lead.only().is_none();
@@ -206,27 +208,6 @@ impl Client {
                 self.forget_question(proxy);
             }
         }
-    }
-
-    /// How many connections should be ready without a flow that waits for them.
-    fn standby(&mut self) -> usize {
-        let config = &self.config;
-        let may_proxy = |kind| {
-            self.routes.is_trial(kind)
-                || self.routes.route(kind) == Route::Proxied
-                || self.routes.has_blocked(kind)
-        };
-        let wanted = config.route.mode != Mode::Off
-            && (may_proxy(Kind::Stream) || may_proxy(Kind::Datagram))
-            && self.wanted.is_some_and(|wanted| self.now < wanted + config.limits.standby_keep);
-        if !wanted || config.limits.standby == 0 {
-            return 0;
-        }
-        if self.now < self.standby_after {
-            self.timers.set(Timer::Standby, Some(self.standby_after));
-            return 0;
-        }
-        config.limits.standby
     }
 
     /// Searches for a proxy.
@@ -517,7 +498,7 @@ impl Client {
     pub(super) fn on_carrier_timeout(&mut self, id: CarrierId) {
         let Some(carrier) = self.carriers.get(id) else { return };
         match carrier.flow {
-            None if carrier.shows => self.on_unshown(id),
+            None if carrier.shows => self.on_unshown(id, ProxyFault::NoAnswer),
             None => self.close_carrier(id, false),
             Some(_) => self.look_at_carrier(id),
         }
@@ -536,36 +517,12 @@ impl Client {
         }
     }
 
-    /// A connection that was kept ready came to nothing. The next one waits: a proxy that takes every connection and ends
-    /// it at once would be asked again and again as fast as the path allows.
-    pub(super) fn lose_ready(&mut self, id: CarrierId) {
-        self.close_carrier(id, false);
-        self.rest_standby();
-        self.supply();
-    }
-
-    fn rest_standby(&mut self) {
-        let after = self.standby_backoff.next(&self.config.route.retry, &mut self.rng);
-        self.standby_after = self.now + after;
-    }
-
-    /// Drops what was made over a network that is no longer there.
-    pub(super) fn drop_ready(&mut self) {
-        for id in core::mem::take(&mut self.ready) {
-            self.close_carrier(id, false);
-        }
-        for id in self.dials.keys() {
-            self.drop_dial(id);
-        }
-        self.standby_after = self.now;
-    }
-
     /// The connection to the proxy broke.
     pub(super) fn on_carrier_gone(&mut self, id: CarrierId) {
         let Some(carrier) = self.carriers.get(id) else { return };
         let (proxy, flow) = (carrier.proxy, carrier.flow);
         if carrier.shows {
-            return self.on_unshown(id);
+            return self.on_unshown(id, ProxyFault::NoAnswer);
         }
         let Some(flow_id) = flow else {
             return self.lose_ready(id);

@@ -15,6 +15,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+use super::check::Check;
 use super::flow::State;
 use super::proxied::{Carrier, DialId, Lead};
 use super::{CarrierId, Client, ProxyFault, Timer, What};
@@ -81,6 +82,7 @@ impl Client {
         self.arm_token();
         self.renewals.count += 1;
         self.clear_renewals();
+        self.restart_check();
         for place in self.deaf_places() {
             self.renewals.wanted.insert(place, Showing::default());
         }
@@ -142,7 +144,7 @@ impl Client {
         }
     }
 
-    fn show(&mut self, id: CarrierId, place: Place) {
+    pub(super) fn show(&mut self, id: CarrierId, place: Place) {
         let (Some(carrier), Some(target)) = (self.carriers.get_mut(id), self.config.proxies.get(place.proxy))
         else {
             return;
@@ -173,7 +175,7 @@ impl Client {
                 Ok(Some(head)) => parse_response(head, Kind::Stream),
                 Ok(None) => {
                     if carrier.pipe.session().is_finished() {
-                        self.on_unshown(id);
+                        self.on_unshown(id, ProxyFault::NoAnswer);
                     }
                     return;
                 }
@@ -183,21 +185,28 @@ impl Client {
             let (place, is_latest) = (carrier.place(), carrier.renewal == self.renewals.count);
             match response {
                 Ok(Response::Interim) => continue,
-                Ok(Response::Refused { status: 429 | 503, .. }) => return self.on_unshown(id),
+                Ok(Response::Refused { status: status @ (429 | 503), .. }) => {
+                    return self.on_unshown(id, ProxyFault::Refused { status });
+                }
                 Ok(Response::Accepted { by }) => {
                     carrier.machine = by;
                     let is_progress = self.on_credential_heard(id);
+                    self.on_check_answered(id);
                     if is_latest {
                         self.try_other_machine(place, is_progress);
                     }
                 }
                 Ok(Response::Refused { status: 407, .. }) if is_latest => {
                     self.end_renewals(place.proxy);
+                    self.end_check(id, Check::Refused);
                     let fault = self.refused_fault(407);
                     self.on_proxy_failed(place.proxy, fault, None);
                 }
                 // A proxy of somebody else's that knows no OPTIONS ends no tunnel either.
-                Ok(Response::Refused { .. }) | Err(_) if is_latest => self.end_renewal(place),
+                Ok(Response::Refused { .. }) | Err(_) if is_latest => {
+                    self.end_renewal(place);
+                    self.end_check(id, Check::Over);
+                }
                 Ok(Response::Refused { .. }) | Err(_) => {}
             }
             self.close_carrier(id, false);
@@ -208,6 +217,7 @@ impl Client {
     /// A tunnel was opened: its machine has seen the credential that was shown with it, or must see a newer one.
     pub(super) fn on_tunnel_shown(&mut self, id: CarrierId) {
         self.on_credential_heard(id);
+        self.on_check_accepted(id);
         let Some(carrier) = self.carriers.get(id) else { return };
         if carrier.heard < self.renewals.count {
             self.renewals.wanted.entry(carrier.place()).or_default();
@@ -271,9 +281,10 @@ impl Client {
     }
 
     /// The connection on which the credential was shown came to nothing: again, later, as long as tunnels run there.
-    pub(super) fn on_unshown(&mut self, id: CarrierId) {
+    pub(super) fn on_unshown(&mut self, id: CarrierId, fault: ProxyFault) {
         let Some(carrier) = self.carriers.get(id) else { return };
         let (place, is_latest) = (carrier.place(), carrier.renewal == self.renewals.count);
+        self.on_check_unanswered(id, fault);
         self.close_carrier(id, false);
         if is_latest {
             self.rest_renewal(place);

@@ -3,6 +3,7 @@
 use core::net::IpAddr;
 use core::time::Duration;
 
+use super::check::Check;
 use super::event::CloseReason;
 use super::flow::{Flow, State};
 use super::tunnel::discard;
@@ -428,6 +429,7 @@ impl Client {
         self.paused.clear();
         self.forget_doubts();
         self.clear_renewals();
+        self.check = Check::Over;
         for id in self.dials.keys() {
             self.drop_dial(id);
         }

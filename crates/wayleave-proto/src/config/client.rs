@@ -22,6 +22,11 @@ pub struct ClientConfig {
     pub route: RouteConfig,
     /// What is tried directly in smart mode, beside the flows themselves. At most 64.
     pub probes: Vec<Probe>,
+    /// Whether the credential is shown to the first relay that is reached, before any flow needs it, and what the relay says
+    /// is told ([`CredentialAccepted`](crate::client::What::CredentialAccepted), or `ProxyFailed`). In mode normal a
+    /// connection is made for this at the start; in smart mode the relay must be reached for something else. Off by default: it
+    /// costs a connection.
+    pub check_credential: bool,
     /// The network at the start.
     pub network: Network,
     /// What becomes of a stream whose relay ends without close_notify. By default it is reset: relays of Wayleave's say with
@@ -40,6 +45,7 @@ impl ClientConfig {
             connector,
             route: RouteConfig::default(),
             probes: Vec::new(),
+            check_credential: false,
             network: Network::up(Link::Unknown),
             truncation: Truncation::Reset,
             limits: ClientLimits::default(),

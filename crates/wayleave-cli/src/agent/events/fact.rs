@@ -26,6 +26,9 @@ enum Fact {
         what: &'static str,
         pause_s: f64,
     },
+    CredentialAccepted {
+        proxy: String,
+    },
     DirectConnected {
         kind: &'static str,
         proof: &'static str,
@@ -225,6 +228,7 @@ fn fact(what: &What) -> Option<Fact> {
 /// What concerns the client and its machine as a whole.
 fn about_client(what: &What) -> Option<Fact> {
     Some(match what {
+        What::CredentialAccepted { proxy } => Fact::CredentialAccepted { proxy: proxy.to_string() },
         What::NetworkChanged { network } => {
             Fact::NetworkChanged { link: network.link.to_string(), up: network.up }
         }

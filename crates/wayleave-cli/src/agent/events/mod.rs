@@ -49,7 +49,9 @@ impl Complaints {
             What::ProxyConnected { proxy, .. } => {
                 self.0.retain(|told, fault| told != proxy || is_refusal(fault))
             }
-            What::FlowOpened { route: Route::Proxied, .. } | What::TokenAccepted { .. } => {
+            What::CredentialAccepted { .. }
+            | What::FlowOpened { route: Route::Proxied, .. }
+            | What::TokenAccepted { .. } => {
                 self.0.retain(|_, fault| !is_refusal(fault));
             }
             What::ProxyFailed { proxy, error, .. } => {

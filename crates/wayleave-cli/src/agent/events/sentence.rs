@@ -98,6 +98,9 @@ pub(super) fn sentence(what: &What) -> Option<(Weight, String)> {
 /// What concerns the client and its machine as a whole.
 fn about_client(what: &What) -> Option<(Weight, String)> {
     Some(match what {
+        What::CredentialAccepted { proxy } => {
+            (Weight::News, format!("proxy {proxy} has accepted the token or app sign"))
+        }
         What::Overflowed { flow, target, dropped } => (
             Weight::Warning,
             format!(

@@ -88,6 +88,11 @@ fn route_cases() -> Vec<(What, &'static str, Weight)> {
             Weight::Warning,
         ),
         (
+            What::CredentialAccepted { proxy: proxy() },
+            r#""event":"credential_accepted","proxy":"relay.example:443""#,
+            Weight::News,
+        ),
+        (
             What::TokenExpiring { left: ms(29_950) },
             r#""event":"token_expiring","left_s":29.95"#,
             Weight::Warning,

@@ -179,6 +179,13 @@ pub(crate) struct AgentArgs {
     #[serde(deserialize_with = "one")]
     pub(super) doubt_window: Option<Duration>,
 
+    /// Whether the token is shown to the first relay that is reached, and the log says what the relay thinks of it [default: on]
+    ///
+    /// In mode normal that is at the start; in smart mode with the first connection to a relay, which a trial makes too.
+    #[arg(long, value_name = "on|off", value_parser = read::<Switch>)]
+    #[serde(deserialize_with = "one")]
+    pub(super) check_token: Option<Switch>,
+
     /// What becomes of a stream whose relay ends without close_notify [default: reset]
     ///
     /// reset: it is reset, since a relay of Wayleave's says with that end that the target broke off; end: it ends, for relays
@@ -311,6 +318,7 @@ impl AgentArgs {
             rescue_pause: self.rescue_pause.or(file.rescue_pause),
             doubt: self.doubt.or(file.doubt),
             doubt_window: self.doubt_window.or(file.doubt_window),
+            check_token: self.check_token.or(file.check_token),
             truncated: self.truncated.or(file.truncated),
             probe: either(self.probe, file.probe),
             events: self.events.or(file.events),

@@ -44,6 +44,7 @@ fn the_file_says_everything_that_the_flags_say() {
         "--rescue-pause=2m",
         "--doubt=off",
         "--doubt-window=20s",
+        "--check-token=off",
         "--probe=udp:stun.example:3478",
         "--events=-",
         "--local-user=alice:wonder",
@@ -71,6 +72,7 @@ fn the_file_says_everything_that_the_flags_say() {
         rescue-pause = "2m"
         doubt = "off"
         doubt-window = "20s"
+        check-token = "off"
         probe = ["udp:stun.example:3478"]
         events = "-"
         local-user = "alice:wonder"

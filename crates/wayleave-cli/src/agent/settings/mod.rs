@@ -98,6 +98,7 @@ impl Settings {
             connector: connector(args.ca.as_deref(), mode)?,
             route,
             probes: args.probe,
+            check_credential: Switch::or_usual(args.check_token, true),
             network,
             truncation: args.truncated.unwrap_or(Truncation::Reset),
             limits: ClientLimits {

@@ -34,17 +34,23 @@ impl Play {
         play
     }
 
-    /// Shakes hands on the connection that was dialled last, and reads the request.
+    /// Shakes hands on the connection that was dialled last, and takes the request for a tunnel.
     fn next_proxy(&mut self) {
+        let request = self.next_request();
+        assert!(request.starts_with("CONNECT "), "{request}");
+    }
+
+    /// Shakes hands on the connection that was dialled last, and reads the request.
+    fn next_request(&mut self) -> String {
         self.drain();
         self.socket = self.dialled.pop().expect("a dial");
         self.proxy = PlainAcceptor.accept().unwrap();
         self.client.handle_opened(Instant::ZERO, self.socket, "192.0.2.1:50000".parse().unwrap());
         self.carry();
         self.carry();
-        let request = self.proxy.plaintext().to_vec();
-        assert!(request.starts_with(b"CONNECT "), "{}", String::from_utf8_lossy(&request));
+        let request = String::from_utf8(self.proxy.plaintext().to_vec()).unwrap();
         self.proxy.consume(request.len());
+        request
     }
 
     fn carry(&mut self) {
@@ -99,6 +105,19 @@ fn a_dead_target_behind_another_proxy_is_told_as_such() {
         );
         let told = play.events.iter().any(|what| matches!(what, What::ProxyFailed { .. }));
         assert!(!told, "the only proxy is not held for one target");
+    }
+}
+
+#[test]
+fn a_proxy_that_would_say_so_to_everybody_has_accepted_no_token() {
+    for answer in ["HTTP/1.1 200 OK\r\nAllow: GET\r\n\r\n", "HTTP/1.1 405 Method Not Allowed\r\n\r\n"] {
+        let mut play = Play::asked(|config| config.check_credential = true);
+        let request = play.next_request();
+        assert!(request.starts_with("OPTIONS * ") && !request.contains("10.0.0.1"), "{request}");
+        play.say(answer);
+        let told = |what: &&What| matches!(what, What::CredentialAccepted { .. } | What::ProxyFailed { .. });
+        assert_eq!(play.events.iter().find(told), None, "{answer}");
+        assert!(play.dialled.is_empty(), "it is not asked again");
     }
 }
 

@@ -1,6 +1,7 @@
 //! The client against real relays in a small world.
 
 mod associations;
+mod check;
 mod closed;
 mod datagrams;
 mod foreign;
