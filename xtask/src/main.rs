@@ -72,6 +72,6 @@ cargo xtask COMMAND
   sim [OPTIONS]                simulated worlds from seeds, and the laws checked at every step: a swarm, one named scenario
                                or a saved tape, with a picture; `cargo xtask sim --help` lists the options. Exit code 0:
                                every law held; 1: one was broken; 2: it could not run
-  canary                       the simulation has to see a rule that is broken on purpose, within a stated number of seeds
+  canary                       the simulation has to see each rule and promise that is broken on purpose, within a stated number of seeds
   help                         this text
 ";

@@ -1,5 +1,6 @@
 //! `wayleave-sim`: runs the swarm, a scenario or a saved tape.
 
+mod canary;
 mod options;
 mod run;
 

@@ -42,9 +42,10 @@ pub(crate) struct Options {
     /// Print everything that happened; with --scenario, --tape, or one seed.
     #[arg(long)]
     pub(crate) trace: bool,
-    /// Break rule 6 of routing on purpose, which the laws must see; needs a build with the feature `canary`.
-    #[arg(long)]
-    pub(crate) canary: bool,
+    /// Break a rule or a promise on purpose, or one after the other with `all`: the law that is about it must see it within a
+    /// stated number of seeds from --from, which is 1 by default. Needs a build with the feature `canary`.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["scenario", "tape"])]
+    pub(crate) canary: Option<String>,
     /// Fail where the worlds have never seen something that a swarm can reach.
     #[arg(long, conflicts_with_all = ["scenario", "tape"])]
     pub(crate) reach_all: bool,

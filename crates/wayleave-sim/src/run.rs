@@ -11,12 +11,16 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context as _, bail};
 use wayleave_sim::{Law, Report, Scenario, Tape, catalogue, coverage, run, run_once, shrink, swarm};
 
+use crate::canary;
 use crate::options::Options;
 
 /// Does what `options` say; says whether every law held.
 pub(crate) fn run_all(options: &Options) -> anyhow::Result<bool> {
-    if options.canary && !cfg!(feature = "canary") {
-        bail!("this build keeps every rule; `cargo xtask canary` makes one that can break them");
+    if let Some(named) = &options.canary {
+        if !cfg!(feature = "canary") {
+            bail!("this build keeps every rule; `cargo xtask canary` makes one that can break them");
+        }
+        return canary::run_all(options, named);
     }
     if options.list {
         for scenario in catalogue::all() {
@@ -71,7 +75,7 @@ fn drawn(options: &Options, tape: &Tape) -> (Scenario, Tape) {
 }
 
 fn as_wanted(options: &Options, scenario: Scenario) -> Scenario {
-    Scenario { canary: options.canary, fast: options.fast, ..scenario }
+    Scenario { fast: options.fast, ..scenario }
 }
 
 fn show(options: &Options, scenario: &Scenario, tape: &Tape) -> anyhow::Result<bool> {

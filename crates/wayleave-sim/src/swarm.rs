@@ -330,6 +330,5 @@ fn ahead(tape: &mut Tape) -> i32 {
     if tape.chance(128) { -seconds } else { seconds }
 }
 
-/// So many clients in 256 are in use all the time. None as long as a flow that is being asked, or dialled directly, stays on
-/// the network that is gone.
-const IN_USE: u8 = 0;
+/// So many clients in 256 are in use all the time.
+const IN_USE: u8 = 80;

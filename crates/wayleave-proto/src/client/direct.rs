@@ -10,10 +10,10 @@ use super::{Client, FlowError, FlowId, Role, Timer, What};
 use crate::base::{Families, Kind, Route};
 use crate::carrier::Clear;
 use crate::carrier::tls::Session;
-use crate::config::{BackoffConfig, Mode, Peer};
+use crate::config::{BackoffConfig, Canary, Mode, Peer};
 use crate::error::{IoFailed, IoFailure};
 use crate::net::{Dial, Fault, Recall, SocketId};
-use crate::route::Phase;
+use crate::route::{Phase, Proof};
 
 impl Client {
     /// Sends a flow that has no path yet on its way. Where no trial has begun it begins one (rule 1).
@@ -33,7 +33,6 @@ impl Client {
                 return;
             }
         }
-        let config = self.dial_config(kind);
         let Some(flow) = self.flows.get_mut(id) else { return };
         match self.routes.route(kind) {
             Route::Proxied => self.await_proxy(id),
@@ -50,15 +49,22 @@ impl Client {
                 if !matches!(flow.state, State::Retry(Some(_))) {
                     flow.tried = self.now;
                 }
-                flow.state =
-                    State::Dialling(Box::new(Dial::new(flow.kind, [flow.target.clone()], config, self.now)));
-                self.advance_flow(id);
+                self.dial_directly(id);
             }
             Route::Direct => {
                 flow.state = State::Retry(None);
                 self.arm_flow(id);
             }
         }
+    }
+
+    /// Looks for a direct path.
+    pub(super) fn dial_directly(&mut self, id: FlowId) {
+        let Some(kind) = self.flows.get(id).map(|flow| flow.kind) else { return };
+        let config = self.dial_config(kind);
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        flow.state = State::Dialling(Box::new(Dial::new(kind, [flow.target.clone()], config, self.now)));
+        self.advance_flow(id);
     }
 
     /// Lets a flow wait for a connection to a proxy.
@@ -132,6 +138,9 @@ impl Client {
     /// and was not answered, is not established.
     pub(super) fn take_over(&mut self, kind: Option<Kind>) {
         for id in self.flows_of(kind) {
+            if self.config.route.breaks(Canary::PendingNotTaken) {
+                return;
+            }
             let deadline = self.now + self.config.limits.open_timeout;
             let Some(flow) = self.flows.get_mut(id) else { continue };
             let is_movable = !flow.released && flow.state.is_movable();
@@ -325,6 +334,9 @@ impl Client {
                 self.begin_stream(id);
                 self.arm_flow(id);
                 self.nudge(id);
+                if self.config.route.breaks(Canary::ConnectionProves) {
+                    self.prove(Kind::Stream, Proof::Connection);
+                }
             }
             Kind::Datagram => {
                 let has_moved = flow.announced;
@@ -537,7 +549,10 @@ impl Client {
     /// What a stream had sent on a path that it left goes out first, and its end behind it if it has ended.
     pub(super) fn begin_stream(&mut self, id: FlowId) {
         let Some(flow) = self.flows.get_mut(id) else { return };
-        let (unsent, finished) = (core::mem::take(&mut flow.unsent), flow.finished);
+        let (mut unsent, finished) = (core::mem::take(&mut flow.unsent), flow.finished);
+        if self.config.route.breaks(Canary::SentTwice) {
+            unsent.extend_from_within(..);
+        }
         let Some((socket, session)) = self.stream(id) else { return };
         if !unsent.is_empty() {
             session.send(&[&unsent]);

@@ -14,7 +14,7 @@ use crate::carrier::Carrier as CarrierKind;
 use crate::carrier::h1::{Acks, Pipe};
 use crate::carrier::tls::Session;
 use crate::codec::h1::HeadLimits;
-use crate::config::{BackoffConfig, Peer};
+use crate::config::{BackoffConfig, Canary, Peer};
 use crate::error::{IoFailed, Resource};
 use crate::net::{Dial, DialConfig, Fault, Judge, Known, Recall, Refresh, SocketId};
 
@@ -320,6 +320,10 @@ impl Client {
         } else {
             for (proxy, fault) in said {
                 flow.refused_by(proxy, fault);
+            }
+            if self.config.route.breaks(Canary::FailsOpen) {
+                self.waiting.retain(|waiting| *waiting != id);
+                return self.dial_directly(id);
             }
             let said = core::mem::take(&mut flow.refusals);
             self.fail(id, no_proxy(said));

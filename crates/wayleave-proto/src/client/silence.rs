@@ -26,7 +26,7 @@ use super::flow::{Asked, State};
 use super::proxied::{DialId, Lead, ProxyDial};
 use super::{CarrierId, Client, FlowError, FlowId, ProxyFault, Timer};
 use crate::base::{Instant, Kind};
-use crate::config::BackoffConfig;
+use crate::config::{BackoffConfig, Canary};
 use crate::error::IoFailure;
 use crate::net::{Backoff, Fault};
 
@@ -315,6 +315,9 @@ impl Client {
 
     /// A flow that asked over connections of a network or a route that is no more asks again.
     pub(super) fn ask_again(&mut self, id: FlowId) {
+        if self.config.route.breaks(Canary::AskedForgotten) {
+            return;
+        }
         let Some(flow) = self.flows.get_mut(id) else { return };
         let state = core::mem::replace(&mut flow.state, State::Waiting(None));
         self.drop_path(id, state, true);

@@ -11,6 +11,7 @@ use super::{AssociationId, Client, End, FlowError, FlowId, FlowStatus, Incoming,
 use crate::base::{Host, Instant, Kind, Network, Route, Target};
 use crate::carrier::tls::Session;
 use crate::codec::capsule::MAX_PAYLOAD;
+use crate::config::{Canary, Mode};
 use crate::net::SocketId;
 use crate::route::Proof;
 
@@ -38,7 +39,7 @@ impl Client {
         if self.flows.len() >= self.config.limits.flows {
             return Err(FlowError::TooManyFlows);
         }
-        if self.config.route.mode != crate::config::Mode::Off {
+        if self.config.route.mode != Mode::Off {
             self.wanted = Some(now);
         }
         let flow = Flow { association, ..Flow::new(kind, target, now, &self.config.limits) };
@@ -79,7 +80,8 @@ impl Client {
     /// Why the stream takes no more.
     pub fn write(&mut self, now: Instant, id: FlowId, bytes: &[u8]) -> Result<usize, FlowError> {
         self.at(now);
-        let mark = self.config.limits.buffer;
+        let is_bounded = !self.config.route.breaks(Canary::BufferUnbounded);
+        let mark = if is_bounded { self.config.limits.buffer } else { usize::MAX };
         self.check(id)?;
         if self.flows.get(id).is_some_and(|flow| flow.finished) {
             return Err(FlowError::Finished);
@@ -170,8 +172,11 @@ impl Client {
         self.nudge(id);
         let is_direct =
             self.flows.get(id).is_some_and(|flow| matches!(flow.state, State::DirectStream { .. }));
+        let is_sent = !self.config.route.breaks(Canary::EndNotSent);
         if let Some((socket, session)) = self.stream(id) {
-            session.send_end();
+            if is_sent {
+                session.send_end();
+            }
             self.requests.pending(socket);
             // Through a carrier its close_notify is the end of this half. The FIN comes with the close, so that the relay
             // still listens and learns of the close at once.
@@ -324,7 +329,8 @@ impl Client {
                     *since = Instant::ZERO;
                     self.reopen(id);
                 }
-                (State::Dialling(dial), _) if !network.up => {
+                // In mode off no trial begins by which it would look again, over the network that there is.
+                (State::Dialling(dial), _) if !network.up || self.config.route.mode == Mode::Off => {
                     dial.end(&mut self.requests, None);
                     self.place(id);
                 }

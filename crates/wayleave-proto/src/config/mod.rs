@@ -1,5 +1,6 @@
 //! What the user writes, with defaults, bounds and the check that makes it valid.
 
+mod canary;
 mod client;
 mod limits;
 mod liveness;
@@ -10,6 +11,7 @@ mod truncation;
 use core::ops::Deref;
 use std::sync::Arc;
 
+pub use canary::Canary;
 pub use client::{ClientConfig, Probe};
 pub use limits::{ClientLimits, RelayLimits};
 pub use liveness::{Liveness, Peer};

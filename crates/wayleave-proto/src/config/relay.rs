@@ -33,6 +33,9 @@ pub struct RelayConfig {
     pub truncation: Truncation,
     /// Bounds and times.
     pub limits: RelayLimits,
+    /// What is broken on purpose, for the check that the simulation sees it; nothing by default.
+    #[cfg(feature = "canary")]
+    pub canary: Option<super::Canary>,
 }
 
 impl RelayConfig {
@@ -48,6 +51,8 @@ impl RelayConfig {
             balancers: Vec::new(),
             truncation: Truncation::default(),
             limits: RelayLimits::default(),
+            #[cfg(feature = "canary")]
+            canary: None,
         }
     }
 

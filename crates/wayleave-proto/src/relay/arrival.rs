@@ -9,7 +9,7 @@ use crate::carrier::Clear;
 use crate::carrier::h1::Pipe;
 use crate::codec::h1::{Refusal, refusal};
 use crate::codec::proxy_protocol::ProxyHeader;
-use crate::config::Peer;
+use crate::config::{Canary, Peer};
 use crate::error::IoFailed;
 use crate::net::{Nowhere, Over, SocketId};
 use crate::policy::group;
@@ -34,7 +34,7 @@ impl Relay {
         let address = client.ip().to_canonical();
         let is_balancer = self.config.balancers.iter().any(|range| range.contains(address));
         let source = (!is_balancer).then(|| group(address));
-        if self.draining {
+        if self.draining || (self.stats.refused > 0 && self.config.breaks(Canary::DeafAfterRefusal)) {
             return None;
         }
         let full = (self.connections.len() >= limits.connections)

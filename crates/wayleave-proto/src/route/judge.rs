@@ -6,7 +6,7 @@ use super::Phase;
 use super::doubt::{Doubt, Failure};
 use super::event::{Events, Proof, RouteEvent, RouteReason};
 use crate::base::{Instant, Kind, Network, Route};
-use crate::config::{AtDeadline, RouteConfig};
+use crate::config::{AtDeadline, Canary, RouteConfig};
 
 /// What a judge sees of the world when something happens.
 #[derive(Debug)]
@@ -55,8 +55,7 @@ impl Judge {
         let elapsed = match self.phase {
             Phase::Held { started } | Phase::Trial { started, .. } => moment.now.since(started),
             Phase::Idle if moment.network.up => Duration::ZERO,
-            #[cfg(feature = "canary")]
-            Phase::Proxied if moment.network.up && moment.config.canary => {
+            Phase::Proxied if moment.network.up && moment.config.breaks(Canary::LateSuccessCounts) => {
                 self.tell_change(moment, Route::Proxied, Route::Direct, RouteReason::NewTrialAsked);
                 Duration::ZERO
             }
@@ -70,13 +69,15 @@ impl Judge {
     /// A direct route starts again, one that waits for the network begins, a proxied one stays (rules 4 and 5).
     pub(super) fn handle_network(&mut self, moment: &mut Moment<'_>) {
         self.doubt = Doubt::default();
+        let returns = moment.config.return_to_direct || moment.config.breaks(Canary::NetworkReturns);
         match self.phase {
+            Phase::Direct if moment.config.breaks(Canary::NetworkNotTried) => {}
             Phase::Direct | Phase::Held { .. } | Phase::Trial { .. } => {
                 self.restart(moment, RouteReason::NetworkChanged);
             }
             Phase::Waiting => self.begin(moment),
             // While the network is down a relay is as far away as anything else: there is no reason to leave it yet.
-            Phase::Proxied if moment.config.return_to_direct && moment.network.up => {
+            Phase::Proxied if returns && moment.network.up => {
                 self.restart(moment, RouteReason::NetworkChanged);
             }
             Phase::Fixed(_) | Phase::Idle | Phase::Proxied => {}
@@ -87,6 +88,7 @@ impl Judge {
     pub(super) fn retry(&mut self, moment: &mut Moment<'_>) {
         self.doubt = Doubt::default();
         match self.phase {
+            Phase::Proxied if moment.config.breaks(Canary::RetryNotHeard) => {}
             Phase::Direct | Phase::Held { .. } | Phase::Proxied | Phase::Trial { .. } => {
                 self.restart(moment, RouteReason::NewTrialAsked);
             }
@@ -152,6 +154,9 @@ impl Judge {
     /// The proof counts no longer: again from rule 1 (rule 10).
     fn give_up(&mut self, moment: &mut Moment<'_>, failure: Option<Failure>) {
         if let Some(failure) = failure {
+            if moment.config.breaks(Canary::DoubtWithoutPause) {
+                self.doubt = Doubt::default();
+            }
             moment.events.push(RouteEvent::ProofFailed { kind: self.kind, failure });
             self.phase = Phase::Idle;
             self.start(moment);
@@ -174,7 +179,8 @@ impl Judge {
             self.phase = Phase::Waiting;
             return;
         }
-        let (link, deadline) = (network.link, now + config.trial);
+        let length = config.trial * if config.breaks(Canary::TrialTooLong) { 2 } else { 1 };
+        let (link, deadline) = (network.link, now + length);
         self.phase = Phase::Trial { started: now, deadline, link };
         moment.events.push(RouteEvent::TrialStarted { kind: self.kind, link, deadline });
     }
@@ -182,15 +188,16 @@ impl Judge {
     /// Ends a trial in which nothing was proven (rule 3).
     fn end(&mut self, moment: &mut Moment<'_>, started: Instant) {
         let link = moment.network.link;
+        let switches = moment.config.breaks(Canary::CellularSwitches);
         match moment.config.treatment.of(link) {
-            AtDeadline::Proxied => {
+            AtDeadline::StayDirect if !switches => {
+                self.phase = Phase::Held { started };
+                moment.events.push(RouteEvent::Held { kind: self.kind, link });
+            }
+            AtDeadline::Proxied | AtDeadline::StayDirect => {
                 self.phase = Phase::Proxied;
                 let reason = RouteReason::NothingProven(moment.config.trial);
                 self.tell_change(moment, Route::Direct, Route::Proxied, reason);
-            }
-            AtDeadline::StayDirect => {
-                self.phase = Phase::Held { started };
-                moment.events.push(RouteEvent::Held { kind: self.kind, link });
             }
         }
     }

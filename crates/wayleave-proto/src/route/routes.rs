@@ -8,7 +8,7 @@ use super::judge::{Judge, Moment};
 use super::phase::Phase;
 use super::ports::{Blocked, Ports};
 use crate::base::{Instant, Kind, Link, Network, Route, Target};
-use crate::config::{AtDeadline, Mode, RouteConfig, Scope};
+use crate::config::{AtDeadline, Canary, Mode, RouteConfig, Scope};
 
 /// Which kinds of flow have probes, so that their trials need no flow to begin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -148,8 +148,8 @@ impl Routes {
         let link = self.network.link;
         self.config.rescue.on
             && self.phase(kind) == Phase::Direct
-            && link != Link::Cellular
-            && self.config.treatment.of(link) == AtDeadline::Proxied
+            && (self.config.breaks(Canary::CellularRescued)
+                || (link != Link::Cellular && self.config.treatment.of(link) == AtDeadline::Proxied))
     }
 
     /// Whether another direct flow to that port was answered on this network, since the last one that was not: then a

@@ -33,7 +33,9 @@ pub(super) fn names_that_die_do_not_stop_a_client_that_knows_its_relay() -> Scen
         .fault(2_000, names(Answers::Silent, 10))
         .lasts(2 * LATER + 10_000)
         .expect("every stream is open within a second", |report| (0..3).all(|flow| within(report, flow, 1_000)))
-        .expect("all are done", |report| (0..3).all(|flow| report.is_done_over(flow, Route::Proxied)))
+        .expect("all are done within a second", |report| {
+            (0..3).all(|flow| report.is_done_within(flow, Route::Proxied, 1_000))
+        })
 }
 
 pub(super) fn names_that_are_slow_cost_nothing_where_the_relay_is_known() -> Scenario {
@@ -62,5 +64,5 @@ pub(super) fn a_family_that_is_never_answered_costs_50_ms() -> Scenario {
         .fault(0, half)
         .fault(0, names(Answers::HalfSilent, 10))
         .expect("the stream is open within half a second", |report| within(report, 0, 500))
-        .expect("it is done", |report| report.is_done_over(0, Route::Proxied))
+        .expect("it is done within half a second", |report| report.is_done_within(0, Route::Proxied, 500))
 }

@@ -57,9 +57,9 @@ pub(super) fn connections_that_fall_silent_are_given_up() -> Scenario {
     let client = ClientPlan::normal().behind(condition).opens(0, FlowPlan::stream(1_000, 1_000).ending(Ending::Open));
     Scenario::new("", "A firewall that drops what is older than three seconds: the stream fails, it does not hang.")
         .relays(1)
-        .client(client.opens(26_000, FlowPlan::stream(2_000, 2_000)))
+        .client(client.opens(5_000, FlowPlan::stream(2_000, 2_000)))
         .lasts(240_000)
-        .expect("a new stream is done", |report| report.is_done_within(1, Route::Proxied, 150))
+        .expect("a new stream is done within 1.5 s", |report| report.is_done_within(1, Route::Proxied, 1_500))
         .expect("the old one is found dead", |report| report.error(0).is_some())
 }
 

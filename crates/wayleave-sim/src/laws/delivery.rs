@@ -104,7 +104,7 @@ impl Delivery {
         }
     }
 
-    /// A datagram arrived; says how old it is.
+    /// A datagram arrived; says how long ago it was sent, or for an answer what it answers.
     ///
     /// # Errors
     /// It was never sent, is not as it was sent, or arrived more often than the network doubled it.
@@ -123,7 +123,9 @@ impl Delivery {
             return Err("a datagram arrived more often than it was sent and doubled".to_owned());
         }
         datagram.left -= 1;
-        Ok(now.since(datagram.sent))
+        let sent = datagram.sent;
+        let asked = self.datagrams.get(&(flow, true, index)).map(|asked| asked.sent);
+        Ok(now.since(asked.unwrap_or(sent)))
     }
 
     fn half(&mut self, flow: u64, up: bool) -> &mut Half {

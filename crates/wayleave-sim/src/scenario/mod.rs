@@ -11,6 +11,8 @@ mod words;
 
 use core::time::Duration;
 
+use wayleave_proto::config::Canary;
+
 pub use application::{Application, Ending, FlowPlan, Server, Step};
 pub use expectation::{Check, Expectation};
 pub use fault::{Answers, Condition, Fault, State};
@@ -46,8 +48,8 @@ pub struct Scenario {
     pub abrupt: bool,
     /// What must have happened in the end, beside the laws.
     pub expectations: Vec<Expectation>,
-    /// Whether clients break rule 6 of routing on purpose; nothing without the feature `canary`.
-    pub canary: bool,
+    /// What clients and relays break on purpose; nothing without the feature `canary`.
+    pub canary: Option<Canary>,
     /// Whether cryptography and text are left out, so that a world costs about a millisecond: TLS in the clear, tokens that
     /// a digest signs, and nothing put into words, so that law 8 has nothing to look at.
     pub fast: bool,
@@ -70,7 +72,7 @@ impl Scenario {
             balanced: false,
             abrupt: false,
             expectations: Vec::new(),
-            canary: false,
+            canary: None,
             fast: false,
         }
     }

@@ -268,6 +268,10 @@ fn relay_config(
 ) -> anyhow::Result<RelayConfig> {
     let keys = credentials::keys(&scenario.clients, scenario.fast, has_keys)?;
     let mut config = RelayConfig::new(Authority::Trusted.acceptor(scenario.fast)?, keys);
+    #[cfg(feature = "canary")]
+    {
+        config.canary = scenario.canary;
+    }
     config.targets.own = vec![(relay_address(index), RELAY_PORT).into()];
     config.limits.tunnels_per_account = plan.tunnels;
     config.limits.memory = 8 << 20;

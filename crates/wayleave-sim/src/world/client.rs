@@ -4,7 +4,7 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use wayleave_proto::base::{Instant, Kind, Network, Route, Target};
+use wayleave_proto::base::{Instant, Kind, Link, Network, Route, Target};
 use wayleave_proto::client::{self, Client, FlowId, FlowStatus, Notice};
 use wayleave_proto::config::{ClientLimits, Mode, Scope};
 use wayleave_proto::net::{Machine as _, SocketId};
@@ -29,6 +29,8 @@ pub(super) struct ClientHost {
     limits: ClientLimits,
     pub(super) flows: BTreeMap<FlowId, Flow>,
     pub(super) network: Network,
+    /// The network of which the machine has said that it knows.
+    heard: Network,
     /// What the rules prescribe, for each decision.
     pub(super) rules: Vec<(Option<Kind>, Prescribed)>,
     /// Nothing runs before.
@@ -79,6 +81,7 @@ impl ClientHost {
             limits,
             flows: BTreeMap::new(),
             network,
+            heard: network,
             rules,
             suspended: None,
             slept: Duration::ZERO,
@@ -360,6 +363,14 @@ impl World {
         if let client::What::TrialStarted { kind, .. } = &event.what {
             self.on_trial(host, *kind, event.at);
         }
+        if let (client::What::NetworkChanged { network }, Some(client)) =
+            (&event.what, self.hosts[host].client())
+        {
+            client.heard = *network;
+        }
+        if let client::What::Rescuing { .. } = &event.what {
+            self.on_rescue(host);
+        }
         if let client::What::ProofFailed { kind, .. } = &event.what {
             self.on_doubt(host, *kind, event.at);
         }
@@ -387,6 +398,16 @@ impl World {
         let Some(client) = self.hosts[host].client() else { return };
         let decision = client.rules.iter_mut().find(|(of, _)| *of == kind);
         if let Some(Err(what)) = decision.map(|(_, rules)| rules.doubt(now)) {
+            self.broken(host, Law::Route, what);
+        }
+    }
+
+    /// A flow is taken to a relay while the route is direct (rule 9): never on a cellular link, nor where that is off.
+    fn on_rescue(&mut self, host: usize) {
+        let Some(client) = self.hosts[host].client() else { return };
+        if client.heard.link == Link::Cellular || !client.plan.rescue {
+            let what =
+                format!("a flow is rescued on {:?}, rescue on: {}", client.heard.link, client.plan.rescue);
             self.broken(host, Law::Route, what);
         }
     }
@@ -506,6 +527,15 @@ impl World {
             };
             if route != prescribed && !client.closed && !is_due {
                 wrong = Some(format!("{kind}s go {route}, and the rules say {prescribed}"));
+            }
+            // Rule 8: what was pending is taken over.
+            let is_direct = |remote: SocketAddr| !client.is_proxy(remote);
+            if prescribed == Route::Proxied
+                && kind == Kind::Stream
+                && !is_due
+                && client.driver.dials(is_direct)
+            {
+                wrong = Some("a stream still looks for a direct path, and the rules say proxied".to_owned());
             }
             let phase = client.driver.machine.phase(kind);
             if client.shown[index].replace(phase) != Some(phase) {

@@ -372,6 +372,11 @@ where
         })
     }
 
+    /// Whether a connection to somebody for whom `counts` holds is being made.
+    pub(crate) fn dials(&self, counts: impl Fn(SocketAddr) -> bool) -> bool {
+        self.sockets.values().any(|socket| socket.is_stream && !socket.opened && counts(socket.remote))
+    }
+
     fn pause(&mut self, id: SocketId, paused: bool) {
         if let Some(socket) = self.sockets.get_mut(&id) {
             socket.paused = paused;

@@ -44,6 +44,12 @@ pub struct Outcome {
     pub unanswered: Option<Instant>,
     /// The longest such time that an answer ended.
     pub quiet: Duration,
+    /// How many datagrams had been sent when the first answer came.
+    pub before: u64,
+    /// Answers to datagrams that came.
+    pub came: u64,
+    /// The longest that one of them took, from what it answers.
+    pub slowest: Duration,
     /// When and why it failed.
     pub error: Option<(Instant, FlowError)>,
     /// When both halves had ended, or all datagrams were sent.
@@ -234,9 +240,14 @@ impl Flow {
                 if key_of(&answer).is_none_or(|(flow, ..)| flow != self.number) {
                     return Err(format!("flow {}: a datagram of another flow arrived", self.number));
                 }
-                delivery.datagram_arrived(now, &answer)?;
+                let age = delivery.datagram_arrived(now, &answer)?;
+                self.outcome.slowest = self.outcome.slowest.max(age);
             }
             self.received += 1;
+            if self.outcome.answered.is_none() {
+                self.outcome.before = self.written;
+            }
+            self.outcome.came += 1;
             self.outcome.answer(now);
         }
         if self.due.is_none() && self.written < u64::from(self.plan.up) {

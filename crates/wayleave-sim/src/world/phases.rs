@@ -8,7 +8,7 @@ use wayleave_proto::config::Mode;
 
 use super::World;
 use super::faults::clean;
-use super::flow::Flow;
+use super::flow::{Flow, Outcome};
 use super::host::Role;
 use crate::laws::Law;
 use crate::network::Answering;
@@ -205,6 +205,11 @@ impl World {
                 self.broken(*host, Law::Liveness, what);
             }
         }
+        let datagrams =
+            witnesses.iter().filter(|(_, plan, _, has_path)| *has_path && plan.kind == Kind::Datagram);
+        for (host, plan, index, _) in datagrams {
+            self.check_datagrams(*host, plan, *index);
+        }
         self.run_for(LONGEST_FAILURE - BOUND);
         self.check_ends();
         for (host, plan, index, has_path) in witnesses {
@@ -222,12 +227,33 @@ impl World {
         }
     }
 
+    /// Law 3, for datagrams over a clean path: they are answered while they are young, and nearly all of them.
+    fn check_datagrams(&mut self, host: usize, plan: &FlowPlan, index: usize) {
+        if self.violation.is_some() || self.is_slow() || self.has_tight_relays() {
+            return;
+        }
+        let Outcome { before, came, slowest, .. } = self.report.flows[index].2;
+        let least = u64::from(plan.up).saturating_sub(before) * 9 / 10;
+        if came < least || slowest > OLDEST {
+            let what = format!(
+                "datagrams {}: {came} of {} are answered, {before} were sent before the first answer, the slowest took {slowest:?}",
+                index + 1,
+                plan.up
+            );
+            self.broken(host, Law::Delivery, what);
+        }
+    }
+
+    /// Whether somebody's rate is limited, so that a flow may take as long as that wants.
+    fn is_slow(&self) -> bool {
+        self.scenario.relays.iter().any(|relay| relay.rate > 0)
+            || self.scenario.clients.iter().any(|client| client.allowed.rate.is_some())
+    }
+
     /// Law 5, for streams from before the end of the faults: each has come to its end, or knows why not.
     fn check_ends(&mut self) {
         // A stream may take as long as its rate, and a server that says nothing for ever.
-        let is_slow = self.scenario.relays.iter().any(|relay| relay.rate > 0)
-            || self.scenario.clients.iter().any(|client| client.allowed.rate.is_some());
-        if self.violation.is_some() || is_slow {
+        if self.violation.is_some() || self.is_slow() {
             return;
         }
         let hangs = self.report.flows.iter().enumerate().find(|(_, (_, plan, outcome))| {
@@ -284,6 +310,13 @@ impl World {
             let now = self.now;
             self.enter(host);
             if let Some(client) = self.hosts[host].client() {
+                // What the system took is delivered, and the connection ends like that of a process that ends.
+                let is_direct =
+                    |id: FlowId| client.driver.machine.status(id) == FlowStatus::Open(Route::Direct);
+                let streams = client.flows.iter().filter(|(_, flow)| flow.plan.kind == Kind::Stream);
+                for (_, flow) in streams.filter(|(id, _)| is_direct(**id)) {
+                    self.delivery.ended(flow.number, true);
+                }
                 client.closed = true;
                 client.driver.machine.close(now);
             }
@@ -371,6 +404,9 @@ const RECOVERY: Duration = Duration::from_millis(1_000 + 1_000 + 300);
 const GRACE: Duration = Duration::from_secs(200);
 /// Then a new flow connects and is answered within that time, where there is a path.
 const BOUND: Duration = Duration::from_secs(15);
+/// A datagram waits no longer than the age of a queue before each half of its way, and while a tunnel is made; the round
+/// trips of a clean path come to it.
+const OLDEST: Duration = Duration::from_millis(3 * 500 + 200);
 /// And fails within that time where there is none: a trial, and the time to open on either route.
 const LONGEST_FAILURE: Duration = Duration::from_secs(65);
 /// The longest rest of a relay is the idle time of a stream, two hours.

@@ -179,3 +179,17 @@ fn normal_mode_reaches_nothing_but_proxies_whatever_fails() {
     assert!(world.reached.iter().all(|reached| allowed.contains(reached)), "{:?}", world.reached);
     assert_eq!(world.client.route(Kind::Stream), Route::Proxied);
 }
+
+#[test]
+fn in_mode_off_a_stream_that_is_dialled_when_the_network_changes_is_dialled_over_the_new_one() {
+    let mut world = world(config(Mode::Off, Link::Wifi));
+    world.direct = crate::testing::Direct::BlackHole;
+    let flow = open(&mut world, Kind::Stream, ECHO);
+    world.run(SECOND);
+    assert_eq!(world.client.status(flow), FlowStatus::Pending);
+    world.direct = crate::testing::Direct::Open;
+    world.run(SECOND);
+    assert_eq!(world.client.status(flow), FlowStatus::Pending, "its connection is of the old network");
+    world.client.handle_network(world.now, Network::up(Link::Ethernet));
+    assert!(world.run_until(SECOND, |world| is_open(world, flow)), "{}", story(&world.events));
+}

@@ -179,9 +179,9 @@ pub struct RouteConfig {
     pub rescue: RescueConfig,
     /// When what proved the direct path has failed, and a new trial begins by itself (rule 10).
     pub doubt: DoubtConfig,
-    /// Whether rule 6 is broken on purpose: a late success ends a proxied route. For the check that the simulation sees it.
+    /// What is broken on purpose, for the check that the simulation sees it; nothing by default.
     #[cfg(feature = "canary")]
-    pub canary: bool,
+    pub canary: Option<super::Canary>,
 }
 
 impl RouteConfig {
@@ -209,7 +209,7 @@ impl Default for RouteConfig {
             rescue: RescueConfig::default(),
             doubt: DoubtConfig::default(),
             #[cfg(feature = "canary")]
-            canary: false,
+            canary: None,
         }
     }
 }
