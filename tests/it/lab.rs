@@ -76,13 +76,18 @@ impl Lab {
 
     /// A relay that finds the targets under the name `localhost`, where its clients find black holes.
     pub(crate) fn relay(&self, more: &[&str]) -> Process {
-        let mut arguments: Vec<String> = "relay --listen 127.0.0.1:0 --self-signed tls --name localhost \
+        self.relay_at("127.0.0.1:0", more)
+    }
+
+    /// The same at this address.
+    pub(crate) fn relay_at(&self, address: &str, more: &[&str]) -> Process {
+        let mut arguments: Vec<String> = "relay --self-signed tls --name localhost \
              --token-keys relay-keys.toml --allow-target 127.0.0.0/8"
             .split_whitespace()
             .map(String::from)
             .collect();
-        arguments.push("--resolve".into());
-        arguments.push(format!("localhost={TARGETS}"));
+        arguments.extend(["--listen".into(), address.to_owned()]);
+        arguments.extend(["--resolve".into(), format!("localhost={TARGETS}")]);
         arguments.extend(more.iter().map(|argument| argument.to_string()));
         Process::start(&self.folder, &arguments)
     }

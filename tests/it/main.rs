@@ -1,8 +1,12 @@
 //! End to end: the real command, real sockets, real clients.
 
 mod agent;
+mod client;
 mod foreign;
+mod front;
 mod lab;
+mod namespace;
+mod networks;
 mod outside;
 mod pages;
 mod process;
@@ -12,4 +16,5 @@ mod sessions;
 mod socks;
 mod targets;
 mod tls;
+mod vanished;
 mod wrong;

@@ -4,13 +4,9 @@ use std::fs;
 use std::io::{BufRead, BufReader, PipeReader, Read, Write, pipe};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-
+use crate::client::handshake;
 use crate::lab::Lab;
 use crate::process::wayleave;
 use crate::socks::connect;
@@ -228,24 +224,7 @@ fn an_agent_with_an_expired_token_starts_and_waits_for_another() {
 
 /// Whether the relay shows this certificate, which is its own authority.
 fn is_shown(relay: SocketAddr, certificate: &str) -> bool {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let session = ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
-    let stream = TcpStream::connect(relay).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let mut stream = StreamOwned::new(session, stream);
-    while stream.conn.is_handshaking() {
-        if stream.conn.complete_io(&mut stream.sock).is_err() {
-            return false;
-        }
-    }
-    true
+    handshake(TcpStream::connect(relay).unwrap(), certificate).is_ok()
 }
 
 /// A certificate that is its own authority, and its key.
