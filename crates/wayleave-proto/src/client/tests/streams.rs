@@ -183,11 +183,11 @@ fn normal_mode_reaches_nothing_but_proxies_whatever_fails() {
 #[test]
 fn in_mode_off_a_stream_that_is_dialled_when_the_network_changes_is_dialled_over_the_new_one() {
     let mut world = world(config(Mode::Off, Link::Wifi));
-    world.direct = crate::testing::Direct::BlackHole;
+    world.direct = Direct::BlackHole;
     let flow = open(&mut world, Kind::Stream, ECHO);
     world.run(SECOND);
     assert_eq!(world.client.status(flow), FlowStatus::Pending);
-    world.direct = crate::testing::Direct::Open;
+    world.direct = Direct::Open;
     world.run(SECOND);
     assert_eq!(world.client.status(flow), FlowStatus::Pending, "its connection is of the old network");
     world.client.handle_network(world.now, Network::up(Link::Ethernet));
