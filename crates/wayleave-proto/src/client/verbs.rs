@@ -74,7 +74,7 @@ impl Client {
     }
 
     /// Takes bytes for the target of a stream, as many as there is room for; zero means that
-    /// [`Notice::Flow`](super::Notice::Flow) will say when there is room again.
+    /// [`Notice::Flow`] will say when there is room again.
     ///
     /// # Errors
     /// Why the stream takes no more.
@@ -144,7 +144,7 @@ impl Client {
     }
 
     /// Whether everything that was written to a stream has gone to the system, as far as it goes with a socket: it is sent
-    /// whatever becomes of this client. While it has not, [`Notice::Flow`](super::Notice::Flow) says when to ask again.
+    /// whatever becomes of this client. While it has not, [`Notice::Flow`] says when to ask again.
     ///
     /// # Errors
     /// Why it will not go out.
