@@ -27,6 +27,8 @@ struct Half {
     sent: u64,
     arrived: u64,
     ended: bool,
+    /// Its writer is gone without an end.
+    cut: bool,
 }
 
 impl Delivery {
@@ -54,6 +56,11 @@ impl Delivery {
         self.half(flow, up).ended = true;
     }
 
+    /// The process of the writer ended before the half did. By default a relay passes that on as an end, wherever it came.
+    pub fn cut(&mut self, flow: u64, up: bool) {
+        self.half(flow, up).cut = true;
+    }
+
     /// Bytes of that half arrived.
     ///
     /// # Errors
@@ -78,6 +85,9 @@ impl Delivery {
     /// Its writer did not end it, or something is missing.
     pub fn finished(&mut self, flow: u64, up: bool) -> Result<(), String> {
         let half = self.half(flow, up);
+        if half.cut {
+            return Ok(());
+        }
         if !half.ended {
             return Err(format!("{}: a clean end arrived that nobody sent", name(flow, up)));
         }
