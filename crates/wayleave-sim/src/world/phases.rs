@@ -311,11 +311,8 @@ impl World {
             self.enter(host);
             if let Some(client) = self.hosts[host].client() {
                 // What the system took is delivered, and the connection ends like that of a process that ends.
-                let is_direct =
-                    |id: FlowId| client.driver.machine.status(id) == FlowStatus::Open(Route::Direct);
-                let streams = client.flows.iter().filter(|(_, flow)| flow.plan.kind == Kind::Stream);
-                for (_, flow) in streams.filter(|(id, _)| is_direct(**id)) {
-                    self.delivery.ended(flow.number, true);
+                for flow in client.flows.values().filter(|flow| flow.plan.kind == Kind::Stream) {
+                    self.delivery.cut(flow.number, true);
                 }
                 client.closed = true;
                 client.driver.machine.close(now);
