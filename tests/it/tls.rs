@@ -35,8 +35,8 @@ fn a_client_answers_what_breaks_tls_as_the_rfc_says() {
     let test = "a_client_answers_what_breaks_tls_as_the_rfc_says";
     let Some(python) = python(test, "tlslite-ng", "import tlslite") else { return };
     let lab = Lab::new();
-    // It makes the certificate.
-    drop(lab.relay(&[]));
+    // It has made the certificate once it listens.
+    lab.relay(&[]).listening(1);
     let agent = wayleave_tests::binary("wayleave").display().to_string();
     let flags = "agent --listen 127.0.0.1:0 --mode normal --proxy localhost:{port}";
     let paths = ["tls/relay.pem", "tls/relay-key.pem"].map(|name| lab.path(name));

@@ -37,7 +37,7 @@ pub const GROUPS: &[Group] = &[
         "ends of flows",
         "flow error",
         &[
-            "Closed",
+            "ClientClosed",
             "Direct",
             "NoProxy",
             "Reset",

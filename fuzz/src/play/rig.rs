@@ -199,7 +199,8 @@ impl<M: Machine<Event: Debug> + Debug> Rig<M> {
                 self.machine.handle_written(now, id, 10);
             }
         }
-        assert!(self.machine.poll_output().is_none(), "an unknown id changed something");
+        let output = self.machine.poll_output();
+        assert!(output.is_none(), "input {} to the unknown {id} changed something: {output:?}", which % 6);
         assert_eq!(self.machine.poll_timeout(), due, "an unknown id changed the deadline");
     }
 

@@ -361,8 +361,11 @@ impl Machine for Client {
 
     fn handle_opened(&mut self, now: Instant, id: SocketId, _local: SocketAddr) {
         self.at(now);
-        self.on_plenty();
-        match self.requests.role(id) {
+        let role = self.requests.role(id);
+        if role.is_some() {
+            self.on_plenty();
+        }
+        match role {
             Some(Role::Dial(dial)) => self.on_proxy_opened(dial, id),
             Some(Role::Flow(flow)) => self.on_flow_opened(flow, id),
             Some(Role::Probe(index)) => self.on_probe_opened(index, id),
