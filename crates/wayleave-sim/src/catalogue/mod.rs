@@ -45,6 +45,7 @@ catalogue! {
         rule_2_a_quick_failure_proves_nothing,
         rule_2_a_proof_just_before_the_deadline_counts,
         rule_2_a_proof_at_the_deadline_itself_counts,
+        rule_2_a_proof_behind_the_deadline_does_not_count,
         rule_3_wifi_becomes_proxied,
         rule_3_ethernet_becomes_proxied,
         rule_3_unknown_becomes_proxied,

@@ -112,6 +112,17 @@ pub(super) fn rule_2_a_proof_at_the_deadline_itself_counts() -> Scenario {
         .expect("the flow is done directly", |report| report.is_done_within(0, Route::Direct, 2_100))
 }
 
+pub(super) fn rule_2_a_proof_behind_the_deadline_does_not_count() -> Scenario {
+    // As above, but 1,010 ms in all: the server has written its answer when the stream moves, and writes it again for the relay.
+    let quality = Quality { latency: Duration::from_millis(245), ..Quality::default() };
+    let client = ClientPlan { quality, ..ClientPlan::smart() }.opens(0, FlowPlan::stream(2_000, 2_000).over_tls());
+    Scenario::new("", "Rule 2: a stream whose answer is on the way at the deadline goes on to the relay and arrives once.")
+        .relays(1)
+        .client(client)
+        .expect("streams switch at 1000 ms", |report| report.switched_at(Kind::Stream, 1_000))
+        .expect("the flow is done through the relay", |report| report.is_done_within(0, Route::Proxied, 4_000))
+}
+
 fn becomes_proxied(link: Link) -> Scenario {
     let client = ClientPlan::smart().on(link).behind(Condition::OnlyRelays);
     let client = client.opens(0, FlowPlan::stream(2_000, 2_000)).opens(0, FlowPlan::datagrams(200));

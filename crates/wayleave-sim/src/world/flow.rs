@@ -178,7 +178,7 @@ impl Flow {
                 Ok(taken) => {
                     self.draft.drain(..taken);
                     self.written += taken as u64;
-                    delivery.sent(self.number, true, taken);
+                    delivery.sent(self.number, true, self.written);
                 }
             }
         }

@@ -218,7 +218,7 @@ impl World {
             let taken = stack.write(now, handle, &stream.draft);
             stream.draft.drain(..taken);
             stream.sent += taken as u64;
-            self.delivery.sent(request.flow, false, taken);
+            self.delivery.sent(request.flow, false, stream.sent);
             if taken == 0 {
                 return;
             }
