@@ -243,9 +243,12 @@ impl Client {
         self.follow_routes();
     }
 
-    /// Wakes up when the routes want it, if that is sooner than the client would. Later is left alone: with every packet
-    /// the moment moves on.
+    /// Follows the routes after a packet. Mostly nothing came of it; then the client wakes up when the routes want it, if that is
+    /// sooner than it would. Later is left alone: with every packet the moment moves on.
     pub(super) fn watch_routes(&mut self) {
+        if self.routes.has_event() {
+            return self.follow_routes();
+        }
         let due = self.routes.poll_timeout();
         if due.is_some_and(|due| self.route_due.is_none_or(|armed| due < armed)) {
             self.arm_routes();

@@ -122,6 +122,10 @@ impl Events {
         self.0.push_back(event);
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn pop(&mut self) -> Option<RouteEvent> {
         self.0.pop_front()
     }

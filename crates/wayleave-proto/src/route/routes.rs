@@ -232,6 +232,11 @@ impl Routes {
         self.events.pop()
     }
 
+    /// Whether there is an event to tell.
+    pub fn has_event(&self) -> bool {
+        !self.events.is_empty()
+    }
+
     /// Where a new flow of `kind` goes now.
     pub fn route(&self, kind: Kind) -> Route {
         self.phase(kind).route()

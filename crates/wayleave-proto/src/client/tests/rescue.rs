@@ -527,6 +527,46 @@ fn rule_10_silence_where_there_were_answers_begins_a_new_trial() {
 }
 
 #[test]
+fn rule_10_what_is_sent_rarely_is_moved_with_its_third_word_into_silence() {
+    let mut world = smart();
+    let flow = open(&mut world, Kind::Datagram, ECHO);
+    world.client.send_datagram(world.now, flow, b"first").unwrap();
+    assert!(world.run_until(SECOND, |world| !datagrams(world, flow).is_empty()));
+    world.direct = Direct::BlackHole;
+    world.silence_direct();
+    for _ in 0..2 {
+        world.client.send_datagram(world.now, flow, b"word").unwrap();
+        world.run(100 * SECOND);
+    }
+    assert!(failures(&world).is_empty(), "{}", story(&world.events));
+    let at = world.now;
+    world.client.send_datagram(world.now, flow, b"word").unwrap();
+    world.run(2 * SECOND);
+    let story = story(&world.events);
+    assert_eq!(failures(&world), [(at, Failure::Silent(200 * SECOND))], "{story}");
+    assert_eq!(world.client.route(Kind::Datagram), Route::Proxied, "{story}");
+}
+
+#[test]
+fn rule_10_so_is_a_stream_that_is_written_to_rarely() {
+    let mut world = smart();
+    let flow = connect(&mut world, WEB);
+    say(&mut world, flow, b"hello");
+    assert!(is_answered(&mut world, flow, b"hello"));
+    world.direct = Direct::BlackHole;
+    world.silence_direct();
+    for _ in 0..2 {
+        say(&mut world, flow, b"word");
+        world.run(100 * SECOND);
+    }
+    assert!(failures(&world).is_empty(), "{}", story(&world.events));
+    let at = world.now;
+    say(&mut world, flow, b"word");
+    world.run(SECOND / 10);
+    assert_eq!(failures(&world), [(at, Failure::Silent(200 * SECOND))], "{}", story(&world.events));
+}
+
+#[test]
 fn rule_10_several_resets_at_once_begin_a_new_trial() {
     let mut world = smart();
     let flows: Vec<_> = (0..3).map(|_| connect(&mut world, WEB)).collect();
