@@ -5,6 +5,8 @@
 //! sketch.
 
 mod tcp;
+#[cfg(test)]
+mod tests;
 
 use core::net::{IpAddr, SocketAddr};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

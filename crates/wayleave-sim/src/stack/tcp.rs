@@ -73,6 +73,8 @@ struct Sending {
     /// Acknowledgements in a row that acknowledged nothing new.
     repeated: u8,
     tries: u32,
+    /// Since when the other side, asked whether its window has opened, has had no room after the owner gave the connection back.
+    starved: Option<Instant>,
     /// A write was cut short.
     full: bool,
 }
@@ -112,6 +114,7 @@ impl Tcp {
             ended: false,
             repeated: 0,
             tries: 0,
+            starved: None,
             full: false,
         };
         let receiving =
@@ -238,6 +241,9 @@ impl Tcp {
         let limit = expected + u64::from(window);
         let had_room = sending.limit > sending.next;
         sending.limit = sending.limit.max(limit);
+        if window > 0 {
+            sending.starved = None;
+        }
         if expected > sending.first || (expected > 0 && sending.next == 0) {
             self.settle(now, expected);
         } else if is_pure && sending.next > sending.first && had_room {
@@ -317,6 +323,13 @@ impl Tcp {
         if self.sending.tries >= if is_opening { SYN_TRIES } else { self.tries() } {
             self.end(Told::Failed(IoFailure::TimedOut));
             return;
+        }
+        if self.orphan && is_probing {
+            let since = *self.sending.starved.get_or_insert(now);
+            if now.since(since) >= LONGEST_STARVING {
+                self.end(Told::Failed(IoFailure::TimedOut));
+                return;
+            }
         }
         self.sending.tries += u32::from(!is_probing);
         self.sending.window = 2;
@@ -473,6 +486,9 @@ const RETRANSMIT: Duration = Duration::from_millis(500);
 const TIME_WAIT: Duration = Duration::from_secs(5);
 /// How long the other side may take to end its half of a connection that was given back.
 const FIN_WAIT: Duration = Duration::from_secs(60);
+/// How long a connection that was given back stays while the other side has no room for what is left: RFC 6429 lets the
+/// system end it, and Linux does so when its questions are two minutes apart.
+const LONGEST_STARVING: Duration = Duration::from_secs(200);
 /// How often a SYN is repeated: a minute in all.
 const SYN_TRIES: u32 = 5;
 /// How often anything else is: a minute and a half.

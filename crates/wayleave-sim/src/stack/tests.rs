@@ -1,0 +1,84 @@
+//! What a host does with a connection that its owner has given back.
+
+use core::time::Duration;
+
+use wayleave_proto::base::Instant;
+
+use super::{Handle, Happened, Stack};
+
+/// Two hosts, and a connection over which more was written than the other side has room for, given back at the start.
+struct Pair {
+    now: Instant,
+    client: Stack,
+    server: Stack,
+    accepted: Handle,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let now = Instant::ZERO;
+        let mut client = Stack::new([192, 0, 2, 1].into());
+        let mut server = Stack::new([192, 0, 2, 2].into());
+        server.listen(80, true);
+        let handle = client.connect(now, ([192, 0, 2, 2], 80).into());
+        let mut pair = Self { now, client, server, accepted: handle };
+        pair.run(Duration::ZERO);
+        while let Some(happened) = pair.server.poll_happened() {
+            if let Happened::Accepted(accepted) = happened {
+                pair.accepted = accepted;
+            }
+        }
+        for _ in 0..2 {
+            assert!(pair.client.write(now, handle, &[7; 60_000]) > 0);
+            pair.run(Duration::from_secs(1));
+        }
+        pair.client.close(pair.now, handle, false);
+        pair
+    }
+
+    fn run(&mut self, span: Duration) {
+        let end = self.now + span;
+        loop {
+            self.exchange();
+            let due = [&self.client, &self.server].into_iter().filter_map(Stack::poll_timeout).min();
+            let Some(due) = due.filter(|due| *due <= end) else { break };
+            self.now = self.now.max(due);
+            self.client.handle_timeout(self.now);
+            self.server.handle_timeout(self.now);
+        }
+        self.now = end;
+    }
+
+    fn exchange(&mut self) {
+        loop {
+            if let Some(packet) = self.client.poll_packet() {
+                self.server.handle_packet(self.now, packet);
+            } else if let Some(packet) = self.server.poll_packet() {
+                self.client.handle_packet(self.now, packet);
+            } else {
+                return;
+            }
+        }
+    }
+}
+
+#[test]
+fn it_is_given_up_where_the_other_side_never_has_room() {
+    let mut pair = Pair::new();
+    pair.run(Duration::from_secs(190));
+    assert_eq!(pair.client.len(), 1);
+    pair.run(Duration::from_secs(20));
+    assert_eq!(pair.client.len(), 0);
+}
+
+#[test]
+fn it_delivers_everything_where_the_other_side_reads_now_and_then() {
+    let mut pair = Pair::new();
+    let mut got = 0;
+    for _ in 0..10 {
+        pair.run(Duration::from_secs(150));
+        got += pair.server.read(pair.now, pair.accepted, 15_000).len();
+    }
+    assert_eq!(got, 120_000);
+    assert!(pair.server.is_finished(pair.accepted));
+}
