@@ -1,4 +1,4 @@
-"""Where we do otherwise than the RFC's word, on purpose: side, section and case, then the alert that goes in its place and why.
+"""Where we do otherwise than the RFC's word, on purpose: side, section and case, then what comes in its place (or what may) and why.
 
 A line whose case does as the RFC says is a mistake too, so that this stays true.
 """
@@ -14,7 +14,7 @@ LEDGER = {
     ("relay", "§5", "a record of the unknown type 200 in place of a ClientHello"): ("decode_error", ENGINE),
     ("relay", "§4", "a second ClientHello in place of Finished"): ("decode_error", ENGINE),
     ("client", "§4.1.3", "a cipher suite that was not offered"): ("handshake_failure", ENGINE),
-    ("client", "§4.1.3", "another session id than the client's"): ("nothing", ECHO),
+    ("client", "§4.1.3", "another session id than the client's"): (("nothing", "the end without an alert"), ECHO),
     ("client", "§5.1", "a handshake record of length zero before Finished"): ("the end without an alert", PART),
     ("relay", "§5.1", "a handshake record of length zero in place of Finished"): ("the end without an alert", PART),
 }

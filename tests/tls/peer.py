@@ -118,12 +118,13 @@ class Report:
         """`wanted` is the RFC's word, or several where it leaves a choice."""
         wanted = (wanted,) if isinstance(wanted, str) else wanted
         where = section if section.startswith("RFC") else f"RFC 8446 {section}"
-        deviation, why = self.ledger.pop((section, name), (None, None))
+        deviation, why = self.ledger.pop((section, name), ((), None))
+        deviation = (deviation,) if isinstance(deviation, str) else deviation
         if deviation and got in wanted:
             verdict, more = "WRONG", ", which is right, although the ledger says otherwise"
         elif got in wanted:
             verdict, more = "ok   ", ""
-        elif got == deviation:
+        elif got in deviation:
             verdict, more = "known", f", wanted {' or '.join(wanted)}: {why}"
         else:
             verdict, more = "WRONG", f", wanted {' or '.join(wanted)}"
