@@ -253,6 +253,8 @@ impl World {
             client.handle_timeout(now);
         }
         if let Some(network) = self.hosts[host].client().and_then(|client| client.untold.take()) {
+            // What the client says of the network that it knew is said before: the rules follow its words in their order.
+            self.drain_client(host);
             self.tell_network(host, network);
         }
         // Bounded: each round needs something that happened, and the network is not asked in between.
