@@ -13,7 +13,7 @@ use super::host::Role;
 use crate::laws::Law;
 use crate::network::Answering;
 use crate::report::Report;
-use crate::scenario::{Allowed, Condition, Credential, Ending, FlowPlan, State};
+use crate::scenario::{Allowed, Condition, Credential, Ending, FlowPlan, Server, State};
 use crate::trace::What;
 
 impl World {
@@ -148,14 +148,19 @@ impl World {
     /// Law 9, for one client: its endless flow is answered, and no stream looks for its way.
     fn check_use(&mut self, host: usize, within: Duration) {
         let healed = self.report.healed;
-        let paths = [Kind::Datagram, Kind::Stream].map(|kind| self.has_path(host, kind));
+        let datagrams = self.has_path(host, Kind::Datagram, Server::Good);
+        // The firewall that is left may let out port 443 and no other, and on some links nothing else is allowed to help.
+        let streams = Server::ALL.map(|server| (server, self.has_path(host, Kind::Stream, server)));
         let Some(client) = self.hosts[host].client() else { return };
         let is_down = |flow: &Flow, status: FlowStatus| match flow.plan.kind {
             Kind::Datagram => {
                 let is_endless = flow.plan.up == u32::MAX;
-                paths[0] && is_endless && flow.outcome.latest.is_none_or(|latest| latest <= healed)
+                datagrams && is_endless && flow.outcome.latest.is_none_or(|latest| latest <= healed)
             }
-            Kind::Stream => paths[1] && flow.plan.server.answers() && status == FlowStatus::Pending,
+            Kind::Stream => {
+                let has_path = streams.contains(&(flow.plan.server, true));
+                has_path && flow.plan.server.answers() && status == FlowStatus::Pending
+            }
         };
         let down = client.flows.iter().find(|(id, flow)| is_down(flow, client.driver.machine.status(**id)));
         if let Some((_, flow)) = down {
@@ -187,7 +192,12 @@ impl World {
             let stream = FlowPlan::stream(3_000, 3_000);
             let datagrams = FlowPlan { pace: Duration::from_millis(100), ..FlowPlan::datagrams(100) };
             for plan in [stream, datagrams] {
-                witnesses.push((host, plan, self.report.flows.len(), self.has_path(host, plan.kind)));
+                witnesses.push((
+                    host,
+                    plan,
+                    self.report.flows.len(),
+                    self.has_path(host, plan.kind, plan.server),
+                ));
                 self.enter(host);
                 self.open(host, plan);
             }
@@ -267,8 +277,8 @@ impl World {
         }
     }
 
-    /// Whether the rules lead a flow of that kind to a path that works.
-    fn has_path(&mut self, host: usize, kind: Kind) -> bool {
+    /// Whether the rules lead a flow of that kind to a path to `server` that works.
+    fn has_path(&mut self, host: usize, kind: Kind, server: Server) -> bool {
         let after = self.scenario.after;
         let relays = !self.scenario.relays.is_empty();
         let Some(client) = self.hosts[host].client() else { return false };
@@ -276,7 +286,8 @@ impl World {
         let is_proxied = client.driver.machine.route(kind) == Route::Proxied;
         let direct = match after {
             Condition::Open => true,
-            Condition::NoUdp | Condition::Only443 => kind == Kind::Stream,
+            Condition::NoUdp => kind == Kind::Stream,
+            Condition::Only443 => kind == Kind::Stream && server != Server::HighPort,
             _ => false,
         };
         let relayed = relays
