@@ -148,7 +148,9 @@ impl World {
     /// Law 9, for one client: its endless flow is answered, and no stream looks for its way.
     fn check_use(&mut self, host: usize, within: Duration) {
         let healed = self.report.healed;
-        let datagrams = self.has_path(host, Kind::Datagram, Server::Good);
+        // What a user may forward in a second is shared by all that is his, and may be spent on something else.
+        let is_rationed = self.scenario.relays.iter().any(|relay| relay.rate > 0);
+        let datagrams = !is_rationed && self.has_path(host, Kind::Datagram, Server::Good);
         // The firewall that is left may let out port 443 and no other, and on some links nothing else is allowed to help.
         let streams = Server::ALL.map(|server| (server, self.has_path(host, Kind::Stream, server)));
         let Some(client) = self.hosts[host].client() else { return };
