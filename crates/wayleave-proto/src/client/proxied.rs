@@ -314,7 +314,10 @@ impl Client {
         } else if flow.kind == Kind::Datagram && flow.announced && flow.spare.is_none() {
             self.waiting.retain(|waiting| *waiting != id);
             self.wait_again(id);
-            self.paused.insert(id);
+            // A connection is what this one lacks. One that was refused would be refused again, as often as one stands.
+            if !said.is_empty() {
+                self.paused.insert(id);
+            }
         } else if let Some(resource) = lacked {
             self.fail(id, FlowError::Exhausted(resource));
         } else {

@@ -108,7 +108,7 @@ impl World {
         let config = relay_config(&self.scenario, &plan, index, true)?;
         let limits = config.limits.clone();
         let stand = if plan.running { self.relay(&plan, index, true)? } else { Stand::Crashed };
-        let role = Role::Relay(Box::new(RelayHost { stand, limits, stalled: None }));
+        let role = Role::Relay(Box::new(RelayHost::new(stand, limits)));
         self.add(&format!("relay {index}"), stack, access, Names::new(BTreeMap::new()), plan.ahead, role);
         Ok(())
     }

@@ -2,10 +2,10 @@
 
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use wayleave_proto::base::{Instant, Kind, Link, Network, Route, Target};
-use wayleave_proto::client::{self, Client, FlowId, FlowStatus, Notice};
+use wayleave_proto::client::{self, Client, FlowId, FlowStatus, Notice, ProxyFault};
 use wayleave_proto::config::{ClientLimits, Mode, Scope};
 use wayleave_proto::net::{Machine as _, SocketId};
 use wayleave_proto::route::Phase;
@@ -49,6 +49,8 @@ pub(super) struct ClientHost {
     pub(super) proxy_names: BTreeSet<String>,
     /// A direct connection stood when the machine was last asked, made in the present trial and with nothing sent over it.
     stands: bool,
+    /// When relays refused it, as far back as law 6 looks.
+    refused: VecDeque<Instant>,
     /// What the trace says of the decisions, by their kinds.
     shown: [Option<Phase>; 2],
 }
@@ -92,6 +94,7 @@ impl ClientHost {
             proxies,
             proxy_names,
             stands: false,
+            refused: VecDeque::new(),
             shown: [None; 2],
         }
     }
@@ -129,6 +132,14 @@ impl ClientHost {
                     FlowStatus::Open(route) => flow.plan.kind == Kind::Datagram && route == Route::Direct,
                     FlowStatus::Failed(_) => false,
                 }
+        })
+    }
+
+    /// Whether a flow of that kind has failed, and its application is about to hear of it.
+    fn fails_now(&self, kind: Option<Kind>) -> bool {
+        self.flows.iter().any(|(id, flow)| {
+            kind.is_none_or(|kind| kind == flow.plan.kind)
+                && matches!(self.driver.machine.status(*id), FlowStatus::Failed(_))
         })
     }
 
@@ -207,6 +218,9 @@ impl World {
                 client.unheard.push((id, answer.clone()));
             }
             Role::Client(client) => client.driver.resolved(now, id, answer.families, answer.lent()),
+            Role::Relay(relay) if relay.is_stalled(now) => {
+                relay.unheard.push((id, answer.clone()));
+            }
             Role::Relay(relay) => {
                 if let Some(driver) = relay.driver() {
                     driver.resolved(now, id, answer.families, answer.lent());
@@ -356,6 +370,9 @@ impl World {
             client::What::ProxyFailed { error, .. } => {
                 self.trace.see("proxy", error);
                 self.shown(host, error);
+                if matches!(error, ProxyFault::Refused { .. } | ProxyFault::TokenExpired { .. }) {
+                    self.on_refusal(host, event.at);
+                }
             }
             client::What::RouteChanged { reason, .. } => self.trace.see("route", reason),
             client::What::DirectConnected { proof, .. } => self.trace.see("proof", proof),
@@ -379,12 +396,30 @@ impl World {
         self.report.client_events.push((host, event));
     }
 
+    /// Law 6, for what a client asks of relays that have refused it: each flow asks all of them about once a second, however
+    /// soon they answer.
+    fn on_refusal(&mut self, host: usize, now: Instant) {
+        let opened = self.report.flows.iter().filter(|(of, ..)| *of == host).count();
+        let most = (opened + 1) * (self.scenario.relays.len() + 1) * REFUSALS;
+        let Some(client) = self.hosts[host].client() else { return };
+        client.refused.push_back(now);
+        while client.refused.front().is_some_and(|first| now.since(*first) > REFUSALS_WITHIN) {
+            client.refused.pop_front();
+        }
+        let count = client.refused.len();
+        if count > most {
+            let what = format!("{count} refusals within {REFUSALS_WITHIN:?} for {opened} flows, most {most}");
+            self.broken(host, Law::Growth, what);
+        }
+    }
+
     /// When a decision starts again, a flow may be on its way to a relay. Whether and when that one looks for a direct path
     /// again (because the relay refuses it, say) cannot be seen from outside, so here the trial itself is taken as the sign.
     fn on_trial(&mut self, host: usize, kind: Option<Kind>, now: Instant) {
         let Some(client) = self.hosts[host].client() else { return };
-        // A stream that was not answered may be looking for another path, unnoticed.
-        let looks = client.looks(kind) || kind != Some(Kind::Datagram);
+        // A stream that was not answered may be looking for another path, unnoticed; and a flow that fails in this moment,
+        // which its application has not seen yet, was looking when the trial began.
+        let looks = client.looks(kind) || kind != Some(Kind::Datagram) || client.fails_now(kind);
         if kind != Some(Kind::Datagram) {
             client.grow_old(false);
         }
@@ -613,6 +648,9 @@ impl World {
 
 /// What one read may lend.
 const LENT: usize = 64 * 1024;
+/// So many refusals may come for each flow and each relay within that time: pauses are half a second on the average.
+const REFUSALS: usize = 25;
+const REFUSALS_WITHIN: Duration = Duration::from_secs(10);
 /// Searches that join those before them while somebody waits.
 const JOINED: usize = 3;
 /// A look-up and an attempt at each of its two addresses, and beside them a request to a relay and its hedge.

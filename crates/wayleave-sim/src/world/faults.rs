@@ -9,7 +9,7 @@ use super::World;
 use super::build::{BOX, INTERCEPTOR, NOBODY, NOBODY_EITHER, PORTAL, RELAY_PORT, access_of, relay_addresses};
 use super::credentials;
 use super::liar::Liar;
-use super::relay::Stand;
+use super::relay::{RelayHost, Stand};
 use crate::crypto::Authority;
 use crate::network::{Answering, Firewall, Protocol, Quality, Rule, Verdict};
 use crate::scenario::{Answers, Condition, Credential, Fault, State, Step};
@@ -171,16 +171,20 @@ impl World {
         stack.crash();
         stack.listen(RELAY_PORT, !matches!(stand, Stand::Crashed));
         if let Some(relay) = self.hosts[host].relay() {
-            relay.stand = stand;
-            relay.stalled = None;
+            *relay = RelayHost::new(stand, relay.limits.clone());
         }
     }
 
     /// A relay is told that a client's user is revoked, whatever he shows.
-    fn revoke(&mut self, index: usize, client: usize) {
+    pub(super) fn revoke(&mut self, index: usize, client: usize) {
         let (now, host) = (self.now, self.scenario.clients.len() + index);
         self.enter(host);
-        let Some(driver) = self.hosts[host].relay().and_then(|relay| relay.driver()) else { return };
+        let Some(relay) = self.hosts[host].relay() else { return };
+        if relay.is_stalled(now) {
+            relay.untold.push(client);
+            return;
+        }
+        let Some(driver) = relay.driver() else { return };
         for revoked in credentials::revocations(client) {
             // There is room for more of them than faults in a scenario.
             let _ = driver.machine.revoke(now, revoked);

@@ -24,7 +24,7 @@ impl World {
         if self.scenario.heals && self.violation.is_none() {
             self.heal();
             let pace = self.scenario.clients.iter().filter_map(|client| client.in_use).max();
-            let recovery = RECOVERY + pace.unwrap_or_default();
+            let recovery = RECOVERY + 2 * pace.unwrap_or_default();
             self.run_for(recovery);
             self.check_recovery(recovery);
             self.run_for(GRACE - recovery);
@@ -58,11 +58,10 @@ impl World {
             self.scenario.relays[relay].ahead = 0;
             self.set_clock(host, 0);
             self.hosts[host].stack.limit(usize::MAX);
+            // What it hears now may be a reason to start it again.
+            self.run_again(host);
             self.set_relay(relay, State::Running);
             self.hosts[host].access.set_quality(clean());
-            if let Some(relay) = self.hosts[host].relay() {
-                relay.stalled = None;
-            }
         }
         self.relay_names.answering = Answering::Truly;
         self.relay_names.delay = Duration::from_millis(10);
@@ -408,7 +407,8 @@ impl World {
 }
 
 /// After the faults, what is in use works again within that time: a second, a trial, and round trips for a name, a
-/// handshake, a request and an answer. The pause between two datagrams comes to it.
+/// handshake, a request and an answer. Two pauses between datagrams come to it: the one that shows that the way is blocked is
+/// lost, and the next one is answered.
 const RECOVERY: Duration = Duration::from_millis(1_000 + 1_000 + 300);
 /// After the faults, what waits for a backoff may do so for that long, and relays find out whom they have lost.
 const GRACE: Duration = Duration::from_secs(200);

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use wayleave_proto::base::{Instant, Kind, UnixTime};
 use wayleave_proto::config::RelayLimits;
-use wayleave_proto::net::Machine as _;
+use wayleave_proto::net::{Machine as _, SocketId};
 use wayleave_proto::relay::{Event, Relay, What};
 
 use super::build::NOBODY;
@@ -14,6 +14,7 @@ use super::host::{Host, Role};
 use super::liar::Liar;
 use super::{Happening, World, civil};
 use crate::laws::Law;
+use crate::network::Answer;
 use crate::stack::{Handle, Happened};
 
 /// A relay, or what stands in its place.
@@ -24,6 +25,10 @@ pub(super) struct RelayHost {
     pub(super) limits: RelayLimits,
     /// It does nothing before.
     pub(super) stalled: Option<Instant>,
+    /// Answers to look-ups that it is going to hear then.
+    pub(super) unheard: Vec<(SocketId, Answer)>,
+    /// Clients whose users it is going to be told are revoked then.
+    pub(super) untold: Vec<usize>,
 }
 
 /// What listens at the address of a relay.
@@ -42,6 +47,10 @@ pub(super) enum Stand {
 }
 
 impl RelayHost {
+    pub(super) const fn new(stand: Stand, limits: RelayLimits) -> Self {
+        Self { stand, limits, stalled: None, unheard: Vec::new(), untold: Vec::new() }
+    }
+
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         if self.stalled.is_some() {
             return self.stalled;
@@ -56,7 +65,6 @@ impl RelayHost {
         if self.is_stalled(now) {
             return;
         }
-        self.stalled = None;
         if let Stand::Runs(driver) = &mut self.stand {
             driver.machine.handle_timeout(now);
         }
@@ -80,7 +88,26 @@ impl RelayHost {
 }
 
 impl World {
+    /// What came while a relay did nothing is what it hears first.
+    pub(super) fn run_again(&mut self, host: usize) {
+        let now = self.now;
+        let Some(relay) = self.hosts[host].relay() else { return };
+        relay.stalled = None;
+        let (unheard, untold) = (core::mem::take(&mut relay.unheard), core::mem::take(&mut relay.untold));
+        for (id, answer) in unheard {
+            if let Some(driver) = relay.driver() {
+                driver.resolved(now, id, answer.families, answer.lent());
+            }
+        }
+        for client in untold {
+            self.revoke(host - self.scenario.clients.len(), client);
+        }
+    }
+
     pub(super) fn settle_relay(&mut self, host: usize) {
+        if self.hosts[host].relay().is_some_and(|relay| !relay.is_stalled(self.now)) {
+            self.run_again(host);
+        }
         let mut steps = Vec::new();
         loop {
             let Host { stack, role: Role::Relay(relay), .. } = &mut self.hosts[host] else { return };

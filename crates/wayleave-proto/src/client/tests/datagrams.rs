@@ -1,8 +1,9 @@
 //! Datagram flows: through tunnels, over a change of tunnel, in short queues.
 
 use super::*;
+use crate::auth::{Algorithm, Keys, SigningKey};
 use crate::base::Route;
-use crate::client::FlowError;
+use crate::client::{FlowError, ProxyFault};
 use crate::testing::Direct;
 
 #[test]
@@ -97,4 +98,28 @@ fn a_flow_whose_relay_dies_goes_on_through_another() {
         story(&world.events)
     );
     assert!(when(&world, |what| matches!(what, What::FlowMoved { .. })).is_some());
+}
+
+#[test]
+fn a_flow_that_is_refused_asks_once_a_second_however_soon_a_connection_stands() {
+    let mut config = config(Mode::Normal, Link::Wifi);
+    config.proxies.truncate(1);
+    let mut world = world(config);
+    let flow = open(&mut world, Kind::Datagram, ECHO);
+    assert!(world.run_until(SECOND, |world| is_open(world, flow)));
+    let foreign = SigningKey::generate(Algorithm::EdDsa, "foreign", &[9; 32]).unwrap().verifying();
+    let now = world.now;
+    let relay = world.relays[0].1.as_mut().unwrap();
+    relay.renew_keys(now, Keys::new(vec![foreign]).unwrap());
+    world.reset_relay_connections(0);
+    for _ in 0..40 {
+        let _ = world.client.send_datagram(world.now, flow, b"is anybody there?");
+        world.run(SECOND / 4);
+    }
+    let refused = world.events.iter().filter(|event| {
+        matches!(&event.what, What::ProxyFailed { error: ProxyFault::Refused { status: 407 }, .. })
+    });
+    // Each time it asks, it asks as often as there are proxies and once more; pauses are half a second on the average.
+    let count = refused.count();
+    assert!((5..=50).contains(&count), "{count}: {}", story(&world.events));
 }
