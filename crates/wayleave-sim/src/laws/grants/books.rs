@@ -3,9 +3,10 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use wayleave_proto::base::Instant;
+use wayleave_proto::base::{Instant, UnixTime};
 use wayleave_proto::relay::ConnectionId;
 
+use super::LEEWAY;
 use crate::scenario::RelayPlan;
 
 /// The books on one relay, from its start to its end.
@@ -17,6 +18,8 @@ pub(super) struct Books {
     pub(super) revoked: BTreeSet<usize>,
     /// Everybody who has had a tunnel.
     pub(super) users: BTreeSet<String>,
+    /// Until when the best of the credentials by which each of them had one is good; what is good for ever stands in no line.
+    good_until: BTreeMap<String, UnixTime>,
     /// What the relay allows each user: tunnels at once, and bytes a second.
     pub(super) tunnels: u64,
     pub(super) rate: Option<u64>,
@@ -36,6 +39,7 @@ impl Books {
             open: BTreeMap::new(),
             revoked: BTreeSet::new(),
             users: BTreeSet::new(),
+            good_until: BTreeMap::new(),
             tunnels: plan.tunnels as u64,
             rate: (plan.rate > 0).then_some(plan.rate),
             peak: 0,
@@ -43,6 +47,25 @@ impl Books {
             spent: None,
             levels: [0; 2],
             at: Instant::ZERO,
+        }
+    }
+
+    /// A user shows a credential. What he has moved is remembered for as long as one that he showed before is good: with a
+    /// later one he begins again.
+    pub(super) fn shown(&mut self, user: &str, unix: UnixTime, expires: Option<UnixTime>) {
+        let before = self.good_until.get(user).copied();
+        if before.is_some_and(|until| until.after(LEEWAY) <= unix) {
+            (self.moved, self.spent) = (0, None);
+        }
+        if before.is_some() || !self.users.contains(user) {
+            match expires {
+                Some(expires) => {
+                    self.good_until.insert(user.to_owned(), before.map_or(expires, |until| until.max(expires)));
+                }
+                None => {
+                    self.good_until.remove(user);
+                }
+            }
         }
     }
 

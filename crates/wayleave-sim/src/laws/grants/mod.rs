@@ -144,6 +144,7 @@ impl Grants {
                     address: *address,
                     asked: event.at - *elapsed,
                     unix,
+                    expires: verdict.claims.expires,
                 };
                 self.opened(relay, user, &opening)
             }
@@ -186,6 +187,7 @@ impl Grants {
         }
         let tunnels = most(rights.iter().map(|right| right.allowed.tunnels.map(u64::from)));
         let is_limited = rights.iter().all(|right| right.allowed.volume.is_some());
+        books.shown(&user, opening.unix, opening.expires);
         books
             .opened(opening.connection, (*client, user), tunnels, is_limited, opening.asked)
             .map_err(|why| format!("{what}: {why}"))
@@ -248,6 +250,8 @@ struct Opening<'a> {
     /// When it was asked for, and what the relay's clock showed then.
     asked: Instant,
     unix: UnixTime,
+    /// When the credential that was shown expires.
+    expires: Option<UnixTime>,
 }
 
 /// Whose limits a credential with these claims counts against: the application, and the user if there is one.
