@@ -150,7 +150,12 @@ impl PlainSession {
 
     fn read(&mut self) -> Result<(), TlsError> {
         while !self.closed {
-            let Some((kind, payload)) = self.take()? else { return Ok(()) };
+            let Some((kind, payload)) = self.take()? else {
+                // Like an engine, it holds no more than the record that has begun.
+                let begun = core::mem::take(&mut self.incoming);
+                self.incoming.push(begun.as_slice());
+                return Ok(());
+            };
             self.handle(kind, &payload)?;
         }
         self.incoming = ByteQueue::new();
