@@ -69,6 +69,7 @@ pub fn scenario(tape: &mut Tape) -> Scenario {
         let drips = Duration::from_secs(2);
         scenario.intruder = Some(IntruderPlan { at_once, drips, ..IntruderPlan::new(tape.between(1, 8)) });
     }
+    scenario.unnoticed = tape.chance(90);
     scenario
 }
 

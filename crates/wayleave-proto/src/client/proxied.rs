@@ -303,8 +303,12 @@ impl Client {
             self.waiting.retain(|waiting| *waiting != id);
             return;
         };
-        // Where it has a way, it keeps it: nobody else answers either.
-        if let State::Asking(_) | State::Tunnel { .. } = flow.state {
+        // Where it has a way, it keeps it: nobody else answers either. One that is owed an answer looks again soon.
+        if let State::Asking(asked) = &mut flow.state {
+            asked.hedge_at = Some(self.now + self.config.limits.hedge);
+            self.waiting.retain(|waiting| *waiting != id);
+            self.arm_flow(id);
+        } else if let State::Tunnel { .. } = flow.state {
             if let State::Tunnel { carrier, .. } = flow.state
                 && let Some(carrier) = self.carriers.get_mut(carrier)
             {

@@ -46,6 +46,9 @@ pub struct Scenario {
     pub balanced: bool,
     /// Whether clients end while flows are open.
     pub abrupt: bool,
+    /// Whether the faults end without a sign for clients whose network lets them reach relays: they are told of no other
+    /// network, and get no new token.
+    pub unnoticed: bool,
     /// What must have happened in the end, beside the laws.
     pub expectations: Vec<Expectation>,
     /// What clients and relays break on purpose; nothing without the feature `canary`.
@@ -71,6 +74,7 @@ impl Scenario {
             heals: true,
             balanced: false,
             abrupt: false,
+            unnoticed: false,
             expectations: Vec::new(),
             canary: None,
             fast: false,

@@ -73,6 +73,8 @@ struct Sending {
     /// Acknowledgements in a row that acknowledged nothing new.
     repeated: u8,
     tries: u32,
+    /// The timer runs for what is out. It is not wound up again by what is sent behind that, RFC 6298 §5.
+    timed: bool,
     /// Since when the other side, asked whether its window has opened, has had no room after the owner gave the connection back.
     starved: Option<Instant>,
     /// A write was cut short.
@@ -114,6 +116,7 @@ impl Tcp {
             ended: false,
             repeated: 0,
             tries: 0,
+            timed: false,
             starved: None,
             full: false,
         };
@@ -251,6 +254,7 @@ impl Tcp {
             if sending.repeated == 3 {
                 sending.next = sending.first;
                 sending.window = (sending.window / 2).max(2);
+                sending.timed = false;
             }
         }
     }
@@ -267,7 +271,8 @@ impl Tcp {
         sending.window = (sending.window + 1).min(64);
         sending.repeated = 0;
         sending.tries = 0;
-        self.due = sending.is_waiting().then(|| now + RETRANSMIT);
+        sending.timed = sending.is_waiting();
+        self.due = sending.timed.then(|| now + RETRANSMIT);
         if sending.full && sending.bytes.len() <= BUFFER / 2 {
             sending.full = false;
             self.told.push(Told::Writable);
@@ -333,6 +338,7 @@ impl Tcp {
         }
         self.sending.tries += u32::from(!is_probing);
         self.sending.window = 2;
+        self.sending.timed = false;
         self.sending.next = if is_opening { 0 } else { self.sending.first };
         if is_probing {
             // One byte beyond the window asks whether it has opened; the answer tells.
@@ -423,7 +429,7 @@ impl Tcp {
             self.emit(packets, Flags { ack: true, ..Flags::default() }, self.sending.next - 1, Vec::new());
         }
         if self.sending.is_waiting() {
-            if sent || self.due.is_none_or(|due| due <= now) {
+            if !core::mem::replace(&mut self.sending.timed, true) || self.due.is_none_or(|due| due <= now) {
                 self.due = Some(now + self.pause());
             }
         } else if self.orphan && self.sending.ended {

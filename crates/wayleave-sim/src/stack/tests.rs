@@ -1,10 +1,11 @@
-//! What a host does with a connection that its owner has given back.
+//! What a host does with a connection that its owner has given back, and with what was lost.
 
 use core::time::Duration;
 
 use wayleave_proto::base::Instant;
 
 use super::{Handle, Happened, Stack};
+use crate::network::Body;
 
 /// Two hosts, and a connection over which more was written than the other side has room for, given back at the start.
 struct Pair {
@@ -12,6 +13,8 @@ struct Pair {
     client: Stack,
     server: Stack,
     accepted: Handle,
+    /// So many more segments from the start of a stream are lost.
+    loses: u32,
 }
 
 impl Pair {
@@ -21,7 +24,7 @@ impl Pair {
         let mut server = Stack::new([192, 0, 2, 2].into());
         server.listen(80, true);
         let handle = client.connect(now, ([192, 0, 2, 2], 80).into());
-        let mut pair = Self { now, client, server, accepted: handle };
+        let mut pair = Self { now, client, server, accepted: handle, loses: 0 };
         pair.run(Duration::ZERO);
         while let Some(happened) = pair.server.poll_happened() {
             if let Happened::Accepted(accepted) = happened {
@@ -52,6 +55,12 @@ impl Pair {
     fn exchange(&mut self) {
         loop {
             if let Some(packet) = self.client.poll_packet() {
+                if self.loses > 0
+                    && matches!(&packet.body, Body::Tcp(it) if it.position == 1 && !it.bytes.is_empty())
+                {
+                    self.loses -= 1;
+                    continue;
+                }
                 self.server.handle_packet(self.now, packet);
             } else if let Some(packet) = self.server.poll_packet() {
                 self.client.handle_packet(self.now, packet);
@@ -81,4 +90,23 @@ fn it_delivers_everything_where_the_other_side_reads_now_and_then() {
     }
     assert_eq!(got, 120_000);
     assert!(pair.server.is_finished(pair.accepted));
+}
+
+#[test]
+fn what_was_lost_twice_is_sent_again_although_more_is_written_behind_it() {
+    let mut pair = Pair::new();
+    let handle = pair.client.connect(pair.now, ([192, 0, 2, 2], 80).into());
+    pair.run(Duration::ZERO);
+    let accepted = core::iter::from_fn(|| pair.server.poll_happened()).find_map(|happened| match happened {
+        Happened::Accepted(accepted) => Some(accepted),
+        _ => None,
+    });
+    // The first segment is lost, and so is its first repetition.
+    pair.loses = 2;
+    for round in 0..16 {
+        assert_eq!(pair.client.write(pair.now, handle, &[round; 10]), 10);
+        pair.run(Duration::from_millis(250));
+    }
+    assert_eq!(pair.loses, 0);
+    assert_eq!(pair.server.read(pair.now, accepted.expect("a connection"), usize::MAX).len(), 160);
 }

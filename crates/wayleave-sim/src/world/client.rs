@@ -29,6 +29,8 @@ pub(super) struct ClientHost {
     limits: ClientLimits,
     pub(super) flows: BTreeMap<FlowId, Flow>,
     pub(super) network: Network,
+    /// What the network lets through.
+    pub(super) condition: Condition,
     /// The network of which the machine has said that it knows.
     heard: Network,
     /// What the rules prescribe, for each decision.
@@ -76,13 +78,15 @@ impl ClientHost {
             }
             (Mode::Smart, Scope::Session) => vec![rules(None, streams || datagrams)],
         };
-        let tainted = matches!(plan.condition, Condition::Portal | Condition::Intercepted);
+        let condition = plan.condition;
+        let tainted = matches!(condition, Condition::Portal | Condition::Intercepted);
         Self {
             driver,
             plan,
             limits,
             flows: BTreeMap::new(),
             network,
+            condition,
             heard: network,
             rules,
             suspended: None,

@@ -127,10 +127,9 @@ impl World {
 
     /// Where somebody else answers, what direct flows get is not what their servers sent.
     fn taint(&mut self, host: usize, condition: Condition) {
-        if matches!(condition, Condition::Portal | Condition::Intercepted)
-            && let Some(client) = self.hosts[host].client()
-        {
-            client.tainted = true;
+        if let Some(client) = self.hosts[host].client() {
+            client.condition = condition;
+            client.tainted |= matches!(condition, Condition::Portal | Condition::Intercepted);
         }
     }
 

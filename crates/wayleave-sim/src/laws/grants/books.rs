@@ -60,7 +60,8 @@ impl Books {
         if before.is_some() || !self.users.contains(user) {
             match expires {
                 Some(expires) => {
-                    self.good_until.insert(user.to_owned(), before.map_or(expires, |until| until.max(expires)));
+                    self.good_until
+                        .insert(user.to_owned(), before.map_or(expires, |until| until.max(expires)));
                 }
                 None => {
                     self.good_until.remove(user);
