@@ -68,6 +68,20 @@ fn a_new_stream_does_not_wait_for_a_relay_that_vanished() {
     assert_eq!(open, 0);
 }
 
+#[test]
+fn a_request_that_is_owed_an_answer_is_repeated_until_somebody_answers() {
+    let mut world = world(config(Mode::Normal, Link::Wifi));
+    world.run(SECOND);
+    world.silence(0);
+    world.refuses_new = true;
+    let flow = open(&mut world, Kind::Stream, ECHO);
+    world.run(4 * SECOND);
+    assert_eq!(world.client.status(flow), FlowStatus::Pending, "{}", story(&world.events));
+    world.refuses_new = false;
+    let opened = world.run_until(1_200 * MILLI, |world| is_open(world, flow));
+    assert!(opened, "{}", story(&world.events));
+}
+
 /// Nothing comes back from this target, because the relay lets nothing through to the client.
 #[test]
 fn media_that_goes_one_way_stays_where_it_is() {
