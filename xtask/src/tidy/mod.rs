@@ -2,6 +2,7 @@
 
 mod arrows;
 mod files;
+mod rings;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -75,6 +76,7 @@ fn faults(files: &[File]) -> Vec<Fault> {
         arrows::check(file, &mut faults);
         text::check(file, &mut faults);
     }
+    rings::check(files, &mut faults);
     faults
 }
 

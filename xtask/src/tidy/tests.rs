@@ -104,6 +104,31 @@ fn citations_have_one_form() {
 }
 
 #[test]
+fn methods_of_a_machine_that_call_each_other_in_a_ring_are_found() {
+    let file = |name: &str, body: &str| File {
+        path: format!("{}client/{name}.rs", core()),
+        text: format!("//! A.\n\nimpl Client {{\n{body}}}\n"),
+    };
+    let method =
+        |name: &str, body: &str| format!("    pub(super) fn {name}(&mut self) {{\n        {body}\n    }}\n");
+    let found = |files: &[File]| {
+        let faults = faults(files).into_iter();
+        faults.filter(|fault| fault.path.contains("client/")).map(|fault| fault.rule).collect::<Vec<_>>()
+    };
+    let ring = |methods: &str| vec![format!("methods of Client call each other in a ring: {methods}")];
+    let there = file("a", &method("there", "if self.is_far() { self.back(1) }"));
+    assert!(
+        found(&[there.clone(), file("b", &method("back", "self.stay(); self.pool.there();"))]).is_empty()
+    );
+    assert!(found(&[there.clone(), file("b", &method("back", "// self.there()"))]).is_empty());
+    assert!(found(&[there.clone(), file("b/tests", &method("back", "self.there()"))]).is_empty());
+    assert_eq!(found(&[there.clone(), file("b", &method("back", "self.there();"))]), ring("back, there"));
+    let by_name = file("b", &method("back", "ids.for_each(Self::there);"));
+    assert_eq!(found(&[there, by_name]), ring("back, there"));
+    assert_eq!(found(&[file("a", &method("again", "self.again();"))]), ring("again"));
+}
+
+#[test]
 fn a_module_with_a_folder_lives_in_it() {
     let file = |path: &str| File { path: path.into(), text: "//! A.\n".into() };
     assert_eq!(faults(&[file("a/b.rs"), file("a/b/c.rs")]).len(), 1);

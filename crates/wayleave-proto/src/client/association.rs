@@ -8,7 +8,8 @@
 use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{Client, FlowError, FlowId, Notice, Role};
+use super::io::Role;
+use super::{Client, FlowError, FlowId, Notice};
 use crate::base::{Instant, Kind, Target, key};
 use crate::error::IoFailed;
 use crate::net::{Family, Remote, SocketId};
@@ -55,10 +56,10 @@ impl Client {
         if !self.is_open() {
             return Err(FlowError::ClientClosed);
         }
-        if self.associations.len() >= self.config.limits.flows {
+        if self.associations.len() >= self.io.config.limits.flows {
             return Err(FlowError::TooManyFlows);
         }
-        let strays = DatagramQueue::new(self.config.limits.datagrams);
+        let strays = DatagramQueue::new(self.io.config.limits.datagrams);
         let association = Association { flows: 0, released: false, shared: [None, None], strays };
         Ok(self.associations.insert(association))
     }
@@ -100,7 +101,7 @@ impl Client {
     /// # Errors
     /// [`FlowError::ClientClosed`] after [`Self::close`], [`FlowError::Closed`] where there is no such association.
     pub fn stray(&mut self, id: AssociationId) -> Result<Option<(SocketAddr, &[u8])>, FlowError> {
-        let now = self.now;
+        let now = self.io.now;
         if self.is_closed() {
             return Err(FlowError::ClientClosed);
         }
@@ -126,10 +127,10 @@ impl Client {
         let waits = flow.queues.as_ref().is_some_and(|queues| !queues.outgoing.is_empty());
         let Some(key) = flow.association else { return socket };
         let Some(association) = self.associations.get_mut(key) else { return socket };
-        self.requests.close(socket, false);
+        self.io.requests.close(socket, false);
         let family = Family::of(address.ip());
         let shared = association.shared_mut(family).get_or_insert_with(|| {
-            let socket = self.requests.bind(Role::Shared(key, family), Remote::Every(family), true);
+            let socket = self.io.requests.bind(Role::Shared(key, family), Remote::Every(family), true);
             Shared { socket, opened: false, users: BTreeMap::new(), senders: VecDeque::new() }
         });
         shared.users.insert(id, plain(address));
@@ -143,14 +144,14 @@ impl Client {
     pub(super) fn unshare(&mut self, id: FlowId, socket: SocketId) {
         let key = self.flows.get(id).and_then(|flow| flow.association);
         let Some(association) = key.and_then(|key| self.associations.get_mut(key)) else {
-            return self.requests.close(socket, false);
+            return self.io.requests.close(socket, false);
         };
         for slot in &mut association.shared {
             let Some(shared) = slot.as_mut().filter(|shared| shared.socket == socket) else { continue };
             shared.users.remove(&id);
             shared.senders.retain(|sender| *sender != id);
             if shared.users.is_empty() {
-                self.requests.close(socket, false);
+                self.io.requests.close(socket, false);
                 *slot = None;
             }
         }
@@ -187,10 +188,12 @@ impl Client {
         socket: SocketId,
         error: &IoFailed,
     ) {
-        let Some(association) = self.associations.get_mut(key) else { return self.requests.forget(socket) };
+        let Some(association) = self.associations.get_mut(key) else {
+            return self.io.requests.forget(socket);
+        };
         let slot = association.shared_mut(family);
         let Some(shared) = slot.take_if(|shared| !shared.opened) else { return };
-        self.requests.forget(socket);
+        self.io.requests.forget(socket);
         for id in shared.users.into_keys() {
             self.on_direct_exhausted(id, Some(error.clone().into()));
         }
@@ -203,7 +206,7 @@ impl Client {
         from: SocketAddr,
         data: &mut [u8],
     ) {
-        let (now, from) = (self.now, plain(from));
+        let (now, from) = (self.io.now, plain(from));
         let Some(shared) = self.shared(key, family) else { return };
         let socket = shared.socket;
         let asked = shared.users.iter().find(|(_, address)| **address == from).map(|(id, _)| *id);
@@ -219,7 +222,7 @@ impl Client {
             return;
         };
         association.strays.push_joined(now, [&write_sender(from), data]);
-        self.requests.event(Notice::Association(key));
+        self.io.requests.event(Notice::Association(key));
     }
 
     pub(super) fn pending_of_shared(
@@ -228,7 +231,7 @@ impl Client {
         family: Family,
         socket: SocketId,
     ) -> Option<&[u8]> {
-        let now = self.now;
+        let now = self.io.now;
         let shared =
             self.associations.get_mut(key).and_then(|association| association.shared_mut(family).as_mut());
         let sender = shared.and_then(|shared| {
@@ -243,7 +246,7 @@ impl Client {
             None
         });
         let Some(id) = sender else {
-            self.requests.settle(socket);
+            self.io.requests.settle(socket);
             return None;
         };
         self.flows.get_mut(id)?.queues.as_mut()?.outgoing.front(now)

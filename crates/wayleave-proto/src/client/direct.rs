@@ -5,84 +5,29 @@ use core::time::Duration;
 
 use super::event::RescueReason;
 use super::flow::{Asked, Flow, Queues, State};
+use super::io::{Role, Timer};
 use super::opening::Opening;
-use super::{Client, FlowError, FlowId, Role, Timer, What};
+use super::{Client, FlowError, FlowId, What};
 use crate::base::{Families, Kind, Route};
 use crate::carrier::Clear;
 use crate::carrier::tls::Session;
-use crate::config::{BackoffConfig, Canary, Mode, Peer};
+use crate::config::{BackoffConfig, Canary, Peer};
 use crate::error::{IoFailed, IoFailure};
 use crate::net::{Dial, Fault, Recall, SocketId};
-use crate::route::{Phase, Proof};
+use crate::route::Proof;
 
 impl Client {
-    /// Sends a flow that has no path yet on its way. Where no trial has begun it begins one (rule 1).
-    pub(super) fn place(&mut self, id: FlowId) {
-        let Some(flow) = self.flows.get_mut(id) else { return };
-        let kind = flow.kind;
-        if flow.spare.is_some() {
-            // It is being rescued, and one relay did not do.
-            return self.await_proxy(id);
-        }
-        if self.routes.phase(kind) == Phase::Idle {
-            flow.state = State::Retry(None);
-            self.routes.handle_flow(self.now, kind);
-            self.follow_routes();
-            // The trial has placed it already, with everything else that looks for its way.
-            if !self.is_unplaced(id) {
-                return;
-            }
-        }
-        let Some(flow) = self.flows.get_mut(id) else { return };
-        match self.routes.route(kind) {
-            Route::Proxied => self.await_proxy(id),
-            Route::Direct
-                if !flow.spent
-                    && flow.rests <= self.now
-                    && self.routes.is_blocked(self.now, kind, &flow.target) =>
-            {
-                flow.state = State::Retry(None);
-                self.rescue(id, RescueReason::Blocked);
-            }
-            Route::Direct if self.routes.can_dial_direct(flow.kind) => {
-                // A retry goes on with what has begun.
-                if !matches!(flow.state, State::Retry(Some(_))) {
-                    flow.tried = self.now;
-                }
-                self.dial_directly(id);
-            }
-            Route::Direct => {
-                flow.state = State::Retry(None);
-                self.arm_flow(id);
-            }
-        }
-    }
-
     /// Looks for a direct path.
     pub(super) fn dial_directly(&mut self, id: FlowId) {
         let Some(kind) = self.flows.get(id).map(|flow| flow.kind) else { return };
         let config = self.dial_config(kind);
         let Some(flow) = self.flows.get_mut(id) else { return };
-        flow.state = State::Dialling(Box::new(Dial::new(kind, [flow.target.clone()], config, self.now)));
+        flow.state = State::Dialling(Box::new(Dial::new(kind, [flow.target.clone()], config, self.io.now)));
         self.advance_flow(id);
     }
 
-    /// Lets a flow wait for a connection to a proxy.
-    pub(super) fn await_proxy(&mut self, id: FlowId) {
-        let Some(flow) = self.flows.get_mut(id) else { return };
-        flow.state = State::Waiting(None);
-        self.waiting.push_back(id);
-        self.arm_flow(id);
-        self.supply();
-    }
-
-    /// Whether nothing has been done for a flow yet.
-    pub(super) fn is_unplaced(&self, id: FlowId) -> bool {
-        self.flows.get(id).is_some_and(|flow| matches!(flow.state, State::Retry(None)))
-    }
-
     /// What looks for its way directly, or could still be answered, begins the trial of a decision that has started
-    /// again (rule 1). Call it before [`Self::follow_routes`].
+    /// again (rule 1).
     pub(super) fn begin_trials(&mut self) {
         for kind in [Kind::Datagram, Kind::Stream] {
             let is_open = |flow: &Flow| match flow.spare.as_deref().unwrap_or(&flow.state) {
@@ -94,7 +39,7 @@ impl Client {
                 _ => false,
             };
             if self.flows.iter().any(|(_, flow)| flow.kind == kind && is_open(flow)) {
-                self.routes.handle_flow(self.now, kind);
+                self.routes.handle_flow(self.io.now, kind);
             }
         }
     }
@@ -105,11 +50,14 @@ impl Client {
         for id in self.flows_of(kind) {
             let was_rescued = self.flows.get(id).is_some_and(|flow| flow.spare.is_some());
             self.return_to_spare(id);
-            let now = self.now;
+            let now = self.io.now;
             let Some(flow) = self.flows.get_mut(id) else { continue };
             (flow.tried, flow.rests, flow.spent) = (now, now, false);
             match &mut flow.state {
-                State::Dialling(dial) => dial.end(&mut self.requests, None),
+                State::Dialling(dial) => {
+                    dial.end(&mut self.io.requests, None);
+                    flow.state = State::Retry(None);
+                }
                 State::Retry(_) => {}
                 // What had failed directly looks again.
                 State::Failed(_) if was_rescued => flow.state = State::Retry(None),
@@ -119,18 +67,19 @@ impl Client {
                 }
                 _ => continue,
             }
-            self.place(id);
+            self.unplaced.insert(id);
         }
     }
 
     /// The network underneath is another: the socket of a direct datagram flow has the wrong address.
     pub(super) fn rebind(&mut self, id: FlowId) {
-        let deadline = self.now + self.config.limits.open_timeout;
+        let deadline = self.io.now + self.io.config.limits.open_timeout;
         let Some(flow) = self.flows.get_mut(id) else { return };
         let State::DirectDatagrams { socket, .. } = flow.state else { return };
         flow.deadline = deadline;
+        flow.state = State::Retry(None);
         self.unshare(id, socket);
-        self.place(id);
+        self.unplaced.insert(id);
     }
 
     /// The route became proxied: flows that are still looking for their way, and datagram flows that nothing ever
@@ -138,18 +87,22 @@ impl Client {
     /// and was not answered, is not established.
     pub(super) fn take_over(&mut self, kind: Option<Kind>) {
         for id in self.flows_of(kind) {
-            if self.config.route.breaks(Canary::PendingNotTaken) {
+            if self.io.config.route.breaks(Canary::PendingNotTaken) {
                 return;
             }
-            let deadline = self.now + self.config.limits.open_timeout;
+            let deadline = self.io.now + self.io.config.limits.open_timeout;
             let Some(flow) = self.flows.get_mut(id) else { continue };
             let is_movable = !flow.released && flow.state.is_movable();
             match &mut flow.state {
-                State::Dialling(dial) => dial.end(&mut self.requests, None),
+                State::Dialling(dial) => {
+                    dial.end(&mut self.io.requests, None);
+                    flow.state = State::Retry(None);
+                }
                 State::Retry(_) => {}
                 State::DirectDatagrams { socket, answered: false, .. } => {
                     let socket = *socket;
                     flow.deadline = deadline;
+                    flow.state = State::Retry(None);
                     self.unshare(id, socket);
                 }
                 state if is_movable => {
@@ -159,7 +112,7 @@ impl Client {
                 }
                 _ => continue,
             }
-            self.place(id);
+            self.unplaced.insert(id);
         }
     }
 
@@ -185,7 +138,7 @@ impl Client {
             let Some(flow) = self.flows.get_mut(id) else { continue };
             flow.backoff.reset();
             if let State::Dialling(dial) = &mut flow.state {
-                dial.end(&mut self.requests, None);
+                dial.end(&mut self.io.requests, None);
                 self.on_direct_exhausted(id, Some(IoFailed::new(IoFailure::TimedOut).into()));
             }
         }
@@ -207,18 +160,18 @@ impl Client {
         let what = if flow.announced {
             What::FlowMoved { flow: id, route }
         } else {
-            let elapsed = self.now.since(flow.opened);
+            let elapsed = self.io.now.since(flow.opened);
             What::FlowOpened { flow: id, kind: flow.kind, target: flow.target.clone(), route, elapsed }
         };
         flow.announced = true;
-        self.tell(what);
+        self.io.tell(what);
     }
 
     pub(super) fn advance_flow(&mut self, id: FlowId) {
         let Some(flow) = self.flows.get_mut(id) else { return };
         if let State::Dialling(dial) = flow.direct() {
-            let mut recall = Recall::targets(&self.memory, self.now);
-            dial.advance(self.now, &mut self.requests, Role::Flow(id), &mut recall);
+            let mut recall = Recall::targets(&self.io.memory, self.io.now);
+            dial.advance(self.io.now, &mut self.io.requests, Role::Flow(id), &mut recall);
             if dial.is_exhausted() {
                 let fault = dial.faults().last().map(|(_, fault)| fault.clone());
                 self.on_direct_exhausted(id, fault);
@@ -253,17 +206,17 @@ impl Client {
             }
             return;
         }
-        let schedule = if self.routes.is_trial(kind) { &QUICK_RETRY } else { &self.config.route.retry };
+        let schedule = if self.routes.is_trial(kind) { &QUICK_RETRY } else { &self.io.config.route.retry };
         let Some(flow) = self.flows.get_mut(id) else { return };
-        let after = flow.backoff.next(schedule, &mut self.rng);
-        flow.state = State::Retry(Some(self.now + after));
+        let after = flow.backoff.next(schedule, &mut self.io.rng);
+        flow.state = State::Retry(Some(self.io.now + after));
         let target = flow.target.clone();
         self.arm_flow(id);
-        self.tell(What::Retrying { flow: Some(id), kind, target, after, error: fault });
+        self.io.tell(What::Retrying { flow: Some(id), kind, target, after, error: fault });
     }
 
     pub(super) fn on_flow_timeout(&mut self, id: FlowId) {
-        let now = self.now;
+        let now = self.io.now;
         if self.flows.get_mut(id).is_some_and(|flow| flow.may_rest(now)) {
             // Nobody waits for it: the next word looks for a way.
             return self.rest(id);
@@ -291,7 +244,9 @@ impl Client {
         }
         match (&flow.state, flow.spare.as_deref()) {
             (State::Dialling(_), _) | (_, Some(State::Dialling(_))) => self.advance_flow(id),
-            (State::Retry(Some(at)) | State::Waiting(Some(at)), _) if *at <= now => self.place(id),
+            (State::Retry(Some(at)) | State::Waiting(Some(at)), _) if *at <= now => {
+                self.unplaced.insert(id);
+            }
             _ => self.arm_flow(id),
         }
     }
@@ -304,7 +259,7 @@ impl Client {
         answer: Result<&[IpAddr], IoFailed>,
     ) {
         let Some(State::Dialling(dial)) = self.flows.get_mut(id).map(Flow::direct) else { return };
-        dial.handle_resolved(self.now, lookup, families, answer);
+        dial.handle_resolved(self.io.now, lookup, families, answer);
         self.advance_flow(id);
     }
 
@@ -312,29 +267,29 @@ impl Client {
         let Some(State::Dialling(dial)) = self.flows.get_mut(id).map(Flow::direct) else { return };
         let Some(attempt) = dial.attempt(socket) else { return };
         let evidence = dial.ipv6(socket);
-        dial.end(&mut self.requests, Some(socket));
+        dial.end(&mut self.io.requests, Some(socket));
         let kind = self.flows.get(id).map(|flow| flow.kind);
         if kind == Some(Kind::Stream) {
             // It came through, before the relay that was asked.
             self.return_to_spare(id);
         }
-        let now = self.now;
+        let now = self.io.now;
         let Some(flow) = self.flows.get_mut(id) else { return };
         match flow.kind {
             Kind::Stream => {
                 if let Some(evidence) = evidence {
-                    self.memory.handle_ipv6(now, evidence);
+                    self.io.memory.handle_ipv6(now, evidence);
                 }
                 let (session, opening) = (Clear::default(), Opening::new(now, self.epoch));
                 flow.state = State::DirectStream { socket, session, opening };
-                self.requests.watch(socket, self.config.limits.liveness(Peer::Foreign));
+                self.io.requests.watch(socket, self.io.config.limits.liveness(Peer::Foreign));
                 if !flow.announced {
                     self.announce(id, Route::Direct);
                 }
                 self.begin_stream(id);
                 self.arm_flow(id);
-                self.nudge(id);
-                if self.config.route.breaks(Canary::ConnectionProves) {
+                self.io.nudge(id);
+                if self.io.config.route.breaks(Canary::ConnectionProves) {
                     self.prove(Kind::Stream, Proof::Connection);
                 }
             }
@@ -348,8 +303,8 @@ impl Client {
                 if is_spare {
                     return;
                 }
-                self.requests.pending(socket);
-                self.nudge(id);
+                self.io.requests.pending(socket);
+                self.io.nudge(id);
                 if has_moved || !self.routes.is_trial(Kind::Datagram) {
                     self.announce(id, Route::Direct);
                 }
@@ -359,38 +314,37 @@ impl Client {
 
     pub(super) fn on_flow_failed(&mut self, id: FlowId, socket: SocketId, error: IoFailed) {
         let Some(flow) = self.flows.get_mut(id) else {
-            self.requests.forget(socket);
+            self.io.requests.forget(socket);
             return;
         };
         let released = flow.released;
         match flow.direct() {
             State::Dialling(dial) => {
-                self.requests.forget(socket);
-                dial.handle_failed(self.now, socket, error.into());
+                self.io.requests.forget(socket);
+                dial.handle_failed(self.io.now, socket, error.into());
                 self.advance_flow(id);
             }
             State::DirectStream { session, opening, .. } => {
-                self.requests.forget(socket);
+                self.io.requests.forget(socket);
                 let has_more = session.plaintext_len() > 0;
                 let (was_answered, epoch) = (opening.is_answered(), opening.epoch());
                 if was_answered {
                     if epoch >= self.network_epoch {
-                        self.routes.handle_broken(self.now, Kind::Stream);
-                        self.follow_routes();
+                        self.routes.handle_broken(self.io.now, Kind::Stream);
                     }
                 } else if self.on_lost_unanswered(id, false) {
                     return;
                 }
                 // What arrived before the break is still the application's; the error comes behind it.
                 if has_more && !released {
-                    self.nudge(id);
+                    self.io.nudge(id);
                 } else {
                     self.fail(id, FlowError::Reset);
                 }
             }
             // The target refused a datagram; the application will see that nothing answers.
             State::DirectDatagrams { .. } => {}
-            _ => self.requests.forget(socket),
+            _ => self.io.requests.forget(socket),
         }
     }
 
@@ -405,13 +359,13 @@ impl Client {
                     // A clear session takes every byte and cannot fail.
                     let _ = session.receive(data);
                 }
-                let is_full = session.plaintext_len() > self.config.limits.buffer;
+                let is_full = session.plaintext_len() > self.io.config.limits.buffer;
                 flow.received += data.len() as u64;
                 if is_full {
-                    self.requests.pause(socket, true);
+                    self.io.requests.pause(socket, true);
                 }
                 if !released {
-                    self.nudge(id);
+                    self.io.nudge(id);
                 }
                 if is_present {
                     self.on_heard(id, first);
@@ -424,9 +378,9 @@ impl Client {
             State::DirectDatagrams { .. } => {
                 flow.received += data.len() as u64;
                 if let Some(queues) = &mut flow.queues {
-                    queues.incoming.push(self.now, data);
+                    queues.incoming.push(self.io.now, data);
                 }
-                self.nudge(id);
+                self.io.nudge(id);
                 self.on_flow_answered(id);
             }
             _ => {}
@@ -453,10 +407,9 @@ impl Client {
     fn on_heard(&mut self, id: FlowId, first: bool) {
         let Some(flow) = self.flows.get(id) else { return };
         if first {
-            self.routes.handle_answered(self.now, flow.kind, &flow.target);
-            self.follow_routes();
+            self.routes.handle_answered(self.io.now, flow.kind, &flow.target);
         } else {
-            self.routes.handle_heard(self.now, flow.kind);
+            self.routes.handle_heard(self.io.now, flow.kind);
         }
     }
 
@@ -468,7 +421,7 @@ impl Client {
         if *all >= told.saturating_mul(2) {
             *told = *all;
             let (target, dropped) = (flow.target.clone(), *all);
-            self.tell(What::Overflowed { flow: id, target, dropped });
+            self.io.tell(What::Overflowed { flow: id, target, dropped });
         }
     }
 
@@ -479,7 +432,7 @@ impl Client {
             if !opening.is_answered() && self.on_lost_unanswered(id, true) {
                 return;
             }
-            self.nudge(id);
+            self.io.nudge(id);
             self.settle_stream(id);
         }
     }
@@ -491,17 +444,17 @@ impl Client {
             (State::DirectStream { session, .. }, _) => {
                 Some(session.pending()).filter(|bytes| !bytes.is_empty())
             }
-            (State::DirectDatagrams { .. }, Some(queues)) => queues.outgoing.front(self.now),
+            (State::DirectDatagrams { .. }, Some(queues)) => queues.outgoing.front(self.io.now),
             _ => None,
         };
         if pending.is_none() {
-            self.requests.settle(socket);
+            self.io.requests.settle(socket);
         }
         pending
     }
 
     pub(super) fn on_flow_written(&mut self, id: FlowId, _socket: SocketId, written: usize) {
-        let now = self.now;
+        let now = self.io.now;
         let Some(flow) = self.flows.get_mut(id) else { return };
         let direct = flow.spare.as_deref_mut().unwrap_or(&mut flow.state);
         match (direct, &mut flow.queues) {
@@ -519,7 +472,6 @@ impl Client {
                         self.routes.handle_heard(now, Kind::Stream);
                     }
                     self.routes.handle_sent(now, Kind::Stream);
-                    self.watch_routes();
                 }
                 self.on_room(id);
             }
@@ -538,10 +490,9 @@ impl Client {
             return;
         };
         if *answered {
-            self.routes.handle_sent(self.now, Kind::Datagram);
-            self.watch_routes();
+            self.routes.handle_sent(self.io.now, Kind::Datagram);
         } else if asked.is_none() {
-            *asked = Some(self.now);
+            *asked = Some(self.io.now);
             self.arm_flow(id);
         }
     }
@@ -550,7 +501,7 @@ impl Client {
     pub(super) fn begin_stream(&mut self, id: FlowId) {
         let Some(flow) = self.flows.get_mut(id) else { return };
         let (mut unsent, finished) = (core::mem::take(&mut flow.unsent), flow.finished);
-        if self.config.route.breaks(Canary::SentTwice) {
+        if self.io.config.route.breaks(Canary::SentTwice) {
             unsent.extend_from_within(..);
         }
         let Some((socket, session)) = self.stream(id) else { return };
@@ -561,18 +512,13 @@ impl Client {
             session.send_end();
         }
         if finished || !unsent.is_empty() {
-            self.requests.pending(socket);
+            self.io.requests.pending(socket);
         }
         let is_direct =
             self.flows.get(id).is_some_and(|flow| matches!(flow.state, State::DirectStream { .. }));
         if finished && is_direct {
-            self.requests.finish(socket);
+            self.io.requests.finish(socket);
         }
-    }
-
-    /// Whether the client may use proxies at all.
-    pub(super) fn uses_proxies(&self) -> bool {
-        self.config.route.mode != Mode::Off && self.is_open()
     }
 
     /// Ends a flow with an error that its application still has to see; the other side sees a reset.
@@ -583,15 +529,20 @@ impl Client {
     /// The same, where `reset` says what the other side sees: a reset also throws away what the system has not sent yet.
     pub(super) fn fail_with(&mut self, id: FlowId, error: FlowError, reset: bool) {
         let is_closed = self.is_closed();
-        let Some(flow) = self.flows.get_mut(id) else { return };
+        let Some(flow) = self.flows.get(id) else { return };
         if flow.released {
             self.remove(id, reset);
             return;
         }
+        let mut error = error;
         if flow.spare.is_some() && !is_closed {
             // That is what the relay said; the application did not ask for one.
-            return self.fall_back(id, &error);
+            match self.fall_back(id, &error) {
+                Some(direct) => error = direct,
+                None => return,
+            }
         }
+        let Some(flow) = self.flows.get_mut(id) else { return };
         let state = core::mem::replace(&mut flow.state, State::Failed(error.clone()));
         let spare = flow.spare.take();
         flow.unsent = Vec::new();
@@ -602,30 +553,26 @@ impl Client {
         }
         self.drop_path(id, state, reset);
         spare.into_iter().for_each(|spare| self.drop_path(id, *spare, reset));
-        self.timers.set(Timer::Flow(id), None);
+        self.io.timers.set(Timer::Flow(id), None);
         self.tell_closed(id, super::CloseReason::Failed(error));
-        self.nudge(id);
+        self.io.nudge(id);
     }
 
     /// Gives back what a state held outside the flow.
     pub(super) fn drop_path(&mut self, id: FlowId, state: State, reset: bool) {
         match state {
-            State::Dialling(mut dial) => dial.end(&mut self.requests, None),
+            State::Dialling(mut dial) => dial.end(&mut self.io.requests, None),
             State::Waiting(_) => {
-                self.waiting.retain(|waiting| *waiting != id);
+                self.pool.unwant(id);
                 self.paused.remove(&id);
             }
             State::Asking(asked) => {
-                self.waiting.retain(|waiting| *waiting != id);
-                asked.carriers.into_iter().for_each(|carrier| self.close_carrier(carrier, true));
+                self.pool.unwant(id);
+                let (pool, io) = (&mut self.pool, &mut self.io);
+                asked.carriers.into_iter().for_each(|carrier| pool.close(io, carrier, true));
             }
-            State::Tunnel { carrier, .. } => {
-                if self.carriers.get(carrier).is_some_and(|carrier| carrier.leaving) {
-                    self.waiting.retain(|waiting| *waiting != id);
-                }
-                self.close_carrier(carrier, reset);
-            }
-            State::DirectStream { socket, .. } => self.requests.close(socket, reset),
+            State::Tunnel { carrier, .. } => self.pool.close(&mut self.io, carrier, reset),
+            State::DirectStream { socket, .. } => self.io.requests.close(socket, reset),
             State::DirectDatagrams { socket, .. } => self.unshare(id, socket),
             State::Retry(_) | State::Resting(_) | State::Failed(_) => {}
         }

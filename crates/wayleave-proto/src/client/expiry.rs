@@ -2,7 +2,8 @@
 //!
 //! The clock of a device is often wrong, so nothing is refused by it here: the embedder is warned, and relays judge.
 
-use super::{Client, Timer, What};
+use super::io::Timer;
+use super::{Client, What};
 use crate::auth::Credential;
 use crate::base::UnixTime;
 
@@ -16,10 +17,10 @@ impl Client {
     /// The time of the warning has come, or that of the expiry, or only that of a look at the clock.
     pub(super) fn on_token_timeout(&mut self) {
         let (Some(end), Some(word)) = (self.expires(), self.token_word) else { return };
-        let unix = self.clock.unix(self.now);
+        let unix = self.io.clock.unix(self.io.now);
         if unix >= word {
             let left = end.since(unix);
-            self.tell(What::TokenExpiring { left });
+            self.io.tell(What::TokenExpiring { left });
             self.token_word = (!left.is_zero()).then_some(end);
         }
         self.wait_for_word();
@@ -29,9 +30,9 @@ impl Client {
     /// what was announced too early by a wrong clock is announced again.
     pub(super) fn on_clock_parted(&mut self) {
         if let Some(end) = self.expires() {
-            let left = end.since(self.clock.unix(self.now));
+            let left = end.since(self.io.clock.unix(self.io.now));
             let was_told = self.token_word.is_none_or(|word| word == end);
-            if was_told && left > self.config.limits.token_warning {
+            if was_told && left > self.io.config.limits.token_warning {
                 self.token_word = Some(self.warning_before(end));
             } else if self.token_word.is_none() && !left.is_zero() {
                 self.token_word = Some(end);
@@ -41,19 +42,20 @@ impl Client {
     }
 
     fn expires(&self) -> Option<UnixTime> {
-        self.credential.as_ref().and_then(Credential::expires)
+        self.pool.credential().and_then(Credential::expires)
     }
 
     /// A token that is good for less than the warning is announced too, and late enough that no renewal with another such
     /// token is announced at once again.
     fn warning_before(&self, end: UnixTime) -> UnixTime {
-        let (left, before) = (end.since(self.clock.unix(self.now)), self.config.limits.token_warning);
+        let (left, before) =
+            (end.since(self.io.clock.unix(self.io.now)), self.io.config.limits.token_warning);
         let ahead = if left > before { before } else { left / 2 };
         end.before(ahead)
     }
 
     fn wait_for_word(&mut self) {
-        let due = self.token_word.map(|word| self.clock.look_at(self.now, word));
-        self.timers.set(Timer::Token, due);
+        let due = self.token_word.map(|word| self.io.clock.look_at(self.io.now, word));
+        self.io.timers.set(Timer::Token, due);
     }
 }

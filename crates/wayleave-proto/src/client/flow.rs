@@ -6,7 +6,7 @@ use super::association::AssociationId;
 use super::error::FlowError;
 use super::event::ProxyFault;
 use super::opening::Opening;
-use super::proxied::CarrierId;
+use super::pool::CarrierId;
 use crate::base::{Instant, Kind, Route, Target, key};
 use crate::carrier::Clear;
 use crate::carrier::tls::Session as _;

@@ -6,102 +6,66 @@
 //! that is still looking for its way.
 
 mod association;
-mod check;
+mod decide;
 mod direct;
 mod error;
 mod event;
 mod expiry;
 mod flow;
+mod io;
 mod lack;
 mod opening;
-mod parting;
+mod pool;
 mod probes;
 mod proxied;
-mod refresh;
-mod renewal;
 mod rescue;
-mod silence;
-mod standby;
 #[cfg(test)]
 mod tests;
 mod tunnel;
 mod verbs;
 
 use core::net::{IpAddr, SocketAddr};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
-use crate::auth::Credential;
-use crate::base::{Clock, Families, Instant, Kind, Network, Rng, Route, Seed, Slots, Timers, UnixTime};
-use crate::config::{ClientConfig, Mode, Valid};
+use crate::base::{Clock, Families, Instant, Kind, Route, Seed, Slots, UnixTime};
+use crate::config::{ClientConfig, Valid};
 use crate::error::IoFailed;
-use crate::net::{Backoff, Episode, Family, Machine, Memory, Output, Proxies, Requests, SocketId};
-use crate::route::{Phase, RouteEvent, Routes};
+use crate::net::{Machine, Output, SocketId};
+use crate::route::{Phase, Routes};
 
 pub use association::AssociationId;
 pub use error::FlowError;
 pub use event::{CloseReason, Event, Notice, ProxyFault, RescueReason, What};
 pub use flow::{FlowId, FlowStatus, Incoming};
-pub use proxied::CarrierId;
+pub use pool::CarrierId;
 
 use association::Association;
-use check::Check;
 use flow::Flow;
-use parting::{Parting, PartingId};
+use io::{Io, Role, Timer};
+use pool::Pool;
 use probes::Probing;
-use proxied::{Carrier, DialId, ProxyDial};
-use refresh::Refreshes;
-use renewal::{Place, Renewals};
-use silence::Standing;
 
 /// The client machine.
 #[derive(Debug)]
 pub struct Client {
-    config: Valid<ClientConfig>,
-    credential: Option<Credential>,
-    clock: Clock,
-    now: Instant,
-    rng: Rng,
-    network: Network,
+    io: Io,
     /// How often streams began anew: with each network and with each trial. A connection from before proves nothing.
     epoch: u64,
     /// The epoch of the present network.
     network_epoch: u64,
     routes: Routes,
-    memory: Memory,
-    refreshes: Refreshes,
     /// When the timer of the routes goes off; never later than they want it.
     route_due: Option<Instant>,
-    proxies: Proxies,
-    requests: Requests<Role, Notice>,
     flows: Slots<FlowId, Flow>,
-    associations: Slots<AssociationId, Association>,
-    carriers: Slots<CarrierId, Carrier>,
-    dials: Slots<DialId, ProxyDial>,
-    partings: Slots<PartingId, Parting>,
-    probes: Vec<Probing>,
-    /// Connections that wait for a flow, the oldest first.
-    ready: VecDeque<CarrierId>,
-    /// Flows that wait for a connection, in the order in which they get one. Those that have one over which nothing comes
-    /// keep it until then.
-    waiting: VecDeque<FlowId>,
+    /// Flows that look for their way and have none yet, or not any more.
+    unplaced: BTreeSet<FlowId>,
     /// Flows that found no proxy and pause; the next connection to one wakes them.
     paused: BTreeSet<FlowId>,
-    /// What is thought of each proxy, by its place in the configuration.
-    standings: Vec<Standing>,
-    /// When a search that has come to nothing is joined by another.
-    search_at: Option<Instant>,
-    timers: Timers<Timer>,
-    /// When a connection was last wanted; standby ends some time after.
-    wanted: Option<Instant>,
-    /// No standby before this moment, after one that came to nothing.
-    standby_after: Instant,
-    standby_backoff: Backoff,
-    renewals: Renewals,
-    check: Check,
+    associations: Slots<AssociationId, Association>,
+    probes: Vec<Probing>,
+    pool: Pool,
     /// When the embedder is told of the expiry of the credential next, on the civil clock.
     token_word: Option<UnixTime>,
-    /// What this machine lacks.
-    lack: Episode,
     end: End,
 }
 
@@ -116,83 +80,26 @@ enum End {
     Closed { cut: usize },
 }
 
-/// What a socket is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
-    Carrier(CarrierId),
-    Dial(DialId),
-    Flow(FlowId),
-    Parting(PartingId),
-    Probe(usize),
-    /// The look-up of a proxy's name, beside connections to where it led before.
-    Refresh,
-    /// The flows of an association, with everybody of a family.
-    Shared(AssociationId, Family),
-}
-
-/// What a deadline is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Timer {
-    Carrier(CarrierId),
-    Dial(DialId),
-    Doubt(usize),
-    Drain,
-    Flow(FlowId),
-    Parting(PartingId),
-    Probe(usize),
-    Renewal(Place),
-    Route,
-    Search,
-    Standby,
-    Token,
-}
-
 impl Client {
     /// A client that follows `config`. `clock` ties the machine's time to the civil clock, for the token's expiry.
     pub fn new(config: Valid<ClientConfig>, seed: &Seed, clock: Clock, now: Instant) -> Self {
-        let route = config.route;
-        let probed = probes::probed(&config.probes);
         let mut client = Self {
-            credential: config.credential.clone(),
-            clock,
-            now,
-            rng: seed.stream("client"),
-            network: config.network,
-            memory: Memory::new(config.network),
-            refreshes: Refreshes::default(),
             epoch: 0,
             network_epoch: 0,
+            routes: Routes::new(config.route, now, config.network, probes::probed(&config.probes)),
             route_due: None,
-            routes: Routes::new(route, now, config.network, probed),
-            proxies: Proxies::new(config.proxies.len(), seed, config.route.retry),
-            requests: Requests::new(),
             flows: Slots::new(),
-            associations: Slots::new(),
-            carriers: Slots::new(),
-            dials: Slots::new(),
-            partings: Slots::new(),
-            probes: config.probes.iter().cloned().map(Probing::new).collect(),
-            ready: VecDeque::new(),
-            waiting: VecDeque::new(),
+            unplaced: BTreeSet::new(),
             paused: BTreeSet::new(),
-            search_at: None,
-            standings: core::iter::repeat_with(Standing::default).take(config.proxies.len()).collect(),
-            timers: Timers::new(),
-            wanted: (config.route.mode == Mode::Normal).then_some(now),
-            standby_after: now,
-            standby_backoff: Backoff::new(),
-            renewals: Renewals::default(),
-            check: match config.route.mode {
-                Mode::Normal | Mode::Smart if config.check_credential => Check::Wanted,
-                _ => Check::Over,
-            },
+            associations: Slots::new(),
+            probes: config.probes.iter().cloned().map(Probing::new).collect(),
+            pool: Pool::new(&config, seed, now),
             token_word: None,
-            lack: Episode::default(),
             end: End::Open,
-            config,
+            io: Io::new(config, seed, clock, now),
         };
         client.arm_token();
-        client.follow_routes();
+        client.advance();
         client
     }
 
@@ -209,8 +116,7 @@ impl Client {
     /// Bytes in all buffers now, used or not; at most those of [`ClientLimits`](crate::config::ClientLimits) for each flow.
     pub fn held(&self) -> usize {
         let flows = self.flows.iter().map(|(_, flow)| flow.held());
-        let carriers = self.carriers.iter().map(|(_, carrier)| carrier.pipe.held());
-        flows.chain(carriers).fold(0, usize::saturating_add)
+        flows.fold(self.pool.held(), usize::saturating_add)
     }
 
     /// How many flows there are.
@@ -231,60 +137,12 @@ impl Client {
     /// Takes the moment of an input. Time never runs backwards: an older moment counts as the latest. A trial whose
     /// deadline has passed is over before the input counts, although its timer may come later.
     fn at(&mut self, now: Instant) -> Instant {
-        self.now = self.now.max(now);
-        if !self.is_closed() && self.routes.poll_timeout().is_some_and(|due| due <= self.now) {
+        self.io.now = self.io.now.max(now);
+        if !self.is_closed() && self.routes.poll_timeout().is_some_and(|due| due <= self.io.now) {
             self.pass_routes();
+            self.advance();
         }
-        self.now
-    }
-
-    fn tell(&mut self, what: What) {
-        self.requests.event(Notice::Event(Event { at: self.now, what }));
-    }
-
-    fn nudge(&mut self, flow: FlowId) {
-        self.requests.event(Notice::Flow(flow));
-    }
-
-    /// Acts on what the routing decision has come to.
-    fn follow_routes(&mut self) {
-        while let Some(event) = self.routes.poll_event() {
-            match event {
-                RouteEvent::TrialStarted { kind, link, deadline } => {
-                    self.wanted = Some(self.now);
-                    if kind != Some(Kind::Datagram) {
-                        self.epoch += 1;
-                    }
-                    self.tell(What::TrialStarted { kind, link, length: deadline.since(self.now) });
-                    self.restart_direct(kind);
-                }
-                RouteEvent::DirectProven { kind, proof, elapsed } => {
-                    self.tell(What::DirectConnected { kind, proof, elapsed });
-                    self.announce_datagrams();
-                    // What has not come through has a time of its own from now on.
-                    self.flows_of(kind).into_iter().for_each(|id| self.arm_flow(id));
-                }
-                RouteEvent::ProofFailed { kind, failure } => {
-                    self.tell(What::ProofFailed { kind, failure });
-                    self.begin_trials();
-                }
-                RouteEvent::RouteChanged { kind, from, to, reason, link } => {
-                    self.tell(What::RouteChanged { kind, from, to, reason, link });
-                    match to {
-                        Route::Proxied => self.take_over(kind),
-                        Route::Direct => self.recall(kind),
-                    }
-                }
-                RouteEvent::Held { kind, link } => {
-                    self.tell(What::StayingDirect { kind, link });
-                    self.announce_datagrams();
-                    self.hold(kind);
-                }
-            }
-        }
-        self.run_probes();
-        self.arm_routes();
-        self.supply();
+        self.io.now
     }
 
     /// The flows of a decision that concerns `kind`, or both kinds.
@@ -297,7 +155,7 @@ impl Client {
         let flow = self.flows.get(id);
         let due = flow.and_then(Flow::poll_timeout);
         let rescue = flow.and_then(|flow| self.rescue_due(flow));
-        self.timers.set(Timer::Flow(id), due.into_iter().chain(rescue).min());
+        self.io.timers.set(Timer::Flow(id), due.into_iter().chain(rescue).min());
     }
 }
 
@@ -305,39 +163,43 @@ impl Machine for Client {
     type Event = Notice;
 
     fn poll_output(&mut self) -> Option<Output<Notice>> {
-        self.requests.poll()
+        self.io.requests.poll()
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next()
+        self.io.timers.next()
     }
 
     fn handle_timeout(&mut self, now: Instant) {
         let now = self.at(now);
-        while let Some(timer) = self.timers.pop_due(now) {
+        while let Some(timer) = self.io.timers.pop_due(now) {
+            let (pool, io) = (&mut self.pool, &mut self.io);
             match timer {
-                Timer::Carrier(id) => self.on_carrier_timeout(id),
-                Timer::Dial(id) => self.advance_dial(id),
-                Timer::Doubt(proxy) => self.on_doubt_timeout(proxy),
-                Timer::Drain => self.close(now),
+                Timer::Age(id) => pool.on_age_timeout(io, id),
+                Timer::Dial(id) => pool.go_on(io, id),
+                Timer::Doubt(proxy) => pool.on_doubt_timeout(io, proxy),
+                Timer::Drain => self.shut(),
                 Timer::Flow(id) => self.on_flow_timeout(id),
-                Timer::Parting(id) => self.end_parting(id),
+                Timer::Parting(id) => pool.end_parting(io, id),
                 Timer::Probe(index) => self.on_probe_timeout(index),
-                Timer::Renewal(place) => self.on_renewal_timeout(place),
+                Timer::Renewal(place) => pool.on_renewal_timeout(place),
                 Timer::Route => {
                     self.route_due = None;
                     self.pass_routes();
                 }
-                Timer::Search => self.search_again(),
-                Timer::Standby => self.supply(),
+                Timer::Search => pool.on_join_timeout(io),
+                Timer::Shown(id) => pool.on_shown_timeout(io, id),
+                Timer::Silence(id) => pool.on_silence_timeout(io, id),
+                Timer::Standby => pool.stir(),
                 Timer::Token => self.on_token_timeout(),
             }
+            self.advance();
         }
     }
 
     fn handle_clock(&mut self, now: Instant, unix: UnixTime) {
         let now = self.at(now);
-        if !self.is_closed() && self.clock.tie(now, unix) {
+        if !self.is_closed() && self.io.clock.tie(now, unix) {
             self.on_clock_parted();
         }
     }
@@ -350,45 +212,48 @@ impl Machine for Client {
         answer: Result<&[IpAddr], IoFailed>,
     ) {
         self.at(now);
-        match self.requests.role(id) {
-            Some(Role::Dial(dial)) => self.on_proxy_resolved(dial, id, families, answer),
+        let (pool, io) = (&mut self.pool, &mut self.io);
+        match io.requests.role(id) {
+            Some(Role::Dial(dial)) => pool.on_search_resolved(io, dial, id, families, answer),
             Some(Role::Flow(flow)) => self.on_flow_resolved(flow, id, families, answer),
             Some(Role::Probe(index)) => self.on_probe_resolved(index, id, families, answer),
-            Some(Role::Refresh) => self.on_refreshed(id, families, answer),
+            Some(Role::Refresh) => pool.on_refreshed(io, id, families, answer),
             Some(Role::Carrier(_) | Role::Parting(_) | Role::Shared(..)) | None => {}
         }
+        self.advance();
     }
 
     fn handle_opened(&mut self, now: Instant, id: SocketId, _local: SocketAddr) {
         self.at(now);
-        let role = self.requests.role(id);
+        let role = self.io.requests.role(id);
         if role.is_some() {
-            self.on_plenty();
+            self.io.on_plenty();
         }
         match role {
-            Some(Role::Dial(dial)) => self.on_proxy_opened(dial, id),
+            Some(Role::Dial(dial)) => self.pool.on_attempt_opened(&mut self.io, dial, id),
             Some(Role::Flow(flow)) => self.on_flow_opened(flow, id),
             Some(Role::Probe(index)) => self.on_probe_opened(index, id),
             Some(Role::Shared(association, family)) => self.on_shared_opened(association, family),
             Some(Role::Carrier(_) | Role::Parting(_) | Role::Refresh) | None => {}
         }
+        self.advance();
     }
 
     fn handle_failed(&mut self, now: Instant, id: SocketId, error: IoFailed) {
         self.at(now);
-        match self.requests.role(id) {
+        match self.io.requests.role(id) {
             Some(Role::Carrier(carrier)) => {
-                self.requests.forget(id);
+                self.io.requests.forget(id);
                 self.on_carrier_gone(carrier);
             }
             Some(Role::Dial(dial)) => {
-                self.requests.forget(id);
-                self.on_proxy_attempt_failed(dial, id, error.into());
+                self.io.requests.forget(id);
+                self.pool.on_attempt_failed(&mut self.io, dial, id, error.into());
             }
             Some(Role::Flow(flow)) => self.on_flow_failed(flow, id, error),
             Some(Role::Parting(parting)) => {
-                self.requests.forget(id);
-                self.end_parting(parting);
+                self.io.requests.forget(id);
+                self.pool.end_parting(&mut self.io, parting);
             }
             Some(Role::Probe(index)) => self.on_probe_failed(index, id, error),
             Some(Role::Shared(association, family)) => {
@@ -396,66 +261,73 @@ impl Machine for Client {
             }
             Some(Role::Refresh) | None => {}
         }
+        self.advance();
     }
 
     fn handle_broken(&mut self, now: Instant, id: SocketId, _error: IoFailed) {
         self.at(now);
-        let flow = match self.requests.role(id) {
-            Some(Role::Carrier(carrier)) => self.carriers.get(carrier).and_then(|carrier| carrier.flow),
+        let flow = match self.io.requests.role(id) {
+            Some(Role::Carrier(carrier)) => {
+                self.pool.get(carrier).and_then(|connection| connection.used.flow())
+            }
             Some(Role::Flow(flow)) => Some(flow),
             Some(Role::Dial(_) | Role::Parting(_) | Role::Probe(_) | Role::Refresh | Role::Shared(..))
             | None => None,
         };
-        self.requests.break_off(id);
+        self.io.requests.break_off(id);
         if let Some(flow) = flow {
             self.on_stream_broken(flow);
         }
+        self.advance();
     }
 
     fn handle_received(&mut self, now: Instant, id: SocketId, data: &mut [u8]) {
         self.at(now);
-        match self.requests.role(id) {
+        match self.io.requests.role(id) {
             Some(Role::Carrier(carrier)) => self.on_carrier_received(carrier, data),
-            Some(Role::Dial(dial)) => self.on_proxy_received(dial, id, data),
+            Some(Role::Dial(dial)) => self.pool.on_attempt_received(&mut self.io, dial, id, data),
             Some(Role::Flow(flow)) => self.on_flow_received(flow, id, data),
-            Some(Role::Parting(parting)) => self.on_parting_received(parting, data.len()),
+            Some(Role::Parting(parting)) => self.pool.on_parting_received(&mut self.io, parting, data.len()),
             Some(Role::Probe(index)) => self.on_probe_answer(index),
             Some(Role::Refresh | Role::Shared(..)) | None => {}
         }
+        self.advance();
     }
 
     fn handle_datagram(&mut self, now: Instant, id: SocketId, from: SocketAddr, data: &mut [u8]) {
         self.at(now);
-        if let Some(Role::Shared(association, family)) = self.requests.role(id) {
+        if let Some(Role::Shared(association, family)) = self.io.requests.role(id) {
             self.on_shared_received(association, family, from, data);
         }
+        self.advance();
     }
 
     fn handle_overflow(&mut self, now: Instant, id: SocketId, count: u64) {
         self.at(now);
-        if let Some(Role::Flow(flow)) = self.requests.role(id) {
+        if let Some(Role::Flow(flow)) = self.io.requests.role(id) {
             self.on_flow_overflow(flow, count);
         }
     }
 
     fn handle_finished(&mut self, now: Instant, id: SocketId) {
         self.at(now);
-        match self.requests.role(id) {
+        match self.io.requests.role(id) {
             Some(Role::Carrier(carrier)) => self.on_carrier_finished(carrier),
-            Some(Role::Dial(dial)) => self.on_proxy_finished(dial, id),
+            Some(Role::Dial(dial)) => self.pool.on_attempt_finished(&mut self.io, dial, id),
             Some(Role::Flow(flow)) => self.on_flow_finished(flow, id),
-            Some(Role::Parting(parting)) => self.end_parting(parting),
+            Some(Role::Parting(parting)) => self.pool.end_parting(&mut self.io, parting),
             Some(Role::Probe(_) | Role::Refresh | Role::Shared(..)) | None => {}
         }
+        self.advance();
     }
 
     fn pending(&mut self, now: Instant, id: SocketId) -> Option<&[u8]> {
         self.at(now);
-        match self.requests.role(id)? {
+        match self.io.requests.role(id)? {
             Role::Carrier(carrier) => self.pending_of_carrier(carrier, id),
-            Role::Dial(dial) => self.pending_of_dial(dial, id),
+            Role::Dial(dial) => self.pool.pending_of_attempt(&mut self.io, dial, id),
             Role::Flow(flow) => self.pending_of_flow(flow, id),
-            Role::Parting(parting) => self.pending_of_parting(parting),
+            Role::Parting(parting) => self.pool.pending_of_parting(&mut self.io, parting),
             Role::Probe(index) => self.pending_of_probe(index, id),
             Role::Refresh => None,
             Role::Shared(association, family) => self.pending_of_shared(association, family, id),
@@ -463,7 +335,7 @@ impl Machine for Client {
     }
 
     fn destination(&self, id: SocketId) -> Option<SocketAddr> {
-        match self.requests.role(id)? {
+        match self.io.requests.role(id)? {
             Role::Shared(association, family) => self.destination_of_shared(association, family),
             _ => None,
         }
@@ -471,14 +343,15 @@ impl Machine for Client {
 
     fn handle_written(&mut self, now: Instant, id: SocketId, written: usize) {
         self.at(now);
-        match self.requests.role(id) {
+        match self.io.requests.role(id) {
             Some(Role::Carrier(carrier)) => self.on_carrier_written(carrier, written),
-            Some(Role::Dial(dial)) => self.on_proxy_written(dial, id, written),
+            Some(Role::Dial(dial)) => self.pool.on_attempt_written(dial, id, written),
             Some(Role::Flow(flow)) => self.on_flow_written(flow, id, written),
-            Some(Role::Parting(parting)) => self.on_parting_written(parting, written),
+            Some(Role::Parting(parting)) => self.pool.on_parting_written(parting, written),
             Some(Role::Probe(index)) => self.on_probe_written(index),
             Some(Role::Shared(association, family)) => self.on_shared_written(association, family),
             Some(Role::Refresh) | None => {}
         }
+        self.advance();
     }
 }

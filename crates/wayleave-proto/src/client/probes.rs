@@ -4,7 +4,8 @@ use core::net::IpAddr;
 use core::time::Duration;
 
 use super::direct::QUICK_RETRY;
-use super::{Client, Role, Timer, What};
+use super::io::{Role, Timer};
+use super::{Client, What};
 use crate::base::{Families, Instant, Kind, Rng};
 use crate::config::Probe;
 use crate::error::{IoFailed, IoFailure};
@@ -55,32 +56,33 @@ pub(super) fn probed(probes: &[Probe]) -> Probed {
 }
 
 impl Client {
-    /// Starts the probes of the decisions that are open, and stops those of the others.
-    pub(super) fn run_probes(&mut self) {
+    /// Starts the probes of the decisions that are open, and stops those of the others. Says whether there were any.
+    pub(super) fn run_probes(&mut self) -> bool {
+        let mut any = false;
         for index in 0..self.probes.len() {
-            let Some(probing) = self.probes.get(index) else { return };
+            let Some(probing) = self.probes.get(index) else { break };
             let kind = probing.probe.kind;
             let wanted = self.wants_proof(kind) && self.routes.can_dial_direct(kind) && self.is_open();
-            match (&probing.stage, wanted) {
-                (Stage::Resting, true) => self.start_probe(index),
-                (Stage::Dialling(_) | Stage::Asking { .. } | Stage::Retry(_), false) => {
-                    self.stop_probe(index)
-                }
-                _ => {}
+            match (matches!(probing.stage, Stage::Resting), wanted) {
+                (true, true) => self.start_probe(index),
+                (false, false) => self.stop_probe(index),
+                _ => continue,
             }
+            any = true;
         }
+        any
     }
 
     /// Ends what a probe is doing, so that [`Self::run_probes`] can begin it anew.
     pub(super) fn stop_probe(&mut self, index: usize) {
         let Some(probing) = self.probes.get_mut(index) else { return };
         match core::mem::replace(&mut probing.stage, Stage::Resting) {
-            Stage::Dialling(mut dial) => dial.end(&mut self.requests, None),
-            Stage::Asking { socket, .. } => self.requests.close(socket, false),
+            Stage::Dialling(mut dial) => dial.end(&mut self.io.requests, None),
+            Stage::Asking { socket, .. } => self.io.requests.close(socket, false),
             Stage::Resting | Stage::Retry(_) => {}
         }
         probing.backoff = Backoff::new();
-        self.timers.set(Timer::Probe(index), None);
+        self.io.timers.set(Timer::Probe(index), None);
     }
 
     /// The probes of a decision that begins anew.
@@ -102,7 +104,7 @@ impl Client {
             }
             probing.backoff.reset();
             if let Stage::Dialling(dial) = &mut probing.stage {
-                dial.end(&mut self.requests, None);
+                dial.end(&mut self.io.requests, None);
                 self.retry_probe(index, Some(IoFailed::new(IoFailure::TimedOut).into()));
             }
         }
@@ -112,7 +114,7 @@ impl Client {
         let Some(kind) = self.probes.get(index).map(|probing| probing.probe.kind) else { return };
         let config = self.dial_config(kind);
         let Some(probing) = self.probes.get_mut(index) else { return };
-        let dial = Dial::new(probing.probe.kind, [probing.probe.target.clone()], config, self.now);
+        let dial = Dial::new(probing.probe.kind, [probing.probe.target.clone()], config, self.io.now);
         probing.stage = Stage::Dialling(Box::new(dial));
         self.advance_probe(index);
     }
@@ -120,8 +122,8 @@ impl Client {
     fn advance_probe(&mut self, index: usize) {
         let Some(probing) = self.probes.get_mut(index) else { return };
         if let Stage::Dialling(dial) = &mut probing.stage {
-            let mut recall = Recall::targets(&self.memory, self.now);
-            dial.advance(self.now, &mut self.requests, Role::Probe(index), &mut recall);
+            let mut recall = Recall::targets(&self.io.memory, self.io.now);
+            dial.advance(self.io.now, &mut self.io.requests, Role::Probe(index), &mut recall);
             if dial.is_exhausted() {
                 let fault = dial.faults().last().map(|(_, fault)| fault.clone());
                 self.retry_probe(index, fault);
@@ -129,23 +131,23 @@ impl Client {
             }
         }
         let due = probing.poll_timeout();
-        self.timers.set(Timer::Probe(index), due);
+        self.io.timers.set(Timer::Probe(index), due);
     }
 
     fn retry_probe(&mut self, index: usize, fault: Option<Fault>) {
         let lacked = fault.as_ref().and_then(Fault::lacked);
         let Some(probing) = self.probes.get_mut(index) else { return };
         let schedule =
-            if self.routes.is_trial(probing.probe.kind) { &QUICK_RETRY } else { &self.config.route.retry };
-        let after = probing.backoff.next(schedule, &mut self.rng);
-        probing.stage = Stage::Retry(self.now + after);
-        self.timers.set(Timer::Probe(index), Some(self.now + after));
+            if self.routes.is_trial(probing.probe.kind) { &QUICK_RETRY } else { &self.io.config.route.retry };
+        let after = probing.backoff.next(schedule, &mut self.io.rng);
+        probing.stage = Stage::Retry(self.io.now + after);
+        self.io.timers.set(Timer::Probe(index), Some(self.io.now + after));
         let Probe { kind, target } = probing.probe.clone();
         if let Some(resource) = lacked {
-            self.on_lack(resource);
+            self.io.on_lack(resource);
             self.void_trial(kind);
         } else if let Some(error) = fault {
-            self.tell(What::Retrying { flow: None, kind, target, after, error });
+            self.io.tell(What::Retrying { flow: None, kind, target, after, error });
         }
     }
 
@@ -158,13 +160,13 @@ impl Client {
                 *due = true;
                 let held = !self.routes.is_trial(Kind::Datagram);
                 let after = if held {
-                    probing.backoff.next(&self.config.route.retry, &mut self.rng)
+                    probing.backoff.next(&self.io.config.route.retry, &mut self.io.rng)
                 } else {
                     ASK_AGAIN
                 };
-                *again = self.now + after;
-                self.requests.pending(*socket);
-                self.timers.set(Timer::Probe(index), Some(*again));
+                *again = self.io.now + after;
+                self.io.requests.pending(*socket);
+                self.io.timers.set(Timer::Probe(index), Some(*again));
             }
             Stage::Retry(_) => self.start_probe(index),
         }
@@ -178,29 +180,29 @@ impl Client {
         answer: Result<&[IpAddr], IoFailed>,
     ) {
         let Some(Probing { stage: Stage::Dialling(dial), .. }) = self.probes.get_mut(index) else { return };
-        dial.handle_resolved(self.now, id, families, answer);
+        dial.handle_resolved(self.io.now, id, families, answer);
         self.advance_probe(index);
     }
 
     pub(super) fn on_probe_opened(&mut self, index: usize, id: SocketId) {
-        let question = stun_binding_request(&mut self.rng);
+        let question = stun_binding_request(&mut self.io.rng);
         let Some(probing) = self.probes.get_mut(index) else { return };
         let Stage::Dialling(dial) = &mut probing.stage else { return };
         if dial.attempt(id).is_none() {
             return;
         }
-        dial.end(&mut self.requests, Some(id));
+        dial.end(&mut self.io.requests, Some(id));
         match probing.probe.kind {
             Kind::Stream => {
-                self.requests.close(id, false);
+                self.io.requests.close(id, false);
                 probing.stage = Stage::Resting;
                 self.prove(Kind::Stream, Proof::Probe);
             }
             Kind::Datagram => {
-                let again = self.now + ASK_AGAIN;
+                let again = self.io.now + ASK_AGAIN;
                 probing.stage = Stage::Asking { socket: id, again, question, due: true };
-                self.requests.pending(id);
-                self.timers.set(Timer::Probe(index), Some(again));
+                self.io.requests.pending(id);
+                self.io.timers.set(Timer::Probe(index), Some(again));
             }
         }
     }
@@ -209,8 +211,8 @@ impl Client {
         let Some(probing) = self.probes.get_mut(index) else { return };
         // A refused datagram proves nothing; the question is asked again.
         if let Stage::Dialling(dial) = &mut probing.stage {
-            self.requests.forget(id);
-            dial.handle_failed(self.now, id, error.into());
+            self.io.requests.forget(id);
+            dial.handle_failed(self.io.now, id, error.into());
             self.advance_probe(index);
         }
     }
@@ -227,7 +229,7 @@ impl Client {
         match &probing.stage {
             Stage::Asking { question, due: true, .. } => Some(question),
             _ => {
-                self.requests.settle(id);
+                self.io.requests.settle(id);
                 None
             }
         }
@@ -241,7 +243,7 @@ impl Client {
 
     /// How direct attempts are timed: on a link that stays direct a new attempt is better than a long wait for an old one.
     pub(super) fn dial_config(&self, kind: Kind) -> DialConfig {
-        let limits = &self.config.limits;
+        let limits = &self.io.config.limits;
         let is_held = self.wants_proof(kind) && !self.routes.is_trial(kind);
         let timeout = if is_held { HELD_TIMEOUT.min(limits.open_timeout) } else { limits.open_timeout };
         // On the direct way a datagram is treated as that of any plain socket.
@@ -249,8 +251,7 @@ impl Client {
     }
 
     pub(super) fn prove(&mut self, kind: Kind, proof: Proof) {
-        self.routes.handle_proven(self.now, kind, proof);
-        self.follow_routes();
+        self.routes.handle_proven(self.io.now, kind, proof);
     }
 }
 

@@ -8,6 +8,7 @@ use core::time::Duration;
 
 use super::event::RescueReason;
 use super::flow::{Flow, State};
+use super::io::Timer;
 use super::{Client, FlowError, FlowId, What};
 use crate::base::{Instant, Kind};
 use crate::carrier::tls::Session as _;
@@ -20,7 +21,7 @@ impl Client {
         if flow.spent || flow.released || flow.spare.is_some() || !self.routes.can_rescue(flow.kind) {
             return None;
         }
-        let length = self.config.route.trial;
+        let length = self.io.config.route.trial;
         let due = match &flow.state {
             State::Dialling(_) => Some(flow.tried + length),
             State::DirectStream { opening, .. } => opening.overdue(length),
@@ -36,12 +37,12 @@ impl Client {
 
     /// Whether a flow whose direct path has failed is taken to a relay.
     pub(super) fn can_rescue(&self, flow: &Flow) -> bool {
-        !flow.spent && !flow.released && flow.rests <= self.now && self.routes.can_rescue(flow.kind)
+        !flow.spent && !flow.released && flow.rests <= self.io.now && self.routes.can_rescue(flow.kind)
     }
 
     /// The time of a flow is over.
     pub(super) fn on_overdue(&mut self, id: FlowId) {
-        let length = self.config.route.trial;
+        let length = self.io.config.route.trial;
         let Some(flow) = self.flows.get_mut(id) else { return };
         let is_repeatable = flow.state.is_repeatable();
         let reason = match &mut flow.state {
@@ -58,7 +59,7 @@ impl Client {
 
     /// Asks for a relay; the state that the flow has is its direct path, and stays as its spare.
     pub(super) fn rescue(&mut self, id: FlowId, reason: RescueReason) {
-        let deadline = self.now + self.config.limits.open_timeout;
+        let deadline = self.io.now + self.io.config.limits.open_timeout;
         let Some(flow) = self.flows.get_mut(id) else { return };
         let direct = core::mem::replace(&mut flow.state, State::Waiting(None));
         flow.spare = Some(Box::new(direct));
@@ -67,8 +68,8 @@ impl Client {
         }
         flow.forgive();
         let (kind, target) = (flow.kind, flow.target.clone());
-        self.wanted = Some(self.now);
-        self.tell(What::Rescuing { flow: id, kind, target, reason });
+        self.pool.expect(self.io.now);
+        self.io.tell(What::Rescuing { flow: id, kind, target, reason });
         self.await_proxy(id);
     }
 
@@ -87,11 +88,9 @@ impl Client {
         }
         let Some(flow) = self.flows.get(id) else { return true };
         let (kind, target) = (flow.kind, flow.target.clone());
-        if was_tried && let Some(blocked) = self.routes.handle_rescued(self.now, kind, &target) {
+        if was_tried && let Some(blocked) = self.routes.handle_rescued(self.io.now, kind, &target) {
             self.tell_blocked(id, blocked);
         }
-        // The proof may have failed by that, which begins a trial.
-        self.follow_routes();
         true
     }
 
@@ -107,38 +106,38 @@ impl Client {
             if waits {
                 self.wants_turn(id, socket);
             }
-            self.requests.pending(socket);
-            self.nudge(id);
+            self.io.requests.pending(socket);
+            self.io.nudge(id);
         }
         self.arm_flow(id);
     }
 
-    /// No relay serves the flow: it goes on as it would have without one. What stopped the direct path is told.
-    pub(super) fn fall_back(&mut self, id: FlowId, error: &FlowError) {
+    /// No relay serves the flow: it goes on as it would have without one. Where the direct path has failed too, that error is
+    /// the flow's.
+    pub(super) fn fall_back(&mut self, id: FlowId, error: &FlowError) -> Option<FlowError> {
         if let Some(flow) = self.flows.get_mut(id) {
             flow.spent =
                 matches!(error, FlowError::TargetForbidden { .. } | FlowError::TargetUnreachable { .. });
-            flow.rests = self.now + flow.backoff.next(&self.config.route.retry, &mut self.rng);
+            flow.rests = self.io.now + flow.backoff.next(&self.io.config.route.retry, &mut self.io.rng);
         }
         self.return_to_spare(id);
-        let Some(flow) = self.flows.get_mut(id) else { return };
+        let flow = self.flows.get_mut(id)?;
         match &flow.state {
-            State::Failed(error) => {
-                let error = error.clone();
-                flow.state = State::Retry(None);
-                self.fail(id, error);
-            }
+            State::Failed(error) => return Some(error.clone()),
             // It went to the relay at once, and has not been tried yet.
-            State::Retry(_) => self.place(id),
+            State::Retry(_) => {
+                self.unplaced.insert(id);
+            }
             _ => {}
         }
+        None
     }
 
     /// Leaves a direct path for another one. What a stream has written goes along; the caller knows that it may.
     pub(super) fn leave_path(&mut self, id: FlowId, direct: State) {
         match direct {
             State::DirectStream { socket, mut session, opening } => {
-                self.requests.close(socket, true);
+                self.io.requests.close(socket, true);
                 if let Some(flow) = self.flows.get_mut(id) {
                     flow.unsent = opening.into_bytes(session.pending());
                 }
@@ -150,7 +149,7 @@ impl Client {
 
     /// A direct stream broke off or ended before anything came back. Says whether that was dealt with.
     pub(super) fn on_lost_unanswered(&mut self, id: FlowId, has_ended: bool) -> bool {
-        let (now, length) = (self.now, self.config.route.trial);
+        let (now, length) = (self.io.now, self.io.config.route.trial);
         let Some(flow) = self.flows.get_mut(id) else { return true };
         let is_spare = flow.spare.is_some();
         if flow.released || (flow.finished && has_ended) {
@@ -197,7 +196,7 @@ impl Client {
 
     /// A connection that broke off before a byte came back proves nothing: while the trial runs it is made again (rule 2).
     fn try_again(&mut self, id: FlowId) {
-        let deadline = self.now + self.config.limits.open_timeout;
+        let deadline = self.io.now + self.io.config.limits.open_timeout;
         let Some(flow) = self.flows.get_mut(id) else { return };
         flow.deadline = deadline;
         let direct = core::mem::replace(&mut flow.state, State::Retry(None));
@@ -209,29 +208,29 @@ impl Client {
     fn note_lost(&mut self, id: FlowId) {
         let Some(flow) = self.flows.get(id) else { return };
         let (kind, target) = (flow.kind, flow.target.clone());
-        if let Some(blocked) = self.routes.handle_lost(self.now, kind, &target) {
+        if let Some(blocked) = self.routes.handle_lost(self.io.now, kind, &target) {
             self.tell_blocked(id, blocked);
         }
-        self.follow_routes();
     }
 
     fn tell_blocked(&mut self, id: FlowId, (what, pause): (Blocked, Duration)) {
         let Some(flow) = self.flows.get(id) else { return };
         let (kind, target) = (flow.kind, flow.target.clone());
-        self.tell(What::Blocked { kind, target, what, pause });
+        self.io.tell(What::Blocked { kind, target, what, pause });
+        self.pool.stir();
     }
 
     /// Lets time pass for the routes. A stream that stood at the deadline, and whose application had sent nothing yet, is a
     /// proof (rule 2).
     pub(super) fn pass_routes(&mut self) {
         if let Phase::Trial { deadline, .. } = self.routes.phase(Kind::Stream)
-            && deadline < self.now
+            && deadline < self.io.now
         {
             let stands = |flow: &Flow| match &flow.state {
                 State::DirectStream { socket, opening, .. } => {
                     opening.is_quiet()
                         && opening.epoch() == self.epoch
-                        && self.requests.role(*socket).is_some()
+                        && self.io.requests.role(*socket).is_some()
                 }
                 _ => false,
             };
@@ -239,16 +238,12 @@ impl Client {
                 self.routes.handle_proven(deadline, Kind::Stream, Proof::Connection);
             }
         }
-        self.routes.handle_timeout(self.now);
-        self.follow_routes();
+        self.routes.handle_timeout(self.io.now);
     }
 
-    /// Follows the routes after a packet. Mostly nothing came of it; then the client wakes up when the routes want it, if that is
-    /// sooner than it would. Later is left alone: with every packet the moment moves on.
+    /// Wakes the client up when the routes want it, if that is sooner than it would. Later is left alone: with every packet
+    /// the moment moves on.
     pub(super) fn watch_routes(&mut self) {
-        if self.routes.has_event() {
-            return self.follow_routes();
-        }
         let due = self.routes.poll_timeout();
         if due.is_some_and(|due| self.route_due.is_none_or(|armed| due < armed)) {
             self.arm_routes();
@@ -257,6 +252,6 @@ impl Client {
 
     pub(super) fn arm_routes(&mut self) {
         self.route_due = self.routes.poll_timeout();
-        self.timers.set(super::Timer::Route, self.route_due);
+        self.io.timers.set(Timer::Route, self.route_due);
     }
 }

@@ -4,192 +4,207 @@ use smallvec::smallvec;
 
 use super::event::ProxyFault;
 use super::flow::{Asked, Flow, State};
-use super::parting::last_word;
-use super::{CarrierId, Client, FlowError, FlowId, Timer};
+use super::pool::last_word;
+use super::{CarrierId, Client, FlowError, FlowId};
 use crate::base::{Kind, Route};
 use crate::carrier::h1::DatagramError;
-use crate::carrier::tls::{TlsError, exported};
-use crate::codec::h1::{Response, encode_connect, encode_connect_udp, parse_response};
+use crate::carrier::tls::TlsError;
+use crate::codec::h1::{Response, parse_response};
 use crate::codec::proxy_status::ProxyError;
-use crate::codec::template::UriTemplate;
 use crate::config::{Peer, Truncation};
 use crate::error::IoFailure;
+use crate::net::SocketId;
 
 impl Client {
-    /// Sends the request of a flow over a connection that is ready.
+    /// Sends the request of a flow over the connection that was handed to it.
     pub(super) fn ask(&mut self, flow_id: FlowId, id: CarrierId) {
-        let (Some(flow), Some(carrier)) = (self.flows.get_mut(flow_id), self.carriers.get_mut(id)) else {
-            return;
-        };
-        let Some(proxy) = self.config.proxies.get(carrier.proxy) else { return };
-        let hedge = self.config.limits.hedge;
-        let authority = match flow.kind {
-            Kind::Datagram => proxy,
-            Kind::Stream => &flow.target,
-        };
-        let session = carrier.pipe.session();
-        let authorization = self.credential.as_ref().and_then(|credential| {
-            credential.authorization_value(authority, |label, context| exported(session, label, context))
-        });
-        let authorization = authorization.as_ref().map(|value| value.expose().as_str());
-        let mut head = Vec::with_capacity(512);
-        match flow.kind {
-            Kind::Stream => encode_connect(&mut head, &flow.target, authorization),
-            Kind::Datagram => {
-                let path = UriTemplate::well_known().expand_path(&flow.target);
-                encode_connect_udp(&mut head, &path, &proxy.to_string(), authorization);
+        let Some(flow) = self.flows.get_mut(flow_id) else { return };
+        self.pool.ask(&mut self.io, id, (flow_id, flow.kind, &flow.target));
+        let (now, limits) = (self.io.now, &self.io.config.limits);
+        let asked = Asked { carriers: smallvec![id], since: now, hedge_at: Some(now + limits.hedge) };
+        match &mut flow.state {
+            State::Asking(asked) => asked.carriers.push(id),
+            state => {
+                let before = core::mem::replace(state, State::Asking(asked));
+                if let State::Tunnel { carrier, .. } = before {
+                    // It was silent for too long.
+                    flow.deadline = now + limits.open_timeout;
+                    self.pool.close(&mut self.io, carrier, true);
+                }
             }
-        }
-        carrier.pipe.session().send(&[&head]);
-        zeroize::Zeroize::zeroize(&mut head);
-        carrier.flow = Some(flow_id);
-        carrier.renewal = self.renewals.count;
-        let asked = Asked { carriers: smallvec![id], since: self.now, hedge_at: Some(self.now + hedge) };
-        let left = match &mut flow.state {
-            State::Asking(asked) => {
-                asked.carriers.push(id);
-                None
-            }
-            state => match core::mem::replace(state, State::Asking(asked)) {
-                // It was silent for too long.
-                State::Tunnel { carrier, .. } => Some(carrier),
-                _ => None,
-            },
-        };
-        if left.is_some() {
-            flow.deadline = self.now + self.config.limits.open_timeout;
-        }
-        self.requests.pending(carrier.socket);
-        self.timers.set(Timer::Carrier(id), None);
-        if let Some(left) = left {
-            self.close_carrier(left, true);
         }
         self.arm_flow(flow_id);
-        self.wanted = Some(self.now);
     }
 
     pub(super) fn on_carrier_received(&mut self, id: CarrierId, data: &mut [u8]) {
-        self.on_carrier_heard(id);
-        let Some(carrier) = self.carriers.get_mut(id) else { return };
-        let flow = carrier.flow.and_then(|flow| self.flows.get(flow));
+        self.pool.on_heard(&mut self.io, id);
+        let Some(connection) = self.pool.get_mut(id) else { return };
+        let flow = connection.used.flow().and_then(|flow| self.flows.get(flow));
         if let Some(Flow { kind: Kind::Datagram, state: State::Tunnel { .. }, .. }) = flow {
             return self.read_datagrams(id, data);
         }
-        if carrier.pipe.receive(data).is_err() {
+        if connection.pipe.receive(data).is_err() {
             return self.on_carrier_broken(id);
         }
-        self.requests.pending(carrier.socket);
+        self.io.requests.pending(connection.socket);
         self.on_carrier_readable(id);
     }
 
     /// The proxy broke a rule of TLS, and is told so.
     fn on_carrier_broken(&mut self, id: CarrierId) {
-        let Some(carrier) = self.carriers.get_mut(id) else { return };
-        let (socket, alert) = (carrier.socket, last_word(carrier.pipe.session()));
-        self.part(socket, alert, true);
+        let Some(connection) = self.pool.get_mut(id) else { return };
+        let (socket, alert) = (connection.socket, last_word(connection.pipe.session()));
+        self.pool.part(&mut self.io, socket, alert, true);
         self.on_carrier_gone(id);
     }
 
     fn on_carrier_readable(&mut self, id: CarrierId) {
-        let Some(carrier) = self.carriers.get_mut(id) else { return };
-        if carrier.shows {
-            return self.read_shown(id);
-        }
-        let Some(flow_id) = carrier.flow else {
-            // A proxy that speaks or ends before it was asked cannot be used any more.
-            if carrier.pipe.plaintext_len() > 0 || carrier.pipe.session().is_finished() {
-                self.lose_ready(id);
-            }
+        let Some(flow_id) = self.pool.on_readable(&mut self.io, id) else { return };
+        let is_asking = |flow: &Flow| matches!(flow.state, State::Asking(_));
+        if self.flows.get(flow_id).is_some_and(is_asking) && !self.read_answer(id, flow_id) {
             return;
-        };
+        }
         let Some(flow) = self.flows.get(flow_id) else { return };
         match (&flow.state, flow.kind) {
-            (State::Asking(_), _) => self.read_answer(id, flow_id),
             (State::Tunnel { .. }, Kind::Stream) => self.read_stream(id, flow_id),
             (State::Tunnel { .. }, Kind::Datagram) => self.read_datagrams(id, &mut []),
             _ => {}
         }
     }
 
-    fn read_answer(&mut self, id: CarrierId, flow_id: FlowId) {
+    /// The connection to the proxy broke.
+    pub(super) fn on_carrier_gone(&mut self, id: CarrierId) {
+        let Some(flow_id) = self.pool.on_gone(&mut self.io, id) else { return };
+        let Some(connection) = self.pool.get(id) else { return };
+        let Some(flow) = self.flows.get(flow_id) else {
+            self.pool.close(&mut self.io, id, true);
+            return;
+        };
+        match (&flow.state, flow.kind) {
+            (State::Asking(_), _) => {
+                // The proxy took the connection and said nothing: another connection, and at last another proxy, may do
+                // better. Nothing of the application was sent yet.
+                let proxy = connection.proxy;
+                let is_last = self.unask(flow_id, id, true);
+                self.pool.on_proxy_failed(&mut self.io, proxy, ProxyFault::NoAnswer, None);
+                if is_last {
+                    self.try_another(flow_id, proxy, ProxyFault::NoAnswer);
+                }
+            }
+            (State::Tunnel { .. }, Kind::Datagram) => self.reopen(flow_id),
+            (State::Tunnel { .. }, Kind::Stream) if connection.pipe.plaintext_len() > 0 && !flow.released => {
+                // What arrived before the break is still the application's; the error comes behind it.
+                self.io.nudge(flow_id);
+            }
+            _ => {
+                let error = self.broken(flow_id);
+                self.fail(flow_id, error);
+            }
+        }
+    }
+
+    pub(super) fn pending_of_carrier(&mut self, id: CarrierId, socket: SocketId) -> Option<&[u8]> {
+        let connection = self.pool.get_mut(id)?;
+        let flow = connection.used.flow().and_then(|flow| self.flows.get_mut(flow));
+        if let Some(Flow { state: State::Tunnel { .. }, queues: Some(queues), .. }) = flow {
+            connection.pipe.send_datagrams(self.io.now, &mut queues.outgoing);
+        }
+        let pending = connection.pipe.pending();
+        if pending.is_none() {
+            self.io.requests.settle(socket);
+        }
+        pending
+    }
+
+    pub(super) fn on_carrier_written(&mut self, id: CarrierId, written: usize) {
+        let Some(connection) = self.pool.get_mut(id) else { return };
+        connection.pipe.session().written(written);
+        let flow = connection.used.flow();
+        self.pool.on_sent(&mut self.io, id);
+        if let Some(flow) = flow {
+            self.on_room(flow);
+        }
+    }
+
+    /// Reads the answer to a request; says whether the connection carries the tunnel of the flow now.
+    fn read_answer(&mut self, id: CarrierId, flow_id: FlowId) -> bool {
         loop {
-            let (Some(carrier), Some(flow)) = (self.carriers.get_mut(id), self.flows.get(flow_id)) else {
-                return;
+            let (Some(connection), Some(flow)) = (self.pool.get_mut(id), self.flows.get(flow_id)) else {
+                return false;
             };
-            let response = match carrier.pipe.read_head() {
+            let response = match connection.pipe.read_head() {
                 Ok(Some(head)) => parse_response(head, flow.kind),
                 Ok(None) => {
-                    if carrier.pipe.session().is_finished() {
+                    if connection.pipe.session().is_finished() {
                         self.on_carrier_gone(id);
                     }
-                    return;
+                    return false;
                 }
                 Err(error) => Err(error),
             };
-            carrier.pipe.end_head();
-            let (proxy, renewal) = (carrier.proxy, carrier.renewal);
+            connection.pipe.end_head();
+            let proxy = connection.proxy;
             match response {
                 Ok(Response::Interim) => {}
                 Ok(Response::Accepted { by }) => {
-                    carrier.machine = by;
+                    connection.machine = by;
                     return self.on_accepted(id, flow_id);
                 }
-                Ok(Response::Refused { status: 407, .. }) if renewal != self.renewals.count => {
+                Ok(Response::Refused { status: 407, .. }) if !self.pool.has_shown_latest(id) => {
                     // The credential was renewed in between.
                     if self.unask(flow_id, id, false) {
-                        self.place(flow_id);
+                        self.unplaced.insert(flow_id);
                     }
-                    return;
+                    return false;
                 }
                 Ok(Response::Refused { status, proxy_status, lookup, retry_after, .. }) => {
                     let again = retry_after.map(|secs| core::time::Duration::from_secs(u64::from(secs)));
                     let is_last = self.unask(flow_id, id, false);
-                    let error = (proxy_status, lookup);
-                    return self.on_refused(flow_id, proxy, status, error, again, is_last);
+                    self.on_refused(flow_id, proxy, status, (proxy_status, lookup), again, is_last);
+                    return false;
                 }
                 Err(error) => {
                     let is_last = self.unask(flow_id, id, true);
                     let fault = ProxyFault::Protocol(error.to_string());
-                    return self.on_proxy_at_fault(flow_id, proxy, fault, None, is_last);
+                    self.on_proxy_at_fault(flow_id, proxy, fault, None, is_last);
+                    return false;
                 }
             }
         }
     }
 
-    fn on_accepted(&mut self, id: CarrierId, flow_id: FlowId) {
-        let Some(flow) = self.flows.get_mut(flow_id) else { return };
+    /// The proxy serves the flow. Says no where the direct path has taken it back in the meantime.
+    fn on_accepted(&mut self, id: CarrierId, flow_id: FlowId) -> bool {
+        let Some(flow) = self.flows.get_mut(flow_id) else { return false };
         let is_datagrams = flow.kind == Kind::Datagram;
-        let asked = core::mem::replace(&mut flow.state, State::Tunnel { carrier: id, since: self.now });
+        let tunnel = State::Tunnel { carrier: id, since: self.io.now };
+        let asked = core::mem::replace(&mut flow.state, tunnel);
         flow.forgive();
         if let Some(queues) = &mut flow.queues {
-            queues.outgoing.renew_last(self.now, FIRST_WORD);
+            queues.outgoing.renew_last(self.io.now, FIRST_WORD);
         }
         if let State::Asking(asked) = asked {
-            self.waiting.retain(|waiting| *waiting != flow_id);
+            self.pool.unwant(flow_id);
             for other in asked.carriers.into_iter().filter(|other| *other != id) {
-                self.close_carrier(other, true);
+                self.pool.close(&mut self.io, other, true);
             }
         }
         if !self.on_served(flow_id) {
-            return;
+            return false;
         }
         self.begin_stream(flow_id);
-        self.standby_backoff.reset();
-        if let Some(proxy) = self.carriers.get(id).map(|carrier| carrier.proxy) {
-            self.proxies.handle_good(proxy);
-            self.on_tunnel_shown(id);
-        }
+        self.pool.accepted(&mut self.io, id);
         self.arm_flow(flow_id);
         self.announce(flow_id, Route::Proxied);
-        self.nudge(flow_id);
-        if let Some(carrier) = self.carriers.get(id) {
+        self.io.nudge(flow_id);
+        if let Some(connection) = self.pool.get(id) {
             if is_datagrams {
-                self.requests.watch(carrier.socket, self.config.limits.liveness(Peer::Reading));
+                let liveness = self.io.config.limits.liveness(Peer::Reading);
+                self.io.requests.watch(connection.socket, liveness);
             }
-            self.requests.pending(carrier.socket);
+            self.io.requests.pending(connection.socket);
         }
-        self.on_carrier_readable(id);
-        self.supply();
+        true
     }
 
     fn on_refused(
@@ -201,9 +216,9 @@ impl Client {
         again: Option<core::time::Duration>,
         is_last: bool,
     ) {
-        let Some(target) = self.config.proxies.get(proxy).cloned() else { return };
+        let Some(target) = self.io.config.proxies.get(proxy).cloned() else { return };
         if matches!(status, 403 | 502 | 504) {
-            self.proxies.handle_good(proxy);
+            self.pool.on_proxy_good(proxy);
         }
         match status {
             403 => self.fail(flow_id, FlowError::TargetForbidden { proxy: target }),
@@ -217,14 +232,17 @@ impl Client {
             500 | 503 if error.is_none() && again.is_none() => {
                 self.on_unclear(flow_id, proxy, status, is_last)
             }
-            _ => self.on_proxy_at_fault(flow_id, proxy, self.refused_fault(status), again, is_last),
+            _ => {
+                let fault = self.pool.refused_fault(&self.io, status);
+                self.on_proxy_at_fault(flow_id, proxy, fault, again, is_last);
+            }
         }
     }
 
     /// The proxy does not say whether it or the target is at fault. Another one may know; the only one is not asked less often
     /// because of what may be one dead target.
     fn on_unclear(&mut self, flow_id: FlowId, proxy: usize, status: u16, is_last: bool) {
-        match self.config.proxies.as_slice() {
+        match self.io.config.proxies.as_slice() {
             [only] => {
                 let proxy = only.clone();
                 self.fail(flow_id, FlowError::TargetUnreachable { proxy, status, error: None, lookup: None });
@@ -242,51 +260,46 @@ impl Client {
         again: Option<core::time::Duration>,
         is_last: bool,
     ) {
-        let was_held = self.proxies.is_held(self.now, proxy);
-        self.on_proxy_failed(proxy, fault.clone(), again);
-        if !was_held {
-            // What is ready or under way leads to this proxy, most likely, and would use up the patience of the flows.
-            self.drop_ready();
-        }
+        self.pool.refused(&mut self.io, proxy, fault.clone(), again);
         if is_last {
             self.try_another(flow_id, proxy, fault);
         }
-        self.supply();
     }
 
     fn read_stream(&mut self, id: CarrierId, flow_id: FlowId) {
-        let (Some(carrier), Some(flow)) = (self.carriers.get_mut(id), self.flows.get(flow_id)) else {
+        let (Some(connection), Some(flow)) = (self.pool.get_mut(id), self.flows.get(flow_id)) else {
             return;
         };
         if flow.released {
-            discard(carrier.pipe.session());
-        } else if carrier.pipe.plaintext_len() > self.config.limits.buffer {
-            self.requests.pause(carrier.socket, true);
+            discard(connection.pipe.session());
+        } else if connection.pipe.plaintext_len() > self.io.config.limits.buffer {
+            self.io.requests.pause(connection.socket, true);
         }
-        self.nudge(flow_id);
+        self.io.nudge(flow_id);
         self.settle_stream(flow_id);
     }
 
     fn read_datagrams(&mut self, id: CarrierId, data: &mut [u8]) {
-        let now = self.now;
-        let Some(carrier) = self.carriers.get_mut(id) else { return };
-        let Some((flow_id, flow)) = carrier.flow.and_then(|id| Some((id, self.flows.get_mut(id)?))) else {
+        let now = self.io.now;
+        let Some(connection) = self.pool.get_mut(id) else { return };
+        let Some((flow_id, flow)) = connection.used.flow().and_then(|id| Some((id, self.flows.get_mut(id)?)))
+        else {
             return;
         };
         let Some(queues) = &mut flow.queues else { return };
-        let received = carrier.pipe.receive_datagrams(data, |payload| queues.incoming.push(now, payload));
-        if carrier.pipe.pending_len() > 0 {
-            self.requests.pending(carrier.socket);
+        let received = connection.pipe.receive_datagrams(data, |payload| queues.incoming.push(now, payload));
+        if connection.pipe.pending_len() > 0 {
+            self.io.requests.pending(connection.socket);
         }
         match received {
             Ok(received) => {
                 flow.received += received.bytes;
-                let ended = carrier.pipe.session().is_finished();
+                let ended = connection.pipe.session().is_finished();
                 if received.datagrams > 0 {
-                    if carrier.acks.is_due() {
-                        self.requests.delay_acks(carrier.socket);
+                    if connection.acks.is_due() {
+                        self.io.requests.delay_acks(connection.socket);
                     }
-                    self.nudge(flow_id);
+                    self.io.nudge(flow_id);
                 }
                 if ended {
                     self.on_tunnel_ended(flow_id);
@@ -305,8 +318,7 @@ impl Client {
             return;
         };
         let again = self.after_tunnel(flow_id, since);
-        self.close_carrier(carrier, false);
-        self.waiting.retain(|waiting| *waiting != flow_id);
+        self.pool.close(&mut self.io, carrier, false);
         if let Some(flow) = self.flows.get_mut(flow_id) {
             flow.state = State::Resting(again);
         }
@@ -314,19 +326,20 @@ impl Client {
     }
 
     pub(super) fn on_carrier_finished(&mut self, id: CarrierId) {
-        let Some(carrier) = self.carriers.get_mut(id) else { return };
+        let Some(connection) = self.pool.get_mut(id) else { return };
         let runs = |flow| self.flows.get(flow).is_some_and(|flow| matches!(flow.state, State::Tunnel { .. }));
-        let ended = carrier.pipe.session().receive_end();
-        carrier.truncated = ended == Err(TlsError::Truncated);
-        let forgives = self.config.truncation == Truncation::End && carrier.flow.is_some_and(runs);
+        let ended = connection.pipe.session().receive_end();
+        connection.truncated = ended == Err(TlsError::Truncated);
+        let forgives =
+            self.io.config.truncation == Truncation::End && connection.used.flow().is_some_and(runs);
         match ended {
             Ok(()) => self.on_carrier_readable(id),
             Err(TlsError::Truncated) if forgives => {
-                carrier.pipe.session().excuse_end();
+                connection.pipe.session().excuse_end();
                 self.on_carrier_readable(id);
             }
             Err(_) => {
-                self.requests.close(carrier.socket, true);
+                self.io.requests.close(connection.socket, true);
                 self.on_carrier_gone(id);
             }
         }

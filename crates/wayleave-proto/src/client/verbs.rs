@@ -3,11 +3,12 @@
 use core::net::IpAddr;
 use core::time::Duration;
 
-use super::check::Check;
 use super::event::CloseReason;
 use super::flow::{Flow, State};
+use super::io::Timer;
 use super::tunnel::discard;
-use super::{AssociationId, Client, End, FlowError, FlowId, FlowStatus, Incoming, Notice, Timer, What};
+use super::{AssociationId, Client, End, FlowError, FlowId, FlowStatus, Incoming, Notice, What};
+use crate::auth::Credential;
 use crate::base::{Host, Instant, Kind, Network, Route, Target};
 use crate::carrier::tls::Session;
 use crate::codec::capsule::MAX_PAYLOAD;
@@ -36,20 +37,17 @@ impl Client {
         if !self.is_open() {
             return Err(FlowError::ClientClosed);
         }
-        if self.flows.len() >= self.config.limits.flows {
+        if self.flows.len() >= self.io.config.limits.flows {
             return Err(FlowError::TooManyFlows);
         }
-        if self.config.route.mode != Mode::Off {
-            self.wanted = Some(now);
+        if self.io.config.route.mode != Mode::Off {
+            self.pool.expect(now);
         }
-        let flow = Flow { association, ..Flow::new(kind, target, now, &self.config.limits) };
+        let flow = Flow { association, ..Flow::new(kind, target, now, &self.io.config.limits) };
         let id = self.flows.insert(flow);
         self.routes.handle_flow(now, kind);
-        self.follow_routes();
-        // A trial that this flow began has placed it already.
-        if self.is_unplaced(id) {
-            self.place(id);
-        }
+        self.unplaced.insert(id);
+        self.advance();
         Ok(id)
     }
 
@@ -80,14 +78,14 @@ impl Client {
     /// Why the stream takes no more.
     pub fn write(&mut self, now: Instant, id: FlowId, bytes: &[u8]) -> Result<usize, FlowError> {
         self.at(now);
-        let is_bounded = !self.config.route.breaks(Canary::BufferUnbounded);
-        let mark = if is_bounded { self.config.limits.buffer } else { usize::MAX };
+        let is_bounded = !self.io.config.route.breaks(Canary::BufferUnbounded);
+        let mark = if is_bounded { self.io.config.limits.buffer } else { usize::MAX };
         self.check(id)?;
         if self.flows.get(id).is_some_and(|flow| flow.finished) {
             return Err(FlowError::Finished);
         }
         let Some(socket) = self.stream(id).map(|(socket, _)| socket) else { return Ok(0) };
-        if self.requests.is_broken(socket) {
+        if self.io.requests.is_broken(socket) {
             // There may still be something to read.
             return Err(self.broken(id));
         }
@@ -98,7 +96,7 @@ impl Client {
             return Ok(0);
         }
         session.send(&[taken]);
-        self.requests.pending(socket);
+        self.io.requests.pending(socket);
         if let Some(flow) = self.flows.get_mut(id) {
             flow.sent += taken.len() as u64;
         }
@@ -117,9 +115,10 @@ impl Client {
                 return Ok(Incoming::End);
             }
             // The connection broke, and everything that came before has been read.
-            if self.requests.role(socket).is_none() {
+            if self.io.requests.role(socket).is_none() {
                 let error = self.broken(id);
                 self.fail(id, error.clone());
+                self.advance();
                 return Err(error);
             }
             return Ok(Incoming::Nothing);
@@ -131,16 +130,17 @@ impl Client {
     /// The embedder took `amount` bytes of what [`Self::read`] lent.
     pub fn consume(&mut self, now: Instant, id: FlowId, amount: usize) {
         self.at(now);
-        let mark = self.config.limits.buffer / 2;
+        let mark = self.io.config.limits.buffer / 2;
         let Some((socket, session)) = self.stream(id) else { return };
         session.consume(amount);
         if session.plaintext_len() <= mark {
-            self.requests.pause(socket, false);
+            self.io.requests.pause(socket, false);
         }
         if let Some(flow @ Flow { state: State::Tunnel { .. }, .. }) = self.flows.get_mut(id) {
             flow.received += amount as u64;
         }
         self.settle_stream(id);
+        self.advance();
     }
 
     /// Whether everything that was written to a stream has gone to the system, as far as it goes with a socket: it is sent
@@ -152,7 +152,7 @@ impl Client {
         self.check(id)?;
         let Some((socket, session)) = self.stream(id) else { return Ok(true) };
         let is_flushed = session.pending_len() == 0;
-        if !is_flushed && self.requests.is_broken(socket) {
+        if !is_flushed && self.io.requests.is_broken(socket) {
             return Err(FlowError::Reset);
         }
         Ok(is_flushed)
@@ -161,6 +161,11 @@ impl Client {
     /// Ends the application's half of a stream; what was written before is delivered.
     pub fn finish(&mut self, now: Instant, id: FlowId) {
         self.at(now);
+        self.end_half(id);
+        self.advance();
+    }
+
+    fn end_half(&mut self, id: FlowId) {
         let Some(flow) = self.flows.get_mut(id) else { return };
         if flow.kind != Kind::Stream || core::mem::replace(&mut flow.finished, true) {
             return;
@@ -169,19 +174,19 @@ impl Client {
             return;
         }
         // Whoever waits for room learns that there is none to come.
-        self.nudge(id);
+        self.io.nudge(id);
         let is_direct =
             self.flows.get(id).is_some_and(|flow| matches!(flow.state, State::DirectStream { .. }));
-        let is_sent = !self.config.route.breaks(Canary::EndNotSent);
+        let is_sent = !self.io.config.route.breaks(Canary::EndNotSent);
         if let Some((socket, session)) = self.stream(id) {
             if is_sent {
                 session.send_end();
             }
-            self.requests.pending(socket);
+            self.io.requests.pending(socket);
             // Through a carrier its close_notify is the end of this half. The FIN comes with the close, so that the relay
             // still listens and learns of the close at once.
             if is_direct {
-                self.requests.finish(socket);
+                self.io.requests.finish(socket);
             }
         }
         self.settle_stream(id);
@@ -210,11 +215,11 @@ impl Client {
                 if had_nothing {
                     self.wants_turn(id, socket);
                 }
-                self.requests.pending(socket);
+                self.io.requests.pending(socket);
             }
             State::Tunnel { carrier, .. } => {
-                if let Some(carrier) = self.carriers.get(*carrier) {
-                    self.requests.pending(carrier.socket);
+                if let Some(connection) = self.pool.get(*carrier) {
+                    self.io.requests.pending(connection.socket);
                 }
             }
             State::Resting(again) => {
@@ -223,6 +228,7 @@ impl Client {
             }
             _ => {}
         }
+        self.advance();
         Ok(())
     }
 
@@ -242,7 +248,7 @@ impl Client {
     /// Why the flow has failed.
     pub fn datagram(&mut self, id: FlowId) -> Result<Option<&[u8]>, FlowError> {
         self.check(id)?;
-        let now = self.now;
+        let now = self.io.now;
         let queues = self.flows.get_mut(id).and_then(|flow| flow.queues.as_mut());
         Ok(queues.and_then(|queues| queues.incoming.front(now)))
     }
@@ -257,28 +263,28 @@ impl Client {
     /// Gives a flow back. What was written to a stream is still delivered, for as long as the limit `linger` allows;
     /// what comes for it is thrown away.
     pub fn release(&mut self, now: Instant, id: FlowId) {
-        let linger = self.at(now) + self.config.limits.linger;
+        let linger = self.at(now) + self.io.config.limits.linger;
         if self.flows.get(id).is_some_and(|flow| !flow.released) {
             self.release_until(id, linger);
         }
+        self.advance();
     }
 
     fn release_until(&mut self, id: FlowId, linger: Instant) {
-        let now = self.now;
         let Some(flow) = self.flows.get_mut(id) else { return };
         flow.released = true;
         match &flow.state {
             State::DirectStream { .. } | State::Tunnel { .. } if flow.kind == Kind::Stream => {
                 flow.deadline = linger;
-                self.finish(now, id);
+                self.end_half(id);
                 if let Some((socket, session)) = self.stream(id) {
                     discard(session);
-                    self.requests.pause(socket, false);
+                    self.io.requests.pause(socket, false);
                 }
                 self.arm_flow(id);
                 self.settle_stream(id);
                 let socket = self.stream(id).map(|(socket, _)| socket);
-                if socket.is_some_and(|socket| self.requests.is_broken(socket)) {
+                if socket.is_some_and(|socket| self.io.requests.is_broken(socket)) {
                     // Nothing will be delivered any more.
                     self.remove(id, true);
                 }
@@ -292,7 +298,7 @@ impl Client {
         if self.flows.get(id).is_some_and(|flow| flow.released) {
             self.remove(id, true);
         } else {
-            self.nudge(id);
+            self.io.nudge(id);
         }
     }
 
@@ -301,6 +307,7 @@ impl Client {
     pub fn reset(&mut self, now: Instant, id: FlowId) {
         self.at(now);
         self.remove(id, true);
+        self.advance();
     }
 
     /// The network underneath is another, has other addresses, or went away.
@@ -309,19 +316,18 @@ impl Client {
         if self.is_closed() {
             return;
         }
-        self.network = network;
+        self.io.network = network;
         self.epoch += 1;
         self.network_epoch = self.epoch;
-        self.tell(What::NetworkChanged { network });
-        self.proxies.forget();
-        self.memory.handle_network(network);
-        self.drop_refreshes();
-        self.forget_doubts();
-        self.drop_ready();
+        self.io.tell(What::NetworkChanged { network });
+        self.io.memory.handle_network(network);
+        self.pool.handle_network(&mut self.io);
         // What was proven over the old network has to be proven again, and its sockets have the wrong address.
         self.routes.handle_network(now, network);
         self.begin_trials();
-        self.follow_routes();
+        while let Some(event) = self.routes.poll_event() {
+            self.follow(event);
+        }
         for id in self.flows_of(None) {
             let Some(flow) = self.flows.get_mut(id) else { continue };
             match (&mut flow.state, flow.kind) {
@@ -330,18 +336,23 @@ impl Client {
                     self.reopen(id);
                 }
                 // In mode off no trial begins by which it would look again, over the network that there is.
-                (State::Dialling(dial), _) if !network.up || self.config.route.mode == Mode::Off => {
-                    dial.end(&mut self.requests, None);
-                    self.place(id);
+                (State::Dialling(dial), _) if !network.up || self.io.config.route.mode == Mode::Off => {
+                    dial.end(&mut self.io.requests, None);
+                    flow.state = State::Retry(None);
+                    self.unplaced.insert(id);
                 }
-                (State::Retry(_), _) => self.place(id),
+                (State::Retry(_), _) => {
+                    self.unplaced.insert(id);
+                }
                 (State::Asking(_), _) => self.ask_again(id),
-                (State::Waiting(Some(_)), _) if network.up => self.place(id),
+                (State::Waiting(Some(_)), _) if network.up => {
+                    self.unplaced.insert(id);
+                }
                 (State::DirectDatagrams { .. }, _) if network.up => self.rebind(id),
                 _ => {}
             }
         }
-        self.supply();
+        self.advance();
     }
 
     /// Asks for a new trial of the direct path, for one kind of flow or for both.
@@ -352,7 +363,7 @@ impl Client {
         }
         self.routes.retry(now, kind);
         self.begin_trials();
-        self.follow_routes();
+        self.advance();
     }
 
     /// The embedder knows that the direct path works: a connection of its own stands.
@@ -361,6 +372,22 @@ impl Client {
         if self.is_open() {
             self.prove(kind, Proof::Embedder);
         }
+        self.advance();
+    }
+
+    /// Puts a new credential in force: for every tunnel that is opened from now on, and for those that run, as far as
+    /// their relays let a tunnel live longer by it.
+    pub fn renew(&mut self, now: Instant, credential: Credential) {
+        let now = self.at(now);
+        if !self.is_open() {
+            return;
+        }
+        self.pool.renew(&mut self.io, credential);
+        self.arm_token();
+        // Who was refused with the old one need not wait any longer.
+        let waits = |flow: &Flow| matches!(flow.state, State::Waiting(Some(at)) if at > now);
+        self.unplaced.extend(self.flows.iter().filter(|(_, flow)| waits(flow)).map(|(id, _)| id));
+        self.advance();
     }
 
     /// Lets the client end: it opens nothing any more, takes every flow back as [`Self::release`] does, and is closed when
@@ -371,12 +398,12 @@ impl Client {
             return;
         }
         self.end = End::Draining;
-        self.timers.set(Timer::Drain, Some(deadline));
+        self.io.timers.set(Timer::Drain, Some(deadline));
         for id in self.flows_of(None) {
             self.release_until(id, deadline);
-            self.nudge(id);
+            self.io.nudge(id);
         }
-        self.close_if_drained();
+        self.advance();
     }
 
     /// How many flows the end of this client cut off, before everything that was written to them was delivered.
@@ -384,12 +411,6 @@ impl Client {
         match self.end {
             End::Closed { cut } => cut,
             End::Draining | End::Open => 0,
-        }
-    }
-
-    fn close_if_drained(&mut self) {
-        if self.end == End::Draining && self.flows.is_empty() {
-            self.close(self.now);
         }
     }
 
@@ -406,7 +427,7 @@ impl Client {
             let is_whole = self.flows.get(id).is_none_or(|flow| flow.finished);
             if !is_whole && let Some((socket, session)) = self.stream(id) {
                 session.send_abort();
-                self.requests.pending(socket);
+                self.io.requests.pending(socket);
             }
         }
     }
@@ -416,6 +437,10 @@ impl Client {
     /// all.
     pub fn close(&mut self, now: Instant) {
         self.at(now);
+        self.shut();
+    }
+
+    pub(super) fn shut(&mut self) {
         if self.is_closed() {
             return;
         }
@@ -428,27 +453,16 @@ impl Client {
         }
         // Who waits for strangers learns of the end.
         for association in self.associations.keys() {
-            self.requests.event(Notice::Association(association));
+            self.io.requests.event(Notice::Association(association));
         }
-        self.drop_ready();
-        self.waiting.clear();
+        self.pool.shut(&mut self.io);
+        self.unplaced.clear();
         self.paused.clear();
-        self.forget_doubts();
-        self.clear_renewals();
-        self.check = Check::Over;
-        for id in self.dials.keys() {
-            self.drop_dial(id);
-        }
-        self.drop_refreshes();
-        for id in self.carriers.keys() {
-            self.close_carrier(id, false);
-        }
-        self.end_partings();
         for index in 0..self.probes.len() {
             self.stop_probe(index);
         }
-        for timer in [Timer::Drain, Timer::Route, Timer::Search, Timer::Standby, Timer::Token] {
-            self.timers.set(timer, None);
+        for timer in [Timer::Drain, Timer::Route, Timer::Token] {
+            self.io.timers.set(timer, None);
         }
     }
 
@@ -458,8 +472,8 @@ impl Client {
         match &mut flow.state {
             State::DirectStream { socket, session, .. } => Some((*socket, session)),
             State::Tunnel { carrier, .. } if flow.kind == Kind::Stream => {
-                let carrier = self.carriers.get_mut(*carrier)?;
-                Some((carrier.socket, carrier.pipe.session()))
+                let connection = self.pool.get_mut(*carrier)?;
+                Some((connection.socket, connection.pipe.session()))
             }
             _ => None,
         }
@@ -474,7 +488,7 @@ impl Client {
     fn is_truncated(&self, id: FlowId) -> bool {
         match self.flows.get(id).map(|flow| &flow.state) {
             Some(State::Tunnel { carrier, .. }) => {
-                self.carriers.get(*carrier).is_some_and(|carrier| carrier.truncated)
+                self.pool.get(*carrier).is_some_and(|connection| connection.truncated)
             }
             _ => false,
         }
@@ -496,11 +510,11 @@ impl Client {
 
     /// Bytes left the machine: a writer may go on, and a stream that ended may be complete.
     pub(super) fn on_room(&mut self, id: FlowId) {
-        let mark = self.config.limits.buffer / 2;
+        let mark = self.io.config.limits.buffer / 2;
         if let Some((_, session)) = self.stream(id)
             && session.pending_len() <= mark
         {
-            self.nudge(id);
+            self.io.nudge(id);
             self.settle_stream(id);
         }
     }
@@ -514,7 +528,7 @@ impl Client {
             discard(session);
         }
         if finished && session.pending_len() == 0 && session.is_finished() {
-            self.requests.close(socket, false);
+            self.io.requests.close(socket, false);
             if released {
                 self.remove(id, false);
             }
@@ -531,7 +545,7 @@ impl Client {
         let open = matches!(state, State::Tunnel { .. } | State::DirectStream { .. });
         self.drop_path(id, state, reset);
         spare.into_iter().for_each(|spare| self.drop_path(id, *spare, true));
-        self.timers.set(Timer::Flow(id), None);
+        self.io.timers.set(Timer::Flow(id), None);
         if !failed {
             let stream = self.flows.get(id).is_some_and(|flow| flow.kind == Kind::Stream);
             let reason = match stream && open && !reset {
@@ -547,16 +561,14 @@ impl Client {
         }
         if !self.is_closed() {
             // Whoever waits for something of this flow learns that nothing will come.
-            self.nudge(id);
+            self.io.nudge(id);
         }
-        self.supply();
-        self.close_if_drained();
     }
 
     pub(super) fn tell_closed(&mut self, id: FlowId, reason: CloseReason) {
         let Some(flow) = self.flows.get(id) else { return };
         let (kind, target, sent, received) = (flow.kind, flow.target.clone(), flow.sent, flow.received);
-        self.tell(What::FlowClosed { flow: id, kind, target, sent, received, reason });
+        self.io.tell(What::FlowClosed { flow: id, kind, target, sent, received, reason });
     }
 }
 

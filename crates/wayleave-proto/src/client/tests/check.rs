@@ -3,7 +3,6 @@
 use super::*;
 use crate::auth::Token;
 use crate::client::ProxyFault;
-use crate::client::check::Check;
 use crate::testing::Direct;
 
 fn checking(mode: Mode) -> ClientConfig {
@@ -125,7 +124,7 @@ fn a_credential_that_was_renewed_in_between_is_the_one_that_is_judged() {
     let mut config = checking(Mode::Normal);
     config.credential = Some(bad());
     let mut world = world(config);
-    assert!(world.run_until(SECOND, |world| world.client.check != Check::Wanted));
+    assert!(world.run_until(SECOND, |world| !world.client.pool.wants_check()));
     world.client.renew(world.now, Credential::Token(token(START, 3_600 * SECOND).unwrap()));
     world.run(5 * SECOND);
     assert_eq!(said(&world), [accepts(0)], "{}", story(&world.events));

@@ -289,7 +289,7 @@ fn flows_that_are_given_back_at_once_leave_no_more_than_the_standby() {
         for flow in flows {
             world.client.release(world.now, flow);
         }
-        let left = |world: &World| world.client.ready.len() + world.client.dials.len();
+        let left = |world: &World| world.client.pool.spare();
         assert_eq!(left(&world), 1, "{kind}s");
         world.run(2 * SECOND);
         assert_eq!(left(&world), 1, "{kind}s");

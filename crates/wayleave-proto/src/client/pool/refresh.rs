@@ -4,8 +4,9 @@ use core::net::IpAddr;
 
 use smallvec::SmallVec;
 
-use super::{Client, Role};
+use super::Pool;
 use crate::base::{Families, Name};
+use crate::client::io::{Io, Role};
 use crate::error::IoFailed;
 use crate::net::{Resolution, SocketId};
 
@@ -20,20 +21,21 @@ struct Refreshing {
     resolution: Resolution,
 }
 
-impl Client {
+impl Pool {
     /// Keeps a look-up whose search has found a proxy without it.
-    pub(super) fn keep_refreshing(&mut self, id: SocketId, name: Name) {
-        self.requests.reassign(id, Role::Refresh);
-        self.memory.handle_asked(self.now, &name);
+    pub(super) fn keep_refreshing(&mut self, io: &mut Io, id: SocketId, name: Name) {
+        io.requests.reassign(id, Role::Refresh);
+        io.memory.handle_asked(io.now, &name);
         let running = self.refreshes.0.iter().position(|it| it.name == name);
         if let Some(older) = running.map(|place| self.refreshes.0.remove(place)) {
-            self.requests.close(older.id, false);
+            io.requests.close(older.id, false);
         }
         self.refreshes.0.push(Refreshing { id, name, resolution: Resolution::new(false) });
     }
 
-    pub(super) fn on_refreshed(
+    pub(in crate::client) fn on_refreshed(
         &mut self,
+        io: &mut Io,
         id: SocketId,
         families: Families,
         answer: Result<&[IpAddr], IoFailed>,
@@ -41,22 +43,22 @@ impl Client {
         let Some(place) = self.refreshes.0.iter().position(|it| it.id == id) else { return };
         let Some(refreshing) = self.refreshes.0.get_mut(place) else { return };
         let addresses = answer.as_deref().unwrap_or_default();
-        self.memory.handle_resolved(self.now, &refreshing.name, families, addresses);
-        refreshing.resolution.handle_answer(self.now, families, answer);
+        io.memory.handle_resolved(io.now, &refreshing.name, families, addresses);
+        refreshing.resolution.handle_answer(io.now, families, answer);
         if refreshing.resolution.is_over() {
             let refreshed = self.refreshes.0.remove(place);
             if refreshed.resolution.is_cut_short() {
-                self.requests.close(id, false);
+                io.requests.close(id, false);
             } else {
-                self.requests.forget(id);
+                io.requests.forget(id);
             }
         }
     }
 
     /// What a name service on another network says is of no use any more.
-    pub(super) fn drop_refreshes(&mut self) {
+    pub(super) fn drop_refreshes(&mut self, io: &mut Io) {
         for refreshing in core::mem::take(&mut self.refreshes).0 {
-            self.requests.close(refreshing.id, false);
+            io.requests.close(refreshing.id, false);
         }
     }
 }

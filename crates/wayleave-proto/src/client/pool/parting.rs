@@ -3,15 +3,16 @@
 
 use core::time::Duration;
 
-use super::{Client, Role, Timer};
+use super::Pool;
 use crate::base::key;
 use crate::carrier::tls::Session;
+use crate::client::io::{Io, Role, Timer};
 use crate::net::SocketId;
 use crate::queue::ByteQueue;
 
 key! {
     /// A connection that ends as soon as its alert is written.
-    pub(super) PartingId, "e"
+    pub(in crate::client) PartingId, "e"
 }
 
 /// What is left of a connection that nobody else knows any more.
@@ -25,7 +26,7 @@ pub(super) struct Parting {
 }
 
 /// What an encrypted connection that broke has still to say.
-pub(super) fn last_word(session: &mut dyn Session) -> ByteQueue {
+pub(in crate::client) fn last_word(session: &mut dyn Session) -> ByteQueue {
     let mut alert = ByteQueue::new();
     let pending = session.pending();
     if pending.len() <= MOST_BYTES {
@@ -35,54 +36,54 @@ pub(super) fn last_word(session: &mut dyn Session) -> ByteQueue {
     alert
 }
 
-impl Client {
+impl Pool {
     /// Ends a connection behind its `alert`; at once where there is none.
-    pub(super) fn part(&mut self, socket: SocketId, alert: ByteQueue, reset: bool) {
+    pub(in crate::client) fn part(&mut self, io: &mut Io, socket: SocketId, alert: ByteQueue, reset: bool) {
         if alert.is_empty() || self.partings.len() >= MOST {
-            return self.requests.close(socket, reset);
+            return io.requests.close(socket, reset);
         }
         let id = self.partings.insert(Parting { socket, alert, ignored: 0 });
-        self.requests.reassign(socket, Role::Parting(id));
-        self.requests.pause(socket, false);
-        self.requests.pending(socket);
-        self.requests.finish(socket);
-        self.timers.set(Timer::Parting(id), Some(self.now + PATIENCE));
+        io.requests.reassign(socket, Role::Parting(id));
+        io.requests.pause(socket, false);
+        io.requests.pending(socket);
+        io.requests.finish(socket);
+        io.timers.set(Timer::Parting(id), Some(io.now + PATIENCE));
     }
 
-    pub(super) fn pending_of_parting(&mut self, id: PartingId) -> Option<&[u8]> {
+    pub(in crate::client) fn pending_of_parting(&mut self, io: &mut Io, id: PartingId) -> Option<&[u8]> {
         let parting = self.partings.get_mut(id)?;
         if parting.alert.is_empty() {
-            self.requests.settle(parting.socket);
+            io.requests.settle(parting.socket);
             return None;
         }
         Some(parting.alert.as_slice())
     }
 
-    pub(super) fn on_parting_written(&mut self, id: PartingId, written: usize) {
+    pub(in crate::client) fn on_parting_written(&mut self, id: PartingId, written: usize) {
         if let Some(parting) = self.partings.get_mut(id) {
             parting.alert.consume(written);
         }
     }
 
-    pub(super) fn on_parting_received(&mut self, id: PartingId, length: usize) {
+    pub(in crate::client) fn on_parting_received(&mut self, io: &mut Io, id: PartingId, length: usize) {
         let Some(parting) = self.partings.get_mut(id) else { return };
         parting.ignored = parting.ignored.saturating_add(length);
         if parting.ignored > MOST_BYTES {
-            self.end_parting(id);
+            self.end_parting(io, id);
         }
     }
 
     /// The proxy ended too, or had its time.
-    pub(super) fn end_parting(&mut self, id: PartingId) {
-        self.timers.set(Timer::Parting(id), None);
+    pub(in crate::client) fn end_parting(&mut self, io: &mut Io, id: PartingId) {
+        io.timers.set(Timer::Parting(id), None);
         if let Some(parting) = self.partings.remove(id) {
-            self.requests.close(parting.socket, false);
+            io.requests.close(parting.socket, false);
         }
     }
 
-    pub(super) fn end_partings(&mut self) {
+    pub(super) fn end_partings(&mut self, io: &mut Io) {
         for id in self.partings.keys() {
-            self.end_parting(id);
+            self.end_parting(io, id);
         }
     }
 }

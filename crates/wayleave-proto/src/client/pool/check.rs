@@ -4,8 +4,9 @@
 //! connection that is made beside those that are kept ready. A tunnel that opens first says as much. In smart mode no relay
 //! is asked for this alone: the credential is shown where one is reached anyway, for a trial or for flows.
 
-use super::proxied::Carrier;
-use super::{CarrierId, Client, ProxyFault, What};
+use super::{CarrierId, Connection, Pool, ProxyFault};
+use crate::client::What;
+use crate::client::io::Io;
 use crate::config::Mode;
 
 /// How far the look at the credential has come.
@@ -21,57 +22,55 @@ pub(super) enum Check {
     Wanted,
 }
 
-impl Client {
+impl Pool {
     /// Connections that are wanted to show it.
-    pub(super) fn check_connections(&self) -> usize {
-        let is_alone = self.config.route.mode == Mode::Smart && self.config.limits.standby == 0;
+    pub(super) fn check_connections(&self, io: &Io) -> usize {
+        let is_alone = io.config.route.mode == Mode::Smart && io.config.limits.standby == 0;
         usize::from(self.check == Check::Wanted && !is_alone)
     }
 
     /// Shows the credential on a connection that no flow waits for.
-    pub(super) fn supply_check(&mut self) {
-        if self.check != Check::Wanted || self.now < self.standby_after {
+    pub(super) fn show_for_check(&mut self, io: &mut Io) {
+        if self.check != Check::Wanted || io.now < self.standby.after {
             return;
         }
         let Some(id) = self.ready.pop_front() else { return };
-        let Some(place) = self.carriers.get(id).map(Carrier::place) else { return };
+        let Some(place) = self.connections.get(id).map(Connection::place) else { return };
         self.check = Check::Asked(id);
-        self.show(id, place);
+        self.show(io, id, place);
     }
 
     /// Another credential is in force: it is looked at where the one before was not found good.
-    pub(super) fn restart_check(&mut self) {
+    pub(super) fn restart_check(&mut self, io: &Io) {
         if self.check == Check::Over {
             return;
         }
         self.check = Check::Wanted;
-        if self.config.route.mode == Mode::Normal {
-            self.wanted = Some(self.now);
+        if io.config.route.mode == Mode::Normal {
+            self.expect(io.now);
         }
     }
 
     /// A proxy has answered as if it had accepted the credential that was shown. Only one that names itself means it: many
     /// servers answer OPTIONS for whoever asks.
-    pub(super) fn on_check_answered(&mut self, id: CarrierId) {
-        let Some(carrier) = self.carriers.get(id) else { return };
-        if carrier.machine.is_some() {
-            self.on_check_accepted(id);
+    pub(super) fn on_check_answered(&mut self, io: &mut Io, id: CarrierId) {
+        let Some(connection) = self.connections.get(id) else { return };
+        if connection.machine.is_some() {
+            self.on_check_accepted(io, id);
         } else {
             self.end_check(id, Check::Over);
         }
     }
 
     /// A relay has accepted the present credential on this connection.
-    pub(super) fn on_check_accepted(&mut self, id: CarrierId) {
-        let Some(carrier) = self.carriers.get(id).filter(|carrier| carrier.renewal == self.renewals.count)
-        else {
-            return;
-        };
-        if self.check != Check::Over
-            && let Some(proxy) = self.config.proxies.get(carrier.proxy).cloned()
+    pub(super) fn on_check_accepted(&mut self, io: &mut Io, id: CarrierId) {
+        let Some(connection) = self.connections.get(id) else { return };
+        if connection.shown == self.renewals.count
+            && self.check != Check::Over
+            && let Some(proxy) = io.config.proxies.get(connection.proxy).cloned()
         {
             self.check = Check::Over;
-            self.tell(What::CredentialAccepted { proxy });
+            io.tell(What::CredentialAccepted { proxy });
         }
     }
 
@@ -83,12 +82,12 @@ impl Client {
     }
 
     /// The relay that was asked gave no verdict: another connection does, after a pause.
-    pub(super) fn on_check_unanswered(&mut self, id: CarrierId, fault: ProxyFault) {
-        let Some(proxy) = self.carriers.get(id).map(|carrier| carrier.proxy) else { return };
+    pub(super) fn on_check_unanswered(&mut self, io: &mut Io, id: CarrierId, fault: ProxyFault) {
+        let Some(proxy) = self.connections.get(id).map(|connection| connection.proxy) else { return };
         if self.check == Check::Asked(id) {
             self.check = Check::Wanted;
-            self.rest_standby();
-            self.on_proxy_failed(proxy, fault, None);
+            self.rest_standby(io);
+            self.on_proxy_failed(io, proxy, fault, None);
         }
     }
 }

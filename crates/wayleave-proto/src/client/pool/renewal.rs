@@ -16,19 +16,20 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use super::check::Check;
-use super::flow::State;
-use super::proxied::{Carrier, DialId, Lead};
-use super::{CarrierId, Client, ProxyFault, Timer, What};
+use super::connection::Use;
+use super::search::Lead;
+use super::{CarrierId, Connection, DialId, Pool, ProxyFault};
 use crate::auth::Credential;
-use crate::base::{Instant, Kind};
-use crate::carrier::tls::exported;
+use crate::base::Kind;
+use crate::client::What;
+use crate::client::io::{Io, Timer};
 use crate::codec::h1::{Response, encode_options, parse_response};
 use crate::config::BackoffConfig;
 use crate::net::Backoff;
 
 /// An address of a relay, behind which one machine stands or several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(in crate::client) struct Place {
     /// The relay's place in the configuration.
     pub(super) proxy: usize,
     pub(super) address: SocketAddr,
@@ -53,8 +54,8 @@ struct Showing {
 
 #[derive(Debug, Default)]
 enum Step {
-    /// It waits for a connection to this place, which this search makes if none was ready.
-    Connecting(Option<DialId>),
+    /// It waits for a connection to this place, which this search makes as long as none is ready.
+    Connecting(DialId),
     /// The request is on its way.
     Asked,
     /// The last attempt came to nothing; the next comes then.
@@ -63,190 +64,180 @@ enum Step {
     New,
 }
 
-impl Renewals {
-    /// How many connections are wanted.
-    pub(super) fn connections(&self) -> usize {
-        self.wanted.values().filter(|showing| matches!(showing.step, Step::New | Step::Connecting(_))).count()
+impl Showing {
+    const fn waits(&self) -> bool {
+        matches!(self.step, Step::New | Step::Connecting(_))
     }
 }
 
-impl Client {
+impl Renewals {
+    /// How many connections are wanted.
+    pub(super) fn connections(&self) -> usize {
+        self.wanted.values().filter(|showing| showing.waits()).count()
+    }
+
+    /// The places that wait for a connection.
+    fn waiting(&self) -> Vec<Place> {
+        self.wanted.iter().filter(|(_, showing)| showing.waits()).map(|(place, _)| *place).collect()
+    }
+}
+
+impl Pool {
     /// Puts a new credential in force: for every tunnel that is opened from now on, and for those that run, as far as
     /// their relays let a tunnel live longer by it.
-    pub fn renew(&mut self, now: Instant, credential: Credential) {
-        let now = self.at(now);
-        if !self.is_open() {
-            return;
-        }
+    pub(in crate::client) fn renew(&mut self, io: &mut Io, credential: Credential) {
         self.credential = Some(credential);
-        self.arm_token();
         self.renewals.count += 1;
-        self.clear_renewals();
-        self.restart_check();
+        self.clear_renewals(io);
+        self.restart_check(io);
         for place in self.deaf_places() {
             self.renewals.wanted.insert(place, Showing::default());
         }
-        // Who was refused with the old one need not wait any longer.
-        for id in self.flows_of(None) {
-            if self
-                .flows
-                .get(id)
-                .is_some_and(|flow| matches!(flow.state, State::Waiting(Some(at)) if at > now))
-            {
-                self.place(id);
-            }
-        }
-        self.supply();
+        self.stirred = true;
+    }
+
+    /// The credential in force.
+    pub(in crate::client) const fn credential(&self) -> Option<&Credential> {
+        self.credential.as_ref()
     }
 
     /// Nobody has to see anything any more.
-    pub(super) fn clear_renewals(&mut self) {
+    pub(super) fn clear_renewals(&mut self, io: &mut Io) {
         for place in core::mem::take(&mut self.renewals.wanted).into_keys() {
-            self.timers.set(Timer::Renewal(place), None);
+            io.timers.set(Timer::Renewal(place), None);
         }
     }
 
     /// The places with tunnels whose machines have not seen the latest credential, one for each tunnel.
     fn deaf_places(&self) -> Vec<Place> {
-        let runs = |flow| self.flows.get(flow).is_some_and(|flow| matches!(flow.state, State::Tunnel { .. }));
-        let is_deaf =
-            |carrier: &&Carrier| carrier.heard < self.renewals.count && carrier.flow.is_some_and(runs);
-        self.carriers.iter().map(|(_, carrier)| carrier).filter(is_deaf).map(Carrier::place).collect()
+        let is_deaf = |it: &&Connection| it.heard < self.renewals.count && it.used.carries();
+        self.connections.iter().map(|(_, it)| it).filter(is_deaf).map(Connection::place).collect()
     }
 
-    /// Shows the credential over connections that are ready, and makes those that are missing.
-    pub(super) fn supply_renewals(&mut self) {
-        let pending: Vec<Place> = self.renewals.wanted.keys().copied().collect();
-        for place in pending {
-            let Some(showing) = self.renewals.wanted.get(&place) else { continue };
-            let search = match showing.step {
-                Step::New => None,
-                Step::Connecting(search) => search,
-                Step::Asked | Step::Resting => continue,
-            };
-            let is_right =
-                |id: &CarrierId| self.carriers.get(*id).is_some_and(|carrier| carrier.place() == place);
+    /// Shows the credential over connections that are ready.
+    pub(super) fn show_renewals(&mut self, io: &mut Io) {
+        for place in self.renewals.waiting() {
+            let is_right = |id: &CarrierId| self.connections.get(*id).is_some_and(|it| it.place() == place);
             if let Some(position) = self.ready.iter().position(is_right)
                 && let Some(carrier) = self.ready.remove(position)
             {
-                self.show(carrier, place);
-            } else if search.is_none_or(|search| self.dials.get(search).is_none())
-                && self.network.up
-                && self.dials.len() < self.config.limits.dials
-            {
-                let search = self.start_dial(Lead::Renewal(place));
-                if let Some(showing @ Showing { step: Step::New | Step::Connecting(_), .. }) =
-                    self.renewals.wanted.get_mut(&place)
-                {
-                    showing.step = Step::Connecting(Some(search));
+                self.show(io, carrier, place);
+            }
+        }
+    }
+
+    /// Searches for the connections that are missing to show it.
+    pub(super) fn begin_for_renewals(&mut self, io: &mut Io) {
+        for place in self.renewals.waiting() {
+            let Some(showing) = self.renewals.wanted.get(&place) else { continue };
+            let is_begun = matches!(showing.step, Step::Connecting(search) if self.searches.contains(search));
+            if !is_begun && io.network.up && self.searches.len() < io.config.limits.dials {
+                let search = self.begin_search(io, Lead::Renewal(place));
+                if let Some(showing) = self.renewals.wanted.get_mut(&place) {
+                    showing.step = Step::Connecting(search);
                 }
             }
         }
     }
 
-    pub(super) fn show(&mut self, id: CarrierId, place: Place) {
-        let (Some(carrier), Some(target)) = (self.carriers.get_mut(id), self.config.proxies.get(place.proxy))
+    pub(super) fn show(&mut self, io: &mut Io, id: CarrierId, place: Place) {
+        let (Some(connection), Some(target)) =
+            (self.connections.get_mut(id), io.config.proxies.get(place.proxy))
         else {
             return;
         };
-        let session = carrier.pipe.session();
-        let authorization = self.credential.as_ref().and_then(|credential| {
-            credential.authorization_value(target, |label, context| exported(session, label, context))
+        connection.send_head(self.credential.as_ref(), target, |head, authorization| {
+            encode_options(head, &target.to_string(), authorization);
         });
-        let mut head = Vec::with_capacity(512);
-        let value = authorization.as_ref().map(|value| value.expose().as_str());
-        encode_options(&mut head, &target.to_string(), value);
-        carrier.pipe.session().send(&[&head]);
-        zeroize::Zeroize::zeroize(&mut head);
-        carrier.shows = true;
-        carrier.renewal = self.renewals.count;
-        self.requests.pending(carrier.socket);
-        self.timers.set(Timer::Carrier(id), Some(self.now + self.config.limits.proxy_timeout));
+        connection.used = Use::Shows;
+        connection.shown = self.renewals.count;
+        io.requests.pending(connection.socket);
+        io.timers.set(Timer::Age(id), None);
+        io.timers.set(Timer::Shown(id), Some(io.now + io.config.limits.proxy_timeout));
         if let Some(showing) = self.renewals.wanted.get_mut(&place) {
             showing.step = Step::Asked;
         }
     }
 
     /// Something came on a connection on which the credential was shown.
-    pub(super) fn read_shown(&mut self, id: CarrierId) {
+    pub(super) fn read_shown(&mut self, io: &mut Io, id: CarrierId) {
         loop {
-            let Some(carrier) = self.carriers.get_mut(id) else { return };
-            let response = match carrier.pipe.read_head() {
+            let Some(connection) = self.connections.get_mut(id) else { return };
+            let response = match connection.pipe.read_head() {
                 Ok(Some(head)) => parse_response(head, Kind::Stream),
                 Ok(None) => {
-                    if carrier.pipe.session().is_finished() {
-                        self.on_unshown(id, ProxyFault::NoAnswer);
+                    if connection.pipe.session().is_finished() {
+                        self.on_unshown(io, id, ProxyFault::NoAnswer);
                     }
                     return;
                 }
                 Err(error) => Err(error),
             };
-            carrier.pipe.end_head();
-            let (place, is_latest) = (carrier.place(), carrier.renewal == self.renewals.count);
+            connection.pipe.end_head();
+            let (place, is_latest) = (connection.place(), connection.shown == self.renewals.count);
             match response {
                 Ok(Response::Interim) => continue,
                 Ok(Response::Refused { status: status @ (429 | 503), .. }) => {
-                    return self.on_unshown(id, ProxyFault::Refused { status });
+                    return self.on_unshown(io, id, ProxyFault::Refused { status });
                 }
                 Ok(Response::Accepted { by }) => {
-                    carrier.machine = by;
-                    let is_progress = self.on_credential_heard(id);
-                    self.on_check_answered(id);
+                    connection.machine = by;
+                    let is_progress = self.on_credential_heard(io, id);
+                    self.on_check_answered(io, id);
                     if is_latest {
-                        self.try_other_machine(place, is_progress);
+                        self.try_other_machine(io, place, is_progress);
                     }
                 }
                 Ok(Response::Refused { status: 407, .. }) if is_latest => {
-                    self.end_renewals(place.proxy);
+                    self.end_renewals(io, place.proxy);
                     self.end_check(id, Check::Refused);
-                    let fault = self.refused_fault(407);
-                    self.on_proxy_failed(place.proxy, fault, None);
+                    let fault = self.refused_fault(io, 407);
+                    self.on_proxy_failed(io, place.proxy, fault, None);
                 }
                 // A proxy of somebody else's that knows no OPTIONS ends no tunnel either.
                 Ok(Response::Refused { .. }) | Err(_) if is_latest => {
-                    self.end_renewal(place);
+                    self.end_renewal(io, place);
                     self.end_check(id, Check::Over);
                 }
                 Ok(Response::Refused { .. }) | Err(_) => {}
             }
-            self.close_carrier(id, false);
-            return self.supply();
+            return self.close(io, id, false);
         }
     }
 
     /// A tunnel was opened: its machine has seen the credential that was shown with it, or must see a newer one.
-    pub(super) fn on_tunnel_shown(&mut self, id: CarrierId) {
-        self.on_credential_heard(id);
-        self.on_check_accepted(id);
-        let Some(carrier) = self.carriers.get(id) else { return };
-        if carrier.heard < self.renewals.count {
-            self.renewals.wanted.entry(carrier.place()).or_default();
+    pub(super) fn on_tunnel_shown(&mut self, io: &mut Io, id: CarrierId) {
+        self.on_credential_heard(io, id);
+        self.on_check_accepted(io, id);
+        let Some(connection) = self.connections.get(id) else { return };
+        if connection.heard < self.renewals.count {
+            self.renewals.wanted.entry(connection.place()).or_default();
         }
     }
 
     /// The machine at the other end has accepted the credential that was shown on this connection: it counts for every tunnel
     /// that runs through it. The answer is whether any of them had not been heard of.
-    fn on_credential_heard(&mut self, id: CarrierId) -> bool {
+    fn on_credential_heard(&mut self, io: &mut Io, id: CarrierId) -> bool {
         let deaf = self.deaf_places().len();
-        let Some(shown) = self.carriers.get_mut(id) else { return false };
-        shown.heard = shown.heard.max(shown.renewal);
+        let Some(shown) = self.connections.get_mut(id) else { return false };
+        shown.heard = shown.heard.max(shown.shown);
         let (place, machine, heard) = (shown.place(), shown.machine.clone(), shown.heard);
-        for id in self.carriers.keys() {
-            let Some(carrier) = self.carriers.get_mut(id) else { continue };
-            let is_same = match (&carrier.machine, &machine) {
-                (Some(one), Some(other)) => carrier.proxy == place.proxy && one == other,
-                _ => carrier.place() == place,
+        for id in self.connections.keys() {
+            let Some(connection) = self.connections.get_mut(id) else { continue };
+            let is_same = match (&connection.machine, &machine) {
+                (Some(one), Some(other)) => connection.proxy == place.proxy && one == other,
+                _ => connection.place() == place,
             };
             if is_same {
-                carrier.heard = carrier.heard.max(heard);
+                connection.heard = connection.heard.max(heard);
             }
         }
-        self.settle_renewals(place.proxy);
+        self.settle_renewals(io, place.proxy);
         self.deaf_places().len() < deaf
     }
 
     /// Ends what is no longer wanted of this relay, and tells when that was all.
-    fn settle_renewals(&mut self, proxy: usize) {
+    fn settle_renewals(&mut self, io: &mut Io, proxy: usize) {
         let deaf = self.deaf_places();
         let wanted = |client: &Self| client.renewals.wanted.keys().any(|place| place.proxy == proxy);
         if !wanted(self) {
@@ -254,18 +245,18 @@ impl Client {
         }
         let over = self.renewals.wanted.keys().filter(|place| place.proxy == proxy && !deaf.contains(place));
         for place in over.copied().collect::<Vec<_>>() {
-            self.end_renewal(place);
+            self.end_renewal(io, place);
         }
         if !wanted(self)
-            && let Some(proxy) = self.config.proxies.get(proxy).cloned()
+            && let Some(proxy) = io.config.proxies.get(proxy).cloned()
         {
-            self.tell(What::TokenAccepted { proxy });
+            io.tell(What::TokenAccepted { proxy });
         }
     }
 
     /// A machine answered that is not the one, or not the only one, that is wanted behind this address: a balancer gives
     /// the next connection to another, in most cases. After a few it is told, and asked for less often.
-    fn try_other_machine(&mut self, place: Place, is_progress: bool) {
+    fn try_other_machine(&mut self, io: &mut Io, place: Place, is_progress: bool) {
         let Some(showing) = self.renewals.wanted.get_mut(&place) else { return };
         showing.in_vain = if is_progress { 0 } else { showing.in_vain.saturating_add(1) };
         if showing.in_vain < PATIENCE {
@@ -273,60 +264,59 @@ impl Client {
             return;
         }
         let is_news = showing.in_vain == PATIENCE;
-        self.rest_renewal(place);
-        if is_news && let Some(proxy) = self.config.proxies.get(place.proxy).cloned() {
+        self.rest_renewal(io, place);
+        if is_news && let Some(proxy) = io.config.proxies.get(place.proxy).cloned() {
             let tunnels = self.deaf_places().iter().filter(|deaf| deaf.proxy == place.proxy).count();
-            self.tell(What::TokenUnheard { proxy, tunnels });
+            io.tell(What::TokenUnheard { proxy, tunnels });
         }
     }
 
     /// The connection on which the credential was shown came to nothing: again, later, as long as tunnels run there.
-    pub(super) fn on_unshown(&mut self, id: CarrierId, fault: ProxyFault) {
-        let Some(carrier) = self.carriers.get(id) else { return };
-        let (place, is_latest) = (carrier.place(), carrier.renewal == self.renewals.count);
-        self.on_check_unanswered(id, fault);
-        self.close_carrier(id, false);
+    pub(super) fn on_unshown(&mut self, io: &mut Io, id: CarrierId, fault: ProxyFault) {
+        let Some(connection) = self.connections.get(id) else { return };
+        let (place, is_latest) = (connection.place(), connection.shown == self.renewals.count);
+        self.on_check_unanswered(io, id, fault);
+        self.close(io, id, false);
         if is_latest {
-            self.rest_renewal(place);
+            self.rest_renewal(io, place);
         }
-        self.supply();
     }
 
     /// No connection to this place could be made.
-    pub(super) fn rest_renewal(&mut self, place: Place) {
+    pub(super) fn rest_renewal(&mut self, io: &mut Io, place: Place) {
         if !self.deaf_places().contains(&place) {
-            return self.end_renewal(place);
+            return self.end_renewal(io, place);
         }
         let Some(showing) = self.renewals.wanted.get_mut(&place) else { return };
         let retry =
-            BackoffConfig { most: self.config.route.retry.most.min(LONGEST_REST), ..self.config.route.retry };
-        let after = showing.backoff.next(&retry, &mut self.rng);
+            BackoffConfig { most: io.config.route.retry.most.min(LONGEST_REST), ..io.config.route.retry };
+        let after = showing.backoff.next(&retry, &mut io.rng);
         showing.step = Step::Resting;
-        self.timers.set(Timer::Renewal(place), Some(self.now + after));
+        io.timers.set(Timer::Renewal(place), Some(io.now + after));
     }
 
-    pub(super) fn on_renewal_timeout(&mut self, place: Place) {
+    pub(in crate::client) fn on_renewal_timeout(&mut self, place: Place) {
         if let Some(showing) = self.renewals.wanted.get_mut(&place) {
             showing.step = Step::New;
+            self.stirred = true;
         }
-        self.supply();
     }
 
-    fn end_renewals(&mut self, proxy: usize) {
+    fn end_renewals(&mut self, io: &mut Io, proxy: usize) {
         let of_proxy = self.renewals.wanted.keys().filter(|place| place.proxy == proxy);
         for place in of_proxy.copied().collect::<Vec<_>>() {
-            self.end_renewal(place);
+            self.end_renewal(io, place);
         }
     }
 
-    fn end_renewal(&mut self, place: Place) {
+    fn end_renewal(&mut self, io: &mut Io, place: Place) {
         self.renewals.wanted.remove(&place);
-        self.timers.set(Timer::Renewal(place), None);
+        io.timers.set(Timer::Renewal(place), None);
     }
 
     /// What a refusal means, as far as this side can know.
-    pub(super) fn refused_fault(&self, status: u16) -> ProxyFault {
-        let unix = self.clock.unix(self.now);
+    pub(in crate::client) fn refused_fault(&self, io: &Io, status: u16) -> ProxyFault {
+        let unix = io.clock.unix(io.now);
         let Some(credential) = self.credential.as_ref().filter(|_| status == 407) else {
             return ProxyFault::Refused { status };
         };

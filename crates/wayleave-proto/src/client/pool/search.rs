@@ -1,0 +1,326 @@
+//! Searches for a proxy that answers: staggered over proxies and their addresses, won by the first TLS handshake.
+
+use core::net::{IpAddr, SocketAddr};
+
+use smallvec::SmallVec;
+
+use super::connection::{Connection, Use};
+use super::parting::last_word;
+use super::renewal::Place;
+use super::silence::Silence;
+use super::{CarrierKind, Decision, Pool, ProxyFault};
+use crate::base::{Families, Host, Instant, Kind, Name, Target, key};
+use crate::carrier::h1::{Acks, Pipe};
+use crate::carrier::tls::Session;
+use crate::client::What;
+use crate::client::io::{Io, Role, Timer};
+use crate::codec::h1::HeadLimits;
+use crate::config::Peer;
+use crate::error::IoFailed;
+use crate::net::{Dial, DialConfig, Fault, Judge, Known, Recall, Refresh, SocketId};
+
+key! {
+    /// One search for a proxy.
+    pub(in crate::client) DialId, "d"
+}
+
+/// One search for a proxy that answers.
+#[derive(Debug)]
+pub(super) struct Search {
+    dial: Dial,
+    /// The proxies in the order of this search, by their places in the configuration.
+    order: SmallVec<[usize; 4]>,
+    sessions: SmallVec<[(SocketId, Box<dyn Session>); 2]>,
+    began: Instant,
+    /// Failures of the search that were already told.
+    told: usize,
+    pub(super) lead: Lead,
+}
+
+/// Where a search leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lead {
+    /// To whichever proxy answers.
+    Anywhere,
+    /// To the proxy that is doubted, to see whether it answers.
+    Question(usize),
+    /// To whichever proxy answers, this one last.
+    RatherNot(usize),
+    /// To the place that has to see a credential.
+    Renewal(Place),
+}
+
+impl Lead {
+    /// The only proxy that it may lead to.
+    pub(super) const fn only(self) -> Option<usize> {
+        match self {
+            Self::Question(proxy) => Some(proxy),
+            Self::Renewal(place) => Some(place.proxy),
+            Self::Anywhere | Self::RatherNot(_) => None,
+        }
+    }
+
+    /// The only address that it may lead to.
+    const fn address(self) -> Option<IpAddr> {
+        match self {
+            Self::Renewal(place) => Some(place.address.ip()),
+            Self::Anywhere | Self::Question(_) | Self::RatherNot(_) => None,
+        }
+    }
+}
+
+impl Pool {
+    /// Begins a search. One that finds nobody at once waits for its end among the others that have ended.
+    pub(super) fn begin_search(&mut self, io: &mut Io, lead: Lead) -> DialId {
+        let mut order = self.proxies.order(io.now);
+        order.retain(|index| lead.only().is_none_or(|only| only == *index));
+        order.sort_by_key(|index| lead == Lead::RatherNot(*index));
+        let targets: SmallVec<[Target; 4]> =
+            order.iter().filter_map(|index| io.config.proxies.get(*index).cloned()).collect();
+        let limits = &io.config.limits;
+        let config = DialConfig { stagger: limits.stagger, timeout: limits.proxy_timeout, fragments: true };
+        let dial = Dial::new(Kind::Stream, targets, config, io.now);
+        let search = Search { dial, order, sessions: SmallVec::new(), began: io.now, told: 0, lead };
+        let id = self.searches.insert(search);
+        self.go_on(io, id);
+        id
+    }
+
+    /// Lets a search do what the moment asks for.
+    pub(in crate::client) fn go_on(&mut self, io: &mut Io, id: DialId) {
+        let Some(search) = self.searches.get_mut(id) else { return };
+        let only = search.lead.address();
+        let mut judge = ThatPlace { only, recall: Recall::proxies(&io.memory, io.now) };
+        search.dial.advance(io.now, &mut io.requests, Role::Dial(id), &mut judge);
+        let Search { sessions, dial, .. } = search;
+        sessions.retain(|(socket, _)| dial.attempt(*socket).is_some());
+        let (is_exhausted, due) = (dial.is_exhausted(), dial.poll_timeout());
+        self.tell_faults(io, id);
+        if is_exhausted {
+            io.timers.set(Timer::Dial(id), None);
+            self.ended.push_back(id);
+            self.stirred = true;
+        } else {
+            io.timers.set(Timer::Dial(id), due);
+        }
+    }
+
+    fn tell_faults(&mut self, io: &mut Io, id: DialId) {
+        while let Some(search) = self.searches.get_mut(id)
+            && let Some((place, fault)) = search.dial.faults().get(search.told).cloned()
+        {
+            search.told += 1;
+            let Some(proxy) = search.order.get(place).copied() else { continue };
+            if let Some(resource) = fault.lacked() {
+                io.on_lack(resource);
+                continue;
+            }
+            self.on_proxy_failed(io, proxy, ProxyFault::Connection(fault), None);
+        }
+    }
+
+    /// No proxy answered: the flow that waited longest learns what each one said.
+    pub(super) fn end_search(&mut self, io: &mut Io, id: DialId) {
+        let Some(search) = self.searches.remove(id) else { return };
+        let faults = search.dial.faults();
+        match search.lead {
+            Lead::Anywhere | Lead::RatherNot(_) => {}
+            Lead::Question(proxy) => return self.on_question_failed(io, proxy, faults),
+            Lead::Renewal(place) => return self.rest_renewal(io, place),
+        }
+        let Some(want) = self.line.pop() else { return self.rest_standby(io) };
+        if let Some(connection) = want.leaves.and_then(|left| self.connections.get_mut(left)) {
+            // Where it has a way, it keeps it: nobody else answers either.
+            connection.used = Use::Carries(want.flow);
+            return;
+        }
+        let lacked = faults.iter().find_map(|(_, fault)| fault.lacked());
+        let said = faults.iter().filter_map(|(place, fault)| {
+            Some((search.dial.target(*place)?.clone(), ProxyFault::Connection(fault.clone())))
+        });
+        self.decide(Decision::Nobody { flow: want.flow, said: said.collect(), lacked });
+    }
+
+    pub(super) fn drop_search(&mut self, io: &mut Io, id: DialId) {
+        io.timers.set(Timer::Dial(id), None);
+        if let Some(mut search) = self.searches.remove(id) {
+            search.dial.end(&mut io.requests, None);
+            if let Lead::Question(proxy) = search.lead {
+                self.forget_question(io, proxy);
+            }
+        }
+    }
+
+    pub(in crate::client) fn on_search_resolved(
+        &mut self,
+        io: &mut Io,
+        id: DialId,
+        lookup: SocketId,
+        families: Families,
+        answer: Result<&[IpAddr], IoFailed>,
+    ) {
+        let Some(search) = self.searches.get_mut(id) else { return };
+        if let (Some(name), Ok(addresses)) = (search.dial.asked(lookup), &answer) {
+            io.memory.handle_resolved(io.now, name, families, addresses);
+        }
+        search.dial.handle_resolved(io.now, lookup, families, answer);
+        self.go_on(io, id);
+    }
+
+    pub(in crate::client) fn on_attempt_opened(&mut self, io: &mut Io, id: DialId, socket: SocketId) {
+        let Some(search) = self.searches.get_mut(id) else { return };
+        let Some(attempt) = search.dial.attempt(socket) else { return };
+        let Some(proxy) = search.dial.target(attempt.target) else { return };
+        match io.config.connector.connect(&proxy.host) {
+            Ok(session) => {
+                search.sessions.push((socket, session));
+                io.requests.watch(socket, io.config.limits.liveness(Peer::Pausing));
+                io.requests.pending(socket);
+            }
+            Err(error) => {
+                io.requests.close(socket, false);
+                self.on_attempt_failed(io, id, socket, error.into());
+            }
+        }
+    }
+
+    pub(in crate::client) fn on_attempt_failed(
+        &mut self,
+        io: &mut Io,
+        id: DialId,
+        socket: SocketId,
+        fault: Fault,
+    ) {
+        let Some(search) = self.searches.get_mut(id) else { return };
+        search.dial.handle_failed(io.now, socket, fault);
+        self.go_on(io, id);
+    }
+
+    pub(in crate::client) fn on_attempt_received(
+        &mut self,
+        io: &mut Io,
+        id: DialId,
+        socket: SocketId,
+        data: &mut [u8],
+    ) {
+        let Some(session) = self.session_of(id, socket) else { return };
+        match session.receive(data) {
+            Err(error) => {
+                let alert = last_word(session);
+                self.part(io, socket, alert, false);
+                self.on_attempt_failed(io, id, socket, error.into());
+            }
+            Ok(()) if session.is_handshaking() => io.requests.pending(socket),
+            // What came with the handshake would pass for the answer to the first request (RFC 9112 §6.3).
+            Ok(()) if session.plaintext_len() > 0 => {
+                io.requests.close(socket, false);
+                self.on_attempt_failed(io, id, socket, Fault::Unasked);
+            }
+            Ok(()) => self.on_attempt_won(io, id, socket),
+        }
+    }
+
+    pub(in crate::client) fn on_attempt_finished(&mut self, io: &mut Io, id: DialId, socket: SocketId) {
+        let Some(session) = self.session_of(id, socket) else { return };
+        if let Err(error) = session.receive_end() {
+            io.requests.close(socket, false);
+            self.on_attempt_failed(io, id, socket, error.into());
+        }
+    }
+
+    pub(in crate::client) fn pending_of_attempt(
+        &mut self,
+        io: &mut Io,
+        id: DialId,
+        socket: SocketId,
+    ) -> Option<&[u8]> {
+        let session = self.session_of(id, socket);
+        let pending = session.map(|session| session.pending()).filter(|bytes| !bytes.is_empty());
+        if pending.is_none() {
+            io.requests.settle(socket);
+        }
+        pending
+    }
+
+    pub(in crate::client) fn on_attempt_written(&mut self, id: DialId, socket: SocketId, written: usize) {
+        if let Some(session) = self.session_of(id, socket) {
+            session.written(written);
+        }
+    }
+
+    fn session_of(&mut self, id: DialId, socket: SocketId) -> Option<&mut dyn Session> {
+        let search = self.searches.get_mut(id)?;
+        let (_, session) = search.sessions.iter_mut().find(|(it, _)| *it == socket)?;
+        Some(&mut **session)
+    }
+
+    /// The handshake is done: the search ends, and the connection is ready.
+    fn on_attempt_won(&mut self, io: &mut Io, id: DialId, socket: SocketId) {
+        io.timers.set(Timer::Dial(id), None);
+        self.stirred = true;
+        let Some(mut search) = self.searches.remove(id) else { return };
+        let attempt = search.dial.attempt(socket);
+        let evidence = search.dial.ipv6(socket);
+        while let Some((lookup, name)) = search.dial.release_lookup() {
+            self.keep_refreshing(io, lookup, name);
+        }
+        search.dial.end(&mut io.requests, Some(socket));
+        let place = search.sessions.iter().position(|(it, _)| *it == socket);
+        let (Some(attempt), Some(place)) = (attempt, place) else { return };
+        let (_, session) = search.sessions.remove(place);
+        let Some(proxy) = search.order.get(attempt.target).copied() else { return };
+        let carrier = self.connections.insert(Connection {
+            socket,
+            pipe: Pipe::new(session, HeadLimits::default()),
+            proxy,
+            address: attempt.address,
+            used: Use::Ready,
+            machine: None,
+            shown: 0,
+            heard: 0,
+            truncated: false,
+            acks: Acks::default(),
+            made: io.now,
+            silence: Silence::Quiet,
+        });
+        io.requests.reassign(socket, Role::Carrier(carrier));
+        io.requests.pending(socket);
+        if let Some(evidence) = evidence {
+            io.memory.handle_ipv6(io.now, evidence);
+        }
+        if let Some(target) = io.config.proxies.get(proxy).cloned() {
+            if let Host::Name(name) = &target.host {
+                io.memory.handle_good(name, attempt.address.ip());
+            }
+            let elapsed = io.now.since(search.began);
+            io.tell(What::ProxyConnected { proxy: target, carrier: CarrierKind::H1, elapsed });
+        }
+        io.timers.set(Timer::Age(carrier), Some(io.now + io.config.limits.standby_age));
+        self.ready.push_back(carrier);
+        self.on_proxy_heard(io, proxy);
+        self.decide(Decision::Connected);
+    }
+}
+
+/// The judge of a search that leads to one address alone, where there is one; otherwise it goes by what is remembered.
+struct ThatPlace<'a> {
+    only: Option<IpAddr>,
+    recall: Recall<'a>,
+}
+
+impl Judge for ThatPlace<'_> {
+    fn known(&self, name: &Name) -> Option<Known> {
+        match self.only {
+            Some(address) => Some(Known { addresses: vec![address], refresh: Refresh::Never }),
+            None => self.recall.known(name),
+        }
+    }
+
+    fn avoids_ipv6(&self) -> bool {
+        self.recall.avoids_ipv6()
+    }
+
+    fn judge(&mut self, address: SocketAddr) -> Result<(), Fault> {
+        self.recall.judge(address)
+    }
+}

@@ -1,0 +1,279 @@
+//! Relays and connections that fall silent: an unanswered request is hedged, a silent relay is doubted, asked, and left.
+//!
+//! A relay whose host loses its power sends nothing more, not even a reset. So silence has to be judged, and silence alone
+//! proves nothing: media may flow one way for hours, and an upload is acknowledged by the kernel, which does not tell. What is
+//! judged is therefore the relay and the way there, and never the target:
+//!
+//! 1. A connection on which something was sent and nothing came for [`silence`](crate::config::ClientLimits::silence) makes
+//!    its relay *doubtful*, unless the relay was heard on any other connection meanwhile.
+//! 2. A doubtful relay is *asked*: by a connection of its own, which is kept ready if it is answered. Any answer ends the
+//!    doubt, a refusal too: whoever refuses is there, and its kernel would reset what it does not know. The next doubt comes
+//!    later each time, so that one-way media costs one handshake a minute.
+//! 3. A question that is not answered within the time of a [`hedge`](crate::config::ClientLimits::hedge) makes the relay
+//!    *silent*. Its datagram flows look for another connection, to whichever relay answers, and keep the old one until they
+//!    have it; what is heard on the old one ends that. So a false alarm costs nothing but a search. Requests that it owes an
+//!    answer are asked elsewhere, and connections that were kept ready go.
+//! 4. A stream cannot move. It is told that it broke when its relay stayed silent for three seconds while another relay
+//!    answered: then it is not our own network that is away, which may come back before anybody notices. Where no other
+//!    relay answers, it is told after the user timeout.
+//!
+//! A connection that a translator of addresses forgot, while its relay answers others, is the kernel's to notice: see
+//! [`Liveness`](crate::config::Liveness).
+
+use core::time::Duration;
+
+use super::connection::Use;
+use super::search::{Lead, Search};
+use super::{Beside, CarrierId, Decision, DialId, Pool, ProxyFault, Want};
+use crate::base::Instant;
+use crate::client::io::{Io, Timer};
+use crate::config::{BackoffConfig, Mode};
+use crate::error::IoFailure;
+use crate::net::{Backoff, Fault};
+
+/// What is thought of one relay.
+#[derive(Debug, Default)]
+pub(super) struct Standing {
+    /// When anything last came from it, on any connection.
+    heard: Instant,
+    doubt: Doubt,
+    backoff: Backoff,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum Doubt {
+    /// There is none, and will be none before that moment.
+    None(Instant),
+    /// It is asked since then.
+    Asked { since: Instant },
+    /// It was asked first and last at these moments, and did not answer in time.
+    Silent { since: Instant, asked: Instant },
+    #[default]
+    New,
+}
+
+/// Whether something comes on a connection in use. Its timer is set in all cases but the first, and not anew with every packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// Nothing was sent since it was last looked at.
+    Quiet,
+    /// Something came after what was sent.
+    Heard,
+    /// Something was sent then, and nothing has come since.
+    Since(Instant),
+}
+
+impl Silence {
+    pub(super) const fn since(self) -> Option<Instant> {
+        match self {
+            Self::Since(since) => Some(since),
+            Self::Heard | Self::Quiet => None,
+        }
+    }
+}
+
+impl Pool {
+    /// Something was written to a connection.
+    pub(in crate::client) fn on_sent(&mut self, io: &mut Io, id: CarrierId) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        if connection.used.flow().is_none() {
+            return;
+        }
+        match connection.silence {
+            Silence::Since(_) => return,
+            Silence::Heard => {}
+            Silence::Quiet => io.timers.set(Timer::Silence(id), Some(io.now + io.config.limits.silence)),
+        }
+        connection.silence = Silence::Since(io.now);
+    }
+
+    /// Something came on a connection: its relay is there, and a flow that was about to leave it stays.
+    pub(in crate::client) fn on_heard(&mut self, io: &mut Io, id: CarrierId) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        if let Silence::Since(_) = connection.silence {
+            connection.silence = Silence::Heard;
+        }
+        let proxy = connection.proxy;
+        if let Use::Leaves(flow) = connection.used {
+            connection.used = Use::Carries(flow);
+            self.unwant(flow);
+        }
+        self.on_proxy_heard(io, proxy);
+    }
+
+    /// Something came from a relay, or a connection to it stands.
+    pub(super) fn on_proxy_heard(&mut self, io: &mut Io, proxy: usize) {
+        let Some(standing) = self.standings.get_mut(proxy) else { return };
+        standing.heard = io.now;
+        if let Doubt::None(_) | Doubt::New = standing.doubt {
+            return;
+        }
+        let after = standing.backoff.next(&DOUBT_AGAIN, &mut io.rng);
+        standing.doubt = Doubt::None(io.now + after);
+        io.timers.set(Timer::Doubt(proxy), None);
+        self.drop_questions(io, proxy);
+    }
+
+    fn drop_questions(&mut self, io: &mut Io, proxy: usize) {
+        self.questions.remove(&proxy);
+        let asks = |search: &Search| search.lead == Lead::Question(proxy);
+        let questions: Vec<DialId> =
+            self.searches.iter().filter(|(_, search)| asks(search)).map(|(id, _)| id).collect();
+        for id in questions {
+            self.drop_search(io, id);
+        }
+        self.stirred = true;
+    }
+
+    /// A question was taken back before it could be answered.
+    pub(super) fn forget_question(&mut self, io: &mut Io, proxy: usize) {
+        if let Some(standing) = self.standings.get_mut(proxy)
+            && let Doubt::Asked { .. } = standing.doubt
+        {
+            standing.doubt = Doubt::New;
+            io.timers.set(Timer::Doubt(proxy), None);
+        }
+    }
+
+    /// The network is another one: what was silent may speak again.
+    pub(super) fn forget_doubts(&mut self, io: &mut Io) {
+        for proxy in 0..self.standings.len() {
+            self.drop_questions(io, proxy);
+            io.timers.set(Timer::Doubt(proxy), None);
+        }
+        self.standings.fill_with(Standing::default);
+    }
+
+    /// A connection has been waited on for a while: is its relay still there?
+    pub(in crate::client) fn on_silence_timeout(&mut self, io: &mut Io, id: CarrierId) {
+        let (now, patience) = (io.now, io.config.limits.silence);
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let Silence::Since(since) = connection.silence else {
+            connection.silence = Silence::Quiet;
+            return;
+        };
+        let (proxy, due) = (connection.proxy, since + patience);
+        io.timers.set(Timer::Silence(id), Some(if due > now { due } else { now + patience }));
+        if due <= now {
+            self.doubt(io, proxy);
+        }
+    }
+
+    /// Asks a relay whether it is there.
+    fn doubt(&mut self, io: &mut Io, proxy: usize) {
+        let (now, patience) = (io.now, io.config.limits.silence);
+        let Some(standing) = self.standings.get_mut(proxy) else { return };
+        let is_free = match standing.doubt {
+            Doubt::New => true,
+            Doubt::None(until) => until <= now,
+            Doubt::Asked { .. } | Doubt::Silent { .. } => false,
+        };
+        let can_ask = io.network.up && io.config.route.mode != Mode::Off;
+        if is_free && standing.heard + patience <= now && can_ask {
+            standing.doubt = Doubt::Asked { since: now };
+            io.timers.set(Timer::Doubt(proxy), Some(now + io.config.limits.hedge));
+            self.questions.insert(proxy);
+            self.stirred = true;
+        }
+    }
+
+    /// The question came to nothing. A refusal is an answer.
+    pub(super) fn on_question_failed(&mut self, io: &mut Io, proxy: usize, faults: &[(usize, Fault)]) {
+        let is_answer = |(_, fault): &(usize, Fault)| match fault {
+            Fault::Io(failed) => {
+                matches!(failed.failure, IoFailure::ConnectionRefused | IoFailure::ConnectionReset)
+            }
+            _ => true,
+        };
+        if faults.iter().any(is_answer) {
+            self.on_proxy_heard(io, proxy);
+        } else {
+            self.on_question_unanswered(io, proxy);
+        }
+    }
+
+    fn on_question_unanswered(&mut self, io: &mut Io, proxy: usize) {
+        let Some(standing) = self.standings.get_mut(proxy) else { return };
+        let Doubt::Asked { since } = standing.doubt else { return };
+        standing.doubt = Doubt::Silent { since, asked: since };
+        self.on_proxy_failed(io, proxy, ProxyFault::Silent, None);
+        let of_proxy = |id: &CarrierId| self.connections.get(*id).is_some_and(|it| it.proxy == proxy);
+        let ready: Vec<CarrierId> = self.ready.iter().copied().filter(of_proxy).collect();
+        for id in ready {
+            self.close(io, id, false);
+        }
+        self.leave_silent(io, proxy);
+    }
+
+    pub(in crate::client) fn on_doubt_timeout(&mut self, io: &mut Io, proxy: usize) {
+        match self.standings.get(proxy).map(|standing| &standing.doubt) {
+            Some(Doubt::Asked { .. }) => self.on_question_unanswered(io, proxy),
+            Some(Doubt::Silent { .. }) => self.leave_silent(io, proxy),
+            Some(Doubt::None(_) | Doubt::New) | None => {}
+        }
+    }
+
+    /// Takes from a silent relay what can go, and tells what cannot; again every while, until it is heard.
+    fn leave_silent(&mut self, io: &mut Io, proxy: usize) {
+        let now = io.now;
+        let Some(&Standing { doubt: Doubt::Silent { since, asked }, .. }) = self.standings.get(proxy) else {
+            return;
+        };
+        let used = self.connections.iter().filter(|(_, connection)| connection.proxy == proxy);
+        let used: Vec<_> =
+            used.filter_map(|(id, it)| Some((id, it.used.flow()?, it.silence.since()))).collect();
+        if used.is_empty() {
+            if let Some(standing) = self.standings.get_mut(proxy) {
+                standing.doubt = Doubt::New;
+            }
+            return self.drop_questions(io, proxy);
+        }
+        let others = self.standings.iter().enumerate().filter(|(index, _)| *index != proxy);
+        let is_alone = !others.map(|(_, other)| other.heard).any(|heard| heard > since);
+        let is_fresh = now >= since + CERTAIN && now >= asked + LOOK;
+        for (carrier, flow, unheard) in used {
+            let Some(unheard) = unheard else { continue };
+            let is_certain = if is_alone {
+                now >= unheard + io.config.limits.user_timeout
+            } else {
+                is_fresh && now >= unheard + LOOK && asked + CERTAIN >= unheard
+            };
+            self.decide(Decision::Silent { flow, carrier, is_certain });
+            self.ask_once_more(io, proxy);
+        }
+        io.timers.set(Timer::Doubt(proxy), Some(now + LOOK));
+    }
+
+    /// Somebody sends to a silent relay: a question that was asked long ago says nothing of now.
+    fn ask_once_more(&mut self, io: &mut Io, proxy: usize) {
+        let now = io.now;
+        let Some(Standing { doubt: Doubt::Silent { asked, .. }, .. }) = self.standings.get_mut(proxy) else {
+            return;
+        };
+        if now >= *asked + CERTAIN && io.network.up {
+            *asked = now;
+            self.drop_questions(io, proxy);
+            self.questions.insert(proxy);
+        }
+    }
+
+    /// Lets a flow look for another connection while it keeps the one that it has.
+    pub(in crate::client) fn leave(&mut self, id: CarrierId) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        if let Use::Carries(flow) = connection.used {
+            connection.used = Use::Leaves(flow);
+            let since = connection.silence.since();
+            let beside = since.map(|since| Beside { proxy: connection.proxy, since });
+            self.line.join(Want { flow, beside: beside.into_iter().collect(), leaves: Some(id) });
+            self.stirred = true;
+        }
+    }
+}
+
+/// A relay that stayed silent for so long while another answered is gone; and how long a question counts.
+const CERTAIN: Duration = Duration::from_secs(3);
+/// How often a silent relay is looked at, and how long whoever spoke to it is let wait for an answer.
+const LOOK: Duration = Duration::from_secs(1);
+/// How soon a relay that answered is doubted again.
+const DOUBT_AGAIN: BackoffConfig =
+    BackoffConfig { first: Duration::from_secs(5), most: Duration::from_secs(60), factor: 2, jitter: 20 };
