@@ -1,14 +1,13 @@
 //! The rows over the switch of smart mode, from the direct path to a relay.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use socket2::{Domain, Socket, Type};
-use wayleave_drive::{self as drive, Runtime as Sockets};
 use wayleave_proto::auth::{Credential, Token};
 use wayleave_proto::base::{Link, Network};
 use wayleave_proto::carrier::tls::Connector;
@@ -64,20 +63,54 @@ pub(super) fn sample(runtime: Runtime, lab: &Lab, peer: &Peer) -> anyhow::Result
 }
 
 /// A client to measure, on any runtime.
-trait Held: std::ops::Deref<Target = drive::Client<Self::Sockets>> {
-    type Sockets: Sockets;
+trait Held {
+    /// Begins a stream to `target`, and goes on with it for as long as this is kept.
+    fn begin(&self, target: SocketAddr) -> anyhow::Result<Begun>;
+
+    fn close(&self);
 }
 
+/// A stream that is being opened.
+type Begun = Box<dyn std::any::Any>;
+
 impl Held for wayleave_async_io::Client {
-    type Sockets = wayleave_async_io::AsyncIo;
+    fn begin(&self, target: SocketAddr) -> anyhow::Result<Begun> {
+        let client = self.clone();
+        begun(async move { client.connect(target).await.is_ok() })
+    }
+
+    fn close(&self) {
+        self.close();
+    }
 }
 
 impl Held for wayleave_std::Client {
-    type Sockets = wayleave_std::Std;
+    fn begin(&self, target: SocketAddr) -> anyhow::Result<Begun> {
+        let client = self.clone();
+        Ok(Box::new(thread::Builder::new().spawn(move || client.connect(target).is_ok())?))
+    }
+
+    fn close(&self) {
+        self.close();
+    }
 }
 
 impl Held for wayleave_tokio::Client {
-    type Sockets = wayleave_tokio::Tokio;
+    fn begin(&self, target: SocketAddr) -> anyhow::Result<Begun> {
+        let client = self.clone();
+        begun(async move { client.connect(target).await.is_ok() })
+    }
+
+    fn close(&self) {
+        self.close();
+    }
+}
+
+fn begun(opening: impl Future<Output = bool> + 'static) -> anyhow::Result<Begun> {
+    let mut opening = Box::pin(opening);
+    let opened = opening.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    ensure!(opened.is_pending(), "the direct path is no black hole");
+    Ok(Box::new(opening))
 }
 
 fn run<C: Held>(
@@ -97,19 +130,13 @@ fn run<C: Held>(
         let trial = config.route.trial;
         let client = make(config)?;
         let deadline = Instant::now() + trial;
-        let mut stream = Box::pin({
-            let client = drive::Client::clone(&client);
-            let target = hole.address.to_string();
-            async move { client.connect(target.as_str()).await.map(drop) }
-        });
-        let opened = pin!(&mut stream).poll(&mut Context::from_waker(Waker::noop()));
-        ensure!(matches!(opened, Poll::Pending), "the direct path is no black hole");
+        streams.push(client.begin(hole.address)?);
         taps.count_from(deadline);
         clients.push(client);
-        streams.push(stream);
         taps.run(Instant::now() + APART)?;
     }
     taps.run(Instant::now() + PATIENCE)?;
+    clients.iter().for_each(C::close);
     Ok(())
 }
 

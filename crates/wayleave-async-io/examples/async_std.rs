@@ -6,18 +6,16 @@ use std::env::{args, var};
 use std::error::Error;
 
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
-use wayleave_async_io::proto::auth::{Credential, Token};
-use wayleave_async_io::proto::config::ClientConfig;
-use wayleave_async_io::{Client, platform_connector};
+use wayleave_async_io::{Client, ClientConfig, Token, platform_connector};
 
 fn main() -> Result<(), Box<dyn Error>> {
     async_std::task::block_on(async {
         let token: Token = var("TOKEN")?.parse()?; // minted by your server
         let relay = args().nth(1).ok_or("no relay")?.parse()?;
-        let config = ClientConfig::new(vec![relay], Credential::Token(token), platform_connector()?);
+        let config = ClientConfig::new(vec![relay], token, platform_connector()?);
         let client = Client::new(config.build()?);
 
-        let mut stream = client.connect(args().nth(2).ok_or("no target")?.as_str()).await?;
+        let mut stream = client.connect(args().nth(2).ok_or("no target")?).await?;
         stream.write_all(b"hello").await?;
         let mut answer = [0; 5];
         stream.read_exact(&mut answer).await?;

@@ -1,20 +1,22 @@
 //! The client that an application embeds.
 
-use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use wayleave_drive::{self as drive, IntoTarget, Resolver};
+use async_io::Timer;
+use futures_lite::future::or;
+use wayleave_drive::{self as drive, Events, IntoTarget, Resolver, client_verbs};
 use wayleave_proto::client::FlowError;
 use wayleave_proto::config::{ClientConfig, Valid};
 
-use crate::{AsyncIo, Stream};
+use crate::{Association, AsyncIo, DatagramFlow, Stream};
 
 /// The embedded side of the proxy: it opens flows and decides which way they go.
 ///
-/// A handle that can be cloned; the client ends when the last handle and the last flow are dropped. Beside the methods
-/// here it has all of [`drive::Client`].
+/// A handle that can be cloned; the client ends when the last handle and the last flow are dropped.
 #[derive(Clone, Debug)]
+#[must_use = "the client ends when its last handle and its last flow are dropped"]
 pub struct Client(drive::Client<AsyncIo>);
 
 /// What drives a client, until the client ends.
@@ -38,8 +40,8 @@ impl Client {
     }
 
     /// Makes a client that follows `config`, and has it driven by whoever `spawn` gives the task to, such as
-    /// `|task| smol::spawn(task).detach()`. The client stands still while nobody polls the task, and for good when the task
-    /// is dropped.
+    /// `|task| smol::spawn(task).detach()`. While nobody polls the task nothing moves and nothing fails either; when it is
+    /// dropped every flow fails with [`FlowError::ClientClosed`].
     pub fn with_spawn(config: Valid<ClientConfig>, spawn: impl FnOnce(Task)) -> Self {
         let (client, task) = drive::Client::with_task(config, AsyncIo::new());
         spawn(Box::pin(task));
@@ -53,12 +55,58 @@ impl Client {
     pub async fn connect(&self, target: impl IntoTarget) -> Result<Stream, FlowError> {
         self.0.connect(target).await.map(Stream)
     }
-}
 
-impl Deref for Client {
-    type Target = drive::Client<AsyncIo>;
+    /// [`Self::connect`] that gives up after `timeout`.
+    ///
+    /// # Errors
+    /// Why no path led there; [`FlowError::TimedOut`] when that was not known in time.
+    pub async fn connect_timeout(
+        &self,
+        target: impl IntoTarget,
+        timeout: Duration,
+    ) -> Result<Stream, FlowError> {
+        or(self.connect(target), async {
+            Timer::after(timeout).await;
+            Err(FlowError::TimedOut)
+        })
+        .await
+    }
 
-    fn deref(&self) -> &Self::Target {
+    /// Opens a datagram flow to `target`. Datagrams can be sent at once; they wait a moment while the way is sought.
+    ///
+    /// # Errors
+    /// The target is not one, or the client is at its limit.
+    pub fn datagrams(&self, target: impl IntoTarget) -> Result<DatagramFlow, FlowError> {
+        self.0.datagrams(target)
+    }
+
+    /// Begins an association: its datagram flows share one port where they are direct, as if one plain UDP socket spoke with
+    /// all of their targets, and what others send to that port can be received too.
+    ///
+    /// # Errors
+    /// The client is closed or at its limit.
+    pub fn associate(&self) -> Result<Association, FlowError> {
+        self.0.associate()
+    }
+
+    /// What happens from now on; the first caller also gets what happened before.
+    pub fn events(&self) -> Events {
+        self.0.events()
+    }
+
+    /// Ends the client when everything that was written is delivered, or after `linger`: it opens nothing any more, takes every
+    /// flow back, and waits until their targets have ended their halves too. The answer is how many flows the end of `linger`
+    /// cut off; zero means that all were whole. Await it before the process ends: what the application wrote
+    /// and the system has not taken would be lost with it.
+    ///
+    /// Cancel safe: the client drains whether or not somebody waits.
+    pub async fn drain(&self, linger: Duration) -> usize {
+        self.0.drain(linger).await
+    }
+
+    client_verbs!();
+
+    const fn inner(&self) -> &drive::Client<AsyncIo> {
         &self.0
     }
 }

@@ -22,9 +22,11 @@ mod watch;
 pub use client::{Client, Task};
 pub use relay::{Relay, RelayHandle};
 pub use runtime::AsyncIo;
-pub use stream::Stream;
+pub use stream::{ReadHalf, Stream, WriteHalf};
 pub use wayleave_drive as drive;
-pub use wayleave_drive::{Events, IntoTarget};
+pub use wayleave_drive::Events;
+#[doc(inline)]
+pub use wayleave_drive::embed::*;
 pub use wayleave_proto as proto;
 pub use wayleave_sockets::{connector_with_ca, platform_connector};
 

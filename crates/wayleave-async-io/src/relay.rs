@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::ops::Deref;
 use std::sync::Arc;
 
 use wayleave_drive::{self as drive, Resolver};
@@ -16,6 +15,7 @@ pub type RelayHandle = drive::RelayHandle<AsyncIo>;
 
 /// A relay that listens, and serves while [`Self::serve`] runs.
 #[derive(Debug)]
+#[must_use = "a relay serves nobody before `serve`"]
 pub struct Relay(drive::Relay<AsyncIo>);
 
 impl Relay {
@@ -48,17 +48,19 @@ impl Relay {
         drive::Relay::bind(config, address, AsyncIo::new().with_resolver(resolver)).map(Self)
     }
 
+    /// The address that it listens on.
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.0.local_addr()
+    }
+
+    /// A handle to drain, stop and ask it while it serves.
+    pub fn handle(&self) -> RelayHandle {
+        self.0.handle()
+    }
+
     /// Serves until the relay was drained or closed through its handle and nothing is left; `on_event` is told what
     /// happens.
     pub async fn serve(self, on_event: impl FnMut(Event)) {
         self.0.serve(on_event).await;
-    }
-}
-
-impl Deref for Relay {
-    type Target = drive::Relay<AsyncIo>;
-
-    fn deref(&self) -> &Self::Target {
-        &self.0
     }
 }

@@ -1,39 +1,92 @@
 //! A stream with the traits of futures-io.
 
-use std::io;
-use std::ops::Deref;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_lite::io::{AsyncRead, AsyncWrite};
-use wayleave_drive as drive;
+use wayleave_drive::{StreamFlow, stream_verbs};
 
 use crate::AsyncIo;
 
 /// A stream to a target, directly or through a relay.
 ///
 /// Each half ends by itself: `close` ends the application's, a read of zero bytes is the end of the target's.
-/// Dropping the stream ends both; what was written is still delivered.
+/// Dropping the stream ends both; what was written is still delivered. A `flush` waits until the system has taken what was
+/// written.
+///
+/// A reference reads and writes too, so that a stream can be shared; one task at a time may read, and one write.
 #[derive(Debug)]
-pub struct Stream(pub(crate) drive::Stream<AsyncIo>);
+#[must_use = "a stream that is dropped ends"]
+pub struct Stream(pub(crate) StreamFlow<AsyncIo>);
 
-impl Deref for Stream {
-    type Target = drive::Stream<AsyncIo>;
+/// The target's half of a stream, which reads: [`Stream::into_split`].
+#[derive(Debug)]
+#[must_use = "a stream ends when both halves are dropped"]
+pub struct ReadHalf(Arc<Stream>);
 
-    fn deref(&self) -> &Self::Target {
+/// The application's half of a stream, which writes: [`Stream::into_split`]. Dropping it ends this half, as `close` does
+/// without waiting.
+#[derive(Debug)]
+#[must_use = "this half ends when it is dropped"]
+pub struct WriteHalf(Arc<Stream>);
+
+impl Stream {
+    stream_verbs!();
+
+    /// The two halves, each for a task of its own.
+    pub fn into_split(self) -> (ReadHalf, WriteHalf) {
+        let stream = Arc::new(self);
+        (ReadHalf(Arc::clone(&stream)), WriteHalf(stream))
+    }
+
+    const fn inner(&self) -> &StreamFlow<AsyncIo> {
         &self.0
     }
 }
 
-impl AsyncRead for Stream {
+impl AsRef<Self> for Stream {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+impl AsRef<Stream> for ReadHalf {
+    fn as_ref(&self) -> &Stream {
+        &self.0
+    }
+}
+
+impl AsRef<Stream> for WriteHalf {
+    fn as_ref(&self) -> &Stream {
+        &self.0
+    }
+}
+
+impl Drop for WriteHalf {
+    fn drop(&mut self) {
+        self.0.finish();
+    }
+}
+
+impl AsyncRead for &Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         self.0.poll_read(cx, buf).map_err(io::Error::from)
     }
 }
 
-impl AsyncWrite for Stream {
+impl AsyncWrite for &Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.0.poll_write(cx, bytes).map_err(io::Error::from)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.0.poll_write_vectored(cx, pieces).map_err(io::Error::from)
     }
 
     /// Waits until the system has taken what was written.
@@ -45,4 +98,61 @@ impl AsyncWrite for Stream {
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.0.poll_finish(cx).map_err(io::Error::from)
     }
+}
+
+/// Lets an owner read as a reference to its stream does.
+macro_rules! reads {
+    ($owner:ty) => {
+        impl AsyncRead for $owner {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &mut [u8],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut stream(&*self)).poll_read(cx, buf)
+            }
+        }
+    };
+}
+
+/// Lets an owner write as a reference to its stream does.
+macro_rules! writes {
+    ($owner:ty) => {
+        impl AsyncWrite for $owner {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bytes: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut stream(&*self)).poll_write(cx, bytes)
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                pieces: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut stream(&*self)).poll_write_vectored(cx, pieces)
+            }
+
+            /// Waits until the system has taken what was written.
+            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Pin::new(&mut stream(&*self)).poll_flush(cx)
+            }
+
+            /// Ends the application's half, and waits until the system has taken it with everything before.
+            fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Pin::new(&mut stream(&*self)).poll_close(cx)
+            }
+        }
+    };
+}
+
+reads!(ReadHalf);
+reads!(Stream);
+writes!(WriteHalf);
+writes!(Stream);
+
+fn stream(owner: &impl AsRef<Stream>) -> &Stream {
+    owner.as_ref()
 }

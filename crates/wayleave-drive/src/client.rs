@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 
 use crate::events::Listeners;
 use crate::flow::Flow;
-use crate::{Association, DatagramFlow, Driver, Events, Runtime, Stream};
+use crate::{Association, DatagramFlow, Driver, Events, IntoTarget, Runtime, StreamFlow};
 use wayleave_proto::auth::Credential;
 use wayleave_proto::base::{Instant, Kind, Network, Route, Target};
 use wayleave_proto::client::{AssociationId, Client as Machine, FlowError, FlowId, FlowStatus, Notice};
@@ -91,14 +91,14 @@ impl<R: Runtime> Client<R> {
     ///
     /// # Errors
     /// Why no path led there.
-    pub async fn connect(&self, target: impl IntoTarget) -> Result<Stream<R>, FlowError> {
+    pub async fn connect(&self, target: impl IntoTarget) -> Result<StreamFlow<R>, FlowError> {
         let mut opening = Some(self.begin(Kind::Stream, target)?);
         poll_fn(|cx| match &opening {
             Some(flow) => flow.poll_open(cx).map_ok(|()| opening.take()),
             None => Poll::Pending,
         })
         .await?
-        .map(Stream::new)
+        .map(StreamFlow::new)
         .ok_or(FlowError::ClientClosed)
     }
 
@@ -181,8 +181,8 @@ impl<R: Runtime> Client<R> {
 
     fn begin(&self, kind: Kind, target: impl IntoTarget) -> Result<Flow<R>, FlowError> {
         let target = target.into_target()?;
-        let id = self.tell(|machine, now| machine.open(now, kind, target))?;
-        Ok(Flow::new(self.clone(), id))
+        let id = self.tell(|machine, now| machine.open(now, kind, target.clone()))?;
+        Ok(Flow::new(self.clone(), id, target))
     }
 
     /// Tells the machine something, and does what it asks for then.
@@ -207,8 +207,8 @@ impl<R: Runtime> Client<R> {
 
     /// Opens a datagram flow in an association.
     pub(crate) fn begin_in(&self, association: AssociationId, target: Target) -> Result<Flow<R>, FlowError> {
-        let id = self.tell(|machine, now| machine.open_associated(now, association, target))?;
-        Ok(Flow::new(self.clone(), id))
+        let id = self.tell(|machine, now| machine.open_associated(now, association, target.clone()))?;
+        Ok(Flow::new(self.clone(), id, target))
     }
 
     /// Asks the machine for what came from strangers; `None` means that the task has to wait.
@@ -278,27 +278,6 @@ impl<R: Runtime> Drop for Owner<R> {
         let mut state = self.0.lock();
         state.abandoned = true;
         state.driver.ready.wake();
-    }
-}
-
-/// What can be named as a target: a [`Target`], or a text such as `"media.example:5004"`.
-pub trait IntoTarget {
-    /// The target.
-    ///
-    /// # Errors
-    /// The text is not a target.
-    fn into_target(self) -> Result<Target, FlowError>;
-}
-
-impl IntoTarget for Target {
-    fn into_target(self) -> Result<Target, FlowError> {
-        Ok(self)
-    }
-}
-
-impl IntoTarget for &str {
-    fn into_target(self) -> Result<Target, FlowError> {
-        self.parse().map_err(FlowError::Target)
     }
 }
 

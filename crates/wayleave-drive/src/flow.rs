@@ -3,21 +3,25 @@
 use core::fmt;
 use core::future::poll_fn;
 use core::task::{Context, Poll};
+use std::io::IoSlice;
+
+use smallvec::SmallVec;
 
 use crate::Runtime;
 use crate::client::{Client, Side, opened};
-use wayleave_proto::base::Route;
+use wayleave_proto::base::{Route, Target};
 use wayleave_proto::client::{FlowError, FlowId, Incoming};
 
 /// A flow and the client that it keeps alive.
 pub(crate) struct Flow<R: Runtime> {
     client: Client<R>,
     id: FlowId,
+    target: Target,
 }
 
 impl<R: Runtime> Flow<R> {
-    pub(crate) const fn new(client: Client<R>, id: FlowId) -> Self {
-        Self { client, id }
+    pub(crate) const fn new(client: Client<R>, id: FlowId, target: Target) -> Self {
+        Self { client, id, target }
     }
 
     /// Waits until the flow is open.
@@ -42,14 +46,19 @@ impl<R: Runtime> Drop for Flow<R> {
 ///
 /// Each half ends by itself: [`Self::finish`] ends the application's, a read of zero bytes is the end of the target's.
 /// Dropping the stream ends both; what was written is still delivered.
-pub struct Stream<R: Runtime>(Flow<R>);
+pub struct StreamFlow<R: Runtime>(Flow<R>);
 
-impl<R: Runtime> Stream<R> {
+impl<R: Runtime> StreamFlow<R> {
     pub(crate) const fn new(flow: Flow<R>) -> Self {
         Self(flow)
     }
 
-    /// Which way the stream goes.
+    /// Where the stream goes.
+    pub const fn target(&self) -> &Target {
+        &self.0.target
+    }
+
+    /// Which way the stream goes; `None` when it has failed.
     pub fn route(&self) -> Option<Route> {
         self.0.route()
     }
@@ -76,12 +85,22 @@ impl<R: Runtime> Stream<R> {
 
     /// Takes bytes for the target, as many as there is room for.
     pub fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, FlowError>> {
-        if bytes.is_empty() {
+        self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
+    }
+
+    /// [`Self::poll_write`] of several pieces, one behind the other; they go out together.
+    pub fn poll_write_vectored(
+        &self,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<Result<usize, FlowError>> {
+        let pieces: SmallVec<[&[u8]; 8]> = pieces.iter().map(|piece| &**piece).collect();
+        if pieces.iter().all(|piece| piece.is_empty()) {
             return Poll::Ready(Ok(0));
         }
         let id = self.0.id;
         self.0.client.poll_flow(id, Side::Writer, cx, |machine, now| {
-            Ok(Some(machine.write(now, id, bytes)?).filter(|taken| *taken > 0))
+            Ok(Some(machine.write_pieces(now, id, &pieces)?).filter(|taken| *taken > 0))
         })
     }
 
@@ -110,7 +129,7 @@ impl<R: Runtime> Stream<R> {
     }
 }
 
-impl<R: Runtime> fmt::Debug for Stream<R> {
+impl<R: Runtime> fmt::Debug for StreamFlow<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Stream({})", self.0.id)
     }
@@ -160,7 +179,12 @@ impl<R: Runtime> DatagramFlow<R> {
         })
     }
 
-    /// Which way the flow goes; `None` while it is looking.
+    /// Where the flow goes.
+    pub const fn target(&self) -> &Target {
+        &self.0.target
+    }
+
+    /// Which way the flow goes; `None` while it is looking, and when it has failed.
     pub fn route(&self) -> Option<Route> {
         self.0.route()
     }

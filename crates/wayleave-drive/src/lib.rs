@@ -7,21 +7,25 @@
 mod association;
 mod client;
 mod driver;
+pub mod embed;
 mod events;
+mod faces;
 mod flow;
 mod ready;
 mod relay;
 mod runtime;
 mod socket;
+mod target;
 #[cfg(test)]
 mod tests;
 
 pub use association::Association;
-pub use client::{Client, IntoTarget};
+pub use client::Client;
 pub use events::Events;
-pub use flow::{DatagramFlow, Stream};
+pub use flow::{DatagramFlow, StreamFlow};
 pub use relay::{Relay, RelayHandle};
 pub use runtime::{Answer, Lookup, PollAnswer, Resolver, Runtime, at_once};
+pub use target::IntoTarget;
 
 use driver::Driver;
 use ready::{Ready, SocketWaker};

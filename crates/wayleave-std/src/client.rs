@@ -1,13 +1,12 @@
 //! The client that an application embeds.
 
 use std::io;
-use std::ops::Deref;
 use std::pin::pin;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use wayleave_drive::{self as drive, IntoTarget, Resolver};
+use wayleave_drive::{self as drive, IntoTarget, Resolver, client_verbs};
 use wayleave_proto::client::FlowError;
 use wayleave_proto::config::{ClientConfig, Valid};
 
@@ -16,9 +15,9 @@ use crate::{Association, DatagramFlow, Events, Std, Stream};
 
 /// The embedded side of the proxy: it opens flows and decides which way they go.
 ///
-/// A handle that can be cloned; the client ends when the last handle and the last flow are dropped. Beside the methods
-/// here it has all of [`drive::Client`].
+/// A handle that can be cloned; the client ends when the last handle and the last flow are dropped.
 #[derive(Clone, Debug)]
+#[must_use = "the client ends when its last handle and its last flow are dropped"]
 pub struct Client(drive::Client<Std>);
 
 impl Client {
@@ -83,24 +82,24 @@ impl Client {
         Events::new(self.0.events())
     }
 
-    /// Ends the client when everything that was written is delivered, or after `linger`, and waits for that. The answer is how
-    /// many flows were cut off; see [`drive::Client::drain`].
+    /// Ends the client when everything that was written is delivered, or after `linger`: it opens nothing any more, takes every
+    /// flow back, and waits until their targets have ended their halves too. The answer is how many flows the end of `linger`
+    /// cut off; zero means that all were whole. Call it before the process ends: what the application wrote and the system has
+    /// not taken would be lost with it.
     pub fn drain(&self, linger: Duration) -> usize {
         let mut draining = pin!(self.0.drain(linger));
         Arc::new(Waiters::default()).wait(None, |cx| draining.as_mut().poll(cx)).unwrap_or_default()
+    }
+
+    client_verbs!();
+
+    const fn inner(&self) -> &drive::Client<Std> {
+        &self.0
     }
 
     fn connect_within(&self, target: impl IntoTarget, limit: Option<Duration>) -> Result<Stream, FlowError> {
         let mut opening = pin!(self.0.connect(target));
         let answer = Arc::new(Waiters::default()).wait(limit, |cx| opening.as_mut().poll(cx));
         answer.unwrap_or(Err(FlowError::TimedOut)).map(Stream::new)
-    }
-}
-
-impl Deref for Client {
-    type Target = drive::Client<Std>;
-
-    fn deref(&self) -> &Self::Target {
-        &self.0
     }
 }

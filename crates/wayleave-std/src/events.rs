@@ -1,6 +1,5 @@
 //! What a client tells, for threads.
 
-use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
@@ -36,6 +35,11 @@ impl Events {
         let answer = self.waiters.wait(Some(timeout), |cx| self.events.poll_recv(cx));
         answer.ok_or(RecvTimeoutError::Timeout)?.ok_or(RecvTimeoutError::Disconnected)
     }
+
+    /// How many events were lost because they were not read in time.
+    pub fn lost(&self) -> u64 {
+        self.events.lost()
+    }
 }
 
 impl Iterator for Events {
@@ -43,13 +47,5 @@ impl Iterator for Events {
 
     fn next(&mut self) -> Option<Event> {
         self.recv()
-    }
-}
-
-impl Deref for Events {
-    type Target = drive::Events;
-
-    fn deref(&self) -> &Self::Target {
-        &self.events
     }
 }

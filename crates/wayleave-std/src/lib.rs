@@ -32,6 +32,7 @@ pub use relay::{Relay, RelayHandle};
 pub use runtime::Std;
 pub use stream::Stream;
 pub use wayleave_drive as drive;
-pub use wayleave_drive::IntoTarget;
+#[doc(inline)]
+pub use wayleave_drive::embed::*;
 pub use wayleave_proto as proto;
 pub use wayleave_sockets::{connector_with_ca, platform_connector};

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::ops::Deref;
 use std::sync::Arc;
 
 use wayleave_drive::{self as drive, Resolver};
@@ -16,6 +15,7 @@ use crate::reactor::Reactor;
 pub type RelayHandle = drive::RelayHandle<Std>;
 
 /// A relay that listens, and serves while [`Self::serve`] runs.
+#[must_use = "a relay serves nobody before `serve`"]
 pub struct Relay {
     relay: drive::Relay<Std>,
     reactor: Arc<Reactor>,
@@ -48,18 +48,20 @@ impl Relay {
         Ok(Self { relay: drive::Relay::bind(config, address, std)?, reactor })
     }
 
+    /// The address that it listens on.
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.relay.local_addr()
+    }
+
+    /// A handle to drain, stop and ask it while it serves.
+    pub fn handle(&self) -> RelayHandle {
+        self.relay.handle()
+    }
+
     /// Serves on the calling thread until the relay was drained or closed through its handle and nothing is left;
     /// `on_event` is told what happens. However many clients there are, all are served here.
     pub fn serve(self, on_event: impl FnMut(Event)) {
         self.reactor.run(self.relay.serve(on_event));
-    }
-}
-
-impl Deref for Relay {
-    type Target = drive::Relay<Std>;
-
-    fn deref(&self) -> &Self::Target {
-        &self.relay
     }
 }
 

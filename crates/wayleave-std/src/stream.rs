@@ -1,14 +1,13 @@
 //! A stream with the traits and manners of [`std::net::TcpStream`].
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
-use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use wayleave_drive as drive;
+use wayleave_drive::{StreamFlow, stream_verbs};
 
 use crate::Std;
 use crate::wait::{Limit, Waiters, took_too_long};
@@ -19,11 +18,12 @@ use crate::wait::{Limit, Waiters, took_too_long};
 /// When the last clone is dropped both end; what was written is still delivered, if the process lives
 /// for long enough; [`Client::drain`](crate::Client::drain) waits for that.
 #[derive(Debug)]
+#[must_use = "a stream that is dropped ends"]
 pub struct Stream(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    stream: drive::Stream<Std>,
+    stream: StreamFlow<Std>,
     readers: Arc<Waiters>,
     writers: Arc<Waiters>,
     read_limit: Limit,
@@ -33,7 +33,7 @@ struct Shared {
 }
 
 impl Stream {
-    pub(crate) fn new(stream: drive::Stream<Std>) -> Self {
+    pub(crate) fn new(stream: StreamFlow<Std>) -> Self {
         Self(Arc::new(Shared {
             stream,
             readers: Arc::default(),
@@ -43,6 +43,8 @@ impl Stream {
             deaf: AtomicBool::new(false),
         }))
     }
+
+    stream_verbs!();
 
     /// Another handle of the same stream; timeouts and the ends of halves are common to both.
     ///
@@ -96,12 +98,8 @@ impl Stream {
         }
         Ok(())
     }
-}
 
-impl Deref for Stream {
-    type Target = drive::Stream<Std>;
-
-    fn deref(&self) -> &Self::Target {
+    fn inner(&self) -> &StreamFlow<Std> {
         &self.0.stream
     }
 }
@@ -121,8 +119,12 @@ impl Read for &Stream {
 
 impl Write for &Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[IoSlice::new(bytes)])
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         let Shared { stream, writers, write_limit, .. } = &*self.0;
-        let answer = writers.wait(write_limit.get(), |cx| stream.poll_write(cx, bytes));
+        let answer = writers.wait(write_limit.get(), |cx| stream.poll_write_vectored(cx, pieces));
         Ok(answer.ok_or_else(took_too_long)??)
     }
 
@@ -143,6 +145,10 @@ impl Read for Stream {
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         (&*self).write(bytes)
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        (&*self).write_vectored(pieces)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -8,13 +8,17 @@ mod connection;
 mod relay;
 mod runtime;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 pub use client::Client;
 pub use relay::{Relay, RelayHandle};
 pub use runtime::Tokio;
-pub use stream::Stream;
+pub use stream::{OwnedReadHalf, OwnedWriteHalf, Stream};
 pub use wayleave_drive as drive;
-pub use wayleave_drive::{Events, IntoTarget};
+pub use wayleave_drive::Events;
+#[doc(inline)]
+pub use wayleave_drive::embed::*;
 pub use wayleave_proto as proto;
 pub use wayleave_sockets::{connector_with_ca, platform_connector};
 

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::ops::Deref;
 use std::sync::Arc;
 
 use wayleave_drive::{self as drive, Resolver};
@@ -16,6 +15,7 @@ pub type RelayHandle = drive::RelayHandle<Tokio>;
 
 /// A relay that listens, and serves while [`Self::serve`] runs.
 #[derive(Debug)]
+#[must_use = "a relay serves nobody before `serve`"]
 pub struct Relay(drive::Relay<Tokio>);
 
 impl Relay {
@@ -25,7 +25,7 @@ impl Relay {
     /// The address cannot be listened on.
     ///
     /// # Panics
-    /// When called outside a tokio runtime.
+    /// When called outside of a tokio runtime, or in one without its drivers.
     #[expect(
         clippy::unused_async,
         reason = "the name says where it can be called, and another runtime may have to wait"
@@ -41,7 +41,7 @@ impl Relay {
     /// The address cannot be listened on.
     ///
     /// # Panics
-    /// When called outside a tokio runtime.
+    /// When called outside of a tokio runtime, or in one without its drivers.
     #[expect(
         clippy::unused_async,
         reason = "the name says where it can be called, and another runtime may have to wait"
@@ -54,18 +54,20 @@ impl Relay {
         drive::Relay::bind(config, address, Tokio::current().with_resolver(resolver)).map(Self)
     }
 
+    /// The address that it listens on.
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.0.local_addr()
+    }
+
+    /// A handle to drain, stop and ask it while it serves.
+    pub fn handle(&self) -> RelayHandle {
+        self.0.handle()
+    }
+
     /// Serves until the relay was drained or closed through its handle and nothing is left; `on_event` is told what
     /// happens.
     pub async fn serve(self, on_event: impl FnMut(Event)) {
         // The driver limits its own work; tokio's budget would make it yield in the middle of a batch.
         tokio::task::unconstrained(self.0.serve(on_event)).await;
-    }
-}
-
-impl Deref for Relay {
-    type Target = drive::Relay<Tokio>;
-
-    fn deref(&self) -> &Self::Target {
-        &self.0
     }
 }

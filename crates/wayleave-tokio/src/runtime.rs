@@ -2,16 +2,16 @@
 
 use std::future::Future;
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant as StdInstant;
+use std::time::{Duration, Instant as StdInstant};
 
 use tokio::io::ReadBuf;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::runtime::Handle;
-use tokio::time::{Sleep, sleep_until};
+use tokio::time::{Sleep, sleep, sleep_until};
 use wayleave_drive::{Lookup, Resolver, Runtime, at_once};
 use wayleave_proto::base::{Clock, Instant, Name, Seed};
 use wayleave_proto::config::Liveness;
@@ -34,8 +34,9 @@ impl Tokio {
     /// The runtime that the caller runs on.
     ///
     /// # Panics
-    /// When called outside a tokio runtime.
+    /// When called outside of a tokio runtime, or in one without its drivers.
     pub fn current() -> Self {
+        demand_drivers();
         Self {
             handle: Handle::current(),
             epoch: StdInstant::now(),
@@ -239,6 +240,17 @@ impl Runtime for Tokio {
     fn spawn(&self, task: Pin<Box<dyn Future<Output = ()> + Send>>) {
         // The driver limits its own work; tokio's budget would make it yield in the middle of a batch.
         self.handle.spawn(tokio::task::unconstrained(task));
+    }
+}
+
+/// Lets tokio say which driver is missing here, in the call of whoever can mend it, and not in a task later.
+fn demand_drivers() {
+    drop(sleep(Duration::ZERO));
+    // Where the system has no socket to try with, nothing is known, and the first that is needed tells.
+    if let Ok(socket) = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
+        && socket.set_nonblocking(true).is_ok()
+    {
+        drop(UdpSocket::from_std(socket));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Clients and relays on async-io, under the executors that have its traits.
 
 use std::future::poll_fn;
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::marker::PhantomData;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, mpsc};
@@ -9,15 +9,15 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use futures_lite::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
-use wayleave_async_io::{Association, Client, DatagramFlow, Events, Relay, Stream};
+use futures_lite::io::{AsyncReadExt, AsyncWriteExt};
+use wayleave_async_io::{Association, Client, DatagramFlow, Events, ReadHalf, Relay, Stream, WriteHalf};
 use wayleave_drive::Resolver;
 use wayleave_proto::base::{Route, Target};
 use wayleave_proto::client::{Event, FlowError};
 use wayleave_proto::config::{ClientConfig, RelayConfig, Valid};
 
 use super::{
-    ClientKit, Datagrams, LARGEST, PATIENCE, Polled, RelayKit, Served, Shared, Verbs, Verifier, Writer, stuck,
+    ClientKit, Datagrams, LARGEST, PATIENCE, RelayKit, Served, Shared, Verbs, Verifier, Writer, stuck,
 };
 
 /// smol, which drives the clients with its own executor.
@@ -126,7 +126,7 @@ impl<E: Executor> super::Client for Blocking<E> {
     fn connect_within(&self, target: Target, patience: Duration) -> Option<Result<super::Stream, FlowError>> {
         Some(within::<E, _>(patience, self.client.connect(target))?.map(|stream| {
             let route = stream.route();
-            let (reader, writer) = futures_lite::io::split(stream);
+            let (reader, writer) = stream.into_split();
             super::Stream {
                 reader: Box::new(Half(reader, PhantomData::<E>)),
                 writer: Box::new(Half(writer, PhantomData::<E>)),
@@ -135,9 +135,14 @@ impl<E: Executor> super::Client for Blocking<E> {
         }))
     }
 
+    fn connect_timeout(&self, target: Target, timeout: Duration) -> Result<(), FlowError> {
+        let opened = within::<E, _>(PATIENCE, self.client.connect_timeout(target, timeout));
+        opened.expect("an answer in time").map(drop)
+    }
+
     fn share(&self, target: Target) -> Arc<dyn Shared> {
         let stream = within::<E, _>(PATIENCE, self.client.connect(target)).unwrap().unwrap();
-        Arc::new(Polled(stream, PhantomData))
+        Arc::new(Half(stream, PhantomData::<E>))
     }
 
     fn drain(&self, linger: Duration) -> usize {
@@ -157,7 +162,7 @@ impl<E: Executor> super::Client for Blocking<E> {
     }
 
     fn verbs(&self) -> &dyn Verbs {
-        &*self.client
+        &self.client
     }
 }
 
@@ -192,15 +197,39 @@ impl<E: Executor> Datagrams for Half<DatagramFlow, E> {
     }
 }
 
-impl<E: Executor> Read for Half<ReadHalf<Stream>, E> {
+impl<E: Executor> Shared for Half<Stream, E> {
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut stream = &self.0;
+        within::<E, _>(PATIENCE, stream.read(buffer)).unwrap_or_else(|| Err(stuck()))
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        let mut stream = &self.0;
+        within::<E, _>(PATIENCE, stream.write(bytes)).unwrap_or_else(|| Err(stuck()))
+    }
+
+    fn finish(&self) {
+        self.0.finish();
+    }
+
+    fn reset(&self) {
+        self.0.reset();
+    }
+}
+
+impl<E: Executor> Read for Half<ReadHalf, E> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         within::<E, _>(PATIENCE, self.0.read(buffer)).unwrap_or_else(|| Err(stuck()))
     }
 }
 
-impl<E: Executor> Write for Half<WriteHalf<Stream>, E> {
+impl<E: Executor> Write for Half<WriteHalf, E> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         within::<E, _>(PATIENCE, self.0.write(bytes)).unwrap_or_else(|| Err(stuck()))
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        within::<E, _>(PATIENCE, self.0.write_vectored(pieces)).unwrap_or_else(|| Err(stuck()))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -208,7 +237,7 @@ impl<E: Executor> Write for Half<WriteHalf<Stream>, E> {
     }
 }
 
-impl<E: Executor> Writer for Half<WriteHalf<Stream>, E> {
+impl<E: Executor> Writer for Half<WriteHalf, E> {
     fn finish(&mut self) -> io::Result<()> {
         within::<E, _>(PATIENCE, self.0.close()).unwrap_or_else(|| Err(stuck()))
     }

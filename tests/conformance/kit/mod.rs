@@ -4,11 +4,8 @@ pub(crate) mod futures;
 pub(crate) mod std;
 pub(crate) mod tokio;
 
-use ::std::future::poll_fn;
 use ::std::io::{self, Read, Write};
-use ::std::marker::PhantomData;
 use ::std::net::SocketAddr;
-use ::std::ops::Deref;
 use ::std::sync::mpsc::Receiver;
 use ::std::sync::{Arc, Mutex};
 use ::std::time::Duration;
@@ -45,6 +42,9 @@ pub(crate) trait Client: Send + Sync {
         self.connect_within(target, PATIENCE).expect("an answer in time")
     }
 
+    /// Opens a stream as the adapter does it that is to give up after `timeout`.
+    fn connect_timeout(&self, target: Target, timeout: Duration) -> Result<(), FlowError>;
+
     /// Opens a stream that several threads use at once.
     fn share(&self, target: Target) -> Arc<dyn Shared>;
 
@@ -78,9 +78,6 @@ pub(crate) trait Shared: Send + Sync {
     fn finish(&self);
     fn reset(&self);
 }
-
-/// A stream of a runtime with futures, shared by reference.
-pub(crate) struct Polled<S, R>(pub(crate) S, pub(crate) PhantomData<fn() -> R>);
 
 /// A stream in its two halves.
 pub(crate) struct Stream {
@@ -141,58 +138,37 @@ pub(crate) trait Handle: Send + Sync {
     fn verified(&self, connection: ConnectionId, answer: Result<Verdict, TokenError>);
 }
 
-impl<R: Runtime> Verbs for drive::Client<R> {
-    fn renew(&self, credential: Credential) {
-        self.renew(credential);
-    }
+/// The verbs have the same names on every runtime.
+macro_rules! verbs {
+    ($($client:ty,)+) => {
+        $(impl Verbs for $client {
+            fn renew(&self, credential: Credential) {
+                self.renew(credential);
+            }
 
-    fn network_changed(&self, network: Network) {
-        self.network_changed(network);
-    }
+            fn network_changed(&self, network: Network) {
+                self.network_changed(network);
+            }
 
-    fn retry_direct(&self, kind: Kind) {
-        self.retry_direct(Some(kind));
-    }
+            fn retry_direct(&self, kind: Kind) {
+                self.retry_direct(Some(kind));
+            }
 
-    fn route(&self, kind: Kind) -> Route {
-        self.route(kind)
-    }
+            fn route(&self, kind: Kind) -> Route {
+                self.route(kind)
+            }
 
-    fn close(&self) {
-        self.close();
-    }
-}
-
-impl<S, R> Shared for Polled<S, R>
-where
-    S: Deref<Target = drive::Stream<R>> + Send + Sync,
-    R: Runtime,
-{
-    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        in_time(poll_fn(|cx| self.0.poll_read(cx, buffer)))
-    }
-
-    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        in_time(poll_fn(|cx| self.0.poll_write(cx, bytes)))
-    }
-
-    fn finish(&self) {
-        self.0.finish();
-    }
-
-    fn reset(&self) {
-        self.0.reset();
-    }
-}
-
-/// What `future` comes to, under an executor that belongs to no runtime.
-fn in_time<T>(future: impl Future<Output = Result<T, FlowError>>) -> io::Result<T> {
-    let came = async { future.await.map_err(io::Error::from) };
-    let late = async {
-        async_io::Timer::after(PATIENCE).await;
-        Err(stuck())
+            fn close(&self) {
+                self.close();
+            }
+        })+
     };
-    futures_lite::future::block_on(futures_lite::future::or(came, late))
+}
+
+verbs! {
+    wayleave_async_io::Client,
+    wayleave_std::Client,
+    wayleave_tokio::Client,
 }
 
 impl<R: Runtime> Handle for drive::RelayHandle<R> {

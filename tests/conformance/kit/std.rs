@@ -72,6 +72,10 @@ impl super::Client for Blocking {
         Some(Ok(super::Stream { reader, writer: Box::new(stream), route }))
     }
 
+    fn connect_timeout(&self, target: Target, timeout: Duration) -> Result<(), FlowError> {
+        self.client.connect_timeout(target, timeout).map(drop)
+    }
+
     fn share(&self, target: Target) -> Arc<dyn Shared> {
         let stream = self.client.connect_timeout(target, PATIENCE).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -96,7 +100,7 @@ impl super::Client for Blocking {
     }
 
     fn verbs(&self) -> &dyn Verbs {
-        &*self.client
+        &self.client
     }
 }
 
@@ -124,17 +128,17 @@ impl Shared for Stream {
     }
 
     fn finish(&self) {
-        (**self).finish();
+        self.finish();
     }
 
     fn reset(&self) {
-        (**self).reset();
+        self.reset();
     }
 }
 
 impl Datagrams for DatagramFlow {
     fn send(&self, payload: &[u8]) -> Result<(), FlowError> {
-        (**self).send(payload)
+        self.send(payload).map_err(|error| FlowError::of(&error).expect("an error of the flow").clone())
     }
 
     fn recv_within(&self, patience: Duration) -> io::Result<Option<Vec<u8>>> {
@@ -151,7 +155,7 @@ impl Datagrams for DatagramFlow {
     }
 
     fn route(&self) -> Option<Route> {
-        (**self).route()
+        self.route()
     }
 }
 

@@ -1,21 +1,22 @@
 //! Clients and relays on tokio, on one runtime for the whole suite.
 
-use std::io::{self, Read, Write};
-use std::marker::PhantomData;
+use std::io::{self, IoSlice, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, LazyLock, Mutex, mpsc};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::Runtime;
 use wayleave_drive::Resolver;
 use wayleave_proto::base::{Route, Target};
 use wayleave_proto::client::{Event, FlowError};
 use wayleave_proto::config::{ClientConfig, RelayConfig, Valid};
-use wayleave_tokio::{Association, Client, DatagramFlow, Events, Relay, Stream};
+use wayleave_tokio::{
+    Association, Client, DatagramFlow, Events, OwnedReadHalf, OwnedWriteHalf, Relay, Stream,
+};
 
 use super::{
-    ClientKit, Datagrams, LARGEST, PATIENCE, Polled, RelayKit, Served, Shared, Verbs, Verifier, Writer, stuck,
+    ClientKit, Datagrams, LARGEST, PATIENCE, RelayKit, Served, Shared, Verbs, Verifier, Writer, stuck,
 };
 
 /// tokio with several threads.
@@ -72,13 +73,17 @@ impl super::Client for Blocking {
     fn connect_within(&self, target: Target, patience: Duration) -> Option<Result<super::Stream, FlowError>> {
         Some(within(patience, self.client.connect(target))?.map(|stream| {
             let route = stream.route();
-            let (reader, writer) = tokio::io::split(stream);
+            let (reader, writer) = stream.into_split();
             super::Stream { reader: Box::new(Half(reader)), writer: Box::new(Half(writer)), route }
         }))
     }
 
+    fn connect_timeout(&self, target: Target, timeout: Duration) -> Result<(), FlowError> {
+        within(PATIENCE, self.client.connect_timeout(target, timeout)).expect("an answer in time").map(drop)
+    }
+
     fn share(&self, target: Target) -> Arc<dyn Shared> {
-        Arc::new(Polled(within(PATIENCE, self.client.connect(target)).unwrap().unwrap(), PhantomData))
+        Arc::new(within(PATIENCE, self.client.connect(target)).unwrap().unwrap())
     }
 
     fn drain(&self, linger: Duration) -> usize {
@@ -98,7 +103,7 @@ impl super::Client for Blocking {
     }
 
     fn verbs(&self) -> &dyn Verbs {
-        &*self.client
+        &self.client
     }
 }
 
@@ -133,15 +138,37 @@ impl Datagrams for DatagramFlow {
     }
 }
 
-impl Read for Half<ReadHalf<Stream>> {
+impl Shared for Stream {
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        within(PATIENCE, AsyncReadExt::read(&mut &*self, buffer)).unwrap_or_else(|| Err(stuck()))
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        within(PATIENCE, AsyncWriteExt::write(&mut &*self, bytes)).unwrap_or_else(|| Err(stuck()))
+    }
+
+    fn finish(&self) {
+        self.finish();
+    }
+
+    fn reset(&self) {
+        self.reset();
+    }
+}
+
+impl Read for Half<OwnedReadHalf> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         within(PATIENCE, self.0.read(buffer)).unwrap_or_else(|| Err(stuck()))
     }
 }
 
-impl Write for Half<WriteHalf<Stream>> {
+impl Write for Half<OwnedWriteHalf> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         within(PATIENCE, self.0.write(bytes)).unwrap_or_else(|| Err(stuck()))
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        within(PATIENCE, self.0.write_vectored(pieces)).unwrap_or_else(|| Err(stuck()))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -149,7 +176,7 @@ impl Write for Half<WriteHalf<Stream>> {
     }
 }
 
-impl Writer for Half<WriteHalf<Stream>> {
+impl Writer for Half<OwnedWriteHalf> {
     fn finish(&mut self) -> io::Result<()> {
         within(PATIENCE, self.0.shutdown()).unwrap_or_else(|| Err(stuck()))
     }

@@ -1,5 +1,6 @@
 //! Names: a resolver of the embedder's own, whose answers come apart.
 
+use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -69,5 +70,6 @@ pub(crate) fn a_failed_look_up_is_told_as_what_it_is<C: ClientKit, R: RelayKit>(
     let config = lab.config(Mode::Off, Link::Wifi, &[]);
     let client = C::client_asking(config.build().unwrap(), Arc::new(resolver));
     let error = client.connect("nobody.example:443".parse().unwrap()).err();
+    assert_eq!(error.as_ref().map(FlowError::kind), Some(ErrorKind::NotFound));
     assert_eq!(error, Some(FlowError::Direct(Fault::Io(failed))));
 }

@@ -1,17 +1,20 @@
 //! Relays that are gone, refuse, stop or take over.
 
-use std::io::ErrorKind;
-use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::error::Error;
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
 use wayleave_proto::auth::Credential;
-use wayleave_proto::base::{Link, Route};
+use wayleave_proto::base::{Link, Route, Target};
+use wayleave_proto::carrier::tls::TlsError;
 use wayleave_proto::client::{FlowError, ProxyFault};
 use wayleave_proto::config::Mode;
+use wayleave_proto::net::Fault;
 
 use super::traffic::exchange;
-use crate::kit::{ClientKit, RelayKit};
+use crate::kit::{Client, ClientKit, RelayKit};
 use crate::lab::{Lab, Silence, beside, echo_datagrams, echo_stream, foreign_token, localhost, wait_until};
 
 pub(crate) fn with_the_relays_gone_nothing_leaves_directly<C: ClientKit, R: RelayKit>(lab: &Lab<C, R>) {
@@ -84,6 +87,39 @@ pub(crate) fn a_wrong_token_is_refused_until_it_is_renewed<C: ClientKit, R: Rela
     client.verbs().renew(Credential::Token(lab.token()));
     let (written, read) = exchange(client.connect(localhost(port)).unwrap(), 10_000);
     assert_eq!(written, read);
+}
+
+pub(crate) fn a_failure_is_of_one_kind_on_both_ways<C: ClientKit, R: RelayKit>(lab: &Lab<C, R>) {
+    let _turn = beside();
+    let relay = lab.relay_with(|config| {
+        config.hosts.insert("empty.example".parse().unwrap(), Vec::new());
+    });
+    let (normal, off) =
+        (lab.client(Mode::Normal, Link::Wifi, &[&relay]), lab.client(Mode::Off, Link::Wifi, &[&relay]));
+    let kind = |client: &dyn Client, target: Target| {
+        io::Error::from(client.connect(target).err().expect("no stream")).kind()
+    };
+    let (port, _held) = Silence::refusing();
+    let refusing = || Target::try_from(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).unwrap();
+    assert_eq!(kind(&*normal, refusing()), ErrorKind::ConnectionRefused);
+    assert_eq!(kind(&*off, refusing()), ErrorKind::ConnectionRefused);
+    assert_eq!(kind(&*normal, "empty.example:443".parse().unwrap()), ErrorKind::NotFound);
+    assert_eq!(kind(&*normal, "10.0.0.1:443".parse().unwrap()), ErrorKind::PermissionDenied);
+
+    // What stands between, and who can mend it, is none of these.
+    let ports = [relay.address.port()];
+    let mut config = lab.config(Mode::Normal, Link::Wifi, &ports);
+    config.credential = Some(Credential::Token(foreign_token()));
+    assert_eq!(kind(&*lab.start(config), localhost(port)), ErrorKind::PermissionDenied);
+    let mut config = lab.config(Mode::Normal, Link::Wifi, &ports);
+    config.connector = Lab::<C, R>::new().config(Mode::Normal, Link::Wifi, &ports).connector;
+    let error = lab.start(config).connect(localhost(port)).err().expect("no stream");
+    assert_eq!(error.kind(), ErrorKind::InvalidData, "{error}");
+    let source = error.source().and_then(|source| source.downcast_ref());
+    let is_trust = |fault: &ProxyFault| {
+        matches!(fault, ProxyFault::Connection(Fault::Tls(TlsError::CertificateNotTrusted { .. })))
+    };
+    assert!(source.is_some_and(is_trust), "{source:?}");
 }
 
 pub(crate) fn a_renewed_token_leaves_open_streams_alone<C: ClientKit, R: RelayKit>(lab: &Lab<C, R>) {

@@ -1,18 +1,19 @@
 //! Streams: every byte, both ends, and a reader that takes its time.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 use wayleave_proto::base::{Link, Route};
+use wayleave_proto::client::FlowError;
 use wayleave_proto::config::Mode;
 
 use super::traffic::{exchange, pattern, read_all, write_all, write_and_finish, write_while};
-use crate::kit::{ClientKit, RelayKit, Stream};
-use crate::lab::{Lab, accept, alone, beside, echo_stream, listener, localhost, straight};
+use crate::kit::{ClientKit, PATIENCE, RelayKit, Stream};
+use crate::lab::{Lab, Silence, accept, alone, beside, echo_stream, listener, localhost, straight};
 
 pub(crate) fn a_large_stream_is_whole_both_ways<C: ClientKit, R: RelayKit>(lab: &Lab<C, R>, length: usize) {
     let _turn = alone();
@@ -48,7 +49,62 @@ pub(crate) fn the_application_may_end_its_half_first<C: ClientKit, R: RelayKit>(
     let answer = write_all(&mut accepted, 100_000).unwrap();
     accepted.shutdown(Shutdown::Write).unwrap();
     assert_eq!(read_all(&mut *reader).unwrap(), answer);
-    assert!(writer.write(b"more").is_err());
+    assert_eq!(writer.write(b"more").expect_err("it is over").kind(), ErrorKind::BrokenPipe);
+}
+
+pub(crate) fn a_half_that_is_dropped_ends_as_one_that_is_shut_down<C: ClientKit, R: RelayKit>(
+    lab: &Lab<C, R>,
+) {
+    let _turn = beside();
+    let relay = lab.relay();
+    for (mode, target) in [(Mode::Normal, localhost as fn(u16) -> _), (Mode::Off, straight)] {
+        let client = lab.client(mode, Link::Wifi, &[&relay]);
+        let (listener, port) = listener();
+        let Stream { mut reader, mut writer, .. } = client.connect(target(port)).unwrap();
+        let mut accepted = accept(&listener);
+        let written = write_all(&mut *writer, 100_000).unwrap();
+        drop(writer);
+        assert_eq!(read_all(&mut accepted).unwrap(), written, "mode {mode}");
+        let answer = write_all(&mut accepted, 100_000).unwrap();
+        drop(accepted);
+        assert_eq!(read_all(&mut *reader).unwrap(), answer, "mode {mode}");
+    }
+}
+
+pub(crate) fn several_pieces_are_written_as_one<C: ClientKit, R: RelayKit>(lab: &Lab<C, R>) {
+    let _turn = beside();
+    let relay = lab.relay();
+    for (mode, target) in [(Mode::Normal, localhost as fn(u16) -> _), (Mode::Off, straight)] {
+        let client = lab.client(mode, Link::Wifi, &[&relay]);
+        let (listener, port) = listener();
+        let Stream { mut writer, .. } = client.connect(target(port)).unwrap();
+        let mut accepted = accept(&listener);
+        let pieces = [&b"head"[..], b"", b" and ", b"body"].map(IoSlice::new);
+        assert_eq!(writer.write_vectored(&pieces).unwrap(), 13, "mode {mode}");
+        assert_eq!(writer.write_vectored(&[IoSlice::new(b"")]).unwrap(), 0, "mode {mode}");
+        // More than there is room for is taken in part, in the middle of a piece.
+        let large = [pattern(50_000), pattern(200_000), pattern(1)];
+        let taken = writer.write_vectored(&large.each_ref().map(|piece| IoSlice::new(piece))).unwrap();
+        assert!((50_001..250_000).contains(&taken), "mode {mode}: {taken}");
+        writer.finish().unwrap();
+        let mut got = Vec::new();
+        accepted.read_to_end(&mut got).unwrap();
+        let expected = [&b"head and body"[..], &large.concat()[..taken]].concat();
+        assert!(got == expected, "mode {mode}: {} bytes", got.len());
+    }
+}
+
+pub(crate) fn an_attempt_that_takes_too_long_is_given_up<C: ClientKit, R: RelayKit>(lab: &Lab<C, R>) {
+    let _turn = beside();
+    let relay = lab.relay();
+    let client = lab.client(Mode::Off, Link::Wifi, &[&relay]);
+    let (port, _silence) = Silence::hides_stream(echo_stream);
+    let began = Instant::now();
+    let timeout = Duration::from_millis(200);
+    assert_eq!(client.connect_timeout(localhost(port), timeout), Err(FlowError::TimedOut));
+    assert!(began.elapsed() >= timeout);
+    // Where there is an answer it is as without.
+    client.connect_timeout(straight(port), PATIENCE).unwrap();
 }
 
 pub(crate) fn the_target_may_end_its_half_first<C: ClientKit, R: RelayKit>(lab: &Lab<C, R>) {

@@ -16,7 +16,7 @@ use wayleave_proto::config::{ClientConfig, Mode};
 use wayleave_proto::relay::{Event, What};
 use wayleave_proto::testing::{relay_config, token};
 
-use crate::{Client, Relay, Stream};
+use crate::{Client, Relay, StreamFlow};
 
 /// A relay and what it said.
 struct Serving {
@@ -115,7 +115,7 @@ struct Opened {
     client: Client<Fake>,
     task: core::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
     executor: Executor,
-    stream: Stream<Fake>,
+    stream: StreamFlow<Fake>,
     socket: usize,
 }
 

@@ -63,6 +63,72 @@ impl FlowError {
     pub fn is(&self, error: ProxyError) -> bool {
         matches!(self, Self::TargetUnreachable { error: Some(found), .. } if *found == error)
     }
+
+    /// The flow's error that is within `error`, where it came from a flow.
+    pub fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+
+    /// The nearest kind of the standard library. What happened to the target has one kind on both ways.
+    ///
+    /// | kind | what happened |
+    /// |---|---|
+    /// | `BrokenPipe` | the application wrote behind the end of its half |
+    /// | `ConnectionAborted` | the client is closed |
+    /// | `ConnectionRefused` | the target refused, or the proxies did |
+    /// | `ConnectionReset` | the connection broke before its end |
+    /// | `HostUnreachable` | there is no way to the target, or to a proxy |
+    /// | `InvalidData` | a proxy's certificate is not trusted, or what answers is no proxy |
+    /// | `InvalidInput` | what was named is no target; the datagram is too large |
+    /// | `NotConnected` | the application has reset the flow |
+    /// | `NotFound` | the target's name is unknown, or has no address |
+    /// | `PermissionDenied` | a proxy did not accept the credential (407), or does not allow the target (403) |
+    /// | `QuotaExceeded` | as many flows as the client, or tunnels as the proxy, allows; this machine has no descriptor left |
+    /// | `ResourceBusy` | the proxies are overloaded or draining (503) |
+    /// | `TimedOut` | nothing answered in time |
+    pub fn kind(&self) -> io::ErrorKind {
+        use io::ErrorKind as K;
+        match self {
+            Self::Closed => K::NotConnected,
+            Self::ClientClosed => K::ConnectionAborted,
+            Self::DatagramTooLarge { .. } | Self::Target(_) => K::InvalidInput,
+            Self::Direct(fault) => fault.kind(),
+            Self::Exhausted(resource) => IoFailure::Exhausted(*resource).kind(),
+            Self::Finished => K::BrokenPipe,
+            Self::NoProxy(said) => telling(said).map_or(K::HostUnreachable, ProxyFault::kind),
+            Self::Reset | Self::Truncated => K::ConnectionReset,
+            Self::TargetForbidden { .. } => K::PermissionDenied,
+            Self::TargetUnreachable { lookup: Some(lookup), .. } => lookup.kind(),
+            Self::TargetUnreachable { status, error, .. } => relayed(*status, *error),
+            Self::TimedOut => K::TimedOut,
+            Self::TooManyFlows => K::QuotaExceeded,
+        }
+    }
+}
+
+/// The fault that somebody can mend: a credential, then trust; else that of the first proxy.
+fn telling(said: &[(Target, ProxyFault)]) -> Option<&ProxyFault> {
+    use io::ErrorKind as K;
+    let rank = |fault: &ProxyFault| match fault.kind() {
+        K::PermissionDenied => 0,
+        K::InvalidData => 1,
+        _ => 2,
+    };
+    said.iter().map(|(_, fault)| fault).min_by_key(|fault| rank(fault))
+}
+
+/// The kind of what a relay said of its own attempt to reach the target.
+const fn relayed(status: u16, error: Option<ProxyError>) -> io::ErrorKind {
+    use ProxyError as E;
+    use io::ErrorKind as K;
+    match error {
+        Some(E::ConnectionRefused) => K::ConnectionRefused,
+        Some(E::ConnectionTerminated) => K::ConnectionReset,
+        Some(E::DestinationIpProhibited) => K::PermissionDenied,
+        Some(E::DnsError) => K::NotFound,
+        _ if status == 504 => K::TimedOut,
+        _ => K::HostUnreachable,
+    }
 }
 
 impl fmt::Display for FlowError {
@@ -112,28 +178,20 @@ impl fmt::Display for FlowError {
     }
 }
 
-impl core::error::Error for FlowError {}
+/// What it displays is the whole in one line; its source is the part that a program may want.
+impl core::error::Error for FlowError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Direct(fault) => Some(fault),
+            Self::NoProxy(said) => telling(said).map(|fault| fault as _),
+            Self::Target(error) => Some(error),
+            _ => None,
+        }
+    }
+}
 
 impl From<FlowError> for io::Error {
     fn from(error: FlowError) -> Self {
-        use io::ErrorKind as K;
-        let kind = match &error {
-            FlowError::Closed => K::NotConnected,
-            FlowError::ClientClosed => K::ConnectionAborted,
-            FlowError::DatagramTooLarge { .. } | FlowError::Target(_) => K::InvalidInput,
-            FlowError::Exhausted(resource) => IoFailure::Exhausted(*resource).kind(),
-            FlowError::Finished => K::BrokenPipe,
-            FlowError::Direct(Fault::Io(failed)) => failed.failure.kind(),
-            FlowError::Direct(_) | FlowError::NoProxy(_) => K::ConnectionRefused,
-            FlowError::Reset | FlowError::Truncated => K::ConnectionReset,
-            FlowError::TargetForbidden { .. } => K::PermissionDenied,
-            FlowError::TargetUnreachable { error: Some(ProxyError::ConnectionRefused), .. } => {
-                K::ConnectionRefused
-            }
-            FlowError::TargetUnreachable { status: 504, .. } | FlowError::TimedOut => K::TimedOut,
-            FlowError::TargetUnreachable { .. } => K::HostUnreachable,
-            FlowError::TooManyFlows => K::QuotaExceeded,
-        };
-        Self::new(kind, error)
+        Self::new(error.kind(), error)
     }
 }

@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::time::Duration;
+use std::io;
 
 use super::{AssociationId, FlowError, FlowId};
 use crate::base::{Instant, Kind, Link, Network, Route, Target};
@@ -334,6 +335,28 @@ pub enum ProxyFault {
         /// For how long, by this machine's clock.
         ago: Duration,
     },
+}
+
+impl ProxyFault {
+    /// The nearest kind of the standard library: what is wrong with the credential is `PermissionDenied`, what answers and is
+    /// not trusted or no proxy `InvalidData`.
+    pub const fn kind(&self) -> io::ErrorKind {
+        use io::ErrorKind as K;
+        match self {
+            Self::Connection(fault) => fault.kind(),
+            Self::NoAnswer => K::ConnectionReset,
+            Self::Protocol(_) => K::InvalidData,
+            Self::Unclear { .. } => K::HostUnreachable,
+            Self::Silent => K::TimedOut,
+            Self::Refused { status: 407 }
+            | Self::AppSignRefused
+            | Self::TokenEarly { .. }
+            | Self::TokenExpired { .. } => K::PermissionDenied,
+            Self::Refused { status: 429 } => K::QuotaExceeded,
+            Self::Refused { status: 503 } => K::ResourceBusy,
+            Self::Refused { .. } => K::ConnectionRefused,
+        }
+    }
 }
 
 fn refused(status: u16) -> String {

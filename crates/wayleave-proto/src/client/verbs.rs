@@ -3,6 +3,8 @@
 use core::net::IpAddr;
 use core::time::Duration;
 
+use smallvec::SmallVec;
+
 use super::event::CloseReason;
 use super::flow::{Flow, State};
 use super::io::Timer;
@@ -77,6 +79,14 @@ impl Client {
     /// # Errors
     /// Why the stream takes no more.
     pub fn write(&mut self, now: Instant, id: FlowId, bytes: &[u8]) -> Result<usize, FlowError> {
+        self.write_pieces(now, id, &[bytes])
+    }
+
+    /// [`Self::write`] of several pieces, one behind the other; they go out together.
+    ///
+    /// # Errors
+    /// Why the stream takes no more.
+    pub fn write_pieces(&mut self, now: Instant, id: FlowId, pieces: &[&[u8]]) -> Result<usize, FlowError> {
         self.at(now);
         let is_bounded = !self.io.config.route.breaks(Canary::BufferUnbounded);
         let mark = if is_bounded { self.io.config.limits.buffer } else { usize::MAX };
@@ -90,17 +100,25 @@ impl Client {
             return Err(self.broken(id));
         }
         let Some((socket, session)) = self.stream(id) else { return Ok(0) };
-        let room = mark.saturating_sub(session.pending_len());
-        let taken = bytes.get(..bytes.len().min(room)).unwrap_or_default();
-        if taken.is_empty() {
+        let mut room = mark.saturating_sub(session.pending_len());
+        let taken: SmallVec<[&[u8]; 8]> = pieces
+            .iter()
+            .map_while(|piece| {
+                let fits = piece.get(..piece.len().min(room)).filter(|_| room > 0)?;
+                room -= fits.len();
+                Some(fits)
+            })
+            .collect();
+        let count = taken.iter().map(|piece| piece.len()).sum();
+        if count == 0 {
             return Ok(0);
         }
-        session.send(&[taken]);
+        session.send(&taken);
         self.io.requests.pending(socket);
         if let Some(flow) = self.flows.get_mut(id) {
-            flow.sent += taken.len() as u64;
+            flow.sent += count as u64;
         }
-        Ok(taken.len())
+        Ok(count)
     }
 
     /// What there is to read from a stream; say with [`Self::consume`] how much of it was taken.

@@ -38,10 +38,14 @@ pub struct ClientConfig {
 
 impl ClientConfig {
     /// A smart client with every default, on an unknown link.
-    pub fn new(proxies: Vec<Target>, credential: Credential, connector: Arc<dyn Connector>) -> Self {
+    pub fn new(
+        proxies: Vec<Target>,
+        credential: impl Into<Credential>,
+        connector: Arc<dyn Connector>,
+    ) -> Self {
         Self {
             proxies,
-            credential: Some(credential),
+            credential: Some(credential.into()),
             connector,
             route: RouteConfig::default(),
             probes: Vec::new(),

@@ -4,6 +4,7 @@ mod associations;
 mod check;
 mod closed;
 mod datagrams;
+mod errors;
 mod foreign;
 mod lack;
 mod machines;

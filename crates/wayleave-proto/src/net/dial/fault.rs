@@ -1,5 +1,7 @@
 //! Why an attempt came to nothing.
 
+use std::io;
+
 use crate::carrier::tls::TlsError;
 use crate::error::{IoFailed, Resource};
 use crate::policy::Denied;
@@ -28,6 +30,16 @@ impl Fault {
         match self {
             Self::Io(failed) => failed.lacked(),
             Self::Denied(_) | Self::Tls(_) | Self::Unasked => None,
+        }
+    }
+
+    /// The nearest kind of the standard library.
+    pub const fn kind(&self) -> io::ErrorKind {
+        match self {
+            Self::Denied(_) => io::ErrorKind::PermissionDenied,
+            Self::Io(failed) => failed.failure.kind(),
+            Self::Tls(TlsError::Truncated) => io::ErrorKind::ConnectionReset,
+            Self::Tls(_) | Self::Unasked => io::ErrorKind::InvalidData,
         }
     }
 }
