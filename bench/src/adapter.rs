@@ -49,18 +49,18 @@ impl Adapter {
             // It drives the reactor on this thread; a thread for that alone would have to be woken for every packet.
             Runtime::AsyncIo => async_io::block_on(async {
                 let relay = wayleave_async_io::Relay::bind(config, self.listen).await?;
-                relay.serve(drop).await;
+                relay.serve().await;
                 Ok(())
             }),
             Runtime::Std => {
-                wayleave_std::Relay::bind(config, self.listen)?.serve(drop);
+                wayleave_std::Relay::bind(config, self.listen)?.serve();
                 Ok(())
             }
             Runtime::Tokio => {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
                 runtime.block_on(async {
                     let relay = wayleave_tokio::Relay::bind(config, self.listen).await?;
-                    relay.serve(drop).await;
+                    relay.serve().await;
                     Ok(())
                 })
             }

@@ -76,7 +76,7 @@ fn serve(config: RelayConfig) -> SocketAddr {
         runtime.block_on(async {
             let relay = Relay::bind(config.build().unwrap(), (Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
             tell.send(relay.local_addr()).unwrap();
-            relay.serve(|_| {}).await;
+            relay.serve().await;
         });
     });
     told.recv().unwrap()

@@ -30,6 +30,9 @@ macro_rules! pairs {
                 breaks: a_writer_that_does_not_read_learns_of_a_reset();
                 datagrams: datagrams_of_every_size_come_back();
                 datagrams: a_run_of_datagrams_keeps_its_order();
+                datagrams: a_flow_says_where_it_goes_and_when_it_is_open();
+                datagrams: datagrams_go_and_come_in_batches();
+                datagrams: a_sender_that_is_too_fast_is_told_or_waits();
                 datagrams: the_flows_of_an_association_share_a_port_while_they_are_direct();
                 delivery: a_drain_delivers_what_was_written_and_counts_what_it_cuts();
                 delivery: a_reset_wakes_a_reader_and_an_end_wakes_a_writer();

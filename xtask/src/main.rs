@@ -6,6 +6,7 @@ mod fuzz;
 mod licences;
 mod miri;
 mod not_run;
+mod publish;
 mod purity;
 mod shell;
 mod sim;
@@ -42,6 +43,7 @@ fn run(words: &[&str]) -> anyhow::Result<ExitCode> {
         ["fuzz", name] => fuzz::run(name, None),
         ["fuzz", name, "--time", seconds] => fuzz::run(name, Some(seconds)),
         ["miri"] => miri::run(),
+        ["publish", "--dry-run"] => publish::dry_run(),
         ["bench", options @ ..] => bench::run(options),
         ["canary"] => canary::run(),
         ["sim", options @ ..] => return Ok(sim::run(options)),
@@ -67,6 +69,7 @@ cargo xtask COMMAND
   fuzz NAME [--time SECS]      search on with cargo-fuzz on nightly Rust; 60 seconds by default
   fuzz minimise NAME           bring what was found to the corpus, as few and as small inputs as do
   miri                         the core's tests that need no cryptography, under Miri on nightly Rust
+  publish --dry-run            the crates as they would go to a registry, packed in the order of their arrows; nothing is sent
   bench [OPTIONS] [--against REV]  relays side by side on this machine; `cargo xtask bench --help` lists the options.
                                With --against our relay as it was at that revision takes part too
   sim [OPTIONS]                simulated worlds from seeds, and the laws checked at every step: a swarm, one named scenario

@@ -15,6 +15,24 @@ use crate::{Association, AsyncIo, DatagramFlow, Stream};
 /// The embedded side of the proxy: it opens flows and decides which way they go.
 ///
 /// A handle that can be cloned; the client ends when the last handle and the last flow are dropped.
+///
+/// ```
+/// # use std::net::TcpListener;
+/// # use std::time::Duration;
+/// # use wayleave_async_io::{Client, ClientConfig, Kind, Route};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # async_io::block_on(async {
+/// let target = TcpListener::bind("127.0.0.1:0")?;
+/// let client = Client::new(ClientConfig::direct().build()?); // no relay, for once
+/// assert_eq!(client.route(Kind::Stream), Route::Direct);
+/// let stream = client.connect_timeout(target.local_addr()?, Duration::from_secs(5)).await?;
+/// assert_eq!(stream.route(), Some(Route::Direct));
+/// drop((stream, target)); // both halves end
+/// assert_eq!(client.drain(Duration::from_secs(5)).await, 0);
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "the client ends when its last handle and its last flow are dropped"]
 pub struct Client(drive::Client<AsyncIo>);

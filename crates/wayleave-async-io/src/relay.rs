@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use wayleave_drive::{self as drive, Resolver};
+use wayleave_drive::{self as drive, Events, Resolver};
 use wayleave_proto::config::{RelayConfig, Valid};
 use wayleave_proto::relay::Event;
 
@@ -14,6 +14,27 @@ use crate::AsyncIo;
 pub type RelayHandle = drive::RelayHandle<AsyncIo>;
 
 /// A relay that listens, and serves while [`Self::serve`] runs.
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use wayleave_async_io::proto::carrier::tls::{Environment, RustlsAcceptor};
+/// use wayleave_async_io::{Keys, Relay, RelayConfig};
+///
+/// # async fn example(keys: Keys) -> Result<(), Box<dyn std::error::Error>> {
+/// let (chain, key) = (std::fs::read("chain.pem")?, std::fs::read("key.pem")?);
+/// let acceptor = RustlsAcceptor::from_pem(Environment::system(), &chain, &key)?;
+/// let config = RelayConfig::new(Arc::new(acceptor), keys); // or Verifier::Embedder in the place of keys
+/// let relay = Relay::bind(config.build()?, "0.0.0.0:443".parse()?).await?;
+/// let (handle, mut events) = (relay.handle(), relay.events());
+/// let telling = async {
+///     while let Some(event) = events.recv().await {
+///         println!("{event}; {} tunnels", handle.stats().tunnels);
+///     }
+/// };
+/// futures_lite::future::zip(relay.serve(), telling).await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "a relay serves nobody before `serve`"]
 pub struct Relay(drive::Relay<AsyncIo>);
@@ -58,9 +79,14 @@ impl Relay {
         self.0.handle()
     }
 
-    /// Serves until the relay was drained or closed through its handle and nothing is left; `on_event` is told what
-    /// happens.
-    pub async fn serve(self, on_event: impl FnMut(Event)) {
-        self.0.serve(on_event).await;
+    /// What happens from now on. It ends when the relay serves no more. Events that nobody asks for are not kept, so ask before
+    /// [`Self::serve`].
+    pub fn events(&self) -> Events<Event> {
+        self.0.events()
+    }
+
+    /// Serves until the relay was drained or closed through its handle and nothing is left.
+    pub async fn serve(self) {
+        self.0.serve().await;
     }
 }

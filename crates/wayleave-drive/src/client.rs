@@ -14,7 +14,9 @@ use crate::flow::Flow;
 use crate::{Association, DatagramFlow, Driver, Events, IntoTarget, Runtime, StreamFlow};
 use wayleave_proto::auth::Credential;
 use wayleave_proto::base::{Instant, Kind, Network, Route, Target};
-use wayleave_proto::client::{AssociationId, Client as Machine, FlowError, FlowId, FlowStatus, Notice};
+use wayleave_proto::client::{
+    AssociationId, Client as Machine, Event, FlowError, FlowId, FlowStatus, Notice,
+};
 use wayleave_proto::config::{ClientConfig, Valid};
 
 /// The embedded side of the proxy: it opens flows and decides which way they go.
@@ -34,7 +36,7 @@ struct State<R: Runtime> {
     strays: BTreeMap<AssociationId, Waker>,
     /// Those who wait for the client's end.
     drainers: Vec<Waker>,
-    listeners: Listeners,
+    listeners: Listeners<Event>,
     /// Wakers that nobody will wake. With one an executor may drop a whole task, and with that a flow of this client: they
     /// are dropped when the lock has been given back.
     stale: Vec<Waker>,
@@ -44,6 +46,7 @@ struct State<R: Runtime> {
 
 #[derive(Default)]
 struct Wakers {
+    opener: Option<Waker>,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
@@ -51,6 +54,7 @@ struct Wakers {
 /// What a task waits for.
 #[derive(Clone, Copy)]
 pub(crate) enum Side {
+    Opener,
     Reader,
     Writer,
 }
@@ -77,7 +81,7 @@ impl<R: Runtime> Client<R> {
             wakers: BTreeMap::new(),
             strays: BTreeMap::new(),
             drainers: Vec::new(),
-            listeners: Listeners::new(),
+            listeners: Listeners::remembering(MOST_EVENTS),
             stale: Vec::new(),
             abandoned: false,
         };
@@ -94,7 +98,7 @@ impl<R: Runtime> Client<R> {
     pub async fn connect(&self, target: impl IntoTarget) -> Result<StreamFlow<R>, FlowError> {
         let mut opening = Some(self.begin(Kind::Stream, target)?);
         poll_fn(|cx| match &opening {
-            Some(flow) => flow.poll_open(cx).map_ok(|()| opening.take()),
+            Some(flow) => flow.poll_open(cx).map_ok(|_| opening.take()),
             None => Poll::Pending,
         })
         .await?
@@ -239,8 +243,8 @@ impl<R: Runtime> Client<R> {
     /// Gives a flow back.
     pub(crate) fn release(&self, id: FlowId) {
         self.with(|state, now| {
-            if let Some(Wakers { reader, writer }) = state.wakers.remove(&id) {
-                state.stale.extend(reader.into_iter().chain(writer));
+            if let Some(Wakers { opener, reader, writer }) = state.wakers.remove(&id) {
+                state.stale.extend(opener.into_iter().chain(reader).chain(writer));
             }
             state.driver.machine.release(now, id);
         });
@@ -316,6 +320,7 @@ impl<R: Runtime> State<R> {
     fn wait<T>(&mut self, flow: FlowId, side: Side, cx: &Context<'_>) -> Poll<T> {
         let wakers = self.wakers.entry(flow).or_default();
         let slot = match side {
+            Side::Opener => &mut wakers.opener,
             Side::Reader => &mut wakers.reader,
             Side::Writer => &mut wakers.writer,
         };
@@ -334,8 +339,13 @@ impl<R: Runtime> State<R> {
                 Notice::Association(association) => wakers.extend(self.strays.remove(&association)),
                 Notice::Event(event) => self.listeners.tell(&event, &mut wakers),
                 Notice::Flow(flow) => {
-                    if let Some(waiting) = self.wakers.get_mut(&flow) {
+                    let Some(waiting) = self.wakers.get_mut(&flow) else { continue };
+                    wakers.extend(waiting.opener.take());
+                    let machine = &mut self.driver.machine;
+                    if waiting.reader.is_some() && machine.is_readable(flow) {
                         wakers.extend(waiting.reader.take());
+                    }
+                    if waiting.writer.is_some() && machine.is_writable(flow) {
                         wakers.extend(waiting.writer.take());
                     }
                 }
@@ -362,3 +372,5 @@ pub(crate) fn opened(status: FlowStatus) -> Result<Option<Route>, FlowError> {
 
 /// Sockets served within an application's own call, before the rest is left to the task.
 const INLINE: usize = 4;
+/// Events that one who listens may be behind.
+const MOST_EVENTS: usize = 4_096;

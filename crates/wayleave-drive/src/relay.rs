@@ -3,12 +3,13 @@
 use core::fmt;
 use core::future::poll_fn;
 use core::net::SocketAddr;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::{Driver, Runtime};
+use crate::events::Listeners;
+use crate::{Driver, Events, Runtime};
 use wayleave_proto::auth::{Keys, Revoked, TokenError, Verdict};
 use wayleave_proto::base::Instant;
 use wayleave_proto::config::{RelayConfig, Valid};
@@ -31,6 +32,7 @@ struct Shared<R: Runtime>(Mutex<State<R>>);
 
 struct State<R: Runtime> {
     driver: Driver<Machine, R>,
+    listeners: Listeners<Event>,
     stopping: bool,
 }
 
@@ -43,7 +45,8 @@ impl<R: Runtime> Relay<R> {
         let (listener, address) = runtime.listen(address)?;
         let receive_buffer = config.limits.receive_buffer;
         let machine = Machine::new(config, &runtime.seed(), runtime.clock(), runtime.now());
-        let state = State { driver: Driver::new(machine, runtime, receive_buffer), stopping: false };
+        let driver = Driver::new(machine, runtime, receive_buffer);
+        let state = State { driver, listeners: Listeners::new(MOST_EVENTS), stopping: false };
         let shared = Arc::new(Shared(Mutex::new(state)));
         Ok(Self { shared, listener: Some(listener), rests: false, address })
     }
@@ -58,14 +61,18 @@ impl<R: Runtime> Relay<R> {
         RelayHandle(Arc::clone(&self.shared))
     }
 
-    /// Serves until the relay was drained or closed through its handle and nothing is left; `on_event` is told what
-    /// happens.
-    pub async fn serve(mut self, mut on_event: impl FnMut(Event)) {
-        poll_fn(|cx| self.poll(cx, &mut on_event)).await;
+    /// What happens from now on. It ends when the relay serves no more.
+    pub fn events(&self) -> Events<Event> {
+        self.shared.lock().listeners.subscribe()
+    }
+
+    /// Serves until the relay was drained or closed through its handle and nothing is left.
+    pub async fn serve(mut self) {
+        poll_fn(|cx| self.poll(cx)).await;
     }
 
     /// [`Self::serve`] for those who poll.
-    pub fn poll(&mut self, cx: &mut Context<'_>, on_event: &mut impl FnMut(Event)) -> Poll<()> {
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
         if state.stopping {
@@ -79,9 +86,9 @@ impl<R: Runtime> Relay<R> {
             cx.waker().wake_by_ref();
         }
         let is_over = state.stopping && state.driver.machine.is_idle();
-        let events = core::mem::take(&mut state.driver.events);
+        let wakers = state.deliver();
         drop(state);
-        events.into_iter().for_each(on_event);
+        wakers.into_iter().for_each(Waker::wake);
         if is_over { Poll::Ready(()) } else { Poll::Pending }
     }
 
@@ -123,7 +130,21 @@ impl<R: Runtime> Drop for Relay<R> {
         let mut state = self.shared.lock();
         state.stopping = true;
         state.driver.end(|_, _| {}, Machine::close);
-        state.driver.events.clear();
+        let mut wakers = state.deliver();
+        state.listeners.close(&mut wakers);
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl<R: Runtime> State<R> {
+    /// Hands events on and returns whom to wake, once the lock is given back.
+    fn deliver(&mut self) -> Vec<Waker> {
+        let mut wakers = Vec::new();
+        while let Some(event) = self.driver.events.pop_front() {
+            self.listeners.tell(&event, &mut wakers);
+        }
+        wakers
     }
 }
 
@@ -160,7 +181,7 @@ impl<R: Runtime> RelayHandle<R> {
 
     /// Answers [`What::Verify`](wayleave_proto::relay::What::Verify) about `connection`: who the client is, or why it is nobody.
     ///
-    /// It can be called from within `on_event`, or later from anywhere.
+    /// It can be called at once or later, from anywhere.
     pub fn verified(&self, connection: ConnectionId, answer: Result<Verdict, TokenError>) {
         self.tell(|machine, now| machine.handle_verified(now, connection, answer));
     }
@@ -223,3 +244,5 @@ fn is_of_connection(error: &io::Error) -> bool {
 const ACCEPTED: usize = 64;
 /// How soon a listener that failed is asked again.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+/// Events that one who listens may be behind.
+const MOST_EVENTS: usize = 65_536;

@@ -1,3 +1,5 @@
+//! Whatever can name a target, and what cannot.
+
 use wayleave_proto::base::{Target, TargetError};
 use wayleave_proto::client::FlowError;
 

@@ -15,6 +15,24 @@ use crate::{DatagramFlow, Std};
 /// with all of their targets. Each is judged and routed by itself; one that is proxied has its own port at the relay.
 ///
 /// Dropping it leaves the flows that were opened in it.
+///
+/// ```
+/// # use std::net::UdpSocket;
+/// # use wayleave_std::{Client, ClientConfig};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (one, two) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+/// let client = Client::new(ClientConfig::direct().build()?)?;
+/// let association = client.associate()?;
+/// let flow = association.datagrams(one.local_addr()?)?;
+/// flow.ready()?;
+/// flow.send(b"which port is mine?")?;
+/// let (_, mine) = one.recv_from(&mut [0; 64])?;
+/// two.send_to(b"from a stranger", mine)?;
+/// let (_, from) = association.recv_stray(&mut [0; 64])?;
+/// assert_eq!(from, two.local_addr()?);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Association {
     association: drive::Association<Std>,

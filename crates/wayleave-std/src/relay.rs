@@ -8,13 +8,32 @@ use wayleave_drive::{self as drive, Resolver};
 use wayleave_proto::config::{RelayConfig, Valid};
 use wayleave_proto::relay::Event;
 
-use crate::Std;
 use crate::reactor::Reactor;
+use crate::{Events, Std};
 
 /// A way to speak to a relay while it serves.
 pub type RelayHandle = drive::RelayHandle<Std>;
 
 /// A relay that listens, and serves while [`Self::serve`] runs.
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use wayleave_std::proto::carrier::tls::{Environment, RustlsAcceptor};
+/// use wayleave_std::{Keys, Relay, RelayConfig};
+///
+/// # fn example(keys: Keys) -> Result<(), Box<dyn std::error::Error>> {
+/// let (chain, key) = (std::fs::read("chain.pem")?, std::fs::read("key.pem")?);
+/// let acceptor = RustlsAcceptor::from_pem(Environment::system(), &chain, &key)?;
+/// let config = RelayConfig::new(Arc::new(acceptor), keys); // or Verifier::Embedder in the place of keys
+/// let relay = Relay::bind(config.build()?, "0.0.0.0:443".parse()?)?;
+/// let (handle, events) = (relay.handle(), relay.events());
+/// std::thread::spawn(|| relay.serve());
+/// for event in events {
+///     println!("{event}; {} tunnels", handle.stats().tunnels);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a relay serves nobody before `serve`"]
 pub struct Relay {
     relay: drive::Relay<Std>,
@@ -58,10 +77,16 @@ impl Relay {
         self.relay.handle()
     }
 
-    /// Serves on the calling thread until the relay was drained or closed through its handle and nothing is left;
-    /// `on_event` is told what happens. However many clients there are, all are served here.
-    pub fn serve(self, on_event: impl FnMut(Event)) {
-        self.reactor.run(self.relay.serve(on_event));
+    /// What happens from now on. It ends when the relay serves no more. Events that nobody asks for are not kept, so ask before
+    /// [`Self::serve`].
+    pub fn events(&self) -> Events<Event> {
+        Events::new(self.relay.events())
+    }
+
+    /// Serves on the calling thread until the relay was drained or closed through its handle and nothing is left. However
+    /// many clients there are, all are served here.
+    pub fn serve(self) {
+        self.reactor.run(self.relay.serve());
     }
 }
 

@@ -17,6 +17,28 @@ use crate::wait::{Limit, Waiters, took_too_long};
 /// Each half ends by itself: [`Self::shutdown`] ends the application's, a read of zero bytes is the end of the target's.
 /// When the last clone is dropped both end; what was written is still delivered, if the process lives
 /// for long enough; [`Client::drain`](crate::Client::drain) waits for that.
+///
+/// ```
+/// # use std::io::{Read, Write};
+/// # use std::net::{Shutdown, TcpListener};
+/// # use wayleave_std::{Client, ClientConfig};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let client = Client::new(ClientConfig::direct().build()?)?;
+/// let mut stream = client.connect(listener.local_addr()?)?;
+/// let (mut target, _) = listener.accept()?;
+/// stream.write_all(b"question")?;
+/// stream.shutdown(Shutdown::Write)?; // the end of the application's half
+/// let mut question = String::new();
+/// target.read_to_string(&mut question)?;
+/// target.write_all(b"answer")?;
+/// drop(target); // the end of the target's
+/// let mut answer = String::new();
+/// stream.read_to_string(&mut answer)?;
+/// assert_eq!((&*question, &*answer), ("question", "answer"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "a stream that is dropped ends"]
 pub struct Stream(Arc<Shared>);

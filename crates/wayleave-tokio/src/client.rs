@@ -16,6 +16,23 @@ use crate::{Association, DatagramFlow, Stream, Tokio};
 /// under any executor. What drives it is a task on the runtime in which it was made: while nobody runs that (one of a
 /// current thread runs only within its `block_on`) nothing moves and nothing fails either, and when it ends every flow fails
 /// with [`FlowError::ClientClosed`].
+///
+/// ```
+/// # use std::net::TcpListener;
+/// # use std::time::Duration;
+/// # use wayleave_tokio::{Client, ClientConfig, Kind, Route};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let target = TcpListener::bind("127.0.0.1:0")?;
+/// let client = Client::new(ClientConfig::direct().build()?); // no relay, for once
+/// assert_eq!(client.route(Kind::Stream), Route::Direct);
+/// let stream = client.connect_timeout(target.local_addr()?, Duration::from_secs(5)).await?;
+/// assert_eq!(stream.route(), Some(Route::Direct));
+/// drop((stream, target)); // both halves end
+/// assert_eq!(client.drain(Duration::from_secs(5)).await, 0);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "the client ends when its last handle and its last flow are dropped"]
 pub struct Client {

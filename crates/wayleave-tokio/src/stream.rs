@@ -17,6 +17,31 @@ use crate::Tokio;
 /// written.
 ///
 /// A reference reads and writes too, so that a stream can be shared; one task at a time may read, and one write.
+///
+/// ```
+/// # use std::io::{Read, Write};
+/// # use std::net::TcpListener;
+/// # use tokio::io::{AsyncReadExt, AsyncWriteExt};
+/// # use wayleave_tokio::{Client, ClientConfig};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let client = Client::new(ClientConfig::direct().build()?);
+/// let stream = client.connect(listener.local_addr()?).await?;
+/// let (mut target, _) = listener.accept()?;
+/// let (mut reader, mut writer) = stream.into_split();
+/// writer.write_all(b"question").await?;
+/// writer.shutdown().await?; // the end of the application's half
+/// let mut question = String::new();
+/// target.read_to_string(&mut question)?;
+/// target.write_all(b"answer")?;
+/// drop(target); // the end of the target's
+/// let mut answer = String::new();
+/// reader.read_to_string(&mut answer).await?;
+/// assert_eq!((&*question, &*answer), ("question", "answer"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "a stream that is dropped ends"]
 pub struct Stream(pub(crate) StreamFlow<Tokio>);

@@ -9,15 +9,16 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
+use futures_lite::StreamExt;
 use futures_lite::io::{AsyncReadExt, AsyncWriteExt};
 use wayleave_async_io::{Association, Client, DatagramFlow, Events, ReadHalf, Relay, Stream, WriteHalf};
 use wayleave_drive::Resolver;
 use wayleave_proto::base::{Route, Target};
-use wayleave_proto::client::{Event, FlowError};
+use wayleave_proto::client::{DatagramStats, Event, FlowError};
 use wayleave_proto::config::{ClientConfig, RelayConfig, Valid};
 
 use super::{
-    ClientKit, Datagrams, LARGEST, PATIENCE, RelayKit, Served, Shared, Verbs, Verifier, Writer, stuck,
+    ClientKit, Datagrams, LARGEST, PATIENCE, RelayKit, Served, Shared, Verbs, Verifier, Writer, batch, stuck,
 };
 
 /// smol, which drives the clients with its own executor.
@@ -89,14 +90,18 @@ impl RelayKit for AsyncIo {
         let (serving, over) = mpsc::channel();
         let aborting = Arc::new(Abort::default());
         let aborted = Arc::clone(&aborting);
+        let mut told = relay.events();
         thread::spawn(move || {
-            let serve = relay.serve(move |event| {
+            // It is a stream of futures too.
+            while let Some(event) = async_io::block_on(told.next()) {
                 if let (Some(connection), Some(answer)) = (event.connection, verifier(&event)) {
                     own.verified(connection, answer);
                 }
                 kept.lock().unwrap().push(event);
-            });
-            async_io::block_on(futures_lite::future::or(serve, poll_fn(|cx| aborted.poll(cx))));
+            }
+        });
+        thread::spawn(move || {
+            async_io::block_on(futures_lite::future::or(relay.serve(), poll_fn(|cx| aborted.poll(cx))));
             drop(serving);
         });
         let abort = Some(Box::new(move || aborting.abort()) as Box<dyn Fn() + Send + Sync>);
@@ -192,8 +197,44 @@ impl<E: Executor> Datagrams for Half<DatagramFlow, E> {
         Ok(Some(buffer))
     }
 
+    fn send_many(&self, payloads: &[IoSlice<'_>]) -> Result<usize, FlowError> {
+        self.0.send_many(payloads)
+    }
+
+    fn send_wait_within(&self, payload: &[u8], patience: Duration) -> io::Result<bool> {
+        let sent = within::<E, _>(patience, self.0.send_wait(payload));
+        Ok(sent.transpose()?.is_some())
+    }
+
+    fn recv_many(&self, most: usize) -> io::Result<Vec<Vec<u8>>> {
+        batch(most, |buffers, lengths| {
+            Ok(within::<E, _>(PATIENCE, self.0.recv_many(buffers, lengths)).expect("a datagram in time")?)
+        })
+    }
+
+    fn ready(&self) -> io::Result<Route> {
+        Ok(within::<E, _>(PATIENCE, self.0.ready()).expect("an open flow in time")?)
+    }
+
+    fn try_recv(&self) -> io::Result<Option<Vec<u8>>> {
+        let mut buffer = vec![0; LARGEST];
+        Ok(self.0.try_recv(&mut buffer)?.map(|count| buffer[..count].to_vec()))
+    }
+
+    fn largest(&self) -> usize {
+        self.0.largest()
+    }
+
+    fn target(&self) -> Target {
+        self.0.target().clone()
+    }
+
     fn route(&self) -> Option<Route> {
         self.0.route()
+    }
+
+    fn stats(&self) -> DatagramStats {
+        self.0.stats()
     }
 }
 

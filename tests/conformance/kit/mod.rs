@@ -4,7 +4,7 @@ pub(crate) mod futures;
 pub(crate) mod std;
 pub(crate) mod tokio;
 
-use ::std::io::{self, Read, Write};
+use ::std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use ::std::net::SocketAddr;
 use ::std::sync::mpsc::Receiver;
 use ::std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use ::std::time::Duration;
 use wayleave_drive::{self as drive, Resolver, Runtime};
 use wayleave_proto::auth::{Credential, Revoked, TokenError, Verdict};
 use wayleave_proto::base::{Kind, Network, Route, Target};
-use wayleave_proto::client::{Event, FlowError};
+use wayleave_proto::client::{DatagramStats, Event, FlowError};
 use wayleave_proto::config::{ClientConfig, RelayConfig, Valid};
 use wayleave_proto::relay::{self, ConnectionId};
 
@@ -112,7 +112,41 @@ pub(crate) trait Datagrams: Send + Sync {
         self.recv_within(PATIENCE).map(|datagram| datagram.expect("a datagram in time"))
     }
 
+    /// Sends several in one go.
+    fn send_many(&self, payloads: &[IoSlice<'_>]) -> Result<usize, FlowError>;
+
+    /// Sends one when there is room for it; `false` when there was none in time.
+    fn send_wait_within(&self, payload: &[u8], patience: Duration) -> io::Result<bool>;
+
+    /// The next datagram, where it is there already.
+    fn try_recv(&self) -> io::Result<Option<Vec<u8>>>;
+
+    /// At most so many datagrams in one go.
+    fn recv_many(&self, most: usize) -> io::Result<Vec<Vec<u8>>>;
+
+    /// Which way the flow goes, once it is open.
+    fn ready(&self) -> io::Result<Route>;
+
+    fn largest(&self) -> usize;
+
+    fn target(&self) -> Target;
+
     fn route(&self) -> Option<Route>;
+
+    fn stats(&self) -> DatagramStats;
+}
+
+/// Receives at most so many datagrams with `recv`, which takes their buffers and their lengths.
+pub(crate) fn batch(
+    most: usize,
+    recv: impl FnOnce(&mut [IoSliceMut<'_>], &mut [usize]) -> io::Result<usize>,
+) -> io::Result<Vec<Vec<u8>>> {
+    let (mut room, mut lengths) = (vec![vec![0; LARGEST]; most], vec![0; most]);
+    let mut buffers: Vec<_> = room.iter_mut().map(|buffer| IoSliceMut::new(buffer)).collect();
+    let count = recv(&mut buffers, &mut lengths)?;
+    room.truncate(count);
+    room.iter_mut().zip(lengths).for_each(|(buffer, length)| buffer.truncate(length));
+    Ok(room)
 }
 
 /// What an embedder answers at once to an event of a relay; `None` where it was no question.

@@ -1,6 +1,6 @@
 //! Clients and relays without async.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
@@ -8,14 +8,18 @@ use std::time::Duration;
 
 use wayleave_drive::Resolver;
 use wayleave_proto::base::{Route, Target};
-use wayleave_proto::client::{Event, FlowError};
+use wayleave_proto::client::{DatagramStats, Event, FlowError};
 use wayleave_proto::config::{ClientConfig, RelayConfig, Valid};
 use wayleave_std::{Association, Client, DatagramFlow, Events, Relay, Stream};
 
-use super::{ClientKit, Datagrams, LARGEST, PATIENCE, RelayKit, Served, Shared, Verbs, Verifier, Writer};
+use super::{
+    ClientKit, Datagrams, LARGEST, PATIENCE, RelayKit, Served, Shared, Verbs, Verifier, Writer, batch,
+};
 
 /// Threads and blocking calls.
 pub(crate) struct Std;
+
+struct Flow(DatagramFlow);
 
 struct Blocking {
     client: Client,
@@ -44,13 +48,17 @@ impl RelayKit for Std {
         let events = Arc::new(Mutex::new(Vec::new()));
         let (kept, own) = (Arc::clone(&events), relay.handle());
         let (serving, over) = mpsc::channel();
+        let told = relay.events();
         thread::spawn(move || {
-            relay.serve(move |event| {
+            for event in told {
                 if let (Some(connection), Some(answer)) = (event.connection, verifier(&event)) {
                     own.verified(connection, answer);
                 }
                 kept.lock().unwrap().push(event);
-            });
+            }
+        });
+        thread::spawn(move || {
+            relay.serve();
             drop(serving);
         });
         Served { address, handle, events, over, abort: None }
@@ -88,7 +96,7 @@ impl super::Client for Blocking {
     }
 
     fn datagrams(&self, target: Target) -> Result<Box<dyn Datagrams>, FlowError> {
-        Ok(Box::new(self.client.datagrams(target)?))
+        Ok(Box::new(Flow(self.client.datagrams(target)?)))
     }
 
     fn associate(&self) -> Result<Box<dyn super::Association>, FlowError> {
@@ -106,7 +114,7 @@ impl super::Client for Blocking {
 
 impl super::Association for Association {
     fn datagrams(&self, target: Target) -> Result<Box<dyn Datagrams>, FlowError> {
-        Ok(Box::new(self.datagrams(target)?))
+        Ok(Box::new(Flow(self.datagrams(target)?)))
     }
 
     fn stray(&self) -> (Vec<u8>, SocketAddr) {
@@ -136,27 +144,68 @@ impl Shared for Stream {
     }
 }
 
-impl Datagrams for DatagramFlow {
+impl Datagrams for Flow {
     fn send(&self, payload: &[u8]) -> Result<(), FlowError> {
-        self.send(payload).map_err(|error| FlowError::of(&error).expect("an error of the flow").clone())
+        self.0.send(payload).map_err(of_flow)
+    }
+
+    fn send_many(&self, payloads: &[IoSlice<'_>]) -> Result<usize, FlowError> {
+        self.0.send_many(payloads).map_err(of_flow)
+    }
+
+    fn send_wait_within(&self, payload: &[u8], patience: Duration) -> io::Result<bool> {
+        self.0.set_write_timeout(Some(patience))?;
+        in_time(self.0.send_wait(payload)).map(|sent| sent.is_some())
     }
 
     fn recv_within(&self, patience: Duration) -> io::Result<Option<Vec<u8>>> {
-        self.set_read_timeout(Some(patience))?;
+        self.0.set_read_timeout(Some(patience))?;
         let mut buffer = vec![0; LARGEST];
-        match self.recv(&mut buffer) {
-            Ok(count) => {
-                buffer.truncate(count);
-                Ok(Some(buffer))
-            }
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(None),
-            Err(error) => Err(error),
-        }
+        Ok(in_time(self.0.recv(&mut buffer))?.map(|count| buffer[..count].to_vec()))
+    }
+
+    fn recv_many(&self, most: usize) -> io::Result<Vec<Vec<u8>>> {
+        self.0.set_read_timeout(Some(PATIENCE))?;
+        batch(most, |buffers, lengths| self.0.recv_many(buffers, lengths))
+    }
+
+    fn ready(&self) -> io::Result<Route> {
+        self.0.set_read_timeout(Some(PATIENCE))?;
+        self.0.ready()
+    }
+
+    fn try_recv(&self) -> io::Result<Option<Vec<u8>>> {
+        let mut buffer = vec![0; LARGEST];
+        Ok(self.0.try_recv(&mut buffer)?.map(|count| buffer[..count].to_vec()))
+    }
+
+    fn largest(&self) -> usize {
+        self.0.largest()
+    }
+
+    fn target(&self) -> Target {
+        self.0.target().clone()
     }
 
     fn route(&self) -> Option<Route> {
-        self.route()
+        self.0.route()
     }
+
+    fn stats(&self) -> DatagramStats {
+        self.0.stats()
+    }
+}
+
+/// What came, or `None` where nothing came in time.
+fn in_time<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(None),
+        result => result.map(Some),
+    }
+}
+
+fn of_flow(error: io::Error) -> FlowError {
+    FlowError::of(&error).expect("an error of the flow").clone()
 }
 
 impl Writer for Stream {

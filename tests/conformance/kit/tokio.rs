@@ -9,14 +9,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::Runtime;
 use wayleave_drive::Resolver;
 use wayleave_proto::base::{Route, Target};
-use wayleave_proto::client::{Event, FlowError};
+use wayleave_proto::client::{DatagramStats, Event, FlowError};
 use wayleave_proto::config::{ClientConfig, RelayConfig, Valid};
 use wayleave_tokio::{
     Association, Client, DatagramFlow, Events, OwnedReadHalf, OwnedWriteHalf, Relay, Stream,
 };
 
 use super::{
-    ClientKit, Datagrams, LARGEST, PATIENCE, RelayKit, Served, Shared, Verbs, Verifier, Writer, stuck,
+    ClientKit, Datagrams, LARGEST, PATIENCE, RelayKit, Served, Shared, Verbs, Verifier, Writer, batch, stuck,
 };
 
 /// tokio with several threads.
@@ -28,6 +28,8 @@ struct Blocking {
 }
 
 struct Half<T>(T);
+
+struct Flow(DatagramFlow);
 
 impl ClientKit for Tokio {
     fn client(config: Valid<ClientConfig>) -> Box<dyn super::Client> {
@@ -53,15 +55,17 @@ impl RelayKit for Tokio {
         let events = Arc::new(Mutex::new(Vec::new()));
         let (kept, own) = (Arc::clone(&events), relay.handle());
         let (serving, over) = mpsc::channel();
+        let mut told = relay.events();
+        RUNTIME.spawn(async move {
+            while let Some(event) = told.recv().await {
+                if let (Some(connection), Some(answer)) = (event.connection, verifier(&event)) {
+                    own.verified(connection, answer);
+                }
+                kept.lock().unwrap().push(event);
+            }
+        });
         let serving_task = RUNTIME.spawn(async move {
-            relay
-                .serve(move |event| {
-                    if let (Some(connection), Some(answer)) = (event.connection, verifier(&event)) {
-                        own.verified(connection, answer);
-                    }
-                    kept.lock().unwrap().push(event);
-                })
-                .await;
+            relay.serve().await;
             drop(serving);
         });
         let abort = Some(Box::new(move || serving_task.abort()) as Box<dyn Fn() + Send + Sync>);
@@ -91,7 +95,7 @@ impl super::Client for Blocking {
     }
 
     fn datagrams(&self, target: Target) -> Result<Box<dyn Datagrams>, FlowError> {
-        Ok(Box::new(self.client.datagrams(target)?))
+        Ok(Box::new(Flow(self.client.datagrams(target)?)))
     }
 
     fn associate(&self) -> Result<Box<dyn super::Association>, FlowError> {
@@ -109,7 +113,7 @@ impl super::Client for Blocking {
 
 impl super::Association for Association {
     fn datagrams(&self, target: Target) -> Result<Box<dyn Datagrams>, FlowError> {
-        Ok(Box::new(self.datagrams(target)?))
+        Ok(Box::new(Flow(self.datagrams(target)?)))
     }
 
     fn stray(&self) -> (Vec<u8>, SocketAddr) {
@@ -121,20 +125,56 @@ impl super::Association for Association {
     }
 }
 
-impl Datagrams for DatagramFlow {
+impl Datagrams for Flow {
     fn send(&self, payload: &[u8]) -> Result<(), FlowError> {
-        self.send(payload)
+        self.0.send(payload)
     }
 
     fn recv_within(&self, patience: Duration) -> io::Result<Option<Vec<u8>>> {
         let mut buffer = vec![0; LARGEST];
-        let Some(count) = within(patience, self.recv(&mut buffer)) else { return Ok(None) };
+        let Some(count) = within(patience, self.0.recv(&mut buffer)) else { return Ok(None) };
         buffer.truncate(count?);
         Ok(Some(buffer))
     }
 
+    fn send_many(&self, payloads: &[IoSlice<'_>]) -> Result<usize, FlowError> {
+        self.0.send_many(payloads)
+    }
+
+    fn send_wait_within(&self, payload: &[u8], patience: Duration) -> io::Result<bool> {
+        let sent = within(patience, self.0.send_wait(payload));
+        Ok(sent.transpose()?.is_some())
+    }
+
+    fn recv_many(&self, most: usize) -> io::Result<Vec<Vec<u8>>> {
+        batch(most, |buffers, lengths| {
+            Ok(within(PATIENCE, self.0.recv_many(buffers, lengths)).expect("a datagram in time")?)
+        })
+    }
+
+    fn ready(&self) -> io::Result<Route> {
+        Ok(within(PATIENCE, self.0.ready()).expect("an open flow in time")?)
+    }
+
+    fn try_recv(&self) -> io::Result<Option<Vec<u8>>> {
+        let mut buffer = vec![0; LARGEST];
+        Ok(self.0.try_recv(&mut buffer)?.map(|count| buffer[..count].to_vec()))
+    }
+
+    fn largest(&self) -> usize {
+        self.0.largest()
+    }
+
+    fn target(&self) -> Target {
+        self.0.target().clone()
+    }
+
     fn route(&self) -> Option<Route> {
-        self.route()
+        self.0.route()
+    }
+
+    fn stats(&self) -> DatagramStats {
+        self.0.stats()
     }
 }
 

@@ -1,15 +1,16 @@
 //! Datagrams: their sizes, their order and their loss.
 
-use std::net::{Ipv4Addr, UdpSocket};
+use std::io::{ErrorKind, IoSlice};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::time::Duration;
 
 use wayleave_proto::base::{Link, Route};
-use wayleave_proto::client::FlowError;
+use wayleave_proto::client::{DatagramStats, FlowError};
 use wayleave_proto::config::Mode;
 
 use super::traffic::pattern;
 use crate::kit::{ClientKit, Datagrams, PATIENCE, RelayKit};
-use crate::lab::{Lab, beside, echo_datagrams, localhost, straight};
+use crate::lab::{Lab, beside, echo_datagrams, localhost, straight, wait_until};
 
 pub(crate) fn datagrams_of_every_size_come_back<C: ClientKit, R: RelayKit>(lab: &Lab<C, R>) {
     let _turn = beside();
@@ -33,6 +34,90 @@ pub(crate) fn datagrams_of_every_size_come_back<C: ClientKit, R: RelayKit>(lab: 
         }
         flow.send(b"after").unwrap();
         assert_eq!(flow.recv().unwrap(), b"after", "{route}");
+    }
+}
+
+pub(crate) fn a_flow_says_where_it_goes_and_when_it_is_open<C: ClientKit, R: RelayKit>(lab: &Lab<C, R>) {
+    let _turn = beside();
+    let relay = lab.relay();
+    let port = echo_datagrams();
+    for (mode, target, route) in
+        [(Mode::Normal, localhost(port), Route::Proxied), (Mode::Off, straight(port), Route::Direct)]
+    {
+        let client = lab.client(mode, Link::Wifi, &[&relay]);
+        let flow = client.datagrams(target.clone()).unwrap();
+        assert_eq!((flow.target(), flow.largest()), (target, 65_507));
+        assert_eq!(flow.ready().unwrap(), route);
+        assert_eq!(flow.route(), Some(route));
+        client.verbs().close();
+        assert_eq!(flow.ready().expect_err("a closed client").kind(), ErrorKind::ConnectionAborted);
+        assert_eq!(flow.route(), None);
+    }
+}
+
+pub(crate) fn datagrams_go_and_come_in_batches<C: ClientKit, R: RelayKit>(lab: &Lab<C, R>) {
+    let _turn = beside();
+    let relay = lab.relay();
+    let port = echo_datagrams();
+    for (mode, target) in [(Mode::Normal, localhost(port)), (Mode::Off, straight(port))] {
+        let client = lab.client(mode, Link::Wifi, &[&relay]);
+        let flow = client.datagrams(target).unwrap();
+        flow.ready().unwrap();
+        assert_eq!(flow.try_recv().unwrap(), None, "mode {mode}");
+        let sent: Vec<Vec<u8>> = (0..20).map(|number| pattern(number * 50)).collect();
+        let slices: Vec<IoSlice<'_>> = sent.iter().map(|payload| IoSlice::new(payload)).collect();
+        assert_eq!(flow.send_many(&slices), Ok(20), "mode {mode}");
+        let mut received = Vec::new();
+        while received.len() < sent.len() {
+            let batch = flow.recv_many(8).unwrap();
+            assert!((1..=8).contains(&batch.len()), "mode {mode}: {}", batch.len());
+            received.extend(batch);
+        }
+        assert!(received == sent, "mode {mode}");
+        flow.send(b"one more").unwrap();
+        wait_until(|| flow.try_recv().unwrap(), |came| came.as_deref() == Some(b"one more"));
+        // Those before one that is too large are taken, and the flow goes on.
+        let large = pattern(65_508);
+        let slices = [&b"small"[..], &large, b"small"].map(IoSlice::new);
+        assert_eq!(flow.send_many(&slices), Ok(1), "mode {mode}");
+        assert_eq!(flow.send_many(&slices[1..]), Err(FlowError::DatagramTooLarge { most: 65_507 }));
+        assert_eq!(flow.recv().unwrap(), b"small", "mode {mode}");
+        assert_eq!(flow.stats(), DatagramStats::default(), "mode {mode}: nothing was dropped");
+    }
+}
+
+pub(crate) fn a_sender_that_is_too_fast_is_told_or_waits<C: ClientKit, R: RelayKit>(lab: &Lab<C, R>) {
+    let _turn = beside();
+    // A relay that says nothing: there is no path yet, and what is sent waits.
+    let mute = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let mut config = lab.config(Mode::Normal, Link::Wifi, &[mute.local_addr().unwrap().port()]);
+    config.limits.datagrams.count = 10;
+    config.limits.datagrams.age = PATIENCE * 2;
+    let client = lab.start(config);
+    let flow = client.datagrams(localhost(9)).unwrap();
+    for number in 0..10 {
+        assert!(flow.send_wait_within(&[number], PATIENCE).unwrap());
+    }
+    assert_eq!((flow.stats().waiting, flow.stats().unsent.total()), (10, 0));
+    assert!(!flow.send_wait_within(b"no room", Duration::from_millis(50)).unwrap());
+    for number in 0..5 {
+        flow.send(&[number]).unwrap();
+    }
+    let stats = flow.stats();
+    assert_eq!((stats.waiting, stats.unsent.crowded, stats.unsent.aged), (10, 5, 0));
+
+    // On a path that takes them, who waits goes on and loses none on this side.
+    let relay = lab.relay();
+    let port = echo_datagrams();
+    for (mode, target) in [(Mode::Normal, localhost(port)), (Mode::Off, straight(port))] {
+        let mut config = lab.config(mode, Link::Wifi, &[relay.address.port()]);
+        config.limits.datagrams.count = 4;
+        config.limits.datagrams.age = PATIENCE * 2;
+        let flow = lab.start(config).datagrams(target).unwrap();
+        for _ in 0..500 {
+            assert!(flow.send_wait_within(&pattern(1_000), PATIENCE).unwrap(), "mode {mode}");
+        }
+        assert_eq!(flow.stats().unsent.total(), 0, "mode {mode}");
     }
 }
 

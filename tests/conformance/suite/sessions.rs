@@ -153,7 +153,7 @@ pub(crate) fn a_verifier_of_the_embedder_may_answer_later<C: ClientKit, R: Relay
     let port = echo_stream();
     let client = lab.client(Mode::Normal, Link::Wifi, &[&relay]);
     let mut answered = 0;
-    for answer in [Ok(()), Err(TokenError::BadSignature)] {
+    for answer in [Ok(()), Err(TokenError::Denied)] {
         let opened = std::thread::scope(|scope| {
             let opening = scope.spawn(|| client.connect(localhost(port)));
             wait_until(
@@ -186,7 +186,7 @@ pub(crate) fn a_verifier_of_the_embedder_may_answer_at_once<C: ClientKit, R: Rel
     let relay = lab.relay_asking(change, |event| {
         let What::Verify { presented } = &event.what else { return None };
         let is_known = matches!(authorization(presented.expose()), Ok(Authorization::Token(_)));
-        Some(if is_known { Ok(verdict()) } else { Err(TokenError::BadSignature) })
+        Some(if is_known { Ok(verdict()) } else { Err(TokenError::Denied) })
     });
     let targets = (echo_stream(), echo_datagrams());
     // An embedder that only ever answers within the callback is asked for every tunnel.

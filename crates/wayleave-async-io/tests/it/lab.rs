@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
+use futures_lite::{AsyncReadExt, AsyncWriteExt, StreamExt, future};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use socket2::{Domain, Socket, Type};
 use wayleave_async_io::{Client, Relay, RelayHandle, Stream, Task, connector_with_ca};
@@ -74,7 +74,9 @@ impl Lab {
         let (address, handle) = (relay.local_addr(), relay.handle());
         let events = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&events);
-        (self.spawn)(Box::pin(relay.serve(move |event| kept.lock().unwrap().push(event))));
+        let told = relay.events();
+        (self.spawn)(Box::pin(told.for_each(move |event| kept.lock().unwrap().push(event))));
+        (self.spawn)(Box::pin(relay.serve()));
         Served { address, handle, events }
     }
 

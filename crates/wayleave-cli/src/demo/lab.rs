@@ -98,7 +98,7 @@ async fn serve(ca: &Issuer<'static, KeyPair>, key: &SigningKey) -> Result<Served
     let config = config.build().map_err(Failure::run)?;
     let relay = Relay::bind(config, (Ipv4Addr::LOCALHOST, 0).into()).await.map_err(Failure::run)?;
     let (address, handle) = (relay.local_addr(), relay.handle());
-    tokio::spawn(relay.serve(|_| {}));
+    tokio::spawn(relay.serve());
     Ok(Served { address, handle })
 }
 

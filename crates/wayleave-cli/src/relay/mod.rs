@@ -85,7 +85,13 @@ async fn run(args: RelayArgs) -> Result<(), Failure> {
         Follower::start(files, EVERY).map_err(|error| Failure::run(format!("cannot start: {error}")))?;
     let mut reloads = Reloads::new(files, handle.clone(), certificate);
     let mut report = Report::new(Arc::clone(&users));
-    let mut serving = tokio::spawn(relay.serve(move |event| report.report(&event)));
+    let mut events = relay.events();
+    let reporting = tokio::spawn(async move {
+        while let Some(event) = events.recv().await {
+            report.report(&event);
+        }
+    });
+    let mut serving = tokio::spawn(relay.serve());
     let (orders, mut ordered) = mpsc::channel(1);
     let mut administered = JoinSet::new();
     if let Some(admin) = admin {
@@ -95,6 +101,8 @@ async fn run(args: RelayArgs) -> Result<(), Failure> {
     loop {
         tokio::select! {
             served = &mut serving => {
+                // What was told last is written before the end.
+                let _ = reporting.await;
                 return served.map_err(|error| Failure::run(format!("the relay broke down: {error}")));
             }
             wish = signals.next() => match wish {

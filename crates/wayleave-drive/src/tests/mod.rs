@@ -2,10 +2,13 @@
 
 mod fake;
 
-use core::task::Poll;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::io;
 use std::sync::Arc;
+use std::sync::mpsc::TryRecvError;
+use std::task::Wake;
 
 use fake::{Executor, Fake, TOO_MANY_FILES, World};
 use wayleave_proto::auth::Credential;
@@ -16,13 +19,14 @@ use wayleave_proto::config::{ClientConfig, Mode};
 use wayleave_proto::relay::{Event, What};
 use wayleave_proto::testing::{relay_config, token};
 
-use crate::{Client, Relay, StreamFlow};
+use crate::{Client, Events, Relay, StreamFlow};
 
 /// A relay and what it said.
 struct Serving {
     world: World,
     relay: Relay<Fake>,
     executor: Executor,
+    told: Events<Event>,
     events: Vec<Event>,
 }
 
@@ -31,12 +35,14 @@ impl Serving {
         let world = World::default();
         let config = relay_config().unwrap().build().unwrap();
         let relay = Relay::bind(config, "192.0.2.1:443".parse().unwrap(), Fake(world.clone())).unwrap();
-        Self { world, relay, executor: Executor::new(), events: Vec::new() }
+        let told = relay.events();
+        Self { world, relay, executor: Executor::new(), told, events: Vec::new() }
     }
 
     fn run(&mut self) {
-        let Self { relay, events, executor, .. } = self;
-        executor.run(|cx| assert_eq!(relay.poll(cx, &mut |event| events.push(event)), Poll::Pending));
+        let Self { relay, executor, told, events, .. } = self;
+        executor.run(|cx| assert_eq!(relay.poll(cx), Poll::Pending));
+        events.extend(core::iter::from_fn(|| told.try_recv().ok()));
     }
 
     fn said(&self, wanted: impl Fn(&What) -> bool) -> usize {
@@ -104,7 +110,9 @@ fn a_relay_whose_task_ends_leaves_nothing_open() {
     let connected = serving.world.connect();
     serving.run();
     let handle = serving.relay.handle();
+    assert_eq!(serving.told.try_recv().err(), Some(TryRecvError::Empty));
     drop(serving.relay);
+    assert_eq!(serving.told.try_recv().err(), Some(TryRecvError::Disconnected));
     assert!(serving.world.look(connected, |it| it.is_closed && !it.is_reset));
     assert_eq!((handle.stats().connections, handle.stats().tunnels), (0, 0));
 }
@@ -132,12 +140,9 @@ impl Opened {
         let mut connecting = Box::pin(client.connect("192.0.2.9:7"));
         let mut stream = None;
         for _ in 0..2 {
-            let _ = connecting
-                .as_mut()
-                .poll(&mut core::task::Context::from_waker(core::task::Waker::noop()))
-                .map(|opened| {
-                    stream = Some(opened.unwrap());
-                });
+            let _ = connecting.as_mut().poll(&mut noop()).map(|opened| {
+                stream = Some(opened.unwrap());
+            });
             executor.run(|cx| assert!(task.as_mut().poll(cx).is_pending()));
             if stream.is_some() {
                 break;
@@ -163,8 +168,8 @@ impl Opened {
     }
 }
 
-fn noop() -> core::task::Context<'static> {
-    core::task::Context::from_waker(core::task::Waker::noop())
+fn noop() -> Context<'static> {
+    Context::from_waker(Waker::noop())
 }
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -204,6 +209,42 @@ fn flush_waits_until_the_system_has_taken_everything() {
     opened
         .world
         .look(opened.socket, |it| assert_eq!((&it.output[..], it.is_finished), (&b"farewell"[..], true)));
+}
+
+/// Counts how often it was woken.
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn room_wakes_the_writer_and_bytes_wake_the_reader() {
+    let mut opened = Opened::new();
+    let counts = [(); 2].map(|()| Arc::new(Count::default()));
+    let [reader, writer] = counts.each_ref().map(|count| Waker::from(Arc::clone(count)));
+    let woken = || counts.each_ref().map(|count| count.0.load(Ordering::Relaxed));
+    let (mut reading, mut writing) = (Context::from_waker(&reader), Context::from_waker(&writer));
+    let fill = |opened: &Opened, cx: &mut Context<'_>| {
+        opened.world.change(opened.socket, |it| it.room = 0);
+        while opened.stream.poll_write(cx, &[1; 4_096]).is_ready() {}
+    };
+    assert!(opened.stream.poll_read(&mut reading, &mut [0; 8]).is_pending());
+    fill(&opened, &mut writing);
+    opened.world.change(opened.socket, |it| it.room = 1_000_000);
+    opened.run();
+    assert_eq!(woken(), [0, 1], "room");
+    fill(&opened, &mut writing);
+    opened.world.change(opened.socket, |it| it.input.extend(*b"bytes"));
+    opened.run();
+    assert_eq!(woken(), [1, 1], "bytes");
+    assert_eq!(opened.stream.poll_read(&mut reading, &mut [0; 8]), Poll::Ready(Ok(5)));
+    assert!(opened.stream.poll_read(&mut reading, &mut [0; 8]).is_pending());
+    opened.client.close();
+    assert_eq!(woken(), [2, 2], "the end");
 }
 
 #[test]

@@ -41,6 +41,9 @@ pub enum TokenError {
     /// A Token04 in the CBC form, which the operator forbade for its application.
     #[error("the Token04 is in the CBC form, which is forbidden for its application (allow_cbc)")]
     CbcForbidden,
+    /// The embedder, whom the relay asked, said no.
+    #[error("the embedder refused the credential")]
+    Denied,
     /// It was good once.
     #[error("the token has expired")]
     Expired,

@@ -223,6 +223,7 @@ impl fmt::Display for Target {
 
 /// Why a text is not a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TargetError {
     /// An IPv6 address stands without brackets.
     #[error("an IPv6 address needs brackets before its port, like [2001:db8::1]:443")]

@@ -485,6 +485,7 @@ impl Client {
 
     /// A datagram went out directly: an answer to it is overdue some time later.
     pub(super) fn on_datagram_sent(&mut self, id: FlowId) {
+        self.on_datagrams_gone(id);
         let Some(State::DirectDatagrams { answered, asked, .. }) = self.flows.get_mut(id).map(Flow::direct)
         else {
             return;

@@ -85,6 +85,8 @@ pub(super) struct Flow {
 pub(super) struct Queues {
     pub(super) incoming: DatagramQueue,
     pub(super) outgoing: DatagramQueue,
+    /// Somebody wants to send and found no room.
+    pub(super) sender_waits: bool,
 }
 
 #[derive(Debug)]
@@ -140,6 +142,7 @@ impl Flow {
             Box::new(Queues {
                 incoming: DatagramQueue::new(limits.datagrams),
                 outgoing: DatagramQueue::new(limits.datagrams),
+                sender_waits: false,
             })
         });
         Self {

@@ -6,6 +6,7 @@
 //! that is still looking for its way.
 
 mod association;
+mod datagrams;
 mod decide;
 mod direct;
 mod error;
@@ -19,6 +20,7 @@ mod pool;
 mod probes;
 mod proxied;
 mod rescue;
+mod sentence;
 #[cfg(test)]
 mod tests;
 mod tunnel;
@@ -34,6 +36,7 @@ use crate::net::{Machine, Output, SocketId};
 use crate::route::{Phase, Routes};
 
 pub use association::AssociationId;
+pub use datagrams::DatagramStats;
 pub use error::FlowError;
 pub use event::{CloseReason, Event, Notice, ProxyFault, RescueReason, What};
 pub use flow::{FlowId, FlowStatus, Incoming};

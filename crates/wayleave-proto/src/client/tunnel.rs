@@ -105,9 +105,15 @@ impl Client {
 
     pub(super) fn pending_of_carrier(&mut self, id: CarrierId, socket: SocketId) -> Option<&[u8]> {
         let connection = self.pool.get_mut(id)?;
-        let flow = connection.used.flow().and_then(|flow| self.flows.get_mut(flow));
-        if let Some(Flow { state: State::Tunnel { .. }, queues: Some(queues), .. }) = flow {
+        if let Some(id) = connection.used.flow()
+            && let Some(Flow { state: State::Tunnel { .. }, queues: Some(queues), .. }) =
+                self.flows.get_mut(id)
+        {
+            let before = queues.outgoing.len();
             connection.pipe.send_datagrams(self.io.now, &mut queues.outgoing);
+            if queues.outgoing.len() < before && core::mem::take(&mut queues.sender_waits) {
+                self.io.nudge(id);
+            }
         }
         let pending = connection.pipe.pending();
         if pending.is_none() {

@@ -161,6 +161,37 @@ impl Client {
         self.advance();
     }
 
+    /// Whether who waits for something of a flow has something to look at now: bytes, a datagram, an end or a failure.
+    pub fn is_readable(&mut self, id: FlowId) -> bool {
+        if self.check(id).is_err() {
+            return true;
+        }
+        if let Some(queues) = self.flows.get(id).and_then(|flow| flow.queues.as_deref()) {
+            return !queues.incoming.is_empty();
+        }
+        match self.stream(id) {
+            None => false,
+            Some((socket, session)) => {
+                session.plaintext_len() > 0
+                    || session.is_finished()
+                    || self.io.requests.role(socket).is_none()
+            }
+        }
+    }
+
+    /// Whether who waits for room in a flow, or for what was written to be flushed, has something to look at now.
+    pub fn is_writable(&mut self, id: FlowId) -> bool {
+        let mark = self.io.config.limits.buffer;
+        let is_over = |flow: &Flow| flow.finished || flow.kind == Kind::Datagram;
+        if self.check(id).is_err() || self.flows.get(id).is_some_and(is_over) {
+            return true;
+        }
+        match self.stream(id).map(|(socket, session)| (socket, session.pending_len() < mark)) {
+            None => false,
+            Some((socket, has_room)) => has_room || self.io.requests.is_broken(socket),
+        }
+    }
+
     /// Whether everything that was written to a stream has gone to the system, as far as it goes with a socket: it is sent
     /// whatever becomes of this client. While it has not, [`Notice::Flow`] says when to ask again.
     ///
@@ -517,7 +548,7 @@ impl Client {
         if self.is_open() { FlowError::Closed } else { FlowError::ClientClosed }
     }
 
-    fn check(&self, id: FlowId) -> Result<(), FlowError> {
+    pub(super) fn check(&self, id: FlowId) -> Result<(), FlowError> {
         match self.flows.get(id) {
             None => Err(self.unknown()),
             Some(Flow { state: State::Failed(error), .. }) => Err(error.clone()),

@@ -11,13 +11,14 @@ use crate::carrier::tls::Connector;
 ///
 /// Only the credential can be renewed later.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ClientConfig {
     /// The relays, at least one except in mode off; the first is preferred until it fails. At most 64.
     pub proxies: Vec<Target>,
     /// How the client proves who it is; required except in mode off.
     pub credential: Option<Credential>,
-    /// How TLS to a proxy is made, and which certificates are trusted.
-    pub connector: Arc<dyn Connector>,
+    /// How TLS to a proxy is made, and which certificates are trusted; required except in mode off.
+    pub connector: Option<Arc<dyn Connector>>,
     /// The rules of routing.
     pub route: RouteConfig,
     /// What is tried directly in smart mode, beside the flows themselves. At most 64.
@@ -46,8 +47,19 @@ impl ClientConfig {
         Self {
             proxies,
             credential: Some(credential.into()),
-            connector,
+            connector: Some(connector),
             route: RouteConfig::default(),
+            ..Self::direct()
+        }
+    }
+
+    /// A client in mode off with every default, on an unknown link: it sends everything directly.
+    pub fn direct() -> Self {
+        Self {
+            proxies: Vec::new(),
+            credential: None,
+            connector: None,
+            route: RouteConfig { mode: Mode::Off, ..RouteConfig::default() },
             probes: Vec::new(),
             check_credential: false,
             network: Network::up(Link::Unknown),
@@ -70,6 +82,9 @@ impl ClientConfig {
             }
             if self.credential.is_none() {
                 return Err(ConfigError::new("token", "give a token or an app sign, or choose mode off"));
+            }
+            if self.connector.is_none() {
+                return Err(ConfigError::new("connector", "say whom to trust, or choose mode off"));
             }
         }
         if self.proxies.len() > MOST_PROXIES {

@@ -12,6 +12,7 @@ use crate::policy::{Cidr, Grantor, Scope, TargetPolicy};
 
 /// Everything that a relay needs to know.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct RelayConfig {
     /// How TLS with clients is made.
     pub acceptor: Arc<dyn Acceptor>,
@@ -39,11 +40,12 @@ pub struct RelayConfig {
 }
 
 impl RelayConfig {
-    /// A relay with every default: it serves whoever holds a token of `keys`, to public addresses only.
-    pub fn new(acceptor: Arc<dyn Acceptor>, keys: Keys) -> Self {
+    /// A relay with every default: it serves whom `verifier` knows, such as the holders of a token of some [`Keys`], to public
+    /// addresses only.
+    pub fn new(acceptor: Arc<dyn Acceptor>, verifier: impl Into<Verifier>) -> Self {
         Self {
             acceptor,
-            verifier: Verifier::Keys(keys),
+            verifier: verifier.into(),
             rules: Rules::default(),
             scope: Scope::default(),
             targets: TargetPolicy::default(),
@@ -69,9 +71,16 @@ impl RelayConfig {
 
 /// Who says whether the credentials of a client are good.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Verifier {
     /// The embedder, who is asked by [`What::Verify`](crate::relay::What::Verify) and answers at once or later.
     Embedder,
     /// The relay itself, by these keys.
     Keys(Keys),
+}
+
+impl From<Keys> for Verifier {
+    fn from(keys: Keys) -> Self {
+        Self::Keys(keys)
+    }
 }

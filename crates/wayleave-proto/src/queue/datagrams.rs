@@ -22,6 +22,23 @@ impl Default for DatagramLimits {
     }
 }
 
+/// Datagrams that were dropped instead of being handed on, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Drops {
+    /// They waited for longer than one may.
+    pub aged: u64,
+    /// Newer ones needed their place, or one was larger than all may be together.
+    pub crowded: u64,
+}
+
+impl Drops {
+    /// How many those are together.
+    pub const fn total(self) -> u64 {
+        self.aged.saturating_add(self.crowded)
+    }
+}
+
 /// Datagrams in the order they came, bounded by count, bytes and age; the oldest make room for the new.
 ///
 /// The payloads lie one after the other in one buffer, so a datagram costs no allocation in the steady state and is
@@ -34,7 +51,7 @@ pub struct DatagramQueue {
     bytes: Vec<u8>,
     /// How many bytes at the front of `bytes` are gone.
     start: usize,
-    dropped: u64,
+    drops: Drops,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +63,13 @@ struct Entry {
 impl DatagramQueue {
     /// An empty queue.
     pub const fn new(limits: DatagramLimits) -> Self {
-        Self { limits, entries: VecDeque::new(), bytes: Vec::new(), start: 0, dropped: 0 }
+        Self {
+            limits,
+            entries: VecDeque::new(),
+            bytes: Vec::new(),
+            start: 0,
+            drops: Drops { aged: 0, crowded: 0 },
+        }
     }
 
     /// Puts a datagram at the end. What is too old goes first, then the oldest until there is room; a payload that
@@ -61,11 +84,12 @@ impl DatagramQueue {
         let len = first.len().saturating_add(second.len());
         self.expire(now);
         if self.limits.count == 0 || len > self.limits.bytes {
-            self.dropped = self.dropped.saturating_add(1);
+            self.drops.crowded = self.drops.crowded.saturating_add(1);
             return;
         }
-        while self.entries.len() >= self.limits.count || self.live().saturating_add(len) > self.limits.bytes {
-            self.drop_front();
+        while !self.fits(len) {
+            self.pop();
+            self.drops.crowded = self.drops.crowded.saturating_add(1);
         }
         self.make_room(len);
         self.bytes.extend_from_slice(first);
@@ -102,8 +126,19 @@ impl DatagramQueue {
     /// Drops what is too old at `now`.
     pub fn expire(&mut self, now: Instant) {
         while self.entries.front().is_some_and(|entry| now.since(entry.came) > self.limits.age) {
-            self.drop_front();
+            self.pop();
+            self.drops.aged = self.drops.aged.saturating_add(1);
         }
+    }
+
+    /// Whether a datagram of `len` bytes finds room at `now` without another one making it, or none waits that could.
+    pub fn has_room(&mut self, now: Instant, len: usize) -> bool {
+        self.expire(now);
+        self.is_empty() || self.fits(len)
+    }
+
+    fn fits(&self, len: usize) -> bool {
+        self.entries.len() < self.limits.count && self.live().saturating_add(len) <= self.limits.bytes
     }
 
     /// The datagrams, the oldest first, the ones that are too old included.
@@ -137,9 +172,14 @@ impl DatagramQueue {
         self.entries.is_empty()
     }
 
-    /// How many datagrams were dropped since the queue was made, for age, for room or for size.
+    /// How many datagrams were dropped since the queue was made, for any reason.
     pub const fn dropped(&self) -> u64 {
-        self.dropped
+        self.drops.total()
+    }
+
+    /// What was dropped since the queue was made, by reason.
+    pub const fn drops(&self) -> Drops {
+        self.drops
     }
 
     /// Bytes of memory held, used or not.
@@ -150,11 +190,6 @@ impl DatagramQueue {
     /// Bytes of payload that wait.
     fn live(&self) -> usize {
         self.bytes.len().saturating_sub(self.start)
-    }
-
-    fn drop_front(&mut self) {
-        self.pop();
-        self.dropped = self.dropped.saturating_add(1);
     }
 
     /// Makes room for `more` bytes. The payloads move to the front only when at least as many bytes are gone as wait,

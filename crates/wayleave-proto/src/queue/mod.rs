@@ -7,4 +7,4 @@ mod datagrams;
 mod tests;
 
 pub use bytes::ByteQueue;
-pub use datagrams::{DatagramLimits, DatagramQueue};
+pub use datagrams::{DatagramLimits, DatagramQueue, Drops};

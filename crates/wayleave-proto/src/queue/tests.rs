@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 
 use proptest::prelude::*;
 
-use super::{ByteQueue, DatagramLimits, DatagramQueue};
+use super::{ByteQueue, DatagramLimits, DatagramQueue, Drops};
 use crate::base::Instant;
 use crate::testing::cases;
 
@@ -49,6 +49,25 @@ fn a_datagram_may_wait_its_age_and_no_longer() {
     assert_eq!(queue.front(at(101)), Some(&b"b"[..]));
     assert_eq!(queue.front(at(102)), None);
     assert_eq!((queue.len(), queue.dropped()), (0, 2));
+}
+
+#[test]
+fn drops_are_counted_by_reason_and_room_is_told() {
+    let mut queue = DatagramQueue::new(LIMITS);
+    assert!(queue.has_room(at(0), 11), "nothing waits that would have to go");
+    for _ in 0..3 {
+        queue.push(at(0), &[1; 3]);
+    }
+    assert!(queue.has_room(at(0), 1));
+    assert!(!queue.has_room(at(0), 2), "bytes");
+    queue.push(at(50), b"");
+    assert!(!queue.has_room(at(50), 0), "count");
+    queue.push(at(50), &[2; 4]);
+    assert_eq!(queue.drops(), Drops { aged: 0, crowded: 1 });
+    assert!(queue.has_room(at(101), 5), "what is too old gives its room");
+    assert_eq!(queue.drops(), Drops { aged: 2, crowded: 1 });
+    queue.push(at(101), &[3; 11]);
+    assert_eq!((queue.drops().crowded, queue.dropped()), (2, 4));
 }
 
 #[test]

@@ -151,6 +151,7 @@ pub enum ConnectionFault {
 
 /// Why a connection was not taken as it came.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TurnedAway {
     /// The relay has as many connections as it may.
     #[error("{0} connections are open, the limit of the relay (connections of [limits])")]

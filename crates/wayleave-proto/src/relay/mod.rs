@@ -11,6 +11,7 @@ mod liveness;
 mod meter;
 mod refuse;
 mod request;
+mod sentence;
 mod sessions;
 mod tunnel;
 mod turned_away;
@@ -78,6 +79,7 @@ pub struct Relay {
 
 /// What a relay has counted, and what it has open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Stats {
     /// Connections open now.
     pub connections: usize,

@@ -8,6 +8,7 @@ use crate::config::DoubtConfig;
 
 /// Why a proof counts no longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Failure {
     /// So many direct flows broke off or did not come through where others had been answered, and nothing was heard in
     /// between.

@@ -9,6 +9,7 @@ use crate::base::{Instant, Kind, Link, Route};
 
 /// What proves that direct works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Proof {
     /// A direct stream stood at the deadline, and its application had sent nothing yet.
     Connection,
@@ -36,6 +37,7 @@ impl fmt::Display for Proof {
 
 /// Why a route changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RouteReason {
     /// The network changed, and the embedder opted in to return to direct.
     NetworkChanged,

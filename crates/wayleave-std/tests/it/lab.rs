@@ -70,7 +70,9 @@ impl Lab {
         let (address, handle) = (relay.local_addr(), relay.handle());
         let events = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&events);
-        thread::spawn(|| relay.serve(move |event| kept.lock().unwrap().push(event)));
+        let told = relay.events();
+        thread::spawn(move || told.for_each(|event| kept.lock().unwrap().push(event)));
+        thread::spawn(|| relay.serve());
         Served { address, handle, events }
     }
 

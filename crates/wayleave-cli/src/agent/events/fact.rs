@@ -261,6 +261,8 @@ const fn proof_word(proof: Proof) -> &'static str {
         Proof::Embedder => "embedder",
         Proof::Probe => "probe",
         Proof::Stream => "stream",
+        // What a later version of the core adds.
+        _ => "other",
     }
 }
 
@@ -275,6 +277,8 @@ const fn failure_word(failure: Failure) -> &'static str {
     match failure {
         Failure::Broken(_) => "broken",
         Failure::Silent(_) => "silent",
+        // What a later version of the core adds.
+        _ => "other",
     }
 }
 
@@ -296,6 +300,8 @@ const fn route_reason_word(reason: RouteReason) -> &'static str {
         RouteReason::NetworkChanged => "network_changed",
         RouteReason::NewTrialAsked => "new_trial_asked",
         RouteReason::NothingProven(_) => "nothing_proven",
+        // What a later version of the core adds.
+        _ => "other",
     }
 }
 

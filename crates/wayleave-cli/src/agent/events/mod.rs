@@ -24,11 +24,10 @@ pub(super) use journal::Journal;
 pub(super) async fn tell(mut events: Events, journal: Option<Arc<Journal>>) {
     let mut complaints = Complaints::default();
     while let Some(event) = events.recv().await {
-        match complaints.weigh(&event.what, sentence(&event.what)) {
-            Some((Weight::Warning, text)) => warn!("{text}"),
-            Some((Weight::News, text)) => info!("{text}"),
-            Some((Weight::Detail, text)) => debug!("{text}"),
-            None => {}
+        match complaints.weigh(&event.what) {
+            (Weight::Warning, text) => warn!("{text}"),
+            (Weight::News, text) => info!("{text}"),
+            (Weight::Detail, text) => debug!("{text}"),
         }
         if let Some((journal, line)) = journal.as_ref().zip(Line::new(&event)) {
             journal.write(line.to_json());
@@ -41,9 +40,9 @@ pub(super) async fn tell(mut events: Events, journal: Option<Arc<Journal>>) {
 struct Complaints(BTreeMap<Target, ProxyFault>);
 
 impl Complaints {
-    /// The weight of a sentence that may have been said before.
-    fn weigh(&mut self, what: &What, said: Option<(Weight, String)>) -> Option<(Weight, String)> {
-        let (weight, text) = said?;
+    /// The sentence about an event, and the weight of one that may have been said before.
+    fn weigh(&mut self, what: &What) -> (Weight, String) {
+        let (weight, text) = sentence(what);
         match what {
             // Who refuses has been reached, and refuses again when nothing changed.
             What::ProxyConnected { proxy, .. } => {
@@ -57,12 +56,12 @@ impl Complaints {
             What::ProxyFailed { proxy, error, .. } => {
                 let before = self.0.insert(proxy.clone(), error.clone());
                 if before.is_some_and(|before| is_same(&before, error)) {
-                    return Some((Weight::Detail, text));
+                    return (Weight::Detail, text);
                 }
             }
             _ => {}
         }
-        Some((weight, text))
+        (weight, text)
     }
 }
 

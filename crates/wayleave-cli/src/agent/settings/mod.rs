@@ -10,8 +10,8 @@ use std::sync::Arc;
 use tracing::warn;
 use wayleave_link::Underlay;
 use wayleave_proto::auth::Credential;
-use wayleave_proto::base::{Host, Network, Secret, UnixTime};
-use wayleave_proto::carrier::tls::{Connector, Session, TlsError};
+use wayleave_proto::base::{Network, Secret, UnixTime};
+use wayleave_proto::carrier::tls::Connector;
 use wayleave_proto::config::{
     ClientConfig, ClientLimits, DoubtConfig, Mode, RescueConfig, RouteConfig, Truncation, Valid,
 };
@@ -92,23 +92,22 @@ impl Settings {
             ..defaults
         };
         let limits = ClientLimits::default();
-        let client = ClientConfig {
-            proxies: args.proxy,
-            credential,
-            connector: connector(args.ca.as_deref(), mode)?,
-            route,
-            probes: args.probe,
-            check_credential: Switch::or_usual(args.check_token, true),
-            network,
-            truncation: args.truncated.unwrap_or(Truncation::Reset),
-            limits: ClientLimits {
-                token_warning: args.token_warning.unwrap_or(limits.token_warning),
-                hedge: args.hedge.unwrap_or(limits.hedge),
-                silence: args.silence.unwrap_or(limits.silence),
-                keep_alive: args.keep_alive.unwrap_or(limits.keep_alive),
-                user_timeout: args.user_timeout.unwrap_or(limits.user_timeout),
-                ..limits
-            },
+        let mut client = ClientConfig::direct();
+        client.proxies = args.proxy;
+        client.credential = credential;
+        client.connector = connector(args.ca.as_deref(), mode)?;
+        client.route = route;
+        client.probes = args.probe;
+        client.check_credential = Switch::or_usual(args.check_token, true);
+        client.network = network;
+        client.truncation = args.truncated.unwrap_or(Truncation::Reset);
+        client.limits = ClientLimits {
+            token_warning: args.token_warning.unwrap_or(limits.token_warning),
+            hedge: args.hedge.unwrap_or(limits.hedge),
+            silence: args.silence.unwrap_or(limits.silence),
+            keep_alive: args.keep_alive.unwrap_or(limits.keep_alive),
+            user_timeout: args.user_timeout.unwrap_or(limits.user_timeout),
+            ..limits
         };
         Ok(Self {
             client: client.build().map_err(|error| {
@@ -225,10 +224,10 @@ fn associations(args: &AgentArgs) -> Result<AssociationConfig, Failure> {
     Ok(associations)
 }
 
-fn connector(ca: Option<&Path>, mode: Mode) -> Result<Arc<dyn Connector>, Failure> {
-    match ca {
+fn connector(ca: Option<&Path>, mode: Mode) -> Result<Option<Arc<dyn Connector>>, Failure> {
+    let connector = match ca {
         // Nobody is asked for a certificate, so a system without roots is no obstacle.
-        _ if mode == Mode::Off => Ok(Arc::new(NoRelay)),
+        _ if mode == Mode::Off => return Ok(None),
         Some(path) => {
             let shown = path.display();
             let pem = files::read(path, LONGEST_CA)
@@ -240,17 +239,8 @@ fn connector(ca: Option<&Path>, mode: Mode) -> Result<Arc<dyn Connector>, Failur
                 "the certificates that this system trusts cannot be used ({error}); give the CA of the relay with --ca FILE"
             ))
         }),
-    }
-}
-
-/// The connector of a client that never asks a relay.
-#[derive(Debug)]
-struct NoRelay;
-
-impl Connector for NoRelay {
-    fn connect(&self, host: &Host) -> Result<Box<dyn Session>, TlsError> {
-        Err(TlsError::InvalidName { name: host.to_string() })
-    }
+    };
+    connector.map(Some)
 }
 
 /// More than all the authorities of a system have.

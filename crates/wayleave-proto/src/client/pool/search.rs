@@ -171,7 +171,9 @@ impl Pool {
         let Some(search) = self.searches.get_mut(id) else { return };
         let Some(attempt) = search.dial.attempt(socket) else { return };
         let Some(proxy) = search.dial.target(attempt.target) else { return };
-        match io.config.connector.connect(&proxy.host) {
+        // Where there is none the mode is off, and nothing is dialled.
+        let Some(connector) = &io.config.connector else { return };
+        match connector.connect(&proxy.host) {
             Ok(session) => {
                 search.sessions.push((socket, session));
                 io.requests.watch(socket, io.config.limits.liveness(Peer::Pausing));

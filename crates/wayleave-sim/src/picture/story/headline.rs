@@ -75,7 +75,7 @@ fn smart(scenario: &Scenario, report: &Report, client: usize, decisions: &[&Deci
         let why = match reason {
             RouteReason::NetworkChanged => "the network changed".to_owned(),
             RouteReason::NewTrialAsked => "the application asked for a new trial".to_owned(),
-            RouteReason::NothingProven(_) => reason.to_string(),
+            reason => reason.to_string(),
         };
         told.push_str(&format!(" At {} {why}, and direct was tried again.", moment(back.at)));
     } else if let Some(late) = late(scenario, client, first) {
