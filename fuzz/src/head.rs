@@ -1,31 +1,32 @@
 //! HTTP heads mean the same however the stream is cut, and reading them never panics.
 
 use wayleave_proto::base::Kind;
-use wayleave_proto::codec::h1::{HeadError, HeadLimits, HeadReader, Wish, parse_request, parse_response};
+use wayleave_proto::codec::h1::{HeadError, HeadLimits, HeadReader, parse_answer, parse_ask};
+use wayleave_proto::codec::http::Want;
 
 /// Reads a request head whole and byte by byte, and parses it.
 pub(crate) fn request(data: &[u8]) {
     let limits = HeadLimits::default();
     if let Some(head) = read(data) {
-        let parsed = parse_request(&head, &limits);
-        if let Ok(Wish::Tunnel { target, .. }) = parsed.map(|request| request.wish) {
+        let parsed = parse_ask(&head, &limits);
+        if let Ok(Want::Tunnel { target, .. }) = parsed.map(|ask| ask.want) {
             let text = target.to_string();
             assert_eq!(text.parse().as_ref(), Ok(&target), "{text}");
         }
     }
     // A caller may hand over anything, a head that no reader has seen too.
-    let _ = parse_request(data, &limits);
+    let _ = parse_ask(data, &limits);
 }
 
 /// Reads a response head whole and byte by byte, and parses it.
 pub(crate) fn response(data: &[u8]) {
     if let Some(head) = read(data) {
         for kind in KINDS {
-            let _ = parse_response(&head, kind);
+            let _ = parse_answer(&head, kind);
         }
     }
     for kind in KINDS {
-        let _ = parse_response(data, kind);
+        let _ = parse_answer(data, kind);
     }
 }
 
@@ -51,4 +52,4 @@ fn read_pieces(data: &[u8], chunk: usize) -> Result<Option<(Vec<u8>, usize)>, He
     Ok(None)
 }
 
-const KINDS: [Kind; 2] = [Kind::Stream, Kind::Datagram];
+const KINDS: [Option<Kind>; 3] = [None, Some(Kind::Stream), Some(Kind::Datagram)];

@@ -8,11 +8,10 @@ use wayleave_proto::auth::{
     Algorithm, AppSign, Authorization, Claims, Credential, Keys, KeysConfig, MOST_SECRETS, Rules, SigningKey,
     Token04Claims, Token04Key, Token04Mode, Verdicts, authorization,
 };
-use wayleave_proto::base::{Kind, UnixTime};
+use wayleave_proto::base::{Kind, Secret, UnixTime};
 use wayleave_proto::codec::capsule::{CapsuleDecoder, datagram_header};
-use wayleave_proto::codec::h1::{
-    HeadLimits, connect_udp_ok, encode_connect_udp, parse_request, parse_response,
-};
+use wayleave_proto::codec::h1::{HeadLimits, encode_answer, encode_ask, parse_answer, parse_ask};
+use wayleave_proto::codec::http::{Answer, Ask, Want};
 
 use super::pair::{Pair, Transport};
 
@@ -163,21 +162,27 @@ fn capsule() -> anyhow::Result<Unit> {
 fn request() -> anyhow::Result<Unit> {
     let token = wayleave_proto::testing::token(UnixTime::from_secs(1_800_000_000), Duration::from_secs(60));
     let authorization = format!("Bearer {}", token.context("no token")?.expose());
+    let ask = Ask {
+        want: Want::Tunnel { kind: Kind::Datagram, target: "media.example:5004".parse()? },
+        authority: Some("relay.example:443".parse()?),
+        authorization: Some(Secret::new(authorization)),
+        user_agent: None,
+    };
     let (mut head, limits) = (Vec::new(), HeadLimits::default());
     Ok(Box::new(move || {
         head.clear();
-        let path = "/.well-known/masque/udp/media.example/5004/";
-        encode_connect_udp(&mut head, path, "relay.example", Some(&authorization));
-        drop(black_box(parse_request(&head, &limits)));
+        encode_ask(&mut head, &ask);
+        drop(black_box(parse_ask(&head, &limits)));
     }))
 }
 
 fn answer() -> anyhow::Result<Unit> {
-    let mut head = Vec::new();
+    let (mut head, kind) = (Vec::new(), Some(Kind::Datagram));
+    let accepted = Answer::Accepted { by: Some("relay".into()) };
     Ok(Box::new(move || {
         head.clear();
-        connect_udp_ok(&mut head, "relay");
-        drop(black_box(parse_response(&head, Kind::Datagram)));
+        encode_answer(&mut head, kind, &accepted);
+        drop(black_box(parse_answer(&head, kind)));
     }))
 }
 

@@ -3,7 +3,8 @@
 use wayleave_proto::base::{Host, Kind};
 use wayleave_proto::carrier::tls::{Acceptor as _, PlainAcceptor, Session};
 use wayleave_proto::codec::capsule::CapsuleDecoder;
-use wayleave_proto::codec::h1::{HeadLimits, Wish, parse_request};
+use wayleave_proto::codec::h1::{HeadLimits, parse_ask};
+use wayleave_proto::codec::http::Want;
 use wayleave_proto::net::SocketId;
 
 use super::{Play, number_of};
@@ -111,16 +112,14 @@ impl Play<'_> {
             proxy.head.append(&mut bytes);
             let Some(end) = proxy.head.windows(4).position(|window| window == b"\r\n\r\n") else { return };
             assert_eq!(proxy.head.len(), end + 4, "something follows before the answer");
-            let request =
-                parse_request(&proxy.head, &HeadLimits::default()).expect("the client asks by the rules");
-            let value =
-                request.authorization.as_ref().map(|value| value.expose().as_str()).unwrap_or_default();
+            let ask = parse_ask(&proxy.head, &HeadLimits::default()).expect("the client asks by the rules");
+            let value = ask.authorization.as_ref().map(|value| value.expose().as_str()).unwrap_or_default();
             let is_ours = |token: &&_| {
                 value.strip_prefix("Bearer ") == Some(wayleave_proto::auth::Token::expose(token))
             };
             assert!(self.tokens.iter().any(is_ours), "the request shows no token");
             // A renewed token is shown without asking for anything.
-            let Wish::Tunnel { kind, target } = request.wish else { return };
+            let Want::Tunnel { kind, target } = ask.want else { return };
             let number = match &target.host {
                 Host::Address(address) => number_of(*address),
                 Host::Name(name) => {

@@ -9,7 +9,8 @@ use super::{CarrierId, Client, FlowError, FlowId};
 use crate::base::{Kind, Route};
 use crate::carrier::h1::DatagramError;
 use crate::carrier::tls::TlsError;
-use crate::codec::h1::{Response, parse_response};
+use crate::codec::h1::parse_answer;
+use crate::codec::http::{Answer, Malformed, Refusal};
 use crate::codec::proxy_status::ProxyError;
 use crate::config::{Peer, Truncation};
 use crate::error::IoFailure;
@@ -138,35 +139,36 @@ impl Client {
             let (Some(connection), Some(flow)) = (self.pool.get_mut(id), self.flows.get(flow_id)) else {
                 return false;
             };
-            let response = match connection.pipe.read_head() {
-                Ok(Some(head)) => parse_response(head, flow.kind),
+            let answer = match connection.pipe.read_head() {
+                Ok(Some(head)) => parse_answer(head, Some(flow.kind)).map_err(Malformed::from),
                 Ok(None) => {
                     if connection.pipe.session().is_finished() {
                         self.on_carrier_gone(id);
                     }
                     return false;
                 }
-                Err(error) => Err(error),
+                Err(error) => Err(error.into()),
             };
             connection.pipe.end_head();
             let proxy = connection.proxy;
-            match response {
-                Ok(Response::Interim) => {}
-                Ok(Response::Accepted { by }) => {
+            match answer {
+                Ok(None) => {}
+                Ok(Some(Answer::Accepted { by })) => {
                     connection.machine = by;
                     return self.on_accepted(id, flow_id);
                 }
-                Ok(Response::Refused { status: 407, .. }) if !self.pool.has_shown_latest(id) => {
+                Ok(Some(Answer::Refused(Refusal { status: 407, .. }))) if !self.pool.has_shown_latest(id) => {
                     // The credential was renewed in between.
                     if self.unask(flow_id, id, false) {
                         self.unplaced.insert(flow_id);
                     }
                     return false;
                 }
-                Ok(Response::Refused { status, proxy_status, lookup, retry_after, .. }) => {
-                    let again = retry_after.map(|secs| core::time::Duration::from_secs(u64::from(secs)));
+                Ok(Some(Answer::Refused(refusal))) => {
+                    let again = refusal.retry_after.map(|secs| core::time::Duration::from_secs(u64::from(secs)));
                     let is_last = self.unask(flow_id, id, false);
-                    self.on_refused(flow_id, proxy, status, (proxy_status, lookup), again, is_last);
+                    let error = (refusal.error(), refusal.lookup());
+                    self.on_refused(flow_id, proxy, refusal.status, error, again, is_last);
                     return false;
                 }
                 Err(error) => {

@@ -4,6 +4,7 @@ pub mod capsule;
 pub mod client_hello;
 pub mod dns;
 pub mod h1;
+pub mod http;
 pub mod proxy_protocol;
 pub mod proxy_status;
 pub mod socks;

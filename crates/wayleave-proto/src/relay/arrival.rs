@@ -7,7 +7,7 @@ use super::{ConnectionFault, ConnectionId, Relay, Role, TurnedAway, What};
 use crate::base::Instant;
 use crate::carrier::Clear;
 use crate::carrier::h1::Pipe;
-use crate::codec::h1::{Refusal, refusal};
+use crate::codec::http::Refusal;
 use crate::codec::proxy_protocol::ProxyHeader;
 use crate::config::{Canary, Peer};
 use crate::error::IoFailed;
@@ -188,14 +188,11 @@ impl Relay {
 
     fn answer_in_the_clear(&mut self, id: ConnectionId) {
         self.tell(id, What::ConnectionFailed { reason: ConnectionFault::NotEncrypted });
-        let mut head = Vec::new();
-        refusal(&mut head, &Refusal { status: 400, body: SPEAK_TLS, ..Refusal::default() });
         let limits = self.config.limits.head;
         if let Some(connection) = self.connections.get_mut(id) {
             connection.pipe = Pipe::new(Box::new(Clear::default()), limits);
-            connection.pipe.session().send(&[&head]);
         }
-        self.linger(id);
+        self.send_refusal(id, Refusal { status: 400, body: SPEAK_TLS.into(), ..Refusal::default() });
     }
 
     fn fail_arrival(&mut self, id: ConnectionId, reason: ConnectionFault) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::auth::Verdict;
 use crate::base::{Instant, Kind, Target};
 use crate::carrier::h1::{Acks, Pipe};
-use crate::codec::h1::Wish;
+use crate::codec::http::Want;
 use crate::net::{Dial, SocketId};
 use crate::policy::Scope;
 use crate::queue::DatagramQueue;
@@ -77,7 +77,7 @@ pub(super) enum State {
     /// The head of the request, until then.
     Head { deadline: Instant },
     /// The embedder says who the client is, until then.
-    Verifying { deadline: Instant, wish: Wish },
+    Verifying { deadline: Instant, want: Want },
     /// The way to the target.
     Dialling(Box<Opening>),
     /// A tunnel.

@@ -9,7 +9,7 @@ use super::Presented;
 use crate::auth::{AuthorizationError, TokenError, Verdict};
 use crate::base::{Instant, Kind, Target, key};
 use crate::carrier::tls::TlsError;
-use crate::codec::h1::HeadError;
+use crate::codec::http::Malformed;
 use crate::codec::proxy_protocol::ProxyHeaderError;
 use crate::error::{IoFailed, Resource};
 use crate::net::Fault;
@@ -232,7 +232,7 @@ pub enum RefuseReason {
     Unreachable(Fault),
     /// The request is not one.
     #[error("{0}")]
-    Head(HeadError),
+    Malformed(Malformed),
 }
 
 /// Whose word a number is that bounds an account.

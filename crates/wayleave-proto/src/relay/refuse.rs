@@ -1,51 +1,35 @@
 //! The last answer: what a client may know, and how its connection ends.
 
-use std::borrow::Cow;
-
 use super::connection::{Connection, State};
 use super::{CloseReason, ConnectionFault, ConnectionId, RefuseReason, Relay, What};
 use crate::auth::Challenge;
 use crate::base::Target;
-use crate::codec::h1::{Refusal, refusal};
+use crate::codec::h1::encode_answer;
+use crate::codec::http::{Answer, Refusal};
 use crate::codec::proxy_status::{ProxyError, ProxyStatus};
 use crate::error::IoFailure;
 use crate::net::Fault;
 use crate::policy::Denied;
 
-/// What a client learns of a refusal.
-struct Answer {
-    status: u16,
-    error: Option<ProxyError>,
-    rcode: Option<&'static str>,
-    retry_after: Option<u32>,
-    body: Cow<'static, str>,
-}
-
 impl Relay {
     /// Answers a request with a refusal; nothing behind it on this connection is read (RFC 9931).
     pub(super) fn refuse(&mut self, id: ConnectionId, target: Option<Target>, reason: RefuseReason) {
-        let answer = answer_to(&reason);
-        let status = answer.status;
+        let mut refusal = refusal_of(&reason);
         let challenge = match &reason {
             RefuseReason::NoToken => Some(Challenge::Missing),
             RefuseReason::Authorization(_) | RefuseReason::Token(_) => Some(Challenge::Invalid),
             _ => None,
         };
-        let challenges = challenge.map(|challenge| challenge.field_values(Challenge::REALM));
-        let proxy_status = answer.error.map(|error| ProxyStatus::failed(error).with_rcode(answer.rcode));
-        let mut head = Vec::new();
-        refusal(
-            &mut head,
-            &Refusal {
-                status,
-                proxy_status,
-                challenges: challenges.as_ref().map_or(&[], |both| both.as_slice()),
-                retry_after: answer.retry_after,
-                body: &answer.body,
-            },
-        );
+        refusal.challenges = challenge.map(|it| it.field_values(Challenge::REALM).into()).unwrap_or_default();
         self.stats.refused += 1;
-        self.tell(id, What::Refused { status, target, reason });
+        self.tell(id, What::Refused { status: refusal.status, target, reason });
+        self.send_refusal(id, refusal);
+    }
+
+    /// The last answer on a connection.
+    pub(super) fn send_refusal(&mut self, id: ConnectionId, refusal: Refusal) {
+        let mut head = Vec::new();
+        encode_answer(&mut head, None, &Answer::Refused(refusal));
         if let Some(connection) = self.connections.get_mut(id) {
             connection.pipe.session().send(&[&head]);
         }
@@ -55,13 +39,8 @@ impl Relay {
     /// A head that began and did not end in time.
     pub(super) fn refuse_slow(&mut self, id: ConnectionId) {
         self.tell(id, What::ConnectionFailed { reason: ConnectionFault::TooSlow("request") });
-        let mut head = Vec::new();
-        let body = "The request took too long.\n";
-        refusal(&mut head, &Refusal { status: 408, body, ..Refusal::default() });
-        if let Some(connection) = self.connections.get_mut(id) {
-            connection.pipe.session().send(&[&head]);
-        }
-        self.linger(id);
+        let body = "The request took too long.\n".into();
+        self.send_refusal(id, Refusal { status: 408, body, ..Refusal::default() });
     }
 
     /// Ends our half and waits a while for the client to end its own, so that the last answer is not lost to a reset
@@ -116,73 +95,71 @@ impl Relay {
     }
 }
 
-fn answer_to(reason: &RefuseReason) -> Answer {
+/// What a client may know of a reason.
+fn refusal_of(reason: &RefuseReason) -> Refusal {
     use ProxyError as E;
-    let answer = |status, error, body: &'static str| Answer {
+    let refusal = |status, error: Option<ProxyError>, body: &'static str| Refusal {
         status,
-        error,
-        rcode: None,
-        retry_after: None,
+        proxy_status: error.map(ProxyStatus::failed),
         body: body.into(),
+        ..Refusal::default()
     };
     match reason {
-        RefuseReason::NoToken => answer(407, None, "Give a token: Proxy-Authorization: Bearer TOKEN.\n"),
+        RefuseReason::NoToken => refusal(407, None, "Give a token: Proxy-Authorization: Bearer TOKEN.\n"),
         RefuseReason::Authorization(_) | RefuseReason::Token(_) => {
-            answer(407, None, "The token was not accepted.\n")
+            refusal(407, None, "The token was not accepted.\n")
         }
         RefuseReason::TooManyFailures(_) => {
             let body = "Too many failed attempts from your address.\n";
-            Answer { retry_after: Some(1), ..answer(429, None, body) }
+            Refusal { retry_after: Some(1), ..refusal(429, None, body) }
         }
         RefuseReason::TooManyTunnels { .. } => {
             let error = Some(E::ConnectionLimitReached);
-            Answer { retry_after: Some(1), ..answer(429, error, "Too many tunnels for this token.\n") }
+            Refusal { retry_after: Some(1), ..refusal(429, error, "Too many tunnels for this token.\n") }
         }
         RefuseReason::TooManyLookups(_) => {
             let body = "Too many names of this token are being looked up.\n";
-            Answer { retry_after: Some(1), ..answer(429, Some(E::ProxyInternalResponse), body) }
+            Refusal { retry_after: Some(1), ..refusal(429, Some(E::ProxyInternalResponse), body) }
         }
         RefuseReason::LookupOverload(_) => {
             let body = "The relay is looking up too many names.\n";
-            Answer { retry_after: Some(1), ..answer(503, Some(E::ProxyInternalResponse), body) }
+            Refusal { retry_after: Some(1), ..refusal(503, Some(E::ProxyInternalResponse), body) }
         }
-        RefuseReason::VolumeSpent { .. } => answer(429, None, "This token has moved as much as it may.\n"),
+        RefuseReason::VolumeSpent { .. } => refusal(429, None, "This token has moved as much as it may.\n"),
         RefuseReason::TooManyToVerify(_) | RefuseReason::Unverified => {
             let body = "The relay cannot check tokens at the moment.\n";
-            Answer { retry_after: Some(1), ..answer(503, Some(E::ProxyInternalError), body) }
+            Refusal { retry_after: Some(1), ..refusal(503, Some(E::ProxyInternalError), body) }
         }
         RefuseReason::Overload(_) => {
             let error = Some(E::ConnectionLimitReached);
-            Answer { retry_after: Some(1), ..answer(503, error, "The relay is overloaded.\n") }
+            Refusal { retry_after: Some(1), ..refusal(503, error, "The relay is overloaded.\n") }
         }
         RefuseReason::Draining => {
             let error = Some(E::DestinationUnavailable);
-            Answer { retry_after: Some(1), ..answer(503, error, "The relay is stopping.\n") }
+            Refusal { retry_after: Some(1), ..refusal(503, error, "The relay is stopping.\n") }
         }
         RefuseReason::Denied(denied) if denied.is_address() => {
-            answer(403, Some(E::DestinationIpProhibited), "The relay does not forward to this address.\n")
+            refusal(403, Some(E::DestinationIpProhibited), "The relay does not forward to this address.\n")
         }
         RefuseReason::Denied(Denied::Scope(_)) => {
-            answer(403, Some(E::HttpRequestDenied), "This token does not lead to this target.\n")
+            refusal(403, Some(E::HttpRequestDenied), "This token does not lead to this target.\n")
         }
         RefuseReason::Denied(_) => {
-            answer(403, Some(E::HttpRequestDenied), "The relay does not forward to this port.\n")
+            refusal(403, Some(E::HttpRequestDenied), "The relay does not forward to this port.\n")
         }
         RefuseReason::Exhausted(_) => {
             let body = "The relay itself lacks what this takes at the moment; the target was not asked.\n";
-            Answer { retry_after: Some(1), ..answer(503, Some(E::ProxyInternalError), body) }
+            Refusal { retry_after: Some(1), ..refusal(503, Some(E::ProxyInternalError), body) }
         }
         RefuseReason::Unreachable(fault) => {
             let (status, error) = unreachable(fault);
             let rcode = if let Fault::Io(failed) = fault { failed.rcode() } else { None };
-            Answer { rcode, ..answer(status, Some(error), "The target could not be reached.\n") }
+            let proxy_status = Some(ProxyStatus::failed(error).with_rcode(rcode));
+            Refusal { proxy_status, ..refusal(status, None, "The target could not be reached.\n") }
         }
-        RefuseReason::Head(error) => Answer {
-            status: error.status,
-            error: Some(E::HttpRequestError),
-            rcode: None,
-            retry_after: None,
+        RefuseReason::Malformed(error) => Refusal {
             body: format!("{error}. {HINT}\n").into(),
+            ..refusal(error.status, Some(E::HttpRequestError), "")
         },
     }
 }

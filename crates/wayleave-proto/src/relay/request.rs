@@ -8,7 +8,8 @@ use super::{ConnectionFault, ConnectionId, RefuseReason, Relay, Role, What};
 use crate::auth::{TokenError, Verdict};
 use crate::base::{Families, Host, Kind, Name, Target};
 use crate::carrier::tls::TlsError;
-use crate::codec::h1::{Request, options_ok, parse_request};
+use crate::codec::h1::{encode_answer, parse_ask};
+use crate::codec::http::{Answer, Ask};
 use crate::config::RelayConfig;
 use crate::error::IoFailed;
 use crate::net::{Dial, DialConfig, Fault, Judge, Known, Onward, Refresh, SocketId};
@@ -62,15 +63,15 @@ impl Relay {
     pub(super) fn on_head(&mut self, id: ConnectionId) {
         let limits = self.config.limits.head;
         let Some(connection) = self.connections.get_mut(id) else { return };
-        let request = match connection.pipe.read_head() {
-            Ok(Some(head)) => parse_request(head, &limits),
+        let ask = match connection.pipe.read_head() {
+            Ok(Some(head)) => parse_ask(head, &limits),
             Ok(None) => return self.on_part_of_head(id),
             Err(error) => Err(error),
         };
         connection.pipe.end_head();
-        match request {
-            Ok(request) => self.on_request(id, request),
-            Err(error) => self.refuse(id, None, RefuseReason::Head(error)),
+        match ask {
+            Ok(ask) => self.on_ask(id, ask),
+            Err(error) => self.refuse(id, None, RefuseReason::Malformed(error.into())),
         }
     }
 
@@ -82,19 +83,24 @@ impl Relay {
         }
     }
 
-    fn on_request(&mut self, id: ConnectionId, request: Request) {
-        let Request { wish, authority, authorization, .. } = request;
-        self.admit(id, wish, authority.as_ref(), authorization.as_ref().map(|value| value.expose().as_str()));
+    fn on_ask(&mut self, id: ConnectionId, ask: Ask) {
+        let Ask { want, authority, authorization, .. } = ask;
+        self.admit(id, want, authority.as_ref(), authorization.as_ref().map(|value| value.expose().as_str()));
     }
 
     /// Says that the credentials are good; there is nothing more to it.
     pub(super) fn answer_options(&mut self, id: ConnectionId) {
         let mut head = Vec::new();
-        options_ok(&mut head, &self.name);
+        encode_answer(&mut head, None, &self.accepts());
         if let Some(connection) = self.connections.get_mut(id) {
             connection.pipe.session().send(&[&head]);
         }
         self.linger(id);
+    }
+
+    /// What it says where it accepts something.
+    pub(super) fn accepts(&self) -> Answer {
+        Answer::Accepted { by: Some(self.name.clone()) }
     }
 
     /// Judges what a client with a good credential asks for, and dials.

@@ -12,7 +12,7 @@ use crate::base::{Instant, Kind};
 use crate::carrier::h1::{Acks, DatagramError};
 use crate::carrier::tls::TlsError;
 use crate::codec::capsule::MAX_PAYLOAD;
-use crate::codec::h1::{connect_ok, connect_udp_ok};
+use crate::codec::h1::encode_answer;
 use crate::config::{Peer, RelayLimits, Truncation};
 use crate::error::{IoFailed, IoFailure};
 use crate::net::{Fault, Nowhere, Onward, SocketId};
@@ -29,11 +29,11 @@ impl Relay {
         asked: Instant,
     ) {
         let datagrams = self.config.limits.datagrams;
-        let Some(connection) = self.connections.get_mut(id) else { return };
         let mut head = Vec::new();
+        encode_answer(&mut head, Some(grant.kind), &self.accepts());
+        let Some(connection) = self.connections.get_mut(id) else { return };
         let payload = match grant.kind {
             Kind::Stream => {
-                connect_ok(&mut head, &self.name);
                 self.requests.watch(socket, self.config.limits.liveness(Peer::Foreign));
                 Payload::Stream {
                     client_finished: false,
@@ -43,7 +43,6 @@ impl Relay {
                 }
             }
             Kind::Datagram => {
-                connect_udp_ok(&mut head, &self.name);
                 self.requests.watch(connection.socket, self.config.limits.liveness(peer_of(Kind::Datagram)));
                 Payload::Datagrams {
                     outgoing: DatagramQueue::new(datagrams),

@@ -8,7 +8,7 @@ use super::{ConnectionId, RefuseReason, Relay, What};
 use crate::auth::{Authorization, TokenError, Verdict, authorization};
 use crate::base::{Instant, Secret, Target};
 use crate::carrier::tls::exported;
-use crate::codec::h1::Wish;
+use crate::codec::http::Want;
 use crate::config::{Canary, Verifier};
 
 /// The value of a `Proxy-Authorization` field, on its way to the embedder's verifier.
@@ -59,17 +59,17 @@ impl Relay {
         let deadline = self.now;
         let waited = core::mem::replace(&mut connection.state, State::Closing { deadline });
         self.verifying = self.verifying.saturating_sub(1);
-        let State::Verifying { wish, .. } = waited else { return };
+        let State::Verifying { want, .. } = waited else { return };
         let judged = answer.map(Arc::new).map_err(RefuseReason::Token);
         let judged = self.judge(source, judged);
-        self.on_judged(id, wish, judged);
+        self.on_judged(id, want, judged);
     }
 
     /// Judges the credentials of a request; nothing is looked up or dialled before.
     pub(super) fn admit(
         &mut self,
         id: ConnectionId,
-        wish: Wish,
+        want: Want,
         authority: Option<&Target>,
         value: Option<&str>,
     ) {
@@ -77,10 +77,10 @@ impl Relay {
         match self.examine(id, source, authority, value) {
             Ok(Some(verdict)) => {
                 let judged = self.judge(source, verdict);
-                self.on_judged(id, wish, judged);
+                self.on_judged(id, want, judged);
             }
-            Ok(None) => self.ask_embedder(id, wish, value.unwrap_or_default()),
-            Err(reason) => self.on_judged(id, wish, Err(reason)),
+            Ok(None) => self.ask_embedder(id, want, value.unwrap_or_default()),
+            Err(reason) => self.on_judged(id, want, Err(reason)),
         }
     }
 
@@ -149,13 +149,13 @@ impl Relay {
         verdict
     }
 
-    fn ask_embedder(&mut self, id: ConnectionId, wish: Wish, value: &str) {
+    fn ask_embedder(&mut self, id: ConnectionId, want: Want, value: &str) {
         let (most, deadline) = (self.config.limits.verifying, self.now + self.config.limits.verify_timeout);
         if self.verifying >= most {
-            return self.on_judged(id, wish, Err(RefuseReason::TooManyToVerify(most)));
+            return self.on_judged(id, want, Err(RefuseReason::TooManyToVerify(most)));
         }
         let Some(connection) = self.connections.get_mut(id) else { return };
-        connection.state = State::Verifying { deadline, wish };
+        connection.state = State::Verifying { deadline, want };
         self.verifying += 1;
         self.timers.set(id, Some(deadline));
         self.tell(id, What::Verify { presented: Presented::new(value) });
@@ -164,27 +164,20 @@ impl Relay {
     /// The embedder did not answer in time.
     pub(super) fn on_unverified(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get(id) else { return };
-        let State::Verifying { wish, .. } = &connection.state else { return };
-        let target = target_of(wish);
+        let State::Verifying { want, .. } = &connection.state else { return };
+        let target = want.target().cloned();
         self.refuse(id, target, RefuseReason::Unverified);
     }
 
-    fn on_judged(&mut self, id: ConnectionId, wish: Wish, judged: Result<Arc<Verdict>, RefuseReason>) {
-        match (judged, wish) {
-            (Ok(verdict), Wish::Options) => {
+    fn on_judged(&mut self, id: ConnectionId, want: Want, judged: Result<Arc<Verdict>, RefuseReason>) {
+        match (judged, want) {
+            (Ok(verdict), Want::Options) => {
                 let scope = self.scope_of(&verdict);
                 self.show(&verdict, &scope);
                 self.answer_options(id);
             }
-            (Ok(verdict), Wish::Tunnel { kind, target }) => self.on_admitted(id, kind, target, verdict),
-            (Err(reason), wish) => self.refuse(id, target_of(&wish), reason),
+            (Ok(verdict), Want::Tunnel { kind, target }) => self.on_admitted(id, kind, target, verdict),
+            (Err(reason), want) => self.refuse(id, want.target().cloned(), reason),
         }
-    }
-}
-
-fn target_of(wish: &Wish) -> Option<Target> {
-    match wish {
-        Wish::Options => None,
-        Wish::Tunnel { target, .. } => Some(target.clone()),
     }
 }

@@ -11,8 +11,8 @@ use crate::carrier::h1::{Acks, Pipe};
 use crate::carrier::tls::exported;
 use crate::client::FlowId;
 use crate::client::io::{Io, Role, Timer};
-use crate::codec::h1::{encode_connect, encode_connect_udp};
-use crate::codec::template::UriTemplate;
+use crate::codec::h1::encode_ask;
+use crate::codec::http::{Ask, Want};
 use crate::net::SocketId;
 
 key! {
@@ -81,19 +81,15 @@ impl Connection {
         Place { proxy: self.proxy, address: self.address }
     }
 
-    /// Sends a head that shows `credential` to whoever is at `authority`, and forgets it.
-    pub(super) fn send_head(
-        &mut self,
-        credential: Option<&Credential>,
-        authority: &Target,
-        encode: impl FnOnce(&mut Vec<u8>, Option<&str>),
-    ) {
+    /// Asks whoever is at `authority` for what is wanted, shows `credential`, and forgets it.
+    pub(super) fn send_ask(&mut self, credential: Option<&Credential>, want: Want, authority: &Target) {
         let session = self.pipe.session();
         let authorization = credential.and_then(|credential| {
             credential.authorization_value(authority, |label, context| exported(session, label, context))
         });
         let mut head = Vec::with_capacity(512);
-        encode(&mut head, authorization.as_ref().map(|value| value.expose().as_str()));
+        let authority = Some(authority.clone());
+        encode_ask(&mut head, &Ask { want, authority, authorization, user_agent: None });
         self.pipe.session().send(&[&head]);
         zeroize::Zeroize::zeroize(&mut head);
     }
@@ -121,13 +117,8 @@ impl Pool {
             Kind::Datagram => proxy,
             Kind::Stream => target,
         };
-        connection.send_head(self.credential.as_ref(), authority, |head, authorization| match kind {
-            Kind::Stream => encode_connect(head, target, authorization),
-            Kind::Datagram => {
-                let path = UriTemplate::well_known().expand_path(target);
-                encode_connect_udp(head, &path, &proxy.to_string(), authorization);
-            }
-        });
+        let want = Want::Tunnel { kind, target: target.clone() };
+        connection.send_ask(self.credential.as_ref(), want, authority);
         connection.used = Use::Asks(flow);
         connection.shown = self.renewals.count;
         io.requests.pending(connection.socket);

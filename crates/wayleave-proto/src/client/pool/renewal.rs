@@ -20,10 +20,10 @@ use super::connection::Use;
 use super::search::Lead;
 use super::{CarrierId, Connection, DialId, Pool, ProxyFault};
 use crate::auth::Credential;
-use crate::base::Kind;
 use crate::client::What;
 use crate::client::io::{Io, Timer};
-use crate::codec::h1::{Response, encode_options, parse_response};
+use crate::codec::h1::parse_answer;
+use crate::codec::http::{Answer, Malformed, Refusal, Want};
 use crate::config::BackoffConfig;
 use crate::net::Backoff;
 
@@ -146,9 +146,7 @@ impl Pool {
         else {
             return;
         };
-        connection.send_head(self.credential.as_ref(), target, |head, authorization| {
-            encode_options(head, &target.to_string(), authorization);
-        });
+        connection.send_ask(self.credential.as_ref(), Want::Options, target);
         connection.used = Use::Shows;
         connection.shown = self.renewals.count;
         io.requests.pending(connection.socket);
@@ -163,24 +161,24 @@ impl Pool {
     pub(super) fn read_shown(&mut self, io: &mut Io, id: CarrierId) {
         loop {
             let Some(connection) = self.connections.get_mut(id) else { return };
-            let response = match connection.pipe.read_head() {
-                Ok(Some(head)) => parse_response(head, Kind::Stream),
+            let answer = match connection.pipe.read_head() {
+                Ok(Some(head)) => parse_answer(head, None).map_err(Malformed::from),
                 Ok(None) => {
                     if connection.pipe.session().is_finished() {
                         self.on_unshown(io, id, ProxyFault::NoAnswer);
                     }
                     return;
                 }
-                Err(error) => Err(error),
+                Err(error) => Err(error.into()),
             };
             connection.pipe.end_head();
             let (place, is_latest) = (connection.place(), connection.shown == self.renewals.count);
-            match response {
-                Ok(Response::Interim) => continue,
-                Ok(Response::Refused { status: status @ (429 | 503), .. }) => {
+            match answer {
+                Ok(None) => continue,
+                Ok(Some(Answer::Refused(Refusal { status: status @ (429 | 503), .. }))) => {
                     return self.on_unshown(io, id, ProxyFault::Refused { status });
                 }
-                Ok(Response::Accepted { by }) => {
+                Ok(Some(Answer::Accepted { by })) => {
                     connection.machine = by;
                     let is_progress = self.on_credential_heard(io, id);
                     self.on_check_answered(io, id);
@@ -188,18 +186,18 @@ impl Pool {
                         self.try_other_machine(io, place, is_progress);
                     }
                 }
-                Ok(Response::Refused { status: 407, .. }) if is_latest => {
+                Ok(Some(Answer::Refused(Refusal { status: 407, .. }))) if is_latest => {
                     self.end_renewals(io, place.proxy);
                     self.end_check(id, Check::Refused);
                     let fault = self.refused_fault(io, 407);
                     self.on_proxy_failed(io, place.proxy, fault, None);
                 }
                 // A proxy of somebody else's that knows no OPTIONS ends no tunnel either.
-                Ok(Response::Refused { .. }) | Err(_) if is_latest => {
+                Ok(Some(Answer::Refused(_))) | Err(_) if is_latest => {
                     self.end_renewal(io, place);
                     self.end_check(id, Check::Over);
                 }
-                Ok(Response::Refused { .. }) | Err(_) => {}
+                Ok(Some(Answer::Refused(_))) | Err(_) => {}
             }
             return self.close(io, id, false);
         }

@@ -1,54 +1,35 @@
 //! Writes what a relay answers.
 
 use super::encode::push_field;
-use crate::codec::proxy_status::ProxyStatus;
+use crate::base::Kind;
+use crate::codec::http::{Answer, Refusal};
 
-/// An answer that opens no tunnel.
+/// Appends the answer to a request for a tunnel of `kind`, or for none.
 ///
-/// 405 gets its Allow and 426 its Upgrade by themselves. A 407 needs a `challenge`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Refusal<'a> {
-    /// The status.
-    pub status: u16,
-    /// What went wrong, for programs.
-    pub proxy_status: Option<ProxyStatus>,
-    /// The values of Proxy-Authenticate, a line for each.
-    pub challenges: &'a [String],
-    /// After how many seconds another attempt makes sense.
-    pub retry_after: Option<u32>,
-    /// What went wrong, one line for a human.
-    pub body: &'a str,
-}
-
-/// Appends the answer that opens a stream; the tunnel begins behind it. `name` is what the machine calls itself
-/// ([RFC 9209 §2](https://www.rfc-editor.org/rfc/rfc9209#section-2)), a token of that section.
-pub fn connect_ok(out: &mut Vec<u8>, name: &str) {
-    out.extend(b"HTTP/1.1 200 OK\r\n");
-    push_field(out, "Proxy-Status", name);
-    out.extend(b"\r\n");
-}
-
-/// Appends the answer that opens a tunnel for datagrams,
-/// [RFC 9298 §3.3](https://www.rfc-editor.org/rfc/rfc9298#section-3.3), by the machine `name`; capsules begin behind it.
-pub fn connect_udp_ok(out: &mut Vec<u8>, name: &str) {
-    out.extend(SWITCHING);
-    push_field(out, "Proxy-Status", name);
-    out.extend(b"\r\n");
-}
-
-/// Appends the answer of the machine `name` to OPTIONS,
-/// [RFC 9110 §9.3.7](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.7): the credentials are good. It announces the
-/// close that has to follow.
-pub fn options_ok(out: &mut Vec<u8>, name: &str) {
-    out.extend(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n");
-    push_field(out, "Allow", ALLOW);
-    push_field(out, "Proxy-Status", name);
-    out.extend(b"\r\n");
-}
-
-/// Appends an answer that opens no tunnel. It announces the close that has to follow:
+/// Behind one that opens a tunnel the tunnel begins: bytes behind the 200 of a stream, capsules behind the 101 of
+/// [RFC 9298 §3.3](https://www.rfc-editor.org/rfc/rfc9298#section-3.3). Every other announces the close that has to follow:
 /// [RFC 9931](https://www.rfc-editor.org/rfc/rfc9931).
-pub fn refusal(out: &mut Vec<u8>, refusal: &Refusal<'_>) {
+pub fn encode_answer(out: &mut Vec<u8>, kind: Option<Kind>, answer: &Answer) {
+    let by = match answer {
+        Answer::Accepted { by } => by,
+        Answer::Refused(refusal) => return push_refusal(out, refusal),
+    };
+    match kind {
+        None => {
+            out.extend(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n");
+            push_field(out, "Allow", ALLOW);
+        }
+        Some(Kind::Datagram) => out.extend(SWITCHING),
+        Some(Kind::Stream) => out.extend(b"HTTP/1.1 200 OK\r\n"),
+    }
+    if let Some(by) = by {
+        push_field(out, "Proxy-Status", by);
+    }
+    out.extend(b"\r\n");
+}
+
+/// Appends an answer that opens no tunnel. 405 gets its Allow and 426 its Upgrade by themselves.
+fn push_refusal(out: &mut Vec<u8>, refusal: &Refusal) {
     out.extend(format!("HTTP/1.1 {:03} {}\r\n", refusal.status, reason_phrase(refusal.status)).bytes());
     push_field(out, "Connection", if refusal.status == 426 { "close, Upgrade" } else { "close" });
     match refusal.status {
@@ -59,7 +40,7 @@ pub fn refusal(out: &mut Vec<u8>, refusal: &Refusal<'_>) {
     if let Some(status) = &refusal.proxy_status {
         push_field(out, "Proxy-Status", &status.to_string());
     }
-    for challenge in refusal.challenges {
+    for challenge in &refusal.challenges {
         push_field(out, "Proxy-Authenticate", challenge);
     }
     if let Some(secs) = refusal.retry_after {

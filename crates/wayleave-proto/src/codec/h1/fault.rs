@@ -1,6 +1,7 @@
 //! What is wrong with a head, and the status that says so.
 
 use crate::base::TargetError;
+use crate::codec::http::Malformed;
 
 /// A head that is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,6 +17,12 @@ impl HeadError {
     /// The same fault, found in what a server answered.
     pub(super) const fn of_answer(reason: HeadFault) -> Self {
         Self { status: 502, reason }
+    }
+}
+
+impl From<HeadError> for Malformed {
+    fn from(error: HeadError) -> Self {
+        Self { status: error.status, detail: error.reason.to_string() }
     }
 }
 

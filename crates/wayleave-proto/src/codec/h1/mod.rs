@@ -1,4 +1,4 @@
-//! HTTP/1.1 heads for CONNECT, CONNECT-UDP and OPTIONS, read and written by both sides:
+//! HTTP/1.1 heads of what [`http`](super::http) asks and answers, read and written by both sides:
 //! [RFC 9112](https://www.rfc-editor.org/rfc/rfc9112), [RFC 9110](https://www.rfc-editor.org/rfc/rfc9110),
 //! [RFC 9298 §3.2](https://www.rfc-editor.org/rfc/rfc9298#section-3.2) and
 //! [RFC 9931](https://www.rfc-editor.org/rfc/rfc9931).
@@ -20,15 +20,15 @@ mod response;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{Refusal, connect_ok, connect_udp_ok, options_ok, refusal};
+pub use answer::encode_answer;
 pub(crate) use body::{length, of_request, of_response};
 pub(crate) use fields::Fields;
 pub(crate) use message::{RequestHead, ResponseHead};
 
 pub use body::BodyLength;
 pub use chunks::{Chunk, ChunkFault, ChunkReader, Trailer};
-pub use encode::{encode_connect, encode_connect_udp, encode_options};
+pub use encode::encode_ask;
 pub use fault::{HeadError, HeadFault};
 pub use head::{HeadLimits, HeadReader, Progress};
-pub use request::{Request, Wish, parse_request};
-pub use response::{Response, parse_response};
+pub use request::parse_ask;
+pub use response::parse_answer;

@@ -5,37 +5,11 @@ use super::fields::{Fields, Upgrade};
 use super::head::HeadLimits;
 use super::message::RequestHead;
 use crate::base::{Host, Kind, Secret, Target, TargetError};
+use crate::codec::http::{Ask, Want};
 use crate::codec::{authority, percent, template, text};
 
-/// What a client wants, and who it says that it is.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// What it wants.
-    pub wish: Wish,
-    /// The authority of the request's URI: the target of a CONNECT, else what Host or an absolute URI names, at port 443
-    /// where it names none; `None` where that is nothing that could be reached.
-    pub authority: Option<Target>,
-    /// The value of the only Proxy-Authorization field.
-    pub authorization: Option<Secret<String>>,
-    /// What the client calls itself: escaped for a log line, at most 120 characters.
-    pub user_agent: Option<String>,
-}
-
-/// What a request asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wish {
-    /// Nothing but an answer: `OPTIONS *`, [RFC 9110 §9.3.7](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.7).
-    Options,
-    /// A tunnel.
-    Tunnel {
-        /// A stream for CONNECT, datagrams for CONNECT-UDP.
-        kind: Kind,
-        /// Where to.
-        target: Target,
-    },
-}
-
-/// Reads a whole head, as [`HeadReader`](super::HeadReader) collects it.
+/// Reads a whole head, as [`HeadReader`](super::HeadReader) collects it. Where it names no port for the authority, that is
+/// 443.
 ///
 /// CONNECT follows [RFC 9110 §9.3.6](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6), CONNECT-UDP
 /// [RFC 9298 §3.2](https://www.rfc-editor.org/rfc/rfc9298#section-3.2) at the well-known path. A CONNECT may also be one of
@@ -44,25 +18,25 @@ pub enum Wish {
 ///
 /// # Errors
 /// What is wrong with the head, with the status to answer.
-pub fn parse_request(head: &[u8], limits: &HeadLimits) -> Result<Request, HeadError> {
+pub fn parse_ask(head: &[u8], limits: &HeadLimits) -> Result<Ask, HeadError> {
     let head = RequestHead::parse(head, limits)?;
     let (fields, method, uri, version) = (head.fields(), head.method, head.uri, head.minor);
     check_host(fields, version)?;
     check_framing(fields)?;
     let authorization = authorization(fields)?;
-    let wish = match method {
-        "CONNECT" => Wish::Tunnel { kind: Kind::Stream, target: uri.parse().map_err(HeadFault::from)? },
-        "GET" => Wish::Tunnel { kind: Kind::Datagram, target: datagram_target(uri, fields, version)? },
-        "OPTIONS" if uri == "*" => Wish::Options,
+    let want = match method {
+        "CONNECT" => Want::Tunnel { kind: Kind::Stream, target: uri.parse().map_err(HeadFault::from)? },
+        "GET" => Want::Tunnel { kind: Kind::Datagram, target: datagram_target(uri, fields, version)? },
+        "OPTIONS" if uri == "*" => Want::Options,
         _ => return Err(refused_method(method, uri).into()),
     };
-    check_bodiless(fields, &wish)?;
-    let authority = match &wish {
-        Wish::Tunnel { kind: Kind::Stream, target } => Some(target.clone()),
-        Wish::Options | Wish::Tunnel { .. } => authority_of(uri, fields),
+    check_bodiless(fields, &want)?;
+    let authority = match &want {
+        Want::Tunnel { kind: Kind::Stream, target } => Some(target.clone()),
+        Want::Options | Want::Tunnel { .. } => authority_of(uri, fields),
     };
     let user_agent = fields.all("user-agent").next().map(|value| text::escaped(value, MAX_USER_AGENT));
-    Ok(Request { wish, authority, authorization, user_agent })
+    Ok(Ask { want, authority, authorization, user_agent })
 }
 
 /// Exactly one Host that names a host, [RFC 9112 §3.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2); HTTP/1.0 may
@@ -96,8 +70,8 @@ fn check_framing(fields: Fields<'_, '_>) -> Result<(), HeadFault> {
 /// Content behind a CONNECT has no meaning ([RFC 9110 §9.3.6](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6)), and
 /// some clients say that there is none. Behind CONNECT-UDP come capsules, which have no length
 /// ([RFC 9297 §3.2](https://www.rfc-editor.org/rfc/rfc9297#section-3.2)).
-fn check_bodiless(fields: Fields<'_, '_>, wish: &Wish) -> Result<(), HeadFault> {
-    let may_say_none = !matches!(wish, Wish::Tunnel { kind: Kind::Datagram, .. });
+fn check_bodiless(fields: Fields<'_, '_>, want: &Want) -> Result<(), HeadFault> {
+    let may_say_none = !matches!(want, Want::Tunnel { kind: Kind::Datagram, .. });
     match fields.all("content-length").next() {
         None => Ok(()),
         Some(length) if may_say_none && length.iter().all(|digit| *digit == b'0') => Ok(()),

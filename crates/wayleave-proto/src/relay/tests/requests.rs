@@ -65,7 +65,7 @@ fn a_head_at_fault_gets_one_answer_and_nothing_is_dialled() {
         assert_eq!(answer.error(), Some("http_request_error"), "{request:?}");
         assert_eq!(answer.field("Connection").map(|it| it.starts_with("close")), Some(true));
         assert!(rig.is_untouched(), "{request:?}");
-        assert!(matches!(rig.refuse_reason(), RefuseReason::Head(_)), "{request:?}");
+        assert!(matches!(rig.refuse_reason(), RefuseReason::Malformed(_)), "{request:?}");
         rig.assert_clean();
     }
 }

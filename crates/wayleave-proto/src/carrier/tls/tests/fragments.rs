@@ -5,9 +5,10 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 
 use super::*;
-use crate::base::{Kind, Target};
+use crate::base::{Kind, Secret, Target};
 use crate::carrier::tls::{PlainAcceptor, PlainConnector};
-use crate::codec::h1::{HeadLimits, HeadReader, connect_ok, encode_connect, parse_request, parse_response};
+use crate::codec::h1::{HeadLimits, HeadReader, encode_answer, encode_ask, parse_answer, parse_ask};
+use crate::codec::http::{Answer, Ask, Want};
 use crate::testing::cases;
 
 /// Sizes of pieces, taken in turn.
@@ -48,21 +49,24 @@ fn talk(mut pair: Pair, sizes: &[usize], sent: &[u8], returned: &[u8], is_early:
         pieces.settle(&mut pair);
     }
     let mut request = Vec::new();
-    encode_connect(&mut request, &target, Some("Bearer abc"));
+    let want = Want::Tunnel { kind: Kind::Stream, target };
+    let authorization = Some(Secret::new("Bearer abc".into()));
+    let ask = Ask { want: want.clone(), authority: None, authorization, user_agent: None };
+    encode_ask(&mut request, &ask);
     pair.client.send(&[&request]);
     pieces.settle(&mut pair);
     assert!(!pair.client.is_handshaking() && !pair.server.is_handshaking());
     let head = take_head(&mut *pair.server, sizes[0]);
-    let wish = parse_request(&head, &HeadLimits::default()).unwrap().wish;
-    assert!(matches!(wish, crate::codec::h1::Wish::Tunnel { target: asked, .. } if asked == target));
+    assert_eq!(parse_ask(&head, &HeadLimits::default()).unwrap().want, want);
 
     // The target's first bytes come in one piece with the answer.
     let mut answer = Vec::new();
-    connect_ok(&mut answer, "relay");
+    let said = Answer::Accepted { by: Some("relay".into()) };
+    encode_answer(&mut answer, Some(Kind::Stream), &said);
     pair.server.send(&[&answer, returned]);
     pieces.settle(&mut pair);
     let head = take_head(&mut *pair.client, sizes[0]);
-    assert!(parse_response(&head, Kind::Stream).is_ok());
+    assert_eq!(parse_answer(&head, Some(Kind::Stream)), Ok(Some(said)));
     assert_eq!(read(&mut *pair.client), returned);
 
     pair.client.send(&[sent]);

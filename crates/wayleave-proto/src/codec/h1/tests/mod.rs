@@ -5,22 +5,23 @@ mod head;
 mod request;
 mod response;
 
-use super::{HeadFault, HeadLimits, Request, Wish, parse_request};
+use super::{HeadFault, HeadLimits, parse_ask};
 use crate::base::{Kind, Target};
+use crate::codec::http::{Ask, Want};
 
 /// Reads a head with the default limits; the fault instead of the whole error.
-fn parse(head: impl AsRef<[u8]>) -> Result<Request, HeadFault> {
-    parse_request(head.as_ref(), &HeadLimits::default()).map_err(|error| {
+fn parse(head: impl AsRef<[u8]>) -> Result<Ask, HeadFault> {
+    parse_ask(head.as_ref(), &HeadLimits::default()).map_err(|error| {
         assert_eq!(error.status, error.reason.status());
         error.reason
     })
 }
 
 /// The tunnel that a request asks for.
-fn tunnel(request: &Request) -> (Kind, Target) {
-    match &request.wish {
-        Wish::Tunnel { kind, target } => (*kind, target.clone()),
-        Wish::Options => panic!("{request:?}"),
+fn tunnel(ask: &Ask) -> (Kind, Target) {
+    match &ask.want {
+        Want::Tunnel { kind, target } => (*kind, target.clone()),
+        Want::Options => panic!("{ask:?}"),
     }
 }
 

@@ -1,9 +1,9 @@
 use proptest::prelude::*;
 
 use super::{parse, tunnel, upgrade};
-use crate::base::{Kind, Target, TargetError};
-use crate::codec::h1::{HeadFault, Wish, encode_connect, encode_connect_udp, encode_options};
-use crate::codec::template::UriTemplate;
+use crate::base::{Kind, Secret, Target, TargetError};
+use crate::codec::h1::{HeadFault, encode_ask};
+use crate::codec::http::{Ask, Want};
 use crate::testing::cases;
 
 fn target(text: &str) -> Target {
@@ -71,7 +71,7 @@ fn connect_of_http_1_0_is_served_with_and_without_a_host() {
     }
     let datagrams = upgrade("/.well-known/masque/udp/a/443/").replace("HTTP/1.1", "HTTP/1.0");
     assert_eq!(parse(datagrams).map(|_| ()), Err(HeadFault::Version), "it knows no Upgrade");
-    assert_eq!(parse("OPTIONS * HTTP/1.0\r\n\r\n").unwrap().wish, Wish::Options);
+    assert_eq!(parse("OPTIONS * HTTP/1.0\r\n\r\n").unwrap().want, Want::Options);
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_length_of_nothing_is_no_content() {
         let head = format!("CONNECT a:1 HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
         assert_eq!(tunnel(&parse(head).unwrap()), (Kind::Stream, target("a:1")));
         let head = format!("OPTIONS * HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
-        assert_eq!(parse(head).unwrap().wish, Wish::Options);
+        assert_eq!(parse(head).unwrap().want, Want::Options);
     }
 }
 
@@ -278,27 +278,60 @@ fn each_fault_has_its_status() {
     }
 }
 
+/// The head of a request that asks `authority` for `want`.
+fn written(want: Want, authority: Option<&str>, authorization: Option<&str>) -> String {
+    let ask = Ask {
+        want,
+        authority: authority.map(target),
+        authorization: authorization.map(|value| Secret::new(value.into())),
+        user_agent: None,
+    };
+    let mut out = Vec::new();
+    encode_ask(&mut out, &ask);
+    String::from_utf8(out).unwrap()
+}
+
+fn wanted(kind: Kind, text: &str) -> Want {
+    Want::Tunnel { kind, target: target(text) }
+}
+
 #[test]
 fn requests_are_written_for_any_relay() {
+    let stream = wanted(Kind::Stream, "[2001:db8::1]:443");
+    assert_eq!(
+        written(stream, None, Some("Bearer x")),
+        "CONNECT [2001:db8::1]:443 HTTP/1.1\r\nHost: [2001:db8::1]:443\r\nProxy-Authorization: Bearer x\r\n\r\n"
+    );
+    let datagrams = wanted(Kind::Datagram, "[2001:db8::1]:5004");
+    assert_eq!(
+        written(datagrams.clone(), Some("r.example:443"), Some("Bearer x\r\nX: y")),
+        "GET /.well-known/masque/udp/2001%3Adb8%3A%3A1/5004/ HTTP/1.1\r\nHost: r.example:443\r\nConnection: Upgrade\r\n\
+         Upgrade: connect-udp\r\nCapsule-Protocol: ?1\r\nProxy-Authorization: Bearer x  X: y\r\n\r\n",
+        "no value makes a line of its own"
+    );
+    assert!(written(datagrams, None, None).contains("\r\nHost: \r\n"), "RFC 9112 §3.2");
+}
+
+#[test]
+fn a_client_says_what_it_calls_itself() {
+    let ask = Ask {
+        want: wanted(Kind::Stream, "a:1"),
+        authority: None,
+        authorization: None,
+        user_agent: Some("x/1\r\nX: y".into()),
+    };
     let mut out = Vec::new();
-    encode_connect(&mut out, &target("[2001:db8::1]:443"), Some("Bearer x"));
-    let expected = "CONNECT [2001:db8::1]:443 HTTP/1.1\r\nHost: [2001:db8::1]:443\r\nProxy-Authorization: Bearer x\r\n\r\n";
-    assert_eq!(String::from_utf8_lossy(&out), expected);
-    out.clear();
-    encode_connect_udp(&mut out, "/u/\r\nX:y", "r.example\r\nX: y", Some("Bearer x\r\nX: y"));
-    let expected = "GET /u/X:y HTTP/1.1\r\nHost: r.example  X: y\r\nConnection: Upgrade\r\nUpgrade: connect-udp\r\n\
-                    Capsule-Protocol: ?1\r\nProxy-Authorization: Bearer x  X: y\r\n\r\n";
-    assert_eq!(String::from_utf8_lossy(&out), expected, "no value makes a line of its own");
+    encode_ask(&mut out, &ask);
+    assert_eq!(out, b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\nUser-Agent: x/1  X: y\r\n\r\n");
 }
 
 #[test]
 fn options_show_credentials_and_ask_for_nothing() {
-    let mut out = Vec::new();
-    encode_options(&mut out, "r.example:8443", Some("Bearer x"));
+    let head = written(Want::Options, Some("r.example:8443"), Some("Bearer x"));
     let expected = "OPTIONS * HTTP/1.1\r\nHost: r.example:8443\r\nConnection: close\r\nProxy-Authorization: Bearer x\r\n\r\n";
-    assert_eq!(String::from_utf8_lossy(&out), expected);
-    let request = parse(&out).unwrap();
-    assert_eq!(request.wish, Wish::Options);
+    assert_eq!(head, expected);
+    let request = parse(&head).unwrap();
+    assert_eq!(request.want, Want::Options);
     assert_eq!(request.authorization.as_ref().map(|value| value.expose().as_str()), Some("Bearer x"));
 }
 
@@ -316,10 +349,9 @@ proptest! {
     #[test]
     fn what_is_asked_is_read(wanted in targets(), token in "[A-Za-z0-9._~+/-]{1,40}=?") {
         let bearer = format!("Bearer {token}");
-        let (mut stream, mut datagrams) = (Vec::new(), Vec::new());
-        encode_connect(&mut stream, &wanted, Some(&bearer));
-        encode_connect_udp(&mut datagrams, &UriTemplate::well_known().expand_path(&wanted), "r:8443", Some(&bearer));
-        for (head, kind) in [(stream, Kind::Stream), (datagrams, Kind::Datagram)] {
+        for kind in [Kind::Stream, Kind::Datagram] {
+            let want = Want::Tunnel { kind, target: wanted.clone() };
+            let head = written(want, Some("r:8443"), Some(&bearer));
             let request = parse(&head).unwrap();
             prop_assert_eq!(tunnel(&request), (kind, wanted.clone()));
             prop_assert_eq!(request.authorization.as_ref().map(|value| value.expose()), Some(&bearer));

@@ -1,48 +1,53 @@
 use proptest::prelude::*;
 
 use crate::base::Kind;
-use crate::codec::h1::{
-    HeadError, HeadFault, Refusal, Response, connect_ok, connect_udp_ok, options_ok, parse_response, refusal,
-};
+use crate::codec::h1::{HeadError, HeadFault, encode_answer, parse_answer};
+use crate::codec::http::{Answer, Refusal};
 use crate::codec::proxy_status::{ProxyError, ProxyStatus};
 use crate::testing::cases;
 
-fn accepted() -> Response {
-    Response::Accepted { by: None }
+fn accepted() -> Option<Answer> {
+    Some(Answer::Accepted { by: None })
 }
 
-fn refused(status: u16) -> Response {
-    Response::Refused { status, proxy_status: None, lookup: None, details: None, retry_after: None }
+fn refused(status: u16) -> Option<Answer> {
+    Some(Answer::Refused(Refusal { status, ..Refusal::default() }))
+}
+
+fn refusal(out: &mut Vec<u8>, refusal: &Refusal) {
+    encode_answer(out, Some(Kind::Datagram), &Answer::Refused(refusal.clone()));
+}
+
+/// What is read of a refusal.
+fn read_refusal(head: &[u8], kind: Kind) -> Refusal {
+    match parse_answer(head, Some(kind)) {
+        Ok(Some(Answer::Refused(refusal))) => refusal,
+        other => panic!("{other:?} is no refusal"),
+    }
 }
 
 #[test]
 fn what_opens_a_tunnel_is_written_and_read() {
-    let written = |write: fn(&mut Vec<u8>, &str)| {
-        let mut out = Vec::new();
-        write(&mut out, "relay-7");
-        String::from_utf8(out).unwrap()
-    };
+    let said = Answer::Accepted { by: Some("relay-7".into()) };
     let switching = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: connect-udp\r\nCapsule-Protocol: ?1\r\n";
     let name = "Proxy-Status: relay-7\r\n";
-    for (head, expected, kind) in [
-        (written(connect_ok), format!("HTTP/1.1 200 OK\r\n{name}\r\n"), Kind::Stream),
+    for (kind, expected) in [
+        (Some(Kind::Stream), format!("HTTP/1.1 200 OK\r\n{name}\r\n")),
         (
-            written(options_ok),
+            None,
             format!(
                 "HTTP/1.1 204 No Content\r\nConnection: close\r\nAllow: CONNECT, GET, OPTIONS\r\n{name}\r\n"
             ),
-            Kind::Stream,
         ),
-        (written(connect_udp_ok), format!("{switching}{name}\r\n"), Kind::Datagram),
+        (Some(Kind::Datagram), format!("{switching}{name}\r\n")),
     ] {
-        assert_eq!(head, expected);
-        assert_eq!(
-            parse_response(head.as_bytes(), kind),
-            Ok(Response::Accepted { by: Some("relay-7".into()) })
-        );
+        let mut head = Vec::new();
+        encode_answer(&mut head, kind, &said);
+        assert_eq!(String::from_utf8_lossy(&head), expected);
+        assert_eq!(parse_answer(&head, kind).as_ref(), Ok(&Some(said.clone())));
         for end in 0..head.len() {
             assert_eq!(
-                parse_response(&head.as_bytes()[..end], kind),
+                parse_answer(&head[..end], kind),
                 Err(HeadError { status: 502, reason: HeadFault::Incomplete })
             );
         }
@@ -54,24 +59,26 @@ fn a_refusal_is_written_and_read() {
     let mut out = Vec::new();
     let status = ProxyStatus::failed(ProxyError::ConnectionLimitReached).with_details("too many\u{1b}");
     let body = "come back later";
-    let said =
-        Refusal { status: 503, proxy_status: Some(status), challenges: &[], retry_after: Some(30), body };
+    let said = Refusal {
+        status: 503,
+        proxy_status: Some(status),
+        challenges: Vec::new(),
+        retry_after: Some(30),
+        body: body.into(),
+    };
     refusal(&mut out, &said);
     let (head, behind) = out.split_at(out.len() - body.len() - 1);
     let expected = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\
         Proxy-Status: wayleave; error=connection_limit_reached; details=\"too many\\\\x1b\"\r\n\
         Retry-After: 30\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 16\r\n\r\n";
     assert_eq!((String::from_utf8_lossy(head), behind), (expected.into(), &b"come back later\n"[..]));
-    let read = Response::Refused {
-        status: 503,
-        proxy_status: Some(ProxyError::ConnectionLimitReached),
-        lookup: None,
-        // Escaped once by the relay that wrote it, and once by the client that shows it.
-        details: Some("too many\\\\x1b".into()),
-        retry_after: Some(30),
-    };
+    // Escaped once by the relay that wrote it, and once by the client that shows it.
+    let details = "too many\\\\x1b";
+    let status = ProxyStatus::failed(ProxyError::ConnectionLimitReached).with_details(details);
+    let read =
+        Refusal { status: 503, proxy_status: Some(status), retry_after: Some(30), ..Refusal::default() };
     for kind in [Kind::Stream, Kind::Datagram] {
-        assert_eq!(parse_response(head, kind).as_ref(), Ok(&read));
+        assert_eq!(read_refusal(head, kind), read);
     }
 }
 
@@ -86,7 +93,7 @@ fn a_refusal_carries_what_its_status_demands() {
     ] {
         let challenges: Vec<String> = challenge.into_iter().map(String::from).collect();
         let mut out = Vec::new();
-        refusal(&mut out, &Refusal { status, challenges: &challenges, ..Refusal::default() });
+        refusal(&mut out, &Refusal { status, challenges, ..Refusal::default() });
         assert!(String::from_utf8_lossy(&out).contains(field), "{status}");
         assert!(out.ends_with(b"Content-Length: 1\r\n\r\n\n"));
     }
@@ -95,15 +102,15 @@ fn a_refusal_carries_what_its_status_demands() {
 #[test]
 fn only_a_true_101_opens_datagrams() {
     let answer = |status: &str, fields: &str, kind| {
-        parse_response(format!("{status}\r\n{fields}\r\n").as_bytes(), kind)
+        parse_answer(format!("{status}\r\n{fields}\r\n").as_bytes(), Some(kind))
     };
     let upgraded = "connection: upgrade\r\nupgrade: Connect-UDP\r\n";
     let malformed = |reason| Err(HeadError { status: 502, reason });
     for (status, fields, expected) in [
         ("HTTP/1.1 101 ", upgraded, Ok(accepted())),
         ("HTTP/1.1 101", upgraded, Ok(accepted())),
-        ("HTTP/1.1 100 Continue", "", Ok(Response::Interim)),
-        ("HTTP/1.1 103 Early Hints", upgraded, Ok(Response::Interim)),
+        ("HTTP/1.1 100 Continue", "", Ok(None)),
+        ("HTTP/1.1 103 Early Hints", upgraded, Ok(None)),
         ("HTTP/1.1 200 OK", "", Ok(refused(200))),
         ("HTTP/1.1 200 OK", upgraded, Ok(refused(200))),
         ("HTTP/1.1 200 OK", "Transfer-Encoding: chunked\r\n", Ok(refused(200))),
@@ -123,7 +130,7 @@ fn only_a_true_101_opens_datagrams() {
         ("HTTP/1.1 200 OK", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", Ok(accepted())),
         ("HTTP/1.0 200 Connection established", "", Ok(accepted())),
         ("HTTP/1.1 299 ", "", Ok(accepted())),
-        ("HTTP/1.1 100 Continue", "", Ok(Response::Interim)),
+        ("HTTP/1.1 100 Continue", "", Ok(None)),
         ("HTTP/1.1 101 ", upgraded, Ok(refused(101))),
         ("HTTP/1.1 407 ", "Retry-After: Wed, 21 Oct 2026 07:28:00 GMT\r\n", Ok(refused(407))),
         ("HTTP/1.1 099 ", "", malformed(HeadFault::StartLine)),
@@ -143,11 +150,8 @@ fn only_a_true_101_opens_datagrams() {
 fn the_nearest_proxy_is_heard() {
     let head = "HTTP/1.1 502 \r\nProxy-Status: origin; error=dns_error\r\n\
                 Proxy-Status: far; error=dns_error, near; error=connection_refused\r\n\r\n";
-    let Ok(Response::Refused { proxy_status, details, .. }) = parse_response(head.as_bytes(), Kind::Stream)
-    else {
-        panic!("not refused");
-    };
-    assert_eq!((proxy_status, details), (Some(ProxyError::ConnectionRefused), None));
+    let said = ProxyStatus::failed(ProxyError::ConnectionRefused);
+    assert_eq!(read_refusal(head.as_bytes(), Kind::Stream).proxy_status, Some(said));
 }
 
 #[test]
@@ -157,10 +161,7 @@ fn what_a_name_server_said_is_read() {
         [("NXDOMAIN", Some(F::NameUnknown)), ("SERVFAIL", Some(F::NameFailed)), ("nonsense", None)]
     {
         let head = format!("HTTP/1.1 502 x\r\nProxy-Status: a; error=dns_error; rcode=\"{rcode}\"\r\n\r\n");
-        let Ok(Response::Refused { lookup, .. }) = parse_response(head.as_bytes(), Kind::Stream) else {
-            panic!("{head}")
-        };
-        assert_eq!(lookup, expected, "{rcode}");
+        assert_eq!(read_refusal(head.as_bytes(), Kind::Stream).lookup(), expected, "{rcode}");
     }
 }
 
@@ -172,15 +173,11 @@ proptest! {
         let error = ProxyError::ALL[index % ProxyError::ALL.len()];
         let mut out = Vec::new();
         let proxy_status = Some(ProxyStatus::failed(error));
-        refusal(&mut out, &Refusal { status, proxy_status, retry_after: seconds, body: &body, ..Refusal::default() });
+        refusal(&mut out, &Refusal { status, proxy_status, retry_after: seconds, body: body.into(), ..Refusal::default() });
         let end = out.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
         for kind in [Kind::Stream, Kind::Datagram] {
-            let Ok(Response::Refused { status: read, proxy_status, retry_after, .. }) =
-                parse_response(&out[..end + 4], kind)
-            else {
-                panic!("{status} is no refusal")
-            };
-            prop_assert_eq!((read, proxy_status, retry_after), (status, Some(error), seconds));
+            let read = read_refusal(&out[..end + 4], kind);
+            prop_assert_eq!((read.status, read.error(), read.retry_after), (status, Some(error), seconds));
         }
     }
 
@@ -188,8 +185,8 @@ proptest! {
     fn any_bytes_are_answered(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
         for kind in [Kind::Stream, Kind::Datagram] {
             let head = [b"HTTP/1.1 502 \r\nProxy-Status: ", &bytes[..], b"\r\n\r\n"].concat();
-            let _ = parse_response(&head, kind);
-            let _ = parse_response(&bytes, kind);
+            let _ = parse_answer(&head, Some(kind));
+            let _ = parse_answer(&bytes, Some(kind));
         }
     }
 }
