@@ -14,7 +14,7 @@ use wayleave_proto::auth::{Keys, Revoked, TokenError, Verdict};
 use wayleave_proto::base::Instant;
 use wayleave_proto::config::{RelayConfig, Valid};
 use wayleave_proto::error::IoFailed;
-use wayleave_proto::relay::{ConnectionId, Event, Relay as Machine, Stats, TooManyRevocations};
+use wayleave_proto::relay::{Event, Relay as Machine, Stats, TooManyRevocations, TunnelId};
 
 /// A relay that listens, and serves while [`Self::serve`] runs.
 pub struct Relay<R: Runtime> {
@@ -179,11 +179,11 @@ impl<R: Runtime> RelayHandle<R> {
         self.tell(|machine, now| machine.revoke(now, revoked))
     }
 
-    /// Answers [`What::Verify`](wayleave_proto::relay::What::Verify) about `connection`: who the client is, or why it is nobody.
+    /// Answers [`What::Verify`](wayleave_proto::relay::What::Verify) about `tunnel`: who the client is, or why it is nobody.
     ///
     /// It can be called at once or later, from anywhere.
-    pub fn verified(&self, connection: ConnectionId, answer: Result<Verdict, TokenError>) {
-        self.tell(|machine, now| machine.handle_verified(now, connection, answer));
+    pub fn verified(&self, tunnel: TunnelId, answer: Result<Verdict, TokenError>) {
+        self.tell(|machine, now| machine.handle_verified(now, tunnel, answer));
     }
 
     /// What the relay has counted, and what it has open.

@@ -67,7 +67,7 @@ pub const GROUPS: &[Group] = &[
             "Draining",
             "Denied",
             "Unreachable",
-            "Head",
+            "Malformed",
         ],
     ),
     (

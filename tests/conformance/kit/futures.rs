@@ -94,8 +94,8 @@ impl RelayKit for AsyncIo {
         thread::spawn(move || {
             // It is a stream of futures too.
             while let Some(event) = async_io::block_on(told.next()) {
-                if let (Some(connection), Some(answer)) = (event.connection, verifier(&event)) {
-                    own.verified(connection, answer);
+                if let (Some(tunnel), Some(answer)) = (event.tunnel, verifier(&event)) {
+                    own.verified(tunnel, answer);
                 }
                 kept.lock().unwrap().push(event);
             }

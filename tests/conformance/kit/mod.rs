@@ -15,7 +15,7 @@ use wayleave_proto::auth::{Credential, Revoked, TokenError, Verdict};
 use wayleave_proto::base::{Kind, Network, Route, Target};
 use wayleave_proto::client::{DatagramStats, Event, FlowError};
 use wayleave_proto::config::{ClientConfig, RelayConfig, Valid};
-use wayleave_proto::relay::{self, ConnectionId};
+use wayleave_proto::relay::{self, TunnelId};
 
 /// A runtime that clients can run on.
 pub(crate) trait ClientKit {
@@ -169,7 +169,7 @@ pub(crate) trait Handle: Send + Sync {
     fn close(&self);
     fn stats(&self) -> relay::Stats;
     fn revoke(&self, revoked: Revoked) -> usize;
-    fn verified(&self, connection: ConnectionId, answer: Result<Verdict, TokenError>);
+    fn verified(&self, tunnel: TunnelId, answer: Result<Verdict, TokenError>);
 }
 
 /// The verbs have the same names on every runtime.
@@ -222,8 +222,8 @@ impl<R: Runtime> Handle for drive::RelayHandle<R> {
         self.revoke(revoked).unwrap()
     }
 
-    fn verified(&self, connection: ConnectionId, answer: Result<Verdict, TokenError>) {
-        self.verified(connection, answer);
+    fn verified(&self, tunnel: TunnelId, answer: Result<Verdict, TokenError>) {
+        self.verified(tunnel, answer);
     }
 }
 

@@ -51,8 +51,8 @@ impl RelayKit for Std {
         let told = relay.events();
         thread::spawn(move || {
             for event in told {
-                if let (Some(connection), Some(answer)) = (event.connection, verifier(&event)) {
-                    own.verified(connection, answer);
+                if let (Some(tunnel), Some(answer)) = (event.tunnel, verifier(&event)) {
+                    own.verified(tunnel, answer);
                 }
                 kept.lock().unwrap().push(event);
             }

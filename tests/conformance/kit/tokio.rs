@@ -58,8 +58,8 @@ impl RelayKit for Tokio {
         let mut told = relay.events();
         RUNTIME.spawn(async move {
             while let Some(event) = told.recv().await {
-                if let (Some(connection), Some(answer)) = (event.connection, verifier(&event)) {
-                    own.verified(connection, answer);
+                if let (Some(tunnel), Some(answer)) = (event.tunnel, verifier(&event)) {
+                    own.verified(tunnel, answer);
                 }
                 kept.lock().unwrap().push(event);
             }

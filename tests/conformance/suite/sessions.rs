@@ -159,8 +159,8 @@ pub(crate) fn a_verifier_of_the_embedder_may_answer_later<C: ClientKit, R: Relay
             wait_until(
                 || {
                     // A client that is refused asks once more before it gives up.
-                    for connection in asked(&relay).into_iter().skip(answered) {
-                        relay.handle.verified(connection, answer.clone().map(|()| verdict()));
+                    for tunnel in asked(&relay).into_iter().skip(answered) {
+                        relay.handle.verified(tunnel, answer.clone().map(|()| verdict()));
                         answered += 1;
                     }
                     opening.is_finished()
@@ -201,10 +201,10 @@ pub(crate) fn a_verifier_of_the_embedder_may_answer_at_once<C: ClientKit, R: Rel
 }
 
 /// Whom the relay asked about, in order.
-fn asked(relay: &Served) -> Vec<wayleave_proto::relay::ConnectionId> {
+fn asked(relay: &Served) -> Vec<wayleave_proto::relay::TunnelId> {
     let events = relay.events.lock().unwrap();
     let asked = events.iter().filter(|event| matches!(event.what, What::Verify { .. }));
-    asked.filter_map(|event| event.connection).collect()
+    asked.filter_map(|event| event.tunnel).collect()
 }
 
 fn verdict() -> Verdict {

@@ -20,6 +20,8 @@ pub(super) struct LimitsTable {
     #[serde(deserialize_with = "one")]
     connections_per_source: Option<usize>,
     #[serde(deserialize_with = "one")]
+    tunnels_per_connection: Option<usize>,
+    #[serde(deserialize_with = "one")]
     tunnels_per_account: Option<usize>,
     #[serde(deserialize_with = "one")]
     memory: Option<Bytes>,
@@ -94,6 +96,7 @@ impl LimitsTable {
         set(&mut limits.lookups, self.lookups);
         set(&mut limits.lookups_per_account, self.lookups_per_account);
         set(&mut limits.connections_per_source, self.connections_per_source);
+        set(&mut limits.tunnels_per_connection, self.tunnels_per_connection);
         set(&mut limits.tunnels_per_account, self.tunnels_per_account);
         set(&mut limits.memory, self.memory.map(size));
         set(&mut limits.handshake_timeout, self.handshake_timeout);

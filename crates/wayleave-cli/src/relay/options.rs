@@ -182,6 +182,11 @@ pub(crate) struct RelayArgs {
     #[serde(deserialize_with = "one")]
     pub(super) max_connections: Option<usize>,
 
+    /// Tunnels at once on one client connection, where its transport carries several [default: 1024]
+    #[arg(long, value_name = "COUNT", value_parser = read::<usize>)]
+    #[serde(deserialize_with = "one")]
+    pub(super) max_tunnels_per_connection: Option<usize>,
+
     /// Tunnels at once of one user of one application [default: 16384]
     #[arg(long, value_name = "COUNT", value_parser = read::<usize>)]
     #[serde(deserialize_with = "one")]
@@ -305,6 +310,7 @@ impl RelayArgs {
             log_users: self.log_users.or(file.log_users),
             log_key_file: self.log_key_file.or(file.log_key_file),
             max_connections: self.max_connections.or(file.max_connections),
+            max_tunnels_per_connection: self.max_tunnels_per_connection.or(file.max_tunnels_per_connection),
             max_tunnels_per_token: self.max_tunnels_per_token.or(file.max_tunnels_per_token),
             rate_bits: self.rate_bits.or(file.rate_bits),
             rate_packets: self.rate_packets.or(file.rate_packets),
@@ -349,6 +355,7 @@ The same as a file, for `wayleave relay --config relay.toml`; every limit is sho
   connections-per-source = 16384     # from one address (IPv6: one /64)
   lookups = 1024                     # names of targets looked up at once; new ones get 503 beyond
   lookups-per-account = 64           # the same of one user of one application; more get 429
+  tunnels-per-connection = 1024      # where a connection carries several; more get 429
   tunnels-per-account = 16384        # of one user of one application; more get 429
   memory = \"1GiB\"                    # in all buffers; new tunnels get 503 beyond
   accounts = 65536                   # remembered without a tunnel, for their rates and volumes

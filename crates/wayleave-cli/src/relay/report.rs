@@ -70,8 +70,9 @@ impl Report {
 ///
 /// Text of clients and of tokens goes in as a string, which both formats of the log escape. Tokens are never in events.
 fn report(event: &Event, users: &Users) {
-    let Event { connection, client, what, .. } = event;
+    let Event { connection, tunnel, client, what, .. } = event;
     let (Some(connection), Some(client)) = (connection, client) else { return report_all(what) };
+    let tunnel = tunnel.map(tracing::field::display);
     match what {
         What::ConnectionFailed { reason } => {
             info!(%connection, %client, reason = reason.to_string().as_str(), "connection failed");
@@ -79,10 +80,11 @@ fn report(event: &Event, users: &Users) {
         What::Refused { status, target, reason } => {
             let target = target.as_ref().map(ToString::to_string);
             let reason = reason.to_string();
-            info!(%connection, %client, target = target.as_deref(), status, reason = reason.as_str(), "refused");
+            info!(%connection, tunnel, %client, target = target.as_deref(), status, reason = reason.as_str(), "refused");
         }
         What::TunnelClosed { kind, target, verdict, sent, received, dropped, lasted, reason } => info!(
             %connection,
+            tunnel,
             %client,
             app = app(verdict),
             user = users.name(verdict.claims.subject.as_deref()).as_deref(),
@@ -97,6 +99,7 @@ fn report(event: &Event, users: &Users) {
         ),
         What::TunnelOpened { kind, target, address, verdict, elapsed } => info!(
             %connection,
+            tunnel,
             %client,
             app = app(verdict),
             user = users.name(verdict.claims.subject.as_deref()).as_deref(),
@@ -112,7 +115,7 @@ fn report(event: &Event, users: &Users) {
         ),
         // Only an embedder is asked.
         What::Verify { .. } => {}
-        _ => info!(%connection, %client, "{what:?}"),
+        _ => info!(%connection, tunnel, %client, "{what:?}"),
     }
 }
 

@@ -167,6 +167,7 @@ fn limits(args: &RelayArgs) -> RelayLimits {
     let mut limits = RelayLimits::default();
     args.limits.apply(&mut limits);
     limits.connections = args.max_connections.unwrap_or(limits.connections);
+    limits.tunnels_per_connection = args.max_tunnels_per_connection.unwrap_or(limits.tunnels_per_connection);
     limits.tunnels_per_account = args.max_tunnels_per_token.unwrap_or(limits.tunnels_per_account);
     limits
 }

@@ -10,7 +10,7 @@ use wayleave_proto::auth::{
 use wayleave_proto::base::{Instant, Kind};
 use wayleave_proto::config::RelayLimits;
 use wayleave_proto::policy::{Rates, Scope};
-use wayleave_proto::relay::{ConnectionId, Event, RefuseReason, What};
+use wayleave_proto::relay::{ConnectionId, Event, RefuseReason, TunnelId, What};
 
 use super::RelayArgs;
 use super::key_files::KeyFiles;
@@ -70,7 +70,7 @@ fn the_command_line_alone_is_enough() {
             "--self-signed DIR/tls --token-keys DIR/relay-keys.toml --listen [::1]:0 --drain 3 --deny-port 6881 \
              --allow-target 127.0.0.0/8 --allow-target ::1 --deny-target 127.0.0.1 --audience eu --leeway 0 \
              --resolve a.example=127.0.0.1 --resolve a.example=::1 --max-connections 5 --max-tunnels-per-token 6 \
-             --rate-bits 10M --rate-packets 7",
+             --max-tunnels-per-connection 7 --rate-bits 10M --rate-packets 7",
         )
         .unwrap();
     let config = &settings.config;
@@ -80,6 +80,7 @@ fn the_command_line_alone_is_enough() {
     assert_eq!((config.rules.audience.as_deref(), config.rules.leeway), (Some("eu"), Duration::ZERO));
     assert_eq!(config.hosts[&"a.example".parse().unwrap()].len(), 2);
     assert_eq!((config.limits.connections, config.limits.tunnels_per_account), (5, 6));
+    assert_eq!(config.limits.tunnels_per_connection, 7);
     let rates = Rates { bits_per_second: Some(10_000_000), packets_per_second: Some(7) };
     assert_eq!((config.scope.to_target, config.scope.to_client), (rates, rates));
 }
@@ -143,11 +144,12 @@ fn every_option_is_a_key_of_the_file_and_counts() {
     }
     let lab = Lab::new();
     lab.file(
-        "self-signed = \"tls\"\ntoken-keys = \"relay-keys.toml\"\nmax-connections = 5\nmax-tunnels-per-token = 6\n\
-         rate-bits = \"7k\"\nproxy-protocol-from = \"10.0.0.0/8\"\ntruncated = \"reset\"\n[limits]\nconnections = 9\n",
+        "self-signed = \"tls\"\ntoken-keys = \"relay-keys.toml\"\nmax-connections = 5\nmax-tunnels-per-token = 6\nmax-tunnels-per-connection = 7\n\
+         rate-bits = \"7k\"\nproxy-protocol-from = \"10.0.0.0/8\"\ntruncated = \"reset\"\n[limits]\nconnections = 9\ntunnels-per-connection = 4\n",
     );
     let config = lab.run("--config DIR/relay.toml --max-tunnels-per-token 8").unwrap().config;
     assert_eq!((config.limits.connections, config.limits.tunnels_per_account), (5, 8));
+    assert_eq!(config.limits.tunnels_per_connection, 7);
     assert_eq!(config.scope.to_client.bits_per_second, Some(7_000));
 }
 
@@ -195,6 +197,9 @@ fn what_is_wrong_is_told_with_its_remedy() {
     assert!(error.contains("--audience is empty"), "{error}");
     let error = lab.run(&format!("--self-signed DIR/tls {keys} --max-connections 0")).unwrap_err();
     assert!(error.starts_with("limits.connections: "), "{error}");
+    let error =
+        lab.run(&format!("--self-signed DIR/tls {keys} --max-tunnels-per-connection 65537")).unwrap_err();
+    assert!(error.starts_with("limits.tunnels-per-connection: "), "{error}");
     lab.file("listen = \"127.0.0.1:1\"\n[limits]\nconection = 1\n");
     let error = lab.run("--config DIR/relay.toml").unwrap_err();
     assert!(error.contains("relay.toml, line 3: unknown key `conection`"), "{error}");
@@ -227,6 +232,7 @@ fn a_line_of_the_log_is_one_line_and_tells_the_reason() {
     let line = logged(opened);
     for part in [
         "tunnel opened",
+        "connection=c3 tunnel=t4 client=",
         "app=\"1001\"",
         "user=\"e\\u{1b}[31mvil\\nx \\u{202e}\"",
         "media.example:5004",
@@ -248,7 +254,13 @@ fn a_line_of_the_log_is_one_line_and_tells_the_reason() {
         (RefuseReason::Token(TokenError::BadSignature), "the signature of the token does not fit"),
     ] {
         let line = logged(What::Refused { status: 407, target: None, reason });
-        assert!(line.contains("refused") && line.contains("status=407") && line.contains(told), "{line}");
+        assert!(
+            line.contains("refused")
+                && line.contains("connection=c3 tunnel=t4 ")
+                && line.contains("status=407")
+                && line.contains(told),
+            "{line}"
+        );
     }
 }
 
@@ -302,7 +314,8 @@ fn logged_all(events: impl IntoIterator<Item = (Instant, What)>) -> String {
     let mut report = Report::new(Arc::new(Users::Clear));
     tracing::subscriber::with_default(subscriber, || {
         for (at, what) in events {
-            report.report(&Event { at, connection: Some(ConnectionId::from_u64(3)), client, what });
+            let (connection, tunnel) = (Some(ConnectionId::from_u64(3)), Some(TunnelId::from_u64(4)));
+            report.report(&Event { at, connection, tunnel, client, what });
         }
     });
     let bytes = text.0.lock().unwrap().clone();

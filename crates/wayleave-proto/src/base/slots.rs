@@ -91,16 +91,22 @@ impl<K: Key, T> Slots<K, T> {
 
     /// Stores `value` and returns its key.
     pub fn insert(&mut self, value: T) -> K {
+        self.insert_with(|_| value)
+    }
+
+    /// Stores what `make` makes of its own key, and returns that.
+    pub fn insert_with(&mut self, make: impl FnOnce(K) -> T) -> K {
         self.len += 1;
         if let Some(index) = self.free.pop()
             && let Some(entry) = self.entries.get_mut(index as usize)
         {
-            entry.value = Some(value);
-            return K::from_parts(index, entry.generation);
+            let key = K::from_parts(index, entry.generation);
+            entry.value = Some(make(key));
+            return key;
         }
-        let index = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
-        self.entries.push(Entry { generation: 0, value: Some(value) });
-        K::from_parts(index, 0)
+        let key = K::from_parts(u32::try_from(self.entries.len()).unwrap_or(u32::MAX), 0);
+        self.entries.push(Entry { generation: 0, value: Some(make(key)) });
+        key
     }
 
     /// The entry of `key`.
@@ -176,12 +182,27 @@ impl<K: Key, T> Beside<K, T> {
     /// Stores `value` for `key`, in the place of whatever was there.
     pub fn insert(&mut self, key: K, value: T) {
         let place = key.index() as usize;
+        if self.entries.is_empty() {
+            // Most hold few.
+            self.entries.reserve_exact(place.saturating_add(1));
+        }
         if self.entries.len() <= place {
             self.entries.resize_with(place.saturating_add(1), || None);
         }
         if let Some(entry) = self.entries.get_mut(place) {
             *entry = Some((key, value));
         }
+    }
+
+    /// The entry of `key`.
+    pub fn get(&self, key: K) -> Option<&T> {
+        let (of, value) = self.entries.get(key.index() as usize)?.as_ref()?;
+        (*of == key).then_some(value)
+    }
+
+    /// Every entry, in the order of the places.
+    pub fn values(&self) -> impl Iterator<Item = &T> {
+        self.entries.iter().flatten().map(|(_, value)| value)
     }
 
     /// The entry of `key`, to change.

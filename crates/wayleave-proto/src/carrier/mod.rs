@@ -1,12 +1,15 @@
 //! The transport between client and relay.
 
 mod clear;
+pub(crate) mod downlink;
+mod fault;
 pub mod h1;
 pub mod tls;
 
 use core::fmt;
 
 pub use clear::Clear;
+pub use fault::ConnectionFault;
 
 /// The transports that a client and a relay can share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -165,7 +165,8 @@ impl Client {
                     return false;
                 }
                 Ok(Some(Answer::Refused(refusal))) => {
-                    let again = refusal.retry_after.map(|secs| core::time::Duration::from_secs(u64::from(secs)));
+                    let again =
+                        refusal.retry_after.map(|secs| core::time::Duration::from_secs(u64::from(secs)));
                     let is_last = self.unask(flow_id, id, false);
                     let error = (refusal.error(), refusal.lookup());
                     self.on_refused(flow_id, proxy, refusal.status, error, again, is_last);

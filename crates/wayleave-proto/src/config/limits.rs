@@ -124,6 +124,8 @@ pub struct RelayLimits {
     pub lookups_per_account: usize,
     /// Client connections at once from one address (IPv6: one /64). Default 16,384, for offices behind one NAT.
     pub connections_per_source: usize,
+    /// Tunnels at once on one connection; more get 429. Default 1,024, range 1 to 65,536. HTTP/1.1 has one, whatever this says.
+    pub tunnels_per_connection: usize,
     /// Tunnels at once of one account (one user of one application). Default 16,384; more get 429.
     pub tunnels_per_account: usize,
     /// Bytes in all buffers above which new tunnels get 503. Default 1 GiB. Clients that have not asked for anything yet may
@@ -193,6 +195,7 @@ impl Default for RelayLimits {
             lookups: 1_024,
             lookups_per_account: 64,
             connections_per_source: 16_384,
+            tunnels_per_connection: 1_024,
             tunnels_per_account: 16_384,
             memory: 1 << 30,
             head: HeadLimits::default(),
@@ -231,6 +234,7 @@ impl RelayLimits {
         within("limits.lookups", self.lookups, 1, 1 << 24)?;
         within("limits.lookups_per_account", self.lookups_per_account, 1, 1 << 24)?;
         within("limits.connections_per_source", self.connections_per_source, 1, 1 << 24)?;
+        within("limits.tunnels_per_connection", self.tunnels_per_connection, 1, 1 << 16)?;
         within("limits.tunnels_per_account", self.tunnels_per_account, 1, 1 << 24)?;
         within("limits.buffer", self.buffer, 4 * 1024, 16 << 20)?;
         within("limits.stray", self.stray, 64 * 1024, usize::MAX)?;

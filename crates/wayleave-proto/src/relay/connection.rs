@@ -1,149 +1,199 @@
-//! One connection of a client, from its acceptance to its end.
+//! One connection of a client, from its acceptance to its end, and what it tells.
 
 use core::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::collections::VecDeque;
 
-use crate::auth::Verdict;
-use crate::base::{Instant, Kind, Target};
-use crate::carrier::h1::{Acks, Pipe};
-use crate::codec::http::Want;
-use crate::net::{Dial, SocketId};
-use crate::policy::Scope;
-use crate::queue::DatagramQueue;
+use super::delivery::Delivery;
+use super::tunnel::TunnelId;
+use super::{ConnectionId, Event, Relay, Role, Timer, What};
+use crate::base::{Beside, Instant};
+use crate::carrier::downlink::{Downlink, Io, Loss, Signal, TunnelKey};
+use crate::net::{Nowhere, Onward};
 
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) socket: SocketId,
+    pub(super) downlink: Downlink,
     /// Whose it is, also where a balancer passes it on.
     pub(super) client: SocketAddr,
     /// The source address that it counts for; none while a balancer has not said whose it is.
     pub(super) source: Option<IpAddr>,
     /// The address of the relay that the client reached.
     pub(super) local: SocketAddr,
-    pub(super) pipe: Pipe,
-    pub(super) state: State,
-    /// The client ended its half of TCP, and how.
-    pub(super) ended: Option<Ending>,
-    /// Bytes of the client's that came while it has no tunnel.
-    pub(super) stray: usize,
-    /// Bytes in buffers, as last counted.
+    /// Its tunnels, and how many they are.
+    pub(super) tunnels: Beside<TunnelKey, TunnelId>,
+    pub(super) count: usize,
+    /// Tunnels with datagrams that wait for it, each once.
+    pub(super) senders: VecDeque<TunnelId>,
+    /// When it wants to be woken, as far as the timers know.
+    pub(super) due: Option<Instant>,
+    /// Something happened to it, and what it tells of that has not been heard yet.
+    pub(super) touched: bool,
+    /// Bytes in its buffers, as last counted.
     pub(super) held: usize,
     /// Those of them that count as a stranger's.
     pub(super) strange: usize,
 }
 
 impl Connection {
-    /// What its client was allowed, where something is open or on its way.
-    pub(super) fn grant(&self) -> Option<&Grant> {
-        match &self.state {
-            State::Dialling(opening) => Some(&opening.grant),
-            State::Tunnel(tunnel) => Some(&tunnel.grant),
-            State::Closing { .. }
-            | State::Handshake { .. }
-            | State::Head { .. }
-            | State::Preface { .. }
-            | State::Verifying { .. } => None,
+    pub(super) fn new(
+        downlink: Downlink,
+        client: SocketAddr,
+        source: Option<IpAddr>,
+        local: SocketAddr,
+    ) -> Self {
+        Self {
+            downlink,
+            client,
+            source,
+            local,
+            tunnels: Beside::new(),
+            count: 0,
+            senders: VecDeque::new(),
+            due: None,
+            touched: false,
+            held: 0,
+            strange: 0,
+        }
+    }
+}
+
+impl Relay {
+    /// Does something to a connection, and marks it so that it is heard afterwards.
+    pub(super) fn with_downlink<T>(
+        &mut self,
+        id: ConnectionId,
+        act: impl FnOnce(&mut Downlink, &mut Io<'_, Role, Event>) -> T,
+    ) -> Option<T> {
+        self.touch(id);
+        let connection = self.connections.get_mut(id)?;
+        let mut io = Io { sockets: &mut self.requests, limits: &self.config.limits, now: self.now };
+        Some(act(&mut connection.downlink, &mut io))
+    }
+
+    /// Lets a connection deliver what comes in its open tunnels.
+    pub(super) fn deliver(
+        &mut self,
+        id: ConnectionId,
+        onward: &mut dyn Onward,
+        act: impl FnOnce(&mut Downlink, &mut Io<'_, Role, Event>, &mut Delivery<'_>),
+    ) {
+        self.touch(id);
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let mut io = Io { sockets: &mut self.requests, limits: &self.config.limits, now: self.now };
+        let mut delivery = Delivery {
+            keys: &connection.tunnels,
+            tunnels: &mut self.tunnels,
+            accounts: &mut self.accounts,
+            timers: &mut self.timers,
+            now: self.now,
+            onward,
+        };
+        act(&mut connection.downlink, &mut io, &mut delivery);
+    }
+
+    /// What a connection tells will be heard at the end of this input.
+    pub(super) fn touch(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(id)
+            && !core::mem::replace(&mut connection.touched, true)
+        {
+            self.touched.push(id);
         }
     }
 
-    /// Whether its client has asked for nothing yet that could be judged.
-    pub(super) const fn is_strange(&self) -> bool {
-        matches!(self.state, State::Handshake { .. } | State::Head { .. } | State::Preface { .. })
+    /// The same for what carries a tunnel.
+    pub(super) fn touch_carrier(&mut self, id: TunnelId) {
+        if let Some((connection, _)) = self.carrier(id) {
+            self.touch(connection);
+        }
     }
 
-    /// Whether the client ended without saying that what it sent is whole.
-    pub(super) fn is_truncated(&self) -> bool {
-        self.ended == Some(Ending::Truncated)
+    /// Hears every connection to which something happened: once at the end of every input and verb.
+    pub(super) fn hear(&mut self) {
+        while let Some(id) = self.touched.pop() {
+            while let Some(signal) =
+                self.connections.get_mut(id).and_then(|connection| connection.downlink.poll_signal())
+            {
+                self.on_signal(id, signal);
+            }
+            let Some(connection) = self.connections.get_mut(id) else { continue };
+            connection.touched = false;
+            if connection.downlink.is_closed() {
+                self.forget(id);
+                continue;
+            }
+            let due = connection.downlink.poll_timeout();
+            if core::mem::replace(&mut connection.due, due) != due {
+                self.timers.set(Timer::Connection(id), due);
+            }
+            self.count(id);
+        }
     }
-}
 
-/// How a client ended its half.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// Behind a close_notify.
-    Clean,
-    /// Without one.
-    Truncated,
-}
+    fn on_signal(&mut self, id: ConnectionId, signal: Signal) {
+        let of = |key| self.connections.get(id).and_then(|connection| connection.tunnels.get(key).copied());
+        match signal {
+            Signal::Asked(key, ask) => self.on_asked(id, key, *ask),
+            Signal::Client(client) => self.on_client_named(id, client),
+            Signal::Failed(reason) => self.tell_of(id, None, What::ConnectionFailed { reason }),
+            Signal::Ended(key) => of(key).into_iter().for_each(|tunnel| self.on_client_end(tunnel)),
+            Signal::Lost(key, loss) => {
+                of(key).into_iter().for_each(|tunnel| self.on_client_lost(tunnel, loss))
+            }
+            Signal::Readable(key) => of(key).into_iter().for_each(|tunnel| self.on_client_payload(tunnel)),
+            Signal::Violated(key, error) => {
+                of(key).into_iter().for_each(|tunnel| self.on_client_violated(tunnel, &error));
+            }
+            Signal::Writable(key) => of(key).into_iter().for_each(|tunnel| self.on_client_writable(tunnel)),
+        }
+    }
 
-/// What a connection is doing.
-#[derive(Debug)]
-pub(super) enum State {
-    /// The header of a balancer, as far as it has come, until then.
-    Preface { deadline: Instant, header: Vec<u8> },
-    /// TLS, until then, and whether its first byte has come.
-    Handshake { deadline: Instant, begun: bool },
-    /// The head of the request, until then.
-    Head { deadline: Instant },
-    /// The embedder says who the client is, until then.
-    Verifying { deadline: Instant, want: Want },
-    /// The way to the target.
-    Dialling(Box<Opening>),
-    /// A tunnel.
-    Tunnel(Box<Tunnel>),
-    /// The last answer is on its way out; what comes in is thrown away, until then.
-    Closing { deadline: Instant },
-}
+    /// A balancer said whose connection it passes on.
+    fn on_client_named(&mut self, id: ConnectionId, client: Option<SocketAddr>) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        connection.client = client.unwrap_or(connection.client);
+        let client = connection.client;
+        match self.count_source(client) {
+            Ok(source) => {
+                if let Some(connection) = self.connections.get_mut(id) {
+                    connection.source = Some(source);
+                }
+                self.deliver(id, &mut Nowhere, |downlink, io, delivery| downlink.admit(io, delivery));
+            }
+            Err(reason) => {
+                self.turn_away(client, reason);
+                self.with_downlink(id, |downlink, io| downlink.close(io, true));
+            }
+        }
+    }
 
-/// A request that was allowed and whose target is being dialled.
-#[derive(Debug)]
-pub(super) struct Opening {
-    pub(super) grant: Grant,
-    pub(super) scope: Arc<Scope>,
-    pub(super) dial: Dial,
-    /// Its name is being looked up.
-    pub(super) asks: bool,
-    pub(super) asked: Instant,
-}
+    /// Tells what happened to a connection, or to a tunnel of it.
+    pub(super) fn tell_of(&mut self, id: ConnectionId, tunnel: Option<TunnelId>, what: What) {
+        let Some(connection) = self.connections.get(id) else { return };
+        let client = Some(connection.client);
+        self.requests.event(Event { at: self.now, connection: Some(id), tunnel, client, what });
+    }
 
-/// What a client was allowed, and by what.
-#[derive(Clone, Debug)]
-pub(super) struct Grant {
-    pub(super) kind: Kind,
-    pub(super) target: Target,
-    pub(super) verdict: Arc<Verdict>,
-}
+    /// Counts what a connection holds.
+    fn count(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let held = connection.downlink.held();
+        let strange = if connection.downlink.is_strange() { held } else { 0 };
+        self.held = self.held.saturating_sub(connection.held).saturating_add(held);
+        self.strange = self.strange.saturating_sub(connection.strange).saturating_add(strange);
+        (connection.held, connection.strange) = (held, strange);
+    }
 
-/// A tunnel.
-#[derive(Debug)]
-pub(super) struct Tunnel {
-    pub(super) grant: Grant,
-    pub(super) socket: SocketId,
-    pub(super) opened: Instant,
-    pub(super) moved: Instant,
-    /// Until when its client is asked more often than usual whether it is there.
-    pub(super) asked: Option<Instant>,
-    pub(super) sent: u64,
-    pub(super) received: u64,
-    pub(super) payload: Payload,
-}
-
-/// What runs through a tunnel.
-#[derive(Debug)]
-pub(super) enum Payload {
-    /// Datagrams: a short queue each way.
-    Datagrams {
-        /// To the target.
-        outgoing: DatagramQueue,
-        /// To the client.
-        incoming: DatagramQueue,
-        /// Dropped because of a rate, or because no capsule may carry it.
-        limited: u64,
-        /// The client ended the tunnel; what it sent before is still on its way to the target.
-        ending: bool,
-        /// When to wish for fewer acknowledgements again.
-        acks: Acks,
-    },
-    /// Bytes: they wait in the encrypted connection.
-    Stream {
-        /// The client ended its half, and all of it was written to the target.
-        client_finished: bool,
-        /// The target ended its half.
-        target_finished: bool,
-        /// Reading from the target waits until then, because a rate was exceeded.
-        to_client_slowed: Option<Instant>,
-        /// Reading from the client waits until then.
-        to_target_slowed: Option<Instant>,
-    },
+    /// Forgets a connection that is over, and what is left of its tunnels.
+    fn forget(&mut self, id: ConnectionId) {
+        let left = self.connections.get(id).map(|connection| connection.tunnels.values().copied());
+        for tunnel in left.into_iter().flatten().collect::<Vec<_>>() {
+            self.on_client_lost(tunnel, Loss::Gone);
+        }
+        let Some(connection) = self.connections.remove(id) else { return };
+        self.held = self.held.saturating_sub(connection.held);
+        self.strange = self.strange.saturating_sub(connection.strange);
+        self.timers.set(Timer::Connection(id), None);
+        self.uncount(connection.source);
+    }
 }

@@ -5,12 +5,12 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::sync::Arc;
 
-use super::Presented;
+use super::{Presented, TunnelId};
 use crate::auth::{AuthorizationError, TokenError, Verdict};
 use crate::base::{Instant, Kind, Target, key};
+use crate::carrier::ConnectionFault;
 use crate::carrier::tls::TlsError;
 use crate::codec::http::Malformed;
-use crate::codec::proxy_protocol::ProxyHeaderError;
 use crate::error::{IoFailed, Resource};
 use crate::net::Fault;
 use crate::policy::{Denied, Grantor};
@@ -27,6 +27,8 @@ pub struct Event {
     pub at: Instant,
     /// The connection it happened on; `None` where it concerns the relay as a whole.
     pub connection: Option<ConnectionId>,
+    /// The tunnel it happened to, or what was asked for in its place; `None` where it concerns no tunnel.
+    pub tunnel: Option<TunnelId>,
     /// The address of its client.
     pub client: Option<SocketAddr>,
     /// What happened.
@@ -109,44 +111,12 @@ pub enum What {
         reason: TurnedAway,
     },
     /// The embedder has to say who the client is, by
-    /// [`Relay::handle_verified`](super::Relay::handle_verified) with the id of this connection; only where the relay has
+    /// [`Relay::handle_verified`](super::Relay::handle_verified) with the id of this tunnel; only where the relay has
     /// no keys of its own ([`Verifier::Embedder`](crate::config::Verifier::Embedder)).
     Verify {
         /// What the client showed.
         presented: Presented,
     },
-}
-
-/// Why a connection ended before a request.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConnectionFault {
-    /// The client went away.
-    #[error("the client closed the connection before it asked for anything")]
-    ClosedEarly,
-    /// Clients that have not asked for anything yet filled all the buffers that they may fill together, and it was one of them.
-    #[error(
-        "clients that have asked for nothing yet filled {0} bytes of buffers, their part of the limit on memory"
-    )]
-    Crowded(usize),
-    /// It spoke HTTP, or another protocol of words, where TLS has to begin; it was told so.
-    #[error("the client did not speak TLS; it has to name this proxy as https://")]
-    NotEncrypted,
-    /// A balancer did not say whose connection it passes on.
-    #[error("{0}")]
-    ProxyHeader(ProxyHeaderError),
-    /// A PROXY header from an address that is not named as a balancer's.
-    #[error("the connection begins with a PROXY header, and its address is not one of --proxy-protocol-from")]
-    ProxyHeaderUnwanted,
-    /// TLS failed.
-    #[error("TLS failed: {0}")]
-    Tls(TlsError),
-    /// It sent more than is taken before a request is allowed.
-    #[error("the client sent more than {0} bytes before it was allowed anything")]
-    TooMuch(usize),
-    /// TLS or the head took too long.
-    #[error("the client was too slow with its {0}")]
-    TooSlow(&'static str),
 }
 
 /// Why a connection was not taken as it came.
@@ -187,6 +157,9 @@ pub enum RefuseReason {
     /// Too many failed attempts from this address.
     #[error("too many failed authentications from {0}")]
     TooManyFailures(IpAddr),
+    /// The connection has as many tunnels as it may.
+    #[error("the connection has {0} tunnels, its limit (tunnels-per-connection of [limits])")]
+    ConnectionFull(usize),
     /// The account has as many names looked up as it may at once.
     #[error("{0} names of the account are being looked up, its limit")]
     TooManyLookups(usize),

@@ -2,10 +2,12 @@
 
 use core::time::Duration;
 
-use super::connection::{Connection, State};
-use super::{ConnectionId, Relay};
+use super::Relay;
+use super::streams::io;
+use super::tunnel::{State, Tunnel, TunnelId, opened};
 use crate::auth::AccountId;
 use crate::base::Kind;
+use crate::carrier::downlink::Io;
 use crate::config::{Liveness, Peer};
 
 impl Relay {
@@ -16,18 +18,19 @@ impl Relay {
         let now = self.now;
         let Some(account) = self.accounts.get_mut(id).filter(|account| account.asked <= now) else { return };
         account.asked = now + ASKED;
-        let is_its = |connection: &Connection| match &connection.state {
-            State::Tunnel(tunnel) => tunnel.grant.verdict.account == *id,
-            _ => false,
+        let is_its = |tunnel: &Tunnel| match &tunnel.state {
+            State::Open(open) => open.grant.verdict.account == *id,
+            State::Asking | State::Dialling(_) | State::Verifying { .. } => false,
         };
-        let its = self.connections.iter().filter(|(_, connection)| is_its(connection));
-        let its: Vec<ConnectionId> = its.map(|(id, _)| id).collect();
+        let its = self.tunnels.iter().filter(|(_, tunnel)| is_its(tunnel));
+        let its: Vec<TunnelId> = its.map(|(id, _)| id).collect();
         for id in its {
-            let Some(connection) = self.connections.get_mut(id) else { continue };
-            let State::Tunnel(tunnel) = &mut connection.state else { continue };
-            tunnel.asked = Some(now + ASKED);
-            let liveness = Liveness { idle: IDLE, timeout: TIMEOUT, peer: peer_of(tunnel.grant.kind) };
-            self.requests.watch(connection.socket, liveness);
+            let Some((open, _, connection)) = opened(&mut self.tunnels, &mut self.connections, id) else {
+                continue;
+            };
+            open.asked = Some(now + ASKED);
+            let liveness = Liveness { idle: IDLE, timeout: TIMEOUT, peer: peer_of(open.grant.kind) };
+            connection.downlink.watch(&mut io!(self), liveness);
             self.arm(id);
         }
     }

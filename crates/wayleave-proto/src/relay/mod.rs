@@ -1,18 +1,23 @@
 //! The relay: the server side, which authenticates, checks policy and forwards.
 //!
-//! [`Relay`] is a [`Machine`] for its adapter. Each accepted connection carries one tunnel: TLS, a request, a judgement,
-//! a dial, then payload. Nothing is looked up or dialled for a client that has not shown a valid token.
+//! [`Relay`] is a [`Machine`] for its adapter. It has a table of connections, each with what carries it, and a table of
+//! tunnels, each with the connection that it belongs to: a request, a judgement, a dial, then payload. Nothing is looked up or
+//! dialled for a client that has not shown a valid token.
 
 mod account;
 mod arrival;
 mod connection;
+mod credentials;
+mod datagrams;
+mod delivery;
 mod event;
 mod liveness;
 mod meter;
+mod payload;
 mod refuse;
 mod request;
 mod sentence;
-mod sessions;
+mod streams;
 mod tunnel;
 mod turned_away;
 mod verify;
@@ -30,12 +35,15 @@ use crate::error::IoFailed;
 use crate::net::{Episode, Ipv6, Machine, Nowhere, Onward, Output, Requests, SocketId};
 use crate::policy::SourceLimits;
 
-pub use event::{Bound, CloseReason, ConnectionFault, ConnectionId, Event, RefuseReason, TurnedAway, What};
-pub use sessions::TooManyRevocations;
+pub use crate::carrier::ConnectionFault;
+pub use credentials::TooManyRevocations;
+pub use event::{Bound, CloseReason, ConnectionId, Event, RefuseReason, TurnedAway, What};
+pub use tunnel::TunnelId;
 pub use verify::Presented;
 
 use account::Account;
-use connection::{Connection, State};
+use connection::Connection;
+use tunnel::{State, Tunnel};
 use turned_away::Crowd;
 
 /// The relay machine.
@@ -61,13 +69,16 @@ pub struct Relay {
     lookups: usize,
     requests: Requests<Role, Event>,
     connections: Slots<ConnectionId, Connection>,
+    tunnels: Slots<TunnelId, Tunnel>,
+    /// Connections that have not been heard since something happened to them.
+    touched: Vec<ConnectionId>,
     sources: BTreeMap<IpAddr, usize>,
     crowd: Crowd,
     accounts: BTreeMap<AccountId, Account>,
     /// Accounts without a tunnel, and until when each is remembered.
     resting: Timers<AccountId>,
-    timers: Timers<ConnectionId>,
-    /// Bytes in all buffers, as last counted for each connection.
+    timers: Timers<Timer>,
+    /// Bytes in all buffers, as last counted for each connection and tunnel.
     held: usize,
     /// Those of them that belong to clients who have asked for nothing yet.
     strange: usize,
@@ -112,8 +123,15 @@ pub struct Stats {
 enum Role {
     /// The client's side of a connection.
     Client(ConnectionId),
-    /// The target's side, or the way there.
-    Target(ConnectionId),
+    /// The target's side of a tunnel, or the way there.
+    Target(TunnelId),
+}
+
+/// Whose deadline it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Connection(ConnectionId),
+    Tunnel(TunnelId),
 }
 
 impl Relay {
@@ -137,6 +155,8 @@ impl Relay {
             lookups: 0,
             requests: Requests::new(),
             connections: Slots::new(),
+            tunnels: Slots::new(),
+            touched: Vec::new(),
             sources: BTreeMap::new(),
             crowd: Crowd::default(),
             accounts: BTreeMap::new(),
@@ -157,17 +177,11 @@ impl Relay {
         self.draining = true;
         self.end_crowd();
         for id in self.connections.keys() {
-            let waits = |connection: &Connection| {
-                let is_early = matches!(
-                    connection.state,
-                    State::Handshake { .. } | State::Head { .. } | State::Preface { .. }
-                );
-                is_early && !connection.pipe.has_begun_head()
-            };
-            if self.connections.get(id).is_some_and(waits) {
-                self.drop_connection(id, false);
+            if self.connections.get(id).is_some_and(|connection| connection.downlink.is_unused()) {
+                self.with_downlink(id, |downlink, io| downlink.close(io, false));
             }
         }
+        self.hear();
     }
 
     /// Ends everything at once. What the system has taken is still sent: clients know by the missing close_notify that it was no
@@ -175,10 +189,14 @@ impl Relay {
     pub fn close(&mut self, now: Instant) {
         self.drain(now);
         let resets = self.config.truncation == Truncation::Reset;
-        for id in self.connections.keys() {
-            self.end_tunnel(id, CloseReason::Stopped, resets);
-            self.drop_connection(id, false);
+        for id in self.tunnels.keys() {
+            self.end_tunnel(id, CloseReason::Stopped, resets, None);
+            self.remove_tunnel(id);
         }
+        for id in self.connections.keys() {
+            self.with_downlink(id, |downlink, io| downlink.close(io, false));
+        }
+        self.hear();
     }
 
     /// Whether no connection is open.
@@ -203,91 +221,31 @@ impl Relay {
         self.now
     }
 
-    fn tell(&mut self, id: ConnectionId, what: What) {
-        let Some(connection) = self.connections.get(id) else { return };
-        let (connection, client) = (Some(id), Some(connection.client));
-        self.requests.event(Event { at: self.now, connection, client, what });
-    }
-
     /// Tells what concerns no connection in particular.
     fn tell_all(&mut self, what: What) {
-        self.requests.event(Event { at: self.now, connection: None, client: None, what });
+        self.requests.event(Event { at: self.now, connection: None, tunnel: None, client: None, what });
     }
 
-    /// Counts what a connection holds.
-    fn count(&mut self, id: ConnectionId) {
-        let Some(connection) = self.connections.get_mut(id) else { return };
-        let held = connection.pipe.held() + connection.state_held();
-        let strange = if connection.is_strange() { held } else { 0 };
-        self.held = self.held.saturating_sub(connection.held).saturating_add(held);
-        self.strange = self.strange.saturating_sub(connection.strange).saturating_add(strange);
-        (connection.held, connection.strange) = (held, strange);
-    }
-
-    /// Forgets a connection and closes what it has open.
-    fn drop_connection(&mut self, id: ConnectionId, reset: bool) {
-        let Some(connection) = self.connections.remove(id) else { return };
-        self.held = self.held.saturating_sub(connection.held);
-        self.strange = self.strange.saturating_sub(connection.strange);
-        self.timers.set(id, None);
-        self.requests.close(connection.socket, reset);
-        self.give_up(connection.state);
-        self.uncount(connection.source);
-    }
-
-    /// Lets go of what a connection waited for.
-    fn give_up(&mut self, state: State) {
-        match state {
-            State::Dialling(mut opening) => {
-                opening.dial.end(&mut self.requests, None);
-                let account = &opening.grant.verdict.account;
-                if opening.asks {
-                    self.count_lookup(account, false);
-                }
-                self.leave(account);
-            }
-            State::Verifying { .. } => self.verifying = self.verifying.saturating_sub(1),
-            State::Closing { .. }
-            | State::Handshake { .. }
-            | State::Head { .. }
-            | State::Preface { .. }
-            | State::Tunnel(_) => {}
-        }
-    }
-
-    fn on_timeout(&mut self, id: ConnectionId) {
+    fn on_timeout(&mut self, timer: Timer) {
         let now = self.now;
-        let Some(connection) = self.connections.get(id) else { return };
-        match &connection.state {
-            State::Preface { deadline, .. } if *deadline <= now => self.on_too_slow(id, "PROXY header"),
-            State::Handshake { deadline, .. } if *deadline <= now => self.on_too_slow(id, "TLS handshake"),
-            State::Head { deadline } if *deadline <= now => self.on_too_slow(id, "request"),
-            State::Closing { deadline } if *deadline <= now => self.drop_connection(id, false),
-            State::Verifying { deadline, .. } if *deadline <= now => self.on_unverified(id),
-            State::Dialling(_) => self.advance_dial(id),
-            State::Tunnel(_) => self.on_tunnel_timeout(id),
-            State::Closing { deadline }
-            | State::Handshake { deadline, .. }
-            | State::Head { deadline }
-            | State::Preface { deadline, .. }
-            | State::Verifying { deadline, .. } => {
-                let deadline = *deadline;
-                self.timers.set(id, Some(deadline));
+        match timer {
+            Timer::Connection(id) => {
+                if let Some(connection) = self.connections.get_mut(id) {
+                    connection.due = None;
+                }
+                self.with_downlink(id, |downlink, io| downlink.handle_timeout(io));
             }
+            Timer::Tunnel(id) => match self.tunnels.get(id).map(|tunnel| &tunnel.state) {
+                None | Some(State::Asking) => {}
+                Some(State::Dialling(_)) => self.advance_dial(id),
+                Some(State::Open(_)) => self.on_tunnel_timeout(id),
+                Some(State::Verifying { deadline, .. }) if *deadline <= now => self.on_unverified(id),
+                Some(State::Verifying { deadline, .. }) => {
+                    let deadline = *deadline;
+                    self.timers.set(timer, Some(deadline));
+                }
+            },
         }
-    }
-
-    fn on_too_slow(&mut self, id: ConnectionId, what: &'static str) {
-        let begun = self.connections.get(id).is_some_and(|connection| connection.pipe.has_begun_head());
-        if begun {
-            self.refuse_slow(id);
-            return;
-        }
-        // A client that keeps a connection ready and does not use it is no fault.
-        if what != "request" {
-            self.tell(id, What::ConnectionFailed { reason: ConnectionFault::TooSlow(what) });
-        }
-        self.drop_connection(id, false);
     }
 }
 
@@ -304,8 +262,9 @@ impl Machine for Relay {
 
     fn handle_timeout(&mut self, now: Instant) {
         let now = self.at(now);
-        while let Some(id) = self.timers.pop_due(now) {
-            self.on_timeout(id);
+        while let Some(timer) = self.timers.pop_due(now) {
+            self.on_timeout(timer);
+            self.hear();
         }
         self.on_crowd_due();
     }
@@ -325,15 +284,17 @@ impl Machine for Relay {
         answer: Result<&[IpAddr], IoFailed>,
     ) {
         self.at(now);
-        if let Some(Role::Target(connection)) = self.requests.role(id) {
-            self.on_target_resolved(connection, id, families, answer);
+        if let Some(Role::Target(tunnel)) = self.requests.role(id) {
+            self.on_target_resolved(tunnel, id, families, answer);
+            self.hear();
         }
     }
 
     fn handle_opened(&mut self, now: Instant, id: SocketId, _local: SocketAddr) {
         self.at(now);
-        if let Some(Role::Target(connection)) = self.requests.role(id) {
-            self.on_target_opened(connection, id);
+        if let Some(Role::Target(tunnel)) = self.requests.role(id) {
+            self.on_target_opened(tunnel, id);
+            self.hear();
         }
     }
 
@@ -341,22 +302,25 @@ impl Machine for Relay {
         self.at(now);
         match self.requests.role(id) {
             Some(Role::Client(connection)) => {
-                self.requests.forget(id);
-                self.on_client_gone(connection);
+                self.with_downlink(connection, |downlink, io| downlink.handle_failed(io));
             }
-            Some(Role::Target(connection)) => self.on_target_failed(connection, id, error),
+            Some(Role::Target(tunnel)) => self.on_target_failed(tunnel, id, error),
             None => {}
         }
+        self.hear();
     }
 
     fn handle_broken(&mut self, now: Instant, id: SocketId, error: IoFailed) {
         self.at(now);
         self.requests.break_off(id);
         match self.requests.role(id) {
-            Some(Role::Client(connection)) => self.on_client_broken(connection),
-            Some(Role::Target(connection)) => self.on_target_broken(connection, &error),
+            Some(Role::Client(connection)) => {
+                self.with_downlink(connection, |downlink, io| downlink.handle_broken(io));
+            }
+            Some(Role::Target(tunnel)) => self.on_target_broken(tunnel, &error),
             None => {}
         }
+        self.hear();
     }
 
     fn handle_received(&mut self, now: Instant, id: SocketId, data: &mut [u8]) {
@@ -367,13 +331,15 @@ impl Machine for Relay {
         self.at(now);
         match self.requests.role(id) {
             Some(Role::Client(connection)) => {
-                self.on_client_received(connection, data, onward);
-                self.count(connection);
+                self.deliver(connection, onward, |downlink, io, delivery| {
+                    downlink.handle_received(io, delivery, data);
+                });
+                self.hear();
                 self.crowd_out(connection);
             }
-            Some(Role::Target(connection)) => {
-                self.on_target_received(connection, data, onward);
-                self.count(connection);
+            Some(Role::Target(tunnel)) => {
+                self.on_target_received(tunnel, data, onward);
+                self.hear();
             }
             None => {}
         }
@@ -382,25 +348,28 @@ impl Machine for Relay {
     fn handle_overflow(&mut self, now: Instant, id: SocketId, count: u64) {
         self.at(now);
         self.stats.overflowed = self.stats.overflowed.saturating_add(count);
-        if let Some(Role::Target(connection)) = self.requests.role(id) {
-            self.on_overflow(connection, count);
+        if let Some(Role::Target(tunnel)) = self.requests.role(id) {
+            self.on_overflow(tunnel, count);
         }
     }
 
     fn handle_finished(&mut self, now: Instant, id: SocketId) {
         self.at(now);
         match self.requests.role(id) {
-            Some(Role::Client(connection)) => self.on_client_finished(connection),
-            Some(Role::Target(connection)) => self.on_target_finished(connection),
+            Some(Role::Client(connection)) => {
+                self.with_downlink(connection, |downlink, io| downlink.handle_finished(io));
+            }
+            Some(Role::Target(tunnel)) => self.on_target_finished(tunnel),
             None => {}
         }
+        self.hear();
     }
 
     fn pending(&mut self, now: Instant, id: SocketId) -> Option<&[u8]> {
         self.at(now);
         match self.requests.role(id)? {
-            Role::Client(connection) => self.pending_of_client(connection, id),
-            Role::Target(connection) => self.pending_of_target(connection, id),
+            Role::Client(connection) => self.pending_of_client(connection),
+            Role::Target(tunnel) => self.pending_of_target(tunnel, id),
         }
     }
 
@@ -408,15 +377,12 @@ impl Machine for Relay {
         self.at(now);
         match self.requests.role(id) {
             Some(Role::Client(connection)) => {
-                self.on_client_written(connection, written);
-                self.count(connection);
+                self.with_downlink(connection, |downlink, io| downlink.handle_written(io, written));
             }
-            Some(Role::Target(connection)) => {
-                self.on_target_written(connection, written);
-                self.count(connection);
-            }
+            Some(Role::Target(tunnel)) => self.on_target_written(tunnel, written),
             None => {}
         }
+        self.hear();
     }
 }
 

@@ -1,10 +1,9 @@
-//! The last answer: what a client may know, and how its connection ends.
+//! Refusals: what a client may know of a reason.
 
-use super::connection::{Connection, State};
-use super::{CloseReason, ConnectionFault, ConnectionId, RefuseReason, Relay, What};
+use super::tunnel::TunnelId;
+use super::{RefuseReason, Relay, What};
 use crate::auth::Challenge;
 use crate::base::Target;
-use crate::codec::h1::encode_answer;
 use crate::codec::http::{Answer, Refusal};
 use crate::codec::proxy_status::{ProxyError, ProxyStatus};
 use crate::error::IoFailure;
@@ -12,8 +11,8 @@ use crate::net::Fault;
 use crate::policy::Denied;
 
 impl Relay {
-    /// Answers a request with a refusal; nothing behind it on this connection is read (RFC 9931).
-    pub(super) fn refuse(&mut self, id: ConnectionId, target: Option<Target>, reason: RefuseReason) {
+    /// Answers a request with a refusal.
+    pub(super) fn refuse(&mut self, id: TunnelId, target: Option<Target>, reason: RefuseReason) {
         let mut refusal = refusal_of(&reason);
         let challenge = match &reason {
             RefuseReason::NoToken => Some(Challenge::Missing),
@@ -23,75 +22,14 @@ impl Relay {
         refusal.challenges = challenge.map(|it| it.field_values(Challenge::REALM).into()).unwrap_or_default();
         self.stats.refused += 1;
         self.tell(id, What::Refused { status: refusal.status, target, reason });
-        self.send_refusal(id, refusal);
+        self.answer_last(id, &Answer::Refused(refusal));
     }
 
-    /// The last answer on a connection.
-    pub(super) fn send_refusal(&mut self, id: ConnectionId, refusal: Refusal) {
-        let mut head = Vec::new();
-        encode_answer(&mut head, None, &Answer::Refused(refusal));
-        if let Some(connection) = self.connections.get_mut(id) {
-            connection.pipe.session().send(&[&head]);
-        }
-        self.linger(id);
-    }
-
-    /// A head that began and did not end in time.
-    pub(super) fn refuse_slow(&mut self, id: ConnectionId) {
-        self.tell(id, What::ConnectionFailed { reason: ConnectionFault::TooSlow("request") });
-        let body = "The request took too long.\n".into();
-        self.send_refusal(id, Refusal { status: 408, body, ..Refusal::default() });
-    }
-
-    /// Ends our half and waits a while for the client to end its own, so that the last answer is not lost to a reset
-    /// (RFC 9112 §9.6).
-    pub(super) fn linger(&mut self, id: ConnectionId) {
-        if let Some(connection) = self.connections.get_mut(id) {
-            connection.pipe.session().send_end();
-        }
-        self.part(id);
-    }
-
-    /// Writes what is pending, then ends our half; without a close_notify before it the client knows that bytes are
-    /// missing behind those that came.
-    pub(super) fn part(&mut self, id: ConnectionId) {
-        let deadline = self.now + self.config.limits.linger;
-        let Some(connection) = self.connections.get_mut(id) else { return };
-        let socket = connection.socket;
-        let before = core::mem::replace(&mut connection.state, State::Closing { deadline });
-        connection.stray = 0;
-        self.requests.pending(socket);
-        self.requests.finish(socket);
-        self.requests.pause(socket, false);
-        self.timers.set(id, Some(deadline));
-        self.give_up(before);
-        self.count(id);
-        self.settle_closing(id);
-    }
-
-    /// Closes a connection whose halves have both ended, once the last answer is written.
-    pub(super) fn settle_closing(&mut self, id: ConnectionId) {
-        let is_over = |connection: &Connection| {
-            let is_closing = matches!(connection.state, State::Closing { .. });
-            is_closing && connection.ended.is_some() && connection.pipe.pending_len() == 0
-        };
-        if self.connections.get(id).is_some_and(is_over) {
-            self.drop_connection(id, false);
-        }
-    }
-
-    /// The client's side broke.
-    pub(super) fn on_client_gone(&mut self, id: ConnectionId) {
-        let Some(connection) = self.connections.get(id) else { return };
-        match &connection.state {
-            State::Handshake { .. } | State::Preface { .. } => {
-                self.tell(id, What::ConnectionFailed { reason: ConnectionFault::ClosedEarly });
-            }
-            // What the client ended regularly, and the target's socket has taken, is still the target's.
-            State::Tunnel(_) => self.end_tunnel(id, CloseReason::ClientGone, !connection.has_delivered()),
-            State::Closing { .. } | State::Dialling(_) | State::Head { .. } | State::Verifying { .. } => {}
-        }
-        self.drop_connection(id, true);
+    /// Answers a request that opens no tunnel, and forgets it.
+    pub(super) fn answer_last(&mut self, id: TunnelId, answer: &Answer) {
+        let Some((connection, key)) = self.carrier(id) else { return };
+        self.remove_tunnel(id);
+        self.with_downlink(connection, |downlink, io| downlink.answer(io, key, answer));
     }
 }
 
@@ -116,6 +54,10 @@ fn refusal_of(reason: &RefuseReason) -> Refusal {
         RefuseReason::TooManyTunnels { .. } => {
             let error = Some(E::ConnectionLimitReached);
             Refusal { retry_after: Some(1), ..refusal(429, error, "Too many tunnels for this token.\n") }
+        }
+        RefuseReason::ConnectionFull(_) => {
+            let error = Some(E::ConnectionLimitReached);
+            Refusal { retry_after: Some(1), ..refusal(429, error, "Too many tunnels on this connection.\n") }
         }
         RefuseReason::TooManyLookups(_) => {
             let body = "Too many names of this token are being looked up.\n";

@@ -1,101 +1,40 @@
-//! From a request head to a judgement and a dial.
+//! From a request to a judgement and a dial.
 
 use core::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use super::connection::{Grant, Opening, State};
-use super::{ConnectionFault, ConnectionId, RefuseReason, Relay, Role, What};
+use super::tunnel::{Grant, Opening, State, Tunnel, TunnelId};
+use super::{ConnectionId, RefuseReason, Relay, Role, Timer};
 use crate::auth::{TokenError, Verdict};
 use crate::base::{Families, Host, Kind, Name, Target};
-use crate::carrier::tls::TlsError;
-use crate::codec::h1::{encode_answer, parse_ask};
-use crate::codec::http::{Answer, Ask};
+use crate::carrier::downlink::TunnelKey;
+use crate::codec::http::{Answer, Ask, Malformed};
 use crate::config::RelayConfig;
-use crate::error::IoFailed;
-use crate::net::{Dial, DialConfig, Fault, Judge, Known, Onward, Refresh, SocketId};
+use crate::error::{IoFailed, IoFailure};
+use crate::net::{Dial, DialConfig, Fault, Judge, Known, Refresh, SocketId};
 use crate::policy::{Denied, Scope};
 
 impl Relay {
-    pub(super) fn on_client_received(&mut self, id: ConnectionId, data: &mut [u8], onward: &mut dyn Onward) {
-        if !self.takes_stray(id, data.len()) || !self.begins_tls(id, data) {
-            return;
-        }
-        let Some(connection) = self.connections.get_mut(id) else { return };
-        let result = match &connection.state {
-            State::Closing { .. } => return,
-            State::Preface { .. } => return self.on_preface(id, data),
-            State::Tunnel(tunnel) if tunnel.grant.kind == Kind::Stream => self.pass_on(id, data, onward),
-            State::Tunnel(_) => return self.on_client_datagrams(id, data, onward),
-            _ => connection.pipe.receive(data),
-        };
-        let Some(connection) = self.connections.get_mut(id) else { return };
-        // A handshake message or an alert wants to be written.
-        if result.is_err() || matches!(connection.state, State::Handshake { .. }) {
-            self.requests.pending(connection.socket);
-        }
-        match (result, &connection.state) {
-            (Err(error), State::Handshake { .. } | State::Head { .. }) => {
-                self.tell(id, What::ConnectionFailed { reason: ConnectionFault::Tls(error) });
-                self.linger(id);
-            }
-            (Err(TlsError::PeerRefused { .. }), _) => self.on_client_broke_off(id),
-            (Err(_), _) => self.on_client_gone(id),
-            (Ok(()), State::Handshake { .. }) => self.on_handshake(id),
-            (Ok(()), State::Head { .. }) => self.on_head(id),
-            (Ok(()), State::Tunnel(_)) => self.on_client_payload(id),
-            // What comes behind the request waits until the target has answered.
-            (Ok(()), State::Dialling(_) | State::Verifying { .. }) => self.pace_client(id),
-            (Ok(()), State::Closing { .. } | State::Preface { .. }) => {}
-        }
-    }
-
-    fn on_handshake(&mut self, id: ConnectionId) {
-        let deadline = self.now + self.config.limits.head_timeout;
-        let Some(connection) = self.connections.get_mut(id) else { return };
-        if connection.pipe.session().is_handshaking() {
-            return;
-        }
-        connection.state = State::Head { deadline };
-        self.timers.set(id, Some(deadline));
-        self.on_head(id);
-    }
-
-    pub(super) fn on_head(&mut self, id: ConnectionId) {
-        let limits = self.config.limits.head;
-        let Some(connection) = self.connections.get_mut(id) else { return };
-        let ask = match connection.pipe.read_head() {
-            Ok(Some(head)) => parse_ask(head, &limits),
-            Ok(None) => return self.on_part_of_head(id),
-            Err(error) => Err(error),
-        };
-        connection.pipe.end_head();
+    /// A client asks for something on a connection.
+    pub(super) fn on_asked(&mut self, connection: ConnectionId, key: TunnelKey, ask: Result<Ask, Malformed>) {
+        let most = self.config.limits.tunnels_per_connection;
+        let is_full = self.connections.get(connection).is_some_and(|connection| connection.count >= most);
+        let Some(id) = self.begin_tunnel(connection, key) else { return };
         match ask {
-            Ok(ask) => self.on_ask(id, ask),
-            Err(error) => self.refuse(id, None, RefuseReason::Malformed(error.into())),
+            Ok(ask) => match ask.want.target() {
+                Some(target) if is_full => {
+                    self.refuse(id, Some(target.clone()), RefuseReason::ConnectionFull(most));
+                }
+                _ => self.admit(id, ask),
+            },
+            Err(malformed) => self.refuse(id, None, RefuseReason::Malformed(malformed)),
         }
-    }
-
-    /// The rest of the head may come, but not behind a close_notify.
-    fn on_part_of_head(&mut self, id: ConnectionId) {
-        let connection = self.connections.get_mut(id);
-        if connection.is_some_and(|connection| connection.pipe.session().is_finished()) {
-            self.drop_connection(id, false);
-        }
-    }
-
-    fn on_ask(&mut self, id: ConnectionId, ask: Ask) {
-        let Ask { want, authority, authorization, .. } = ask;
-        self.admit(id, want, authority.as_ref(), authorization.as_ref().map(|value| value.expose().as_str()));
     }
 
     /// Says that the credentials are good; there is nothing more to it.
-    pub(super) fn answer_options(&mut self, id: ConnectionId) {
-        let mut head = Vec::new();
-        encode_answer(&mut head, None, &self.accepts());
-        if let Some(connection) = self.connections.get_mut(id) {
-            connection.pipe.session().send(&[&head]);
-        }
-        self.linger(id);
+    pub(super) fn answer_options(&mut self, id: TunnelId) {
+        let answer = self.accepts();
+        self.answer_last(id, &answer);
     }
 
     /// What it says where it accepts something.
@@ -104,13 +43,7 @@ impl Relay {
     }
 
     /// Judges what a client with a good credential asks for, and dials.
-    pub(super) fn on_admitted(
-        &mut self,
-        id: ConnectionId,
-        kind: Kind,
-        target: Target,
-        verdict: Arc<Verdict>,
-    ) {
+    pub(super) fn on_admitted(&mut self, id: TunnelId, kind: Kind, target: Target, verdict: Arc<Verdict>) {
         let scope = self.scope_of(&verdict);
         if let Err(denied) = self.config.targets.judge_port(target.port.get()) {
             return self.refuse(id, Some(target), RefuseReason::Denied(denied));
@@ -135,16 +68,20 @@ impl Relay {
         let dial = Dial::new(kind, [target.clone().rooted()], config, self.now);
         let grant = Grant { kind, target, verdict };
         let asked = self.now;
-        if let Some(connection) = self.connections.get_mut(id) {
-            connection.state = State::Dialling(Box::new(Opening { grant, scope, dial, asks: false, asked }));
+        if let Some(tunnel) = self.tunnels.get_mut(id) {
+            tunnel.state = State::Dialling(Box::new(Opening { grant, scope, dial, asks: false, asked }));
         }
         self.advance_dial(id);
     }
 
-    pub(super) fn advance_dial(&mut self, id: ConnectionId) {
-        let Some(connection) = self.connections.get_mut(id) else { return };
-        let local = connection.local;
-        let State::Dialling(opening) = &mut connection.state else { return };
+    pub(super) fn advance_dial(&mut self, id: TunnelId) {
+        let Some(Tunnel { connection, state: State::Dialling(opening), .. }) = self.tunnels.get_mut(id)
+        else {
+            return;
+        };
+        let Some(local) = self.connections.get(*connection).map(|connection| connection.local) else {
+            return;
+        };
         let Opening { grant, scope, dial, .. } = &mut **opening;
         let v4_first = self.ipv6.is_avoided(self.now);
         let mut judge = RelayJudge { config: &self.config, local, grant, scope, v4_first };
@@ -153,12 +90,11 @@ impl Relay {
         if core::mem::replace(&mut opening.asks, asks) != asks {
             self.count_lookup(&account, asks);
         }
-        let Some(connection) = self.connections.get_mut(id) else { return };
-        let State::Dialling(opening) = &mut connection.state else { return };
+        let Some(Tunnel { state: State::Dialling(opening), .. }) = self.tunnels.get_mut(id) else { return };
         let Opening { grant, dial, .. } = &mut **opening;
         if !dial.is_exhausted() {
             let due = dial.poll_timeout();
-            self.timers.set(id, due);
+            self.timers.set(Timer::Tunnel(id), due);
             return;
         }
         let fault = dial.faults().last().map(|(_, fault)| fault.clone());
@@ -166,27 +102,25 @@ impl Relay {
         let reason = match fault {
             Some(Fault::Denied(denied)) => RefuseReason::Denied(denied),
             Some(fault) => fault.lacked().map_or(RefuseReason::Unreachable(fault), RefuseReason::Exhausted),
-            None => RefuseReason::Unreachable(IoFailed::new(crate::error::IoFailure::NameUnknown).into()),
+            None => RefuseReason::Unreachable(IoFailed::new(IoFailure::NameUnknown).into()),
         };
         self.refuse(id, Some(target), reason);
     }
 
     pub(super) fn on_target_resolved(
         &mut self,
-        id: ConnectionId,
+        id: TunnelId,
         lookup: SocketId,
         families: Families,
         answer: Result<&[IpAddr], IoFailed>,
     ) {
-        let Some(connection) = self.connections.get_mut(id) else { return };
-        let State::Dialling(opening) = &mut connection.state else { return };
+        let Some(Tunnel { state: State::Dialling(opening), .. }) = self.tunnels.get_mut(id) else { return };
         opening.dial.handle_resolved(self.now, lookup, families, answer);
         self.advance_dial(id);
     }
 
-    pub(super) fn on_target_opened(&mut self, id: ConnectionId, socket: SocketId) {
-        let Some(connection) = self.connections.get_mut(id) else { return };
-        let State::Dialling(opening) = &mut connection.state else { return };
+    pub(super) fn on_target_opened(&mut self, id: TunnelId, socket: SocketId) {
+        let Some(Tunnel { state: State::Dialling(opening), .. }) = self.tunnels.get_mut(id) else { return };
         let Some(attempt) = opening.dial.attempt(socket) else { return };
         if opening.grant.kind == Kind::Stream
             && let Some(evidence) = opening.dial.ipv6(socket)

@@ -4,11 +4,12 @@ use core::fmt;
 
 use super::{Event, What};
 
-/// The moment, the connection and its client where there are some, and what happened.
+/// The moment, the connection, the tunnel and its client where there are some, and what happened.
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ", self.at)?;
         self.connection.map_or(Ok(()), |connection| write!(f, "{connection} "))?;
+        self.tunnel.map_or(Ok(()), |tunnel| write!(f, "{tunnel} "))?;
         self.client.map_or(Ok(()), |client| write!(f, "{client} "))?;
         self.what.fmt(f)
     }

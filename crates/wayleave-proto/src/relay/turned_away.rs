@@ -79,6 +79,7 @@ impl Relay {
             self.requests.event(Event {
                 at: self.now,
                 connection: None,
+                tunnel: None,
                 client: None,
                 what: What::TurnedAway { count, latest, reason },
             });

@@ -3,12 +3,11 @@
 use core::net::IpAddr;
 use std::sync::Arc;
 
-use super::connection::State;
-use super::{ConnectionId, RefuseReason, Relay, What};
+use super::tunnel::{State, Tunnel, TunnelId};
+use super::{RefuseReason, Relay, Timer, What};
 use crate::auth::{Authorization, TokenError, Verdict, authorization};
 use crate::base::{Instant, Secret, Target};
-use crate::carrier::tls::exported;
-use crate::codec::http::Want;
+use crate::codec::http::{Ask, Want};
 use crate::config::{Canary, Verifier};
 
 /// The value of a `Proxy-Authorization` field, on its way to the embedder's verifier.
@@ -37,44 +36,33 @@ impl PartialEq for Presented {
 impl Eq for Presented {}
 
 impl Relay {
-    /// The embedder's answer to [`What::Verify`] about `connection`: who the client is, or why it is nobody.
+    /// The embedder's answer to [`What::Verify`] about `tunnel`: who the client is, or why it is nobody.
     ///
     /// An answer that comes after its time, or a second one, is ignored. What is answered is not remembered: the embedder
     /// is asked for every request. The times of the verdict are the embedder's to judge; the relay goes by its expiry for
     /// tunnels that run, and by its own revocations.
-    pub fn handle_verified(
-        &mut self,
-        now: Instant,
-        connection: ConnectionId,
-        answer: Result<Verdict, TokenError>,
-    ) {
+    pub fn handle_verified(&mut self, now: Instant, tunnel: TunnelId, answer: Result<Verdict, TokenError>) {
         self.at(now);
-        let id = connection;
-        let Some(connection) = self.connections.get_mut(id) else { return };
-        let source = connection.client.ip();
-        if !matches!(connection.state, State::Verifying { .. }) {
+        let Some(source) = self.source_of(tunnel) else { return };
+        let Some(Tunnel { state, .. }) = self.tunnels.get_mut(tunnel) else { return };
+        if !matches!(state, State::Verifying { .. }) {
             return;
         }
-        // The answer is acted on below; a dial or a refusal takes the place of this state.
-        let deadline = self.now;
-        let waited = core::mem::replace(&mut connection.state, State::Closing { deadline });
+        let State::Verifying { want, .. } = core::mem::replace(state, State::Asking) else { return };
         self.verifying = self.verifying.saturating_sub(1);
-        let State::Verifying { want, .. } = waited else { return };
+        self.timers.set(Timer::Tunnel(tunnel), None);
         let judged = answer.map(Arc::new).map_err(RefuseReason::Token);
         let judged = self.judge(source, judged);
-        self.on_judged(id, want, judged);
+        self.on_judged(tunnel, want, judged);
+        self.hear();
     }
 
     /// Judges the credentials of a request; nothing is looked up or dialled before.
-    pub(super) fn admit(
-        &mut self,
-        id: ConnectionId,
-        want: Want,
-        authority: Option<&Target>,
-        value: Option<&str>,
-    ) {
-        let Some(source) = self.connections.get(id).map(|connection| connection.client.ip()) else { return };
-        match self.examine(id, source, authority, value) {
+    pub(super) fn admit(&mut self, id: TunnelId, ask: Ask) {
+        let Some(source) = self.source_of(id) else { return };
+        let Ask { want, authority, authorization, .. } = ask;
+        let value = authorization.as_ref().map(|value| value.expose().as_str());
+        match self.examine(id, source, authority.as_ref(), value) {
             Ok(Some(verdict)) => {
                 let judged = self.judge(source, verdict);
                 self.on_judged(id, want, judged);
@@ -84,10 +72,16 @@ impl Relay {
         }
     }
 
+    /// The address of the client that asked for a tunnel.
+    fn source_of(&self, id: TunnelId) -> Option<IpAddr> {
+        let (connection, _) = self.carrier(id)?;
+        self.connections.get(connection).map(|connection| connection.client.ip())
+    }
+
     /// What the relay's own keys say; `None` where the embedder has to say it. The outer error is no attempt at guessing.
     fn examine(
         &mut self,
-        id: ConnectionId,
+        id: TunnelId,
         source: IpAddr,
         authority: Option<&Target>,
         value: Option<&str>,
@@ -109,14 +103,15 @@ impl Relay {
         if !is_known && !self.failures.may_try(self.now, source) {
             return Err(RefuseReason::TooManyFailures(source));
         }
+        let carrier = self.carrier(id);
         let Verifier::Keys(keys) = &self.verifier else { return Ok(None) };
         let unix = self.clock.unix(self.now);
         let verdict = shown.and_then(|shown| {
             let verdict = match shown {
                 // What an app sign proves holds for this connection alone, and is not remembered.
                 Authorization::Concealed(concealed) => {
-                    let session = self.connections.get_mut(id).map(|connection| connection.pipe.session());
-                    let export = |label: &[u8], context: &[u8]| exported(&*session?, label, context);
+                    let connection = carrier.and_then(|(connection, _)| self.connections.get_mut(connection));
+                    let export = |label: &[u8], context: &[u8]| connection?.downlink.export(label, context);
                     keys.verify_app_sign(&concealed, authority, export).map(Arc::new)
                 }
                 Authorization::Token(token) => {
@@ -149,27 +144,26 @@ impl Relay {
         verdict
     }
 
-    fn ask_embedder(&mut self, id: ConnectionId, want: Want, value: &str) {
+    fn ask_embedder(&mut self, id: TunnelId, want: Want, value: &str) {
         let (most, deadline) = (self.config.limits.verifying, self.now + self.config.limits.verify_timeout);
         if self.verifying >= most {
             return self.on_judged(id, want, Err(RefuseReason::TooManyToVerify(most)));
         }
-        let Some(connection) = self.connections.get_mut(id) else { return };
-        connection.state = State::Verifying { deadline, want };
+        let Some(tunnel) = self.tunnels.get_mut(id) else { return };
+        tunnel.state = State::Verifying { deadline, want };
         self.verifying += 1;
-        self.timers.set(id, Some(deadline));
+        self.timers.set(Timer::Tunnel(id), Some(deadline));
         self.tell(id, What::Verify { presented: Presented::new(value) });
     }
 
     /// The embedder did not answer in time.
-    pub(super) fn on_unverified(&mut self, id: ConnectionId) {
-        let Some(connection) = self.connections.get(id) else { return };
-        let State::Verifying { want, .. } = &connection.state else { return };
+    pub(super) fn on_unverified(&mut self, id: TunnelId) {
+        let Some(Tunnel { state: State::Verifying { want, .. }, .. }) = self.tunnels.get(id) else { return };
         let target = want.target().cloned();
         self.refuse(id, target, RefuseReason::Unverified);
     }
 
-    fn on_judged(&mut self, id: ConnectionId, want: Want, judged: Result<Arc<Verdict>, RefuseReason>) {
+    fn on_judged(&mut self, id: TunnelId, want: Want, judged: Result<Arc<Verdict>, RefuseReason>) {
         match (judged, want) {
             (Ok(verdict), Want::Options) => {
                 let scope = self.scope_of(&verdict);

@@ -184,7 +184,7 @@ fn after_close_there_is_silence_whatever_comes() {
     let mut rig = Rig::with(|config| config.verifier = Verifier::Embedder);
     let mut asking = rig.accept();
     rig.say(&mut asking, connect(TARGET));
-    let question = rig.events.last().unwrap().connection;
+    let question = rig.events.last().unwrap().tunnel;
     rig.accept_silent(CLIENT).unwrap();
     rig.relay.close(rig.now);
     rig.pump();

@@ -4,7 +4,7 @@ use super::*;
 use crate::auth::{AccountId, Authorization, CredentialKind, Revoked, TokenError, Verdict, authorization};
 use crate::config::Verifier;
 use crate::policy::Scope;
-use crate::relay::{ConnectionId, Presented};
+use crate::relay::{Presented, TunnelId};
 
 fn asking() -> Rig {
     Rig::with(|config| config.verifier = Verifier::Embedder)
@@ -24,16 +24,16 @@ fn verdict(user: &str) -> Verdict {
 
 impl Rig {
     /// What the embedder is asked last.
-    fn asked(&self) -> (ConnectionId, Presented) {
+    fn asked(&self) -> (TunnelId, Presented) {
         let asked = self.events.iter().rev().find_map(|event| match &event.what {
-            What::Verify { presented } => Some((event.connection?, presented.clone())),
+            What::Verify { presented } => Some((event.tunnel?, presented.clone())),
             _ => None,
         });
         asked.expect("a question")
     }
 
-    fn answer_with(&mut self, connection: ConnectionId, answer: Result<Verdict, TokenError>) {
-        self.relay.handle_verified(self.now, connection, answer);
+    fn answer_with(&mut self, tunnel: TunnelId, answer: Result<Verdict, TokenError>) {
+        self.relay.handle_verified(self.now, tunnel, answer);
         self.pump();
     }
 }
@@ -48,16 +48,16 @@ fn the_embedder_is_asked_and_may_take_its_time() {
     rig.say(&mut peer, b"early bytes");
     rig.pass(5 * SECOND);
     assert!(rig.is_untouched());
-    let (connection, presented) = rig.asked();
+    let (tunnel, presented) = rig.asked();
     let Authorization::Token(token) = authorization(presented.expose()).unwrap() else { panic!() };
     assert_eq!(token.expose(), "a-token-of-ones-own");
     assert!(!format!("{:?} {:?}", rig.events, rig.relay).contains("ones-own"));
-    rig.answer_with(connection, Ok(verdict("alice")));
+    rig.answer_with(tunnel, Ok(verdict("alice")));
     let (target, _) = rig.dials[0];
     rig.opened(target);
     assert_eq!(rig.sent(target).concat(), b"early bytes");
     // A second answer is nobody's.
-    rig.answer_with(connection, Err(TokenError::BadSignature));
+    rig.answer_with(tunnel, Err(TokenError::BadSignature));
     assert_eq!(rig.relay.stats().tunnels, 1);
     rig.relay.revoke(rig.now, Revoked::User { user: "alice".into(), app_id: None }).unwrap();
     rig.pump();
@@ -72,8 +72,8 @@ fn a_no_of_the_embedder_looks_like_any_other() {
     for request in [connect_with(TARGET, OWN), format!("OPTIONS * HTTP/1.1\r\nHost: a\r\n{OWN}\r\n")] {
         let mut peer = rig.accept();
         rig.say(&mut peer, request);
-        let (connection, _) = rig.asked();
-        rig.answer_with(connection, Err(TokenError::BadSignature));
+        let (tunnel, _) = rig.asked();
+        rig.answer_with(tunnel, Err(TokenError::BadSignature));
         assert_eq!(rig.answer(&mut peer), expected);
     }
     assert_eq!(rig.refused(connect_with(TARGET, "")).status, 407);
@@ -89,7 +89,7 @@ fn an_embedder_that_is_silent_or_busy_costs_only_its_own() {
     });
     let mut first = rig.accept();
     rig.say(&mut first, connect_with(TARGET, OWN));
-    let (connection, _) = rig.asked();
+    let (tunnel, _) = rig.asked();
     let mut gone = rig.accept();
     rig.say(&mut gone, connect_with(TARGET, OWN));
     let answer = rig.refused(connect_with(TARGET, OWN));
@@ -103,13 +103,13 @@ fn an_embedder_that_is_silent_or_busy_costs_only_its_own() {
     assert_eq!(rig.answer(&mut first).status, 503);
     assert_eq!(*rig.refuse_reason(), RefuseReason::Unverified);
     rig.answer(&mut third);
-    rig.answer_with(connection, Ok(verdict("alice")));
+    rig.answer_with(tunnel, Ok(verdict("alice")));
     assert!(rig.is_untouched(), "too late");
     rig.assert_clean();
     let mut fourth = rig.accept();
     rig.say(&mut fourth, connect_with(TARGET, OWN));
-    let (connection, _) = rig.asked();
-    rig.answer_with(connection, Ok(verdict("alice")));
+    let (tunnel, _) = rig.asked();
+    rig.answer_with(tunnel, Ok(verdict("alice")));
     assert_eq!(rig.dials.len(), 1);
 }
 
@@ -119,8 +119,8 @@ fn guessing_is_slowed_for_an_embedder_too() {
     for _ in 0..30 {
         let mut peer = rig.accept();
         rig.say(&mut peer, connect_with(TARGET, OWN));
-        let (connection, _) = rig.asked();
-        rig.answer_with(connection, Err(TokenError::BadSignature));
+        let (tunnel, _) = rig.asked();
+        rig.answer_with(tunnel, Err(TokenError::BadSignature));
         rig.answer(&mut peer);
     }
     let asked = rig.events.len();

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use wayleave_proto::base::{Instant, UnixTime};
-use wayleave_proto::relay::ConnectionId;
+use wayleave_proto::relay::TunnelId;
 
 use super::LEEWAY;
 use crate::scenario::RelayPlan;
@@ -13,7 +13,7 @@ use crate::scenario::RelayPlan;
 #[derive(Debug)]
 pub(super) struct Books {
     /// Tunnels, with the client and the user of each.
-    pub(super) open: BTreeMap<ConnectionId, (usize, String)>,
+    pub(super) open: BTreeMap<TunnelId, (usize, String)>,
     /// Clients whose users are revoked here.
     pub(super) revoked: BTreeSet<usize>,
     /// Everybody who has had a tunnel.
@@ -73,7 +73,7 @@ impl Books {
     /// Notes a tunnel of a user who may have `most`, that was `asked` for then; `is_limited` is his volume.
     pub(super) fn opened(
         &mut self,
-        connection: ConnectionId,
+        tunnel: TunnelId,
         (client, user): (usize, String),
         most: Option<u64>,
         is_limited: bool,
@@ -88,7 +88,7 @@ impl Books {
             // What all may move together is more from now on.
             self.spent = None;
         }
-        self.open.insert(connection, (client, user));
+        self.open.insert(tunnel, (client, user));
         self.peak = self.peak.max(self.open.len() as u64);
         match self.spent {
             Some(spent) if is_limited && spent < asked => {

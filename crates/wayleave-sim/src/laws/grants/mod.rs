@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use wayleave_proto::auth::Claims;
 use wayleave_proto::base::{Host, Instant, Kind, Target, UnixTime};
-use wayleave_proto::relay::{ConnectionId, Event, What};
+use wayleave_proto::relay::{Event, TunnelId, What};
 
 use crate::scenario::{Allowed, AtExpiry, RelayPlan};
 use books::Books;
@@ -135,10 +135,10 @@ impl Grants {
     pub fn said(&mut self, relay: usize, unix: UnixTime, event: &Event) -> Result<(), String> {
         match &event.what {
             What::TunnelOpened { kind, target, address, verdict, elapsed } => {
-                let Some(connection) = event.connection else { return Ok(()) };
+                let Some(tunnel) = event.tunnel else { return Ok(()) };
                 let user = user_of(&verdict.claims);
                 let opening = Opening {
-                    connection,
+                    tunnel,
                     kind: *kind,
                     target,
                     address: *address,
@@ -150,9 +150,9 @@ impl Grants {
             }
             What::TunnelClosed { .. } => {
                 if let Some(books) = self.relays.get_mut(&relay)
-                    && let Some(connection) = &event.connection
+                    && let Some(tunnel) = &event.tunnel
                 {
-                    books.open.remove(connection);
+                    books.open.remove(tunnel);
                 }
                 Ok(())
             }
@@ -189,7 +189,7 @@ impl Grants {
         let is_limited = rights.iter().all(|right| right.allowed.volume.is_some());
         books.shown(&user, opening.unix, opening.expires);
         books
-            .opened(opening.connection, (*client, user), tunnels, is_limited, opening.asked)
+            .opened(opening.tunnel, (*client, user), tunnels, is_limited, opening.asked)
             .map_err(|why| format!("{what}: {why}"))
     }
 
@@ -243,7 +243,7 @@ impl Grants {
 
 /// A tunnel that a relay says it has opened.
 struct Opening<'a> {
-    connection: ConnectionId,
+    tunnel: TunnelId,
     kind: Kind,
     target: &'a Target,
     address: SocketAddr,

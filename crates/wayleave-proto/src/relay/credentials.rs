@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::account::{Account, expiry};
-use super::connection::{Connection, Grant, State};
-use super::{CloseReason, ConnectionId, RefuseReason, Relay};
+use super::tunnel::{Grant, State, Tunnel, TunnelId};
+use super::{CloseReason, RefuseReason, Relay};
 use crate::auth::{AccountId, Keys, Revoked, TokenError, Verdict};
 use crate::base::Instant;
 use crate::config::Verifier;
@@ -28,6 +28,7 @@ impl Relay {
             self.rescope();
         }
         self.enforce();
+        self.hear();
     }
 
     /// Refuses `revoked` from now on, and ends what it has open before this returns. It holds for the life of this relay,
@@ -43,7 +44,9 @@ impl Relay {
         }
         self.revoked.insert(revoked.clone());
         self.revocations.insert(revoked);
-        Ok(self.enforce())
+        let ended = self.enforce();
+        self.hear();
+        Ok(ended)
     }
 
     /// What `verdict`, which was just given, allows on this relay.
@@ -69,10 +72,10 @@ impl Relay {
                 account.scope = scope;
             }
         }
-        for id in self.connections.keys() {
-            let Some(grant) = self.connections.get(id).and_then(Connection::grant) else { continue };
+        for id in self.tunnels.keys() {
+            let Some(grant) = self.tunnels.get(id).and_then(Tunnel::grant) else { continue };
             let scope = self.scope_now(&grant.verdict);
-            if let Some(State::Dialling(opening)) = self.connections.get_mut(id).map(|it| &mut it.state) {
+            if let Some(State::Dialling(opening)) = self.tunnels.get_mut(id).map(|it| &mut it.state) {
                 opening.scope = scope;
             }
         }
@@ -89,8 +92,8 @@ impl Relay {
     /// Goes once through everything that is open, ends what is revoked, and lets the rest follow what changed.
     fn enforce(&mut self) -> usize {
         let mut ended = 0;
-        for id in self.connections.keys() {
-            let Some(grant) = self.connections.get(id).and_then(Connection::grant) else { continue };
+        for id in self.tunnels.keys() {
+            let Some(grant) = self.tunnels.get(id).and_then(Tunnel::grant) else { continue };
             if self.revocations.hold(&grant.verdict) {
                 ended += 1;
                 self.end_revoked(id);
@@ -103,11 +106,8 @@ impl Relay {
 
     /// Sets the timers of all tunnels anew, because what they go by has changed.
     fn arm_tunnels(&mut self) {
-        for id in self.connections.keys() {
-            if self.connections.get(id).is_some_and(|connection| matches!(connection.state, State::Tunnel(_)))
-            {
-                self.arm(id);
-            }
+        for id in self.tunnels.keys() {
+            self.arm(id);
         }
     }
 
@@ -117,19 +117,14 @@ impl Relay {
         self.rest_anew();
     }
 
-    fn end_revoked(&mut self, id: ConnectionId) {
-        let Some(connection) = self.connections.get(id) else { return };
-        match &connection.state {
-            State::Dialling(opening) => {
+    fn end_revoked(&mut self, id: TunnelId) {
+        match self.tunnels.get(id).map(|tunnel| &tunnel.state) {
+            Some(State::Dialling(opening)) => {
                 let target = opening.grant.target.clone();
                 self.refuse(id, Some(target), RefuseReason::Token(TokenError::Revoked));
             }
-            State::Tunnel(_) => self.cut(id, CloseReason::Revoked),
-            State::Closing { .. }
-            | State::Handshake { .. }
-            | State::Head { .. }
-            | State::Preface { .. }
-            | State::Verifying { .. } => {}
+            Some(State::Open(_)) => self.cut(id, CloseReason::Revoked),
+            None | Some(State::Asking | State::Verifying { .. }) => {}
         }
     }
 
@@ -142,7 +137,7 @@ impl Relay {
         if best.is_empty() {
             return;
         }
-        for grant in self.connections.iter().filter_map(|(_, connection)| connection.grant()) {
+        for grant in self.tunnels.iter().filter_map(|(_, tunnel)| tunnel.grant()) {
             if let Some(best) = best.get_mut(&grant.verdict.account)
                 && best.as_ref().is_none_or(|best| expiry(best) < expiry(&grant.verdict))
             {

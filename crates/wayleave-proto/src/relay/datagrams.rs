@@ -1,0 +1,142 @@
+//! A tunnel of datagrams: a short queue each way, and rates that drop what is too much.
+
+use super::meter::Direction;
+use super::streams::{finished, io};
+use super::tunnel::{Payload, TunnelId, opened};
+use super::{CloseReason, Relay};
+use crate::carrier::downlink::{End, Io};
+use crate::codec::capsule::{CapsuleError, MAX_PAYLOAD};
+use crate::queue::DatagramQueue;
+
+impl Relay {
+    /// Datagrams of a client came; those that its target's socket did not take wait.
+    pub(super) fn on_client_datagrams(&mut self, id: TunnelId) {
+        let Some((open, key, connection)) = opened(&mut self.tunnels, &mut self.connections, id) else {
+            return;
+        };
+        let Payload::Datagrams { outgoing, .. } = &open.payload else { return };
+        if !outgoing.is_empty() {
+            self.requests.pending(open.socket);
+        }
+        let is_finished = connection.downlink.ending(key).is_some();
+        self.count_tunnel(id);
+        if is_finished {
+            self.on_datagrams_finished(id);
+        }
+    }
+
+    /// The client broke a rule of what carries its datagrams.
+    pub(super) fn on_client_violated(&mut self, id: TunnelId, error: &CapsuleError) {
+        self.end_tunnel(id, CloseReason::BadCapsule(error.to_string()), false, Some(End::Clean));
+    }
+
+    /// A datagram of a target came.
+    pub(super) fn on_target_datagram(&mut self, id: TunnelId, payload: &[u8]) {
+        let Some((open, key, connection)) = opened(&mut self.tunnels, &mut self.connections, id) else {
+            return;
+        };
+        let Payload::Datagrams { incoming, limited, announced, .. } = &mut open.payload else { return };
+        if payload.len() > MAX_PAYLOAD {
+            *limited += 1;
+            return;
+        }
+        incoming.push(self.now, payload);
+        if !core::mem::replace(announced, true) {
+            connection.senders.push_back(id);
+        }
+        connection.downlink.announce_datagrams(&mut io!(self), key);
+        self.count_tunnel(id);
+    }
+
+    /// Hands a connection the next datagrams that wait for it; each of its tunnels in turn.
+    pub(super) fn send_datagrams(&mut self, connection: super::ConnectionId) {
+        let now = self.now;
+        let turns = self.connections.get(connection).map_or(0, |connection| connection.senders.len());
+        for _ in 0..turns {
+            let sender = self.connections.get_mut(connection).and_then(|it| it.senders.pop_front());
+            let Some(id) = sender else { return };
+            let Some((open, key, connection)) = opened(&mut self.tunnels, &mut self.connections, id) else {
+                continue;
+            };
+            let Payload::Datagrams { incoming, limited, announced, .. } = &mut open.payload else { continue };
+            let account = self.accounts.get_mut(&open.grant.verdict.account);
+            if account.as_ref().is_some_and(|account| account.is_over(now, Direction::ToClient)) {
+                *limited += drop_all(incoming);
+            }
+            let moved = connection.downlink.send_datagrams(now, key, incoming);
+            *announced = !incoming.is_empty();
+            if *announced {
+                connection.senders.push_back(id);
+            }
+            if let Some(account) = account {
+                account.charge(now, Direction::ToClient, moved.datagrams, moved.bytes);
+                if account.is_spent() {
+                    self.timers.set(super::Timer::Tunnel(id), Some(now));
+                }
+            }
+            self.count_tunnel(id);
+        }
+    }
+
+    /// A datagram of a client went to its target.
+    pub(super) fn on_datagram_written(&mut self, id: TunnelId) {
+        let now = self.now;
+        let Some((open, ..)) = opened(&mut self.tunnels, &mut self.connections, id) else { return };
+        let Payload::Datagrams { outgoing, ending, .. } = &mut open.payload else { return };
+        open.moved = now;
+        // It was young enough when it was lent; asking its age again could let the next one go in its place.
+        let bytes = outgoing.iter().next().map_or(0, <[u8]>::len) as u64;
+        outgoing.pop();
+        if let Some(account) = self.accounts.get_mut(&open.grant.verdict.account) {
+            account.charge(now, Direction::ToTarget, 1, bytes);
+            if account.is_spent() {
+                self.timers.set(super::Timer::Tunnel(id), Some(now));
+            }
+        }
+        let is_over = *ending && outgoing.is_empty();
+        self.count_tunnel(id);
+        if is_over {
+            self.finish_datagrams(id);
+        }
+    }
+
+    /// The system dropped datagrams of the target.
+    pub(super) fn on_overflow(&mut self, id: TunnelId, count: u64) {
+        if let Some((open, ..)) = opened(&mut self.tunnels, &mut self.connections, id)
+            && let Payload::Datagrams { limited, .. } = &mut open.payload
+        {
+            *limited = limited.saturating_add(count);
+        }
+    }
+
+    /// The client ended a tunnel of datagrams; it must not have stopped in the middle of a capsule (RFC 9297 §3.3).
+    ///
+    /// What it sent just before is delivered first, for as long as a datagram may wait at all.
+    pub(super) fn on_datagrams_finished(&mut self, id: TunnelId) {
+        let patience = self.now + self.config.limits.datagrams.age;
+        let Some((open, ..)) = opened(&mut self.tunnels, &mut self.connections, id) else { return };
+        let Payload::Datagrams { outgoing, ending, .. } = &mut open.payload else { return };
+        if outgoing.is_empty() {
+            return self.finish_datagrams(id);
+        }
+        *ending = true;
+        self.timers.set(super::Timer::Tunnel(id), Some(patience));
+    }
+
+    pub(super) fn finish_datagrams(&mut self, id: TunnelId) {
+        let Some((_, key, connection)) = opened(&mut self.tunnels, &mut self.connections, id) else { return };
+        let reason = match connection.downlink.check_whole(key) {
+            Ok(()) => finished(connection.downlink.ending(key)),
+            Err(error) => CloseReason::BadCapsule(error.to_string()),
+        };
+        self.end_tunnel(id, reason, false, Some(End::Clean));
+    }
+}
+
+pub(super) fn drop_all(queue: &mut DatagramQueue) -> u64 {
+    let count = queue.len() as u64;
+    while !queue.is_empty() {
+        queue.pop();
+    }
+    count
+}

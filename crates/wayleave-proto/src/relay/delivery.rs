@@ -1,0 +1,83 @@
+//! Payload on its way from a client's connection to the sockets of its targets, while its bytes are lent.
+
+use std::collections::BTreeMap;
+
+use super::Timer;
+use super::account::Account;
+use super::meter::Direction;
+use super::tunnel::{Open, Payload, State, Tunnel, TunnelId};
+use crate::auth::AccountId;
+use crate::base::{Beside, Instant, Slots, Timers};
+use crate::carrier::downlink::{Sink, Sinks, TunnelKey};
+use crate::net::Onward;
+
+/// Where one connection delivers to.
+pub(super) struct Delivery<'a> {
+    pub(super) keys: &'a Beside<TunnelKey, TunnelId>,
+    pub(super) tunnels: &'a mut Slots<TunnelId, Tunnel>,
+    pub(super) accounts: &'a mut BTreeMap<AccountId, Account>,
+    pub(super) timers: &'a mut Timers<Timer>,
+    pub(super) now: Instant,
+    pub(super) onward: &'a mut dyn Onward,
+}
+
+/// Where one tunnel delivers to.
+pub(super) struct ToTarget<'a> {
+    id: TunnelId,
+    open: &'a mut Open,
+    /// Whose rates count for each datagram; a stream is charged behind the whole read.
+    account: Option<&'a mut Account>,
+    timers: &'a mut Timers<Timer>,
+    now: Instant,
+    onward: &'a mut dyn Onward,
+}
+
+impl Sinks for Delivery<'_> {
+    type Sink<'s>
+        = ToTarget<'s>
+    where
+        Self: 's;
+
+    fn sink(&mut self, key: TunnelKey) -> Option<ToTarget<'_>> {
+        let id = *self.keys.get(key)?;
+        let State::Open(open) = &mut self.tunnels.get_mut(id)?.state else { return None };
+        let account = match open.payload {
+            Payload::Datagrams { .. } => self.accounts.get_mut(&open.grant.verdict.account),
+            Payload::Stream { .. } => None,
+        };
+        Some(ToTarget { id, open, account, timers: self.timers, now: self.now, onward: self.onward })
+    }
+}
+
+impl Sink for ToTarget<'_> {
+    fn write(&mut self, chunks: [&[u8]; 2]) -> usize {
+        let Payload::Stream { passed, .. } = &mut self.open.payload else { return 0 };
+        let taken = self.onward.write(self.open.socket, chunks);
+        *passed += taken;
+        taken
+    }
+
+    fn datagram(&mut self, payload: &[u8]) {
+        let now = self.now;
+        let Payload::Datagrams { outgoing, limited, .. } = &mut self.open.payload else { return };
+        self.open.sent += payload.len() as u64;
+        self.open.moved = now;
+        if self.account.as_ref().is_some_and(|account| account.is_over(now, Direction::ToTarget)) {
+            *limited += 1;
+            return;
+        }
+        if outgoing.is_empty() {
+            // An error is the answer to an earlier datagram; this one was not sent.
+            if let Ok(true) = self.onward.send(self.open.socket, payload) {
+                if let Some(account) = &mut self.account {
+                    account.charge(now, Direction::ToTarget, 1, payload.len() as u64);
+                    if account.is_spent() {
+                        self.timers.set(Timer::Tunnel(self.id), Some(now));
+                    }
+                }
+                return;
+            }
+        }
+        outgoing.push(now, payload);
+    }
+}
