@@ -5,6 +5,7 @@ pub(crate) mod downlink;
 mod fault;
 pub mod h1;
 pub mod tls;
+pub(crate) mod uplink;
 
 use core::fmt;
 

@@ -64,10 +64,10 @@ impl Client {
             }
             Decision::Handed { flow, carrier } => self.ask(flow, carrier),
             Decision::Nobody { flow, said, lacked } => self.on_no_proxy(flow, said, lacked),
-            Decision::Silent { flow, carrier, is_certain } => {
+            Decision::Silent { flow, is_certain } => {
                 match self.flows.get(flow).map(|flow| (&flow.state, flow.kind)) {
                     Some((State::Asking(_), _)) => self.hedge(flow),
-                    Some((State::Tunnel { .. }, Kind::Datagram)) => self.pool.leave(carrier),
+                    Some((State::Tunnel { tunnel, .. }, Kind::Datagram)) => self.pool.leave(*tunnel),
                     Some((State::Tunnel { .. }, Kind::Stream)) if is_certain => {
                         self.fail(flow, FlowError::Reset);
                     }

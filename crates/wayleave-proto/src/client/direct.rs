@@ -224,7 +224,7 @@ impl Client {
         let Some(flow) = self.flows.get(id) else { return };
         if flow.released && flow.deadline <= now {
             // What the system has taken whole it delivers by itself; a reset would throw it away.
-            let is_whole = self.stream(id).is_some_and(|(_, session)| session.pending_len() == 0);
+            let is_whole = self.stream(id).is_some_and(|(path, _)| path.waiting() == 0);
             self.remove(id, !is_whole);
             return;
         }
@@ -505,20 +505,12 @@ impl Client {
         if self.io.config.route.breaks(Canary::SentTwice) {
             unsent.extend_from_within(..);
         }
-        let Some((socket, session)) = self.stream(id) else { return };
+        let Some((mut path, io)) = self.stream(id) else { return };
         if !unsent.is_empty() {
-            session.send(&[&unsent]);
+            path.write(io, &[&unsent]);
         }
         if finished {
-            session.send_end();
-        }
-        if finished || !unsent.is_empty() {
-            self.io.requests.pending(socket);
-        }
-        let is_direct =
-            self.flows.get(id).is_some_and(|flow| matches!(flow.state, State::DirectStream { .. }));
-        if finished && is_direct {
-            self.io.requests.finish(socket);
+            path.finish(io);
         }
     }
 
@@ -570,9 +562,9 @@ impl Client {
             State::Asking(asked) => {
                 self.pool.unwant(id);
                 let (pool, io) = (&mut self.pool, &mut self.io);
-                asked.carriers.into_iter().for_each(|carrier| pool.close(io, carrier, true));
+                asked.tunnels.into_iter().for_each(|tunnel| pool.end(io, tunnel, true));
             }
-            State::Tunnel { carrier, .. } => self.pool.close(&mut self.io, carrier, reset),
+            State::Tunnel { tunnel, .. } => self.pool.end(&mut self.io, tunnel, reset),
             State::DirectStream { socket, .. } => self.io.requests.close(socket, reset),
             State::DirectDatagrams { socket, .. } => self.unshare(id, socket),
             State::Retry(_) | State::Resting(_) | State::Failed(_) => {}

@@ -6,7 +6,7 @@ use super::association::AssociationId;
 use super::error::FlowError;
 use super::event::ProxyFault;
 use super::opening::Opening;
-use super::pool::CarrierId;
+use super::pool::TunnelRef;
 use crate::base::{Instant, Kind, Route, Target, key};
 use crate::carrier::Clear;
 use crate::carrier::tls::Session as _;
@@ -104,7 +104,7 @@ pub(super) enum State {
     /// A direct datagram flow, whether anything ever answered on this socket, and if not, since when it has been sent to.
     DirectDatagrams { socket: SocketId, answered: bool, asked: Option<Instant> },
     /// A tunnel, since then.
-    Tunnel { carrier: CarrierId, since: Instant },
+    Tunnel { tunnel: TunnelRef, since: Instant },
     /// A datagram flow without a tunnel, because the relay ended it; the next datagram opens another, not before then.
     Resting(Instant),
     /// It failed; kept until the application has seen it.
@@ -126,10 +126,10 @@ impl State {
     }
 }
 
-/// A request and the connections that it went out on: the second is a hedge, and the first to answer has the flow.
+/// A request and the tunnels that it asked for, each on a connection of its own: the second is a hedge, and the first to answer has the flow.
 #[derive(Debug)]
 pub(super) struct Asked {
-    pub(super) carriers: SmallVec<[CarrierId; 2]>,
+    pub(super) tunnels: SmallVec<[TunnelRef; 2]>,
     /// When it went out first.
     pub(super) since: Instant,
     /// When it goes out once more; not again when `None`.
@@ -185,6 +185,15 @@ impl Flow {
     /// The direct path, which is the spare of a flow that is being rescued.
     pub(super) fn direct(&mut self) -> &mut State {
         self.spare.as_deref_mut().unwrap_or(&mut self.state)
+    }
+
+    /// Whether it uses this tunnel, or asks for it.
+    pub(super) fn uses(&self, tunnel: TunnelRef) -> bool {
+        match &self.state {
+            State::Asking(asked) => asked.tunnels.contains(&tunnel),
+            State::Tunnel { tunnel: used, .. } => *used == tunnel,
+            _ => false,
+        }
     }
 
     /// Whether the flow still looks for its way.

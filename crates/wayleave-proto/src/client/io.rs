@@ -1,8 +1,9 @@
 //! What every part of the client works with: the configuration, time, chance, the network, and the way to the adapter.
 
-use super::pool::{CarrierId, DialId, PartingId, Place};
+use super::pool::{CarrierId, DialId, Place};
 use super::{AssociationId, Event, FlowId, Notice, What};
 use crate::base::{Clock, Instant, Network, Rng, Seed, Timers};
+use crate::carrier::uplink;
 use crate::config::{ClientConfig, Valid};
 use crate::error::{IoFailed, IoFailure, Resource};
 use crate::net::{Episode, Family, Memory, Requests};
@@ -28,7 +29,6 @@ pub(super) enum Role {
     Carrier(CarrierId),
     Dial(DialId),
     Flow(FlowId),
-    Parting(PartingId),
     Probe(usize),
     /// The look-up of a proxy's name, beside connections to where it led before.
     Refresh,
@@ -41,11 +41,12 @@ pub(super) enum Role {
 pub(super) enum Timer {
     /// A connection that is ready grows old.
     Age(CarrierId),
+    /// A connection has something to do.
+    Carrier(CarrierId),
     Dial(DialId),
     Doubt(usize),
     Drain,
     Flow(FlowId),
-    Parting(PartingId),
     Probe(usize),
     Renewal(Place),
     Route,
@@ -71,6 +72,11 @@ impl Io {
             lack: Episode::default(),
             config,
         }
+    }
+
+    /// What a carrier works with.
+    pub(super) fn wire(&mut self) -> uplink::Io<'_, Role, Notice> {
+        uplink::Io { sockets: &mut self.requests, config: &self.config, now: self.now }
     }
 
     pub(super) fn tell(&mut self, what: What) {

@@ -21,6 +21,7 @@ mod probes;
 mod proxied;
 mod rescue;
 mod sentence;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod tunnel;
@@ -179,11 +180,11 @@ impl Machine for Client {
             let (pool, io) = (&mut self.pool, &mut self.io);
             match timer {
                 Timer::Age(id) => pool.on_age_timeout(io, id),
+                Timer::Carrier(id) => self.on_carrier_timeout(id),
                 Timer::Dial(id) => pool.go_on(io, id),
                 Timer::Doubt(proxy) => pool.on_doubt_timeout(io, proxy),
                 Timer::Drain => self.shut(),
                 Timer::Flow(id) => self.on_flow_timeout(id),
-                Timer::Parting(id) => pool.end_parting(io, id),
                 Timer::Probe(index) => self.on_probe_timeout(index),
                 Timer::Renewal(place) => pool.on_renewal_timeout(place),
                 Timer::Route => {
@@ -221,7 +222,7 @@ impl Machine for Client {
             Some(Role::Flow(flow)) => self.on_flow_resolved(flow, id, families, answer),
             Some(Role::Probe(index)) => self.on_probe_resolved(index, id, families, answer),
             Some(Role::Refresh) => pool.on_refreshed(io, id, families, answer),
-            Some(Role::Carrier(_) | Role::Parting(_) | Role::Shared(..)) | None => {}
+            Some(Role::Carrier(_) | Role::Shared(..)) | None => {}
         }
         self.advance();
     }
@@ -237,7 +238,7 @@ impl Machine for Client {
             Some(Role::Flow(flow)) => self.on_flow_opened(flow, id),
             Some(Role::Probe(index)) => self.on_probe_opened(index, id),
             Some(Role::Shared(association, family)) => self.on_shared_opened(association, family),
-            Some(Role::Carrier(_) | Role::Parting(_) | Role::Refresh) | None => {}
+            Some(Role::Carrier(_) | Role::Refresh) | None => {}
         }
         self.advance();
     }
@@ -245,19 +246,9 @@ impl Machine for Client {
     fn handle_failed(&mut self, now: Instant, id: SocketId, error: IoFailed) {
         self.at(now);
         match self.io.requests.role(id) {
-            Some(Role::Carrier(carrier)) => {
-                self.io.requests.forget(id);
-                self.on_carrier_gone(carrier);
-            }
-            Some(Role::Dial(dial)) => {
-                self.io.requests.forget(id);
-                self.pool.on_attempt_failed(&mut self.io, dial, id, error.into());
-            }
+            Some(Role::Carrier(carrier)) => self.on_carrier_failed(carrier, error),
+            Some(Role::Dial(dial)) => self.pool.on_attempt_failed(&mut self.io, dial, id, error.into()),
             Some(Role::Flow(flow)) => self.on_flow_failed(flow, id, error),
-            Some(Role::Parting(parting)) => {
-                self.io.requests.forget(id);
-                self.pool.end_parting(&mut self.io, parting);
-            }
             Some(Role::Probe(index)) => self.on_probe_failed(index, id, error),
             Some(Role::Shared(association, family)) => {
                 self.on_shared_failed(association, family, id, &error);
@@ -269,17 +260,13 @@ impl Machine for Client {
 
     fn handle_broken(&mut self, now: Instant, id: SocketId, _error: IoFailed) {
         self.at(now);
-        let flow = match self.io.requests.role(id) {
-            Some(Role::Carrier(carrier)) => {
-                self.pool.get(carrier).and_then(|connection| connection.used.flow())
-            }
-            Some(Role::Flow(flow)) => Some(flow),
-            Some(Role::Dial(_) | Role::Parting(_) | Role::Probe(_) | Role::Refresh | Role::Shared(..))
-            | None => None,
-        };
         self.io.requests.break_off(id);
-        if let Some(flow) = flow {
-            self.on_stream_broken(flow);
+        match self.io.requests.role(id) {
+            Some(Role::Carrier(carrier)) => {
+                self.pool.users(carrier).into_iter().for_each(|(flow, _)| self.on_stream_broken(flow));
+            }
+            Some(Role::Flow(flow)) => self.on_stream_broken(flow),
+            Some(Role::Dial(_) | Role::Probe(_) | Role::Refresh | Role::Shared(..)) | None => {}
         }
         self.advance();
     }
@@ -290,7 +277,6 @@ impl Machine for Client {
             Some(Role::Carrier(carrier)) => self.on_carrier_received(carrier, data),
             Some(Role::Dial(dial)) => self.pool.on_attempt_received(&mut self.io, dial, id, data),
             Some(Role::Flow(flow)) => self.on_flow_received(flow, id, data),
-            Some(Role::Parting(parting)) => self.pool.on_parting_received(&mut self.io, parting, data.len()),
             Some(Role::Probe(index)) => self.on_probe_answer(index),
             Some(Role::Refresh | Role::Shared(..)) | None => {}
         }
@@ -318,7 +304,6 @@ impl Machine for Client {
             Some(Role::Carrier(carrier)) => self.on_carrier_finished(carrier),
             Some(Role::Dial(dial)) => self.pool.on_attempt_finished(&mut self.io, dial, id),
             Some(Role::Flow(flow)) => self.on_flow_finished(flow, id),
-            Some(Role::Parting(parting)) => self.pool.end_parting(&mut self.io, parting),
             Some(Role::Probe(_) | Role::Refresh | Role::Shared(..)) | None => {}
         }
         self.advance();
@@ -327,10 +312,9 @@ impl Machine for Client {
     fn pending(&mut self, now: Instant, id: SocketId) -> Option<&[u8]> {
         self.at(now);
         match self.io.requests.role(id)? {
-            Role::Carrier(carrier) => self.pending_of_carrier(carrier, id),
+            Role::Carrier(carrier) => self.pending_of_carrier(carrier),
             Role::Dial(dial) => self.pool.pending_of_attempt(&mut self.io, dial, id),
             Role::Flow(flow) => self.pending_of_flow(flow, id),
-            Role::Parting(parting) => self.pool.pending_of_parting(&mut self.io, parting),
             Role::Probe(index) => self.pending_of_probe(index, id),
             Role::Refresh => None,
             Role::Shared(association, family) => self.pending_of_shared(association, family, id),
@@ -350,7 +334,6 @@ impl Machine for Client {
             Some(Role::Carrier(carrier)) => self.on_carrier_written(carrier, written),
             Some(Role::Dial(dial)) => self.pool.on_attempt_written(dial, id, written),
             Some(Role::Flow(flow)) => self.on_flow_written(flow, id, written),
-            Some(Role::Parting(parting)) => self.pool.on_parting_written(parting, written),
             Some(Role::Probe(index)) => self.on_probe_written(index),
             Some(Role::Shared(association, family)) => self.on_shared_written(association, family),
             Some(Role::Refresh) | None => {}

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::event::ProxyFault;
 use super::flow::{Flow, State};
-use super::pool::{Beside, CarrierId};
+use super::pool::{Beside, TunnelRef};
 use super::{Client, FlowError, FlowId};
 use crate::base::{Instant, Kind, Target};
 use crate::config::{BackoffConfig, Canary};
@@ -99,10 +99,19 @@ impl Client {
 
     /// A datagram flow lost its tunnel: it gets another, at once if the old one had lived for a while.
     pub(super) fn reopen(&mut self, id: FlowId) {
-        let Some(&Flow { state: State::Tunnel { carrier, since }, .. }) = self.flows.get(id) else { return };
+        let Some(&Flow { state: State::Tunnel { tunnel, since }, .. }) = self.flows.get(id) else { return };
         let again = self.after_tunnel(id, since);
-        self.pool.close(&mut self.io, carrier, true);
+        self.pool.end(&mut self.io, tunnel, true);
         self.go_on_at(id, again);
+    }
+
+    /// A datagram flow lost its tunnel by nobody's fault: it gets another at once.
+    pub(super) fn reopen_at_once(&mut self, id: FlowId) {
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        let State::Tunnel { tunnel, .. } = flow.state else { return };
+        flow.backoff.reset();
+        self.pool.end(&mut self.io, tunnel, true);
+        self.go_on_at(id, self.io.now);
     }
 
     /// Lets a datagram flow without a tunnel ask for another from that moment on.
@@ -126,20 +135,20 @@ impl Client {
         let State::Asking(asked) = &mut flow.state else { return };
         if asked.hedge_at.take().is_some() {
             let (pool, since) = (&mut self.pool, asked.since);
-            let proxies = asked.carriers.iter().filter_map(|carrier| pool.get(*carrier).map(|it| it.proxy));
+            let proxies = asked.tunnels.iter().filter_map(|tunnel| pool.proxy_of(*tunnel));
             let beside: Vec<Beside> = proxies.map(|proxy| Beside { proxy, since }).collect();
             pool.want(id, beside);
         }
         self.arm_flow(id);
     }
 
-    /// Takes a connection that gave no good answer from a flow that asked over it; says whether no other is left.
-    pub(super) fn unask(&mut self, id: FlowId, carrier: CarrierId, reset: bool) -> bool {
-        self.pool.close(&mut self.io, carrier, reset);
+    /// Takes a tunnel that came to nothing from a flow that asked for it; says whether no other is left.
+    pub(super) fn unask(&mut self, id: FlowId, tunnel: TunnelRef, reset: bool) -> bool {
+        self.pool.end(&mut self.io, tunnel, reset);
         let Some(flow) = self.flows.get_mut(id) else { return false };
         let State::Asking(asked) = &mut flow.state else { return false };
-        asked.carriers.retain(|other| *other != carrier);
-        if !asked.carriers.is_empty() {
+        asked.tunnels.retain(|other| *other != tunnel);
+        if !asked.tunnels.is_empty() {
             return false;
         }
         flow.state = State::Waiting(None);

@@ -1,36 +1,34 @@
 //! A flow inside a carrier: the request, its answer, and what comes after.
 
+use core::time::Duration;
+
 use smallvec::smallvec;
 
 use super::event::ProxyFault;
 use super::flow::{Asked, Flow, State};
-use super::pool::last_word;
+use super::pool::{Heard, TunnelRef, Word};
 use super::{CarrierId, Client, FlowError, FlowId};
-use crate::base::{Kind, Route};
-use crate::carrier::h1::DatagramError;
-use crate::carrier::tls::TlsError;
-use crate::codec::h1::parse_answer;
+use crate::base::{Instant, Kind, Route, Slots};
 use crate::codec::http::{Answer, Malformed, Refusal};
 use crate::codec::proxy_status::ProxyError;
-use crate::config::{Peer, Truncation};
-use crate::error::IoFailure;
-use crate::net::SocketId;
+use crate::error::{IoFailed, IoFailure};
 
 impl Client {
-    /// Sends the request of a flow over the connection that was handed to it.
+    /// Asks for the tunnel of a flow over the connection that was handed to it.
     pub(super) fn ask(&mut self, flow_id: FlowId, id: CarrierId) {
         let Some(flow) = self.flows.get_mut(flow_id) else { return };
-        self.pool.ask(&mut self.io, id, (flow_id, flow.kind, &flow.target));
+        let asks = (flow_id, flow.kind, &flow.target);
+        let Some(tunnel) = self.pool.ask(&mut self.io, id, asks) else { return };
         let (now, limits) = (self.io.now, &self.io.config.limits);
-        let asked = Asked { carriers: smallvec![id], since: now, hedge_at: Some(now + limits.hedge) };
+        let asked = Asked { tunnels: smallvec![tunnel], since: now, hedge_at: Some(now + limits.hedge) };
         match &mut flow.state {
-            State::Asking(asked) => asked.carriers.push(id),
+            State::Asking(asked) => asked.tunnels.push(tunnel),
             state => {
                 let before = core::mem::replace(state, State::Asking(asked));
-                if let State::Tunnel { carrier, .. } = before {
+                if let State::Tunnel { tunnel, .. } = before {
                     // It was silent for too long.
                     flow.deadline = now + limits.open_timeout;
-                    self.pool.close(&mut self.io, carrier, true);
+                    self.pool.end(&mut self.io, tunnel, true);
                 }
             }
         }
@@ -38,182 +36,141 @@ impl Client {
     }
 
     pub(super) fn on_carrier_received(&mut self, id: CarrierId, data: &mut [u8]) {
-        self.pool.on_heard(&mut self.io, id);
-        let Some(connection) = self.pool.get_mut(id) else { return };
-        let flow = connection.used.flow().and_then(|flow| self.flows.get(flow));
-        if let Some(Flow { kind: Kind::Datagram, state: State::Tunnel { .. }, .. }) = flow {
-            return self.read_datagrams(id, data);
-        }
-        if connection.pipe.receive(data).is_err() {
-            return self.on_carrier_broken(id);
-        }
-        self.io.requests.pending(connection.socket);
-        self.on_carrier_readable(id);
+        let now = self.io.now;
+        self.pool.on_received(&mut self.io, id, &mut into_queues(now, &mut self.flows), data);
+        self.hear(id);
     }
 
-    /// The proxy broke a rule of TLS, and is told so.
-    fn on_carrier_broken(&mut self, id: CarrierId) {
-        let Some(connection) = self.pool.get_mut(id) else { return };
-        let (socket, alert) = (connection.socket, last_word(connection.pipe.session()));
-        self.pool.part(&mut self.io, socket, alert, true);
-        self.on_carrier_gone(id);
+    pub(super) fn on_carrier_finished(&mut self, id: CarrierId) {
+        let now = self.io.now;
+        self.pool.on_finished(&mut self.io, id, &mut into_queues(now, &mut self.flows));
+        self.hear(id);
     }
 
-    fn on_carrier_readable(&mut self, id: CarrierId) {
-        let Some(flow_id) = self.pool.on_readable(&mut self.io, id) else { return };
-        let is_asking = |flow: &Flow| matches!(flow.state, State::Asking(_));
-        if self.flows.get(flow_id).is_some_and(is_asking) && !self.read_answer(id, flow_id) {
-            return;
+    pub(super) fn on_carrier_failed(&mut self, id: CarrierId, error: IoFailed) {
+        self.pool.on_failed(&mut self.io, id, error.into());
+        self.hear(id);
+    }
+
+    pub(super) fn on_carrier_written(&mut self, id: CarrierId, written: usize) {
+        self.pool.on_written(&mut self.io, id, written);
+        self.hear(id);
+    }
+
+    pub(super) fn on_carrier_timeout(&mut self, id: CarrierId) {
+        self.pool.on_carrier_timeout(&mut self.io, id);
+        self.hear(id);
+    }
+
+    pub(super) fn pending_of_carrier(&mut self, id: CarrierId) -> Option<&[u8]> {
+        for (flow, tunnel) in self.pool.users(id) {
+            if let Some(queues) = self.flows.get_mut(flow).and_then(|flow| flow.queues.as_mut())
+                && let Some((uplink, key)) = self.pool.uplink(tunnel)
+            {
+                let before = queues.outgoing.len();
+                uplink.send_datagrams(self.io.now, key, &mut queues.outgoing);
+                if queues.outgoing.len() < before {
+                    self.on_datagrams_gone(flow);
+                }
+            }
         }
-        let Some(flow) = self.flows.get(flow_id) else { return };
-        match (&flow.state, flow.kind) {
-            (State::Tunnel { .. }, Kind::Stream) => self.read_stream(id, flow_id),
-            (State::Tunnel { .. }, Kind::Datagram) => self.read_datagrams(id, &mut []),
-            _ => {}
+        self.pool.pending_of(&mut self.io, id)
+    }
+
+    /// Acts on what came of an input for the flows in a connection.
+    fn hear(&mut self, id: CarrierId) {
+        for Heard { flow: id, tunnel, word } in self.pool.hear(&mut self.io, id) {
+            let Some(flow) = self.flows.get_mut(id).filter(|flow| flow.uses(tunnel)) else { continue };
+            match word {
+                Word::Answered(answer) => self.on_answered(id, tunnel, *answer),
+                Word::Broken => self.on_tunnel_broken(id, tunnel),
+                Word::Datagrams(bytes) => {
+                    flow.received += bytes;
+                    self.io.nudge(id);
+                }
+                Word::Ended => self.on_tunnel_ended(id),
+                Word::Readable => self.on_stream_readable(id),
+                Word::Violated => self.reopen(id),
+                Word::Writable => self.on_room(id),
+            }
         }
     }
 
-    /// The connection to the proxy broke.
-    pub(super) fn on_carrier_gone(&mut self, id: CarrierId) {
-        let Some(flow_id) = self.pool.on_gone(&mut self.io, id) else { return };
-        let Some(connection) = self.pool.get(id) else { return };
-        let Some(flow) = self.flows.get(flow_id) else {
-            self.pool.close(&mut self.io, id, true);
-            return;
-        };
+    /// A tunnel is gone with its connection.
+    fn on_tunnel_broken(&mut self, id: FlowId, tunnel: TunnelRef) {
+        let waits = self.stream(id).is_some_and(|(path, _)| path.readable() > 0);
+        let Some(flow) = self.flows.get(id) else { return };
         match (&flow.state, flow.kind) {
             (State::Asking(_), _) => {
                 // The proxy took the connection and said nothing: another connection, and at last another proxy, may do
                 // better. Nothing of the application was sent yet.
-                let proxy = connection.proxy;
-                let is_last = self.unask(flow_id, id, true);
+                let Some(proxy) = self.pool.proxy_of(tunnel) else { return };
+                let is_last = self.unask(id, tunnel, true);
                 self.pool.on_proxy_failed(&mut self.io, proxy, ProxyFault::NoAnswer, None);
                 if is_last {
-                    self.try_another(flow_id, proxy, ProxyFault::NoAnswer);
+                    self.try_another(id, proxy, ProxyFault::NoAnswer);
                 }
             }
-            (State::Tunnel { .. }, Kind::Datagram) => self.reopen(flow_id),
-            (State::Tunnel { .. }, Kind::Stream) if connection.pipe.plaintext_len() > 0 && !flow.released => {
-                // What arrived before the break is still the application's; the error comes behind it.
-                self.io.nudge(flow_id);
-            }
-            _ => {
-                let error = self.broken(flow_id);
-                self.fail(flow_id, error);
+            (_, Kind::Datagram) => self.reopen(id),
+            // What arrived before the break is still the application's; the error comes behind it.
+            (_, Kind::Stream) if waits && !flow.released => self.io.nudge(id),
+            (_, Kind::Stream) => {
+                let error = self.broken(id);
+                self.fail(id, error);
             }
         }
     }
 
-    pub(super) fn pending_of_carrier(&mut self, id: CarrierId, socket: SocketId) -> Option<&[u8]> {
-        let connection = self.pool.get_mut(id)?;
-        if let Some(id) = connection.used.flow()
-            && let Some(Flow { state: State::Tunnel { .. }, queues: Some(queues), .. }) =
-                self.flows.get_mut(id)
-        {
-            let before = queues.outgoing.len();
-            connection.pipe.send_datagrams(self.io.now, &mut queues.outgoing);
-            if queues.outgoing.len() < before && core::mem::take(&mut queues.sender_waits) {
-                self.io.nudge(id);
+    /// The proxy has answered a request.
+    fn on_answered(&mut self, id: FlowId, tunnel: TunnelRef, answer: Result<Answer, Malformed>) {
+        let Some(proxy) = self.pool.proxy_of(tunnel) else { return };
+        match answer {
+            Ok(Answer::Accepted { by }) => self.on_accepted(id, tunnel, by),
+            Ok(Answer::Refused(Refusal { status: 407, .. })) if !self.pool.has_shown_latest(tunnel) => {
+                // The credential was renewed in between.
+                if self.unask(id, tunnel, false) {
+                    self.unplaced.insert(id);
+                }
             }
-        }
-        let pending = connection.pipe.pending();
-        if pending.is_none() {
-            self.io.requests.settle(socket);
-        }
-        pending
-    }
-
-    pub(super) fn on_carrier_written(&mut self, id: CarrierId, written: usize) {
-        let Some(connection) = self.pool.get_mut(id) else { return };
-        connection.pipe.session().written(written);
-        let flow = connection.used.flow();
-        self.pool.on_sent(&mut self.io, id);
-        if let Some(flow) = flow {
-            self.on_room(flow);
-        }
-    }
-
-    /// Reads the answer to a request; says whether the connection carries the tunnel of the flow now.
-    fn read_answer(&mut self, id: CarrierId, flow_id: FlowId) -> bool {
-        loop {
-            let (Some(connection), Some(flow)) = (self.pool.get_mut(id), self.flows.get(flow_id)) else {
-                return false;
-            };
-            let answer = match connection.pipe.read_head() {
-                Ok(Some(head)) => parse_answer(head, Some(flow.kind)).map_err(Malformed::from),
-                Ok(None) => {
-                    if connection.pipe.session().is_finished() {
-                        self.on_carrier_gone(id);
-                    }
-                    return false;
-                }
-                Err(error) => Err(error.into()),
-            };
-            connection.pipe.end_head();
-            let proxy = connection.proxy;
-            match answer {
-                Ok(None) => {}
-                Ok(Some(Answer::Accepted { by })) => {
-                    connection.machine = by;
-                    return self.on_accepted(id, flow_id);
-                }
-                Ok(Some(Answer::Refused(Refusal { status: 407, .. }))) if !self.pool.has_shown_latest(id) => {
-                    // The credential was renewed in between.
-                    if self.unask(flow_id, id, false) {
-                        self.unplaced.insert(flow_id);
-                    }
-                    return false;
-                }
-                Ok(Some(Answer::Refused(refusal))) => {
-                    let again =
-                        refusal.retry_after.map(|secs| core::time::Duration::from_secs(u64::from(secs)));
-                    let is_last = self.unask(flow_id, id, false);
-                    let error = (refusal.error(), refusal.lookup());
-                    self.on_refused(flow_id, proxy, refusal.status, error, again, is_last);
-                    return false;
-                }
-                Err(error) => {
-                    let is_last = self.unask(flow_id, id, true);
-                    let fault = ProxyFault::Protocol(error.to_string());
-                    self.on_proxy_at_fault(flow_id, proxy, fault, None, is_last);
-                    return false;
-                }
+            Ok(Answer::Refused(refusal)) => {
+                let again = refusal.retry_after.map(|secs| Duration::from_secs(u64::from(secs)));
+                let is_last = self.unask(id, tunnel, false);
+                let error = (refusal.error(), refusal.lookup());
+                self.on_refused(id, proxy, refusal.status, error, again, is_last);
+            }
+            Err(error) => {
+                let is_last = self.unask(id, tunnel, true);
+                let fault = ProxyFault::Protocol(error.to_string());
+                self.on_proxy_at_fault(id, proxy, fault, None, is_last);
             }
         }
     }
 
-    /// The proxy serves the flow. Says no where the direct path has taken it back in the meantime.
-    fn on_accepted(&mut self, id: CarrierId, flow_id: FlowId) -> bool {
-        let Some(flow) = self.flows.get_mut(flow_id) else { return false };
-        let is_datagrams = flow.kind == Kind::Datagram;
-        let tunnel = State::Tunnel { carrier: id, since: self.io.now };
-        let asked = core::mem::replace(&mut flow.state, tunnel);
+    /// The proxy serves the flow.
+    fn on_accepted(&mut self, id: FlowId, tunnel: TunnelRef, by: Option<String>) {
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        let state = State::Tunnel { tunnel, since: self.io.now };
+        let asked = core::mem::replace(&mut flow.state, state);
         flow.forgive();
         if let Some(queues) = &mut flow.queues {
             queues.outgoing.renew_last(self.io.now, FIRST_WORD);
         }
         if let State::Asking(asked) = asked {
-            self.pool.unwant(flow_id);
-            for other in asked.carriers.into_iter().filter(|other| *other != id) {
-                self.pool.close(&mut self.io, other, true);
+            self.pool.unwant(id);
+            for other in asked.tunnels.into_iter().filter(|other| *other != tunnel) {
+                self.pool.end(&mut self.io, other, true);
             }
         }
-        if !self.on_served(flow_id) {
-            return false;
+        if !self.on_served(id) {
+            // The direct path has taken it back in the meantime.
+            return;
         }
-        self.begin_stream(flow_id);
-        self.pool.accepted(&mut self.io, id);
-        self.arm_flow(flow_id);
-        self.announce(flow_id, Route::Proxied);
-        self.io.nudge(flow_id);
-        if let Some(connection) = self.pool.get(id) {
-            if is_datagrams {
-                let liveness = self.io.config.limits.liveness(Peer::Reading);
-                self.io.requests.watch(connection.socket, liveness);
-            }
-            self.io.requests.pending(connection.socket);
-        }
-        true
+        self.begin_stream(id);
+        self.pool.on_accepted(&mut self.io, tunnel, by);
+        self.arm_flow(id);
+        self.announce(id, Route::Proxied);
+        self.io.nudge(id);
+        self.pool.announce_datagrams(&mut self.io, tunnel);
     }
 
     fn on_refused(
@@ -222,7 +179,7 @@ impl Client {
         proxy: usize,
         status: u16,
         (error, lookup): (Option<ProxyError>, Option<IoFailure>),
-        again: Option<core::time::Duration>,
+        again: Option<Duration>,
         is_last: bool,
     ) {
         let Some(target) = self.io.config.proxies.get(proxy).cloned() else { return };
@@ -266,7 +223,7 @@ impl Client {
         flow_id: FlowId,
         proxy: usize,
         fault: ProxyFault,
-        again: Option<core::time::Duration>,
+        again: Option<Duration>,
         is_last: bool,
     ) {
         self.pool.refused(&mut self.io, proxy, fault.clone(), again);
@@ -275,97 +232,41 @@ impl Client {
         }
     }
 
-    fn read_stream(&mut self, id: CarrierId, flow_id: FlowId) {
-        let (Some(connection), Some(flow)) = (self.pool.get_mut(id), self.flows.get(flow_id)) else {
-            return;
-        };
-        if flow.released {
-            discard(connection.pipe.session());
-        } else if connection.pipe.plaintext_len() > self.io.config.limits.buffer {
-            self.io.requests.pause(connection.socket, true);
+    fn on_stream_readable(&mut self, id: FlowId) {
+        let most = self.io.config.limits.buffer;
+        let is_released = self.flows.get(id).is_some_and(|flow| flow.released);
+        let Some((mut path, io)) = self.stream(id) else { return };
+        if is_released {
+            path.discard();
+        } else if path.readable() > most {
+            path.pause(io, true);
         }
-        self.io.nudge(flow_id);
-        self.settle_stream(flow_id);
-    }
-
-    fn read_datagrams(&mut self, id: CarrierId, data: &mut [u8]) {
-        let now = self.io.now;
-        let Some(connection) = self.pool.get_mut(id) else { return };
-        let Some((flow_id, flow)) = connection.used.flow().and_then(|id| Some((id, self.flows.get_mut(id)?)))
-        else {
-            return;
-        };
-        let Some(queues) = &mut flow.queues else { return };
-        let received = connection.pipe.receive_datagrams(data, |payload| queues.incoming.push(now, payload));
-        if connection.pipe.pending_len() > 0 {
-            self.io.requests.pending(connection.socket);
-        }
-        match received {
-            Ok(received) => {
-                flow.received += received.bytes;
-                let ended = connection.pipe.session().is_finished();
-                if received.datagrams > 0 {
-                    if connection.acks.is_due() {
-                        self.io.requests.delay_acks(connection.socket);
-                    }
-                    self.io.nudge(flow_id);
-                }
-                if ended {
-                    self.on_tunnel_ended(flow_id);
-                }
-            }
-            Err(DatagramError::Tls(_)) => self.on_carrier_broken(id),
-            // The relay broke the capsule protocol; another tunnel may do better.
-            Err(DatagramError::Capsule(_)) => self.reopen(flow_id),
-        }
+        self.io.nudge(id);
+        self.settle_stream(id);
     }
 
     /// The relay ended a datagram tunnel cleanly, because nothing moved or the target refused: the next datagram
     /// opens another.
-    fn on_tunnel_ended(&mut self, flow_id: FlowId) {
-        let Some(&Flow { state: State::Tunnel { carrier, since }, .. }) = self.flows.get(flow_id) else {
-            return;
-        };
-        let again = self.after_tunnel(flow_id, since);
-        self.pool.close(&mut self.io, carrier, false);
-        if let Some(flow) = self.flows.get_mut(flow_id) {
+    fn on_tunnel_ended(&mut self, id: FlowId) {
+        let Some(&Flow { state: State::Tunnel { tunnel, since }, .. }) = self.flows.get(id) else { return };
+        let again = self.after_tunnel(id, since);
+        self.pool.end(&mut self.io, tunnel, false);
+        if let Some(flow) = self.flows.get_mut(id) {
             flow.state = State::Resting(again);
         }
-        self.arm_flow(flow_id);
-    }
-
-    pub(super) fn on_carrier_finished(&mut self, id: CarrierId) {
-        let Some(connection) = self.pool.get_mut(id) else { return };
-        let runs = |flow| self.flows.get(flow).is_some_and(|flow| matches!(flow.state, State::Tunnel { .. }));
-        let ended = connection.pipe.session().receive_end();
-        connection.truncated = ended == Err(TlsError::Truncated);
-        let forgives =
-            self.io.config.truncation == Truncation::End && connection.used.flow().is_some_and(runs);
-        match ended {
-            Ok(()) => self.on_carrier_readable(id),
-            Err(TlsError::Truncated) if forgives => {
-                connection.pipe.session().excuse_end();
-                self.on_carrier_readable(id);
-            }
-            Err(_) => {
-                self.io.requests.close(connection.socket, true);
-                self.on_carrier_gone(id);
-            }
-        }
+        self.arm_flow(id);
     }
 }
 
 /// The last datagram that waited for a tunnel is sent although it grew old, up to this age: a word after a silence is no
 /// media, and its sender may not repeat it soon.
-const FIRST_WORD: core::time::Duration = core::time::Duration::from_secs(5);
+const FIRST_WORD: Duration = Duration::from_secs(5);
 
-/// Reads what nobody wants any more, so that the other side can end.
-pub(super) fn discard(session: &mut dyn crate::carrier::tls::Session) {
-    loop {
-        let amount = session.plaintext().len();
-        if amount == 0 {
-            return;
+/// Puts datagrams that come for flows into their queues.
+fn into_queues(now: Instant, flows: &mut Slots<FlowId, Flow>) -> impl FnMut(FlowId, &[u8]) {
+    move |flow, payload| {
+        if let Some(queues) = flows.get_mut(flow).and_then(|flow| flow.queues.as_mut()) {
+            queues.incoming.push(now, payload);
         }
-        session.consume(amount);
     }
 }

@@ -8,14 +8,11 @@ use smallvec::SmallVec;
 use super::event::CloseReason;
 use super::flow::{Flow, State};
 use super::io::Timer;
-use super::tunnel::discard;
 use super::{AssociationId, Client, End, FlowError, FlowId, FlowStatus, Incoming, Notice, What};
 use crate::auth::Credential;
 use crate::base::{Host, Instant, Kind, Network, Route, Target};
-use crate::carrier::tls::Session;
 use crate::codec::capsule::MAX_PAYLOAD;
 use crate::config::{Canary, Mode};
-use crate::net::SocketId;
 use crate::route::Proof;
 
 impl Client {
@@ -94,13 +91,12 @@ impl Client {
         if self.flows.get(id).is_some_and(|flow| flow.finished) {
             return Err(FlowError::Finished);
         }
-        let Some(socket) = self.stream(id).map(|(socket, _)| socket) else { return Ok(0) };
-        if self.io.requests.is_broken(socket) {
+        let Some((mut path, io)) = self.stream(id) else { return Ok(0) };
+        if path.is_broken(io) {
             // There may still be something to read.
             return Err(self.broken(id));
         }
-        let Some((socket, session)) = self.stream(id) else { return Ok(0) };
-        let mut room = mark.saturating_sub(session.pending_len());
+        let mut room = mark.saturating_sub(path.waiting());
         let taken: SmallVec<[&[u8]; 8]> = pieces
             .iter()
             .map_while(|piece| {
@@ -113,8 +109,7 @@ impl Client {
         if count == 0 {
             return Ok(0);
         }
-        session.send(&taken);
-        self.io.requests.pending(socket);
+        path.write(io, &taken);
         if let Some(flow) = self.flows.get_mut(id) {
             flow.sent += count as u64;
         }
@@ -127,13 +122,13 @@ impl Client {
     /// Why nothing will come any more, behind the last byte that came.
     pub fn read(&mut self, id: FlowId) -> Result<Incoming<'_>, FlowError> {
         self.check(id)?;
-        let Some((socket, session)) = self.stream(id) else { return Ok(Incoming::Nothing) };
-        if session.plaintext_len() == 0 {
-            if session.is_finished() {
+        let Some((mut path, io)) = self.stream(id) else { return Ok(Incoming::Nothing) };
+        if path.readable() == 0 {
+            if path.is_finished() {
                 return Ok(Incoming::End);
             }
             // The connection broke, and everything that came before has been read.
-            if self.io.requests.role(socket).is_none() {
+            if path.is_gone(io) {
                 let error = self.broken(id);
                 self.fail(id, error.clone());
                 self.advance();
@@ -141,18 +136,18 @@ impl Client {
             }
             return Ok(Incoming::Nothing);
         }
-        // The borrow of the session above cannot be returned from a branch; this finds it again.
-        Ok(self.stream(id).map_or(Incoming::Nothing, |(_, session)| Incoming::Bytes(session.plaintext())))
+        // The borrow of the path above cannot be returned from a branch; this finds it again.
+        Ok(self.stream(id).map_or(Incoming::Nothing, |(path, _)| Incoming::Bytes(path.read())))
     }
 
     /// The embedder took `amount` bytes of what [`Self::read`] lent.
     pub fn consume(&mut self, now: Instant, id: FlowId, amount: usize) {
         self.at(now);
         let mark = self.io.config.limits.buffer / 2;
-        let Some((socket, session)) = self.stream(id) else { return };
-        session.consume(amount);
-        if session.plaintext_len() <= mark {
-            self.io.requests.pause(socket, false);
+        let Some((mut path, io)) = self.stream(id) else { return };
+        path.consume(amount);
+        if path.readable() <= mark {
+            path.pause(io, false);
         }
         if let Some(flow @ Flow { state: State::Tunnel { .. }, .. }) = self.flows.get_mut(id) {
             flow.received += amount as u64;
@@ -171,11 +166,7 @@ impl Client {
         }
         match self.stream(id) {
             None => false,
-            Some((socket, session)) => {
-                session.plaintext_len() > 0
-                    || session.is_finished()
-                    || self.io.requests.role(socket).is_none()
-            }
+            Some((mut path, io)) => path.readable() > 0 || path.is_finished() || path.is_gone(io),
         }
     }
 
@@ -186,9 +177,9 @@ impl Client {
         if self.check(id).is_err() || self.flows.get(id).is_some_and(is_over) {
             return true;
         }
-        match self.stream(id).map(|(socket, session)| (socket, session.pending_len() < mark)) {
+        match self.stream(id) {
             None => false,
-            Some((socket, has_room)) => has_room || self.io.requests.is_broken(socket),
+            Some((path, io)) => path.waiting() < mark || path.is_broken(io),
         }
     }
 
@@ -199,9 +190,9 @@ impl Client {
     /// Why it will not go out.
     pub fn is_flushed(&mut self, id: FlowId) -> Result<bool, FlowError> {
         self.check(id)?;
-        let Some((socket, session)) = self.stream(id) else { return Ok(true) };
-        let is_flushed = session.pending_len() == 0;
-        if !is_flushed && self.io.requests.is_broken(socket) {
+        let Some((path, io)) = self.stream(id) else { return Ok(true) };
+        let is_flushed = path.waiting() == 0;
+        if !is_flushed && path.is_broken(io) {
             return Err(FlowError::Reset);
         }
         Ok(is_flushed)
@@ -224,19 +215,11 @@ impl Client {
         }
         // Whoever waits for room learns that there is none to come.
         self.io.nudge(id);
-        let is_direct =
-            self.flows.get(id).is_some_and(|flow| matches!(flow.state, State::DirectStream { .. }));
         let is_sent = !self.io.config.route.breaks(Canary::EndNotSent);
-        if let Some((socket, session)) = self.stream(id) {
-            if is_sent {
-                session.send_end();
-            }
-            self.io.requests.pending(socket);
-            // Through a carrier its close_notify is the end of this half. The FIN comes with the close, so that the relay
-            // still listens and learns of the close at once.
-            if is_direct {
-                self.io.requests.finish(socket);
-            }
+        if let Some((mut path, io)) = self.stream(id)
+            && (is_sent || path.is_direct())
+        {
+            path.finish(io);
         }
         self.settle_stream(id);
     }
@@ -266,11 +249,7 @@ impl Client {
                 }
                 self.io.requests.pending(socket);
             }
-            State::Tunnel { carrier, .. } => {
-                if let Some(connection) = self.pool.get(*carrier) {
-                    self.io.requests.pending(connection.socket);
-                }
-            }
+            State::Tunnel { tunnel, .. } => self.pool.announce_datagrams(&mut self.io, *tunnel),
             State::Resting(again) => {
                 let again = *again;
                 self.go_on_at(id, again);
@@ -326,14 +305,13 @@ impl Client {
             State::DirectStream { .. } | State::Tunnel { .. } if flow.kind == Kind::Stream => {
                 flow.deadline = linger;
                 self.end_half(id);
-                if let Some((socket, session)) = self.stream(id) {
-                    discard(session);
-                    self.io.requests.pause(socket, false);
+                if let Some((mut path, io)) = self.stream(id) {
+                    path.discard();
+                    path.pause(io, false);
                 }
                 self.arm_flow(id);
                 self.settle_stream(id);
-                let socket = self.stream(id).map(|(socket, _)| socket);
-                if socket.is_some_and(|socket| self.io.requests.is_broken(socket)) {
+                if self.stream(id).is_some_and(|(path, io)| path.is_broken(io)) {
                     // Nothing will be delivered any more.
                     self.remove(id, true);
                 }
@@ -380,10 +358,8 @@ impl Client {
         for id in self.flows_of(None) {
             let Some(flow) = self.flows.get_mut(id) else { continue };
             match (&mut flow.state, flow.kind) {
-                (State::Tunnel { since, .. }, Kind::Datagram) => {
-                    *since = Instant::ZERO;
-                    self.reopen(id);
-                }
+                // It is not the tunnel's fault.
+                (State::Tunnel { .. }, Kind::Datagram) => self.reopen_at_once(id),
                 // In mode off no trial begins by which it would look again, over the network that there is.
                 (State::Dialling(dial), _) if !network.up || self.io.config.route.mode == Mode::Off => {
                     dial.end(&mut self.io.requests, None);
@@ -474,9 +450,8 @@ impl Client {
         self.at(now);
         for id in self.flows_of(Some(Kind::Stream)) {
             let is_whole = self.flows.get(id).is_none_or(|flow| flow.finished);
-            if !is_whole && let Some((socket, session)) = self.stream(id) {
-                session.send_abort();
-                self.io.requests.pending(socket);
+            if !is_whole && let Some((mut path, io)) = self.stream(id) {
+                path.abort(io);
             }
         }
     }
@@ -497,7 +472,7 @@ impl Client {
         let cut = self.flows.iter().filter(|(_, flow)| is_cut(flow)).count();
         self.end = End::Closed { cut };
         for id in self.flows_of(None) {
-            let is_missing = self.stream(id).is_some_and(|(_, session)| session.pending_len() > 0);
+            let is_missing = self.stream(id).is_some_and(|(path, _)| path.waiting() > 0);
             self.fail_with(id, FlowError::ClientClosed, is_missing);
         }
         // Who waits for strangers learns of the end.
@@ -515,19 +490,6 @@ impl Client {
         }
     }
 
-    /// The pipe of a stream that is open.
-    pub(super) fn stream(&mut self, id: FlowId) -> Option<(SocketId, &mut dyn Session)> {
-        let flow = self.flows.get_mut(id)?;
-        match &mut flow.state {
-            State::DirectStream { socket, session, .. } => Some((*socket, session)),
-            State::Tunnel { carrier, .. } if flow.kind == Kind::Stream => {
-                let connection = self.pool.get_mut(*carrier)?;
-                Some((connection.socket, connection.pipe.session()))
-            }
-            _ => None,
-        }
-    }
-
     /// How the connection of a stream broke.
     pub(super) fn broken(&self, id: FlowId) -> FlowError {
         if self.is_truncated(id) { FlowError::Truncated } else { FlowError::Reset }
@@ -536,9 +498,7 @@ impl Client {
     /// Whether the relay of an open stream ended without saying that what it sent is whole.
     fn is_truncated(&self, id: FlowId) -> bool {
         match self.flows.get(id).map(|flow| &flow.state) {
-            Some(State::Tunnel { carrier, .. }) => {
-                self.pool.get(*carrier).is_some_and(|connection| connection.truncated)
-            }
+            Some(State::Tunnel { tunnel, .. }) => self.pool.is_truncated(*tunnel),
             _ => false,
         }
     }
@@ -560,9 +520,7 @@ impl Client {
     /// Bytes left the machine: a writer may go on, and a stream that ended may be complete.
     pub(super) fn on_room(&mut self, id: FlowId) {
         let mark = self.io.config.limits.buffer / 2;
-        if let Some((_, session)) = self.stream(id)
-            && session.pending_len() <= mark
-        {
+        if self.stream(id).is_some_and(|(path, _)| path.waiting() <= mark) {
             self.io.nudge(id);
             self.settle_stream(id);
         }
@@ -572,12 +530,12 @@ impl Client {
     pub(super) fn settle_stream(&mut self, id: FlowId) {
         let Some(flow) = self.flows.get(id) else { return };
         let (finished, released) = (flow.finished, flow.released);
-        let Some((socket, session)) = self.stream(id) else { return };
+        let Some((mut path, io)) = self.stream(id) else { return };
         if released {
-            discard(session);
+            path.discard();
         }
-        if finished && session.pending_len() == 0 && session.is_finished() {
-            self.io.requests.close(socket, false);
+        if finished && path.waiting() == 0 && path.is_finished() {
+            path.close(io);
             if released {
                 self.remove(id, false);
             }

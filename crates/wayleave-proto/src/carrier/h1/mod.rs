@@ -4,6 +4,7 @@ mod acks;
 mod arrival;
 mod downlink;
 mod pipe;
+mod uplink;
 
 #[cfg(test)]
 mod tests;
@@ -11,3 +12,4 @@ mod tests;
 pub use acks::Acks;
 pub(crate) use downlink::Downlink;
 pub use pipe::{DatagramError, Moved, Pipe};
+pub(crate) use uplink::Uplink;

@@ -34,7 +34,7 @@ impl Pool {
         if self.check != Check::Wanted || io.now < self.standby.after {
             return;
         }
-        let Some(id) = self.ready.pop_front() else { return };
+        let Some(id) = self.idle() else { return };
         let Some(place) = self.connections.get(id).map(Connection::place) else { return };
         self.check = Check::Asked(id);
         self.show(io, id, place);
@@ -53,19 +53,19 @@ impl Pool {
 
     /// A proxy has answered as if it had accepted the credential that was shown. Only one that names itself means it: many
     /// servers answer OPTIONS for whoever asks.
-    pub(super) fn on_check_answered(&mut self, io: &mut Io, id: CarrierId) {
+    pub(super) fn on_check_answered(&mut self, io: &mut Io, id: CarrierId, is_latest: bool) {
         let Some(connection) = self.connections.get(id) else { return };
         if connection.machine.is_some() {
-            self.on_check_accepted(io, id);
+            self.on_check_accepted(io, id, is_latest);
         } else {
             self.end_check(id, Check::Over);
         }
     }
 
-    /// A relay has accepted the present credential on this connection.
-    pub(super) fn on_check_accepted(&mut self, io: &mut Io, id: CarrierId) {
+    /// A relay has accepted a credential on this connection, which is the latest or not.
+    pub(super) fn on_check_accepted(&mut self, io: &mut Io, id: CarrierId, is_latest: bool) {
         let Some(connection) = self.connections.get(id) else { return };
-        if connection.shown == self.renewals.count
+        if is_latest
             && self.check != Check::Over
             && let Some(proxy) = io.config.proxies.get(connection.proxy).cloned()
         {

@@ -1,203 +1,436 @@
-//! One connection to a proxy, from the moment it stands until it is closed.
+//! One connection to a proxy, from the moment it stands until it is closed, and the tunnels in it.
 
 use core::net::SocketAddr;
+
+use smallvec::SmallVec;
 
 use super::renewal::Place;
 use super::silence::Silence;
 use super::{Pool, ProxyFault};
 use crate::auth::Credential;
 use crate::base::{Instant, Kind, Target, key};
-use crate::carrier::h1::{Acks, Pipe};
-use crate::carrier::tls::exported;
+use crate::carrier::uplink::{Signal, TunnelKey, Uplink};
 use crate::client::FlowId;
-use crate::client::io::{Io, Role, Timer};
-use crate::codec::h1::encode_ask;
-use crate::codec::http::{Ask, Want};
-use crate::net::SocketId;
+use crate::client::io::{Io, Timer};
+use crate::codec::http::{Answer, Ask, Malformed, Want};
+use crate::net::Fault;
 
 key! {
     /// One connection to a proxy.
     pub CarrierId, "c"
 }
 
+/// A tunnel: the connection that carries it, and its key there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::client) struct TunnelRef {
+    pub(in crate::client) carrier: CarrierId,
+    pub(super) key: TunnelKey,
+}
+
 /// One connection to a proxy.
 #[derive(Debug)]
-pub(in crate::client) struct Connection {
-    pub(in crate::client) socket: SocketId,
-    pub(in crate::client) pipe: Pipe,
+pub(super) struct Connection {
+    pub(super) uplink: Uplink,
     /// Its place in the configuration.
-    pub(in crate::client) proxy: usize,
+    pub(super) proxy: usize,
     /// Where it was dialled.
     pub(super) address: SocketAddr,
-    pub(in crate::client) used: Use,
+    pub(super) tunnels: SmallVec<[Tunnel; 1]>,
     /// What the machine at the other end calls itself, once it has accepted something.
-    pub(in crate::client) machine: Option<String>,
-    /// Which credential was shown on it last, by the count of renewals.
-    pub(super) shown: u64,
+    pub(super) machine: Option<String>,
     /// The latest credential that this machine is known to have accepted, by the count of renewals.
     pub(super) heard: u64,
-    /// Its relay ended it without close_notify.
-    pub(in crate::client) truncated: bool,
-    /// When to wish for fewer acknowledgements again.
-    pub(in crate::client) acks: Acks,
     /// When it was made.
     pub(super) made: Instant,
     pub(super) silence: Silence,
 }
 
-/// What a connection is used for.
+/// What was asked for in a connection.
+#[derive(Debug)]
+pub(super) struct Tunnel {
+    pub(super) key: TunnelKey,
+    pub(super) stage: Stage,
+    /// Which credential was shown with it, by the count of renewals.
+    pub(super) shown: u64,
+}
+
+/// What has come of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::client) enum Use {
+pub(super) enum Stage {
     /// The request of this flow is on its way.
     Asks(FlowId),
-    /// It carries the tunnel of this flow.
+    /// It is the tunnel of this flow.
     Carries(FlowId),
     /// The same, while that flow looks for another.
     Leaves(FlowId),
-    /// It waits for a flow.
-    Ready,
-    /// It shows a credential, and carries nothing.
+    /// It shows a credential, and asks for nothing else.
     Shows,
 }
 
-impl Use {
-    /// The flow that uses it.
-    pub(in crate::client) const fn flow(self) -> Option<FlowId> {
+impl Stage {
+    /// The flow that it is for.
+    pub(super) const fn flow(self) -> Option<FlowId> {
         match self {
             Self::Asks(flow) | Self::Carries(flow) | Self::Leaves(flow) => Some(flow),
-            Self::Ready | Self::Shows => None,
+            Self::Shows => None,
         }
-    }
-
-    /// Whether it carries a tunnel.
-    pub(super) const fn carries(self) -> bool {
-        matches!(self, Self::Carries(_) | Self::Leaves(_))
     }
 }
 
+/// What came of a tunnel, for the flow that it is for.
+#[derive(Debug)]
+pub(in crate::client) struct Heard {
+    pub(in crate::client) flow: FlowId,
+    pub(in crate::client) tunnel: TunnelRef,
+    pub(in crate::client) word: Word,
+}
+
+/// What can come of a tunnel.
+#[derive(Debug)]
+pub(in crate::client) enum Word {
+    /// The proxy has answered.
+    Answered(Box<Result<Answer, Malformed>>),
+    /// It is gone with its connection. What came before may still be read.
+    Broken,
+    /// Datagrams came, with so many bytes.
+    Datagrams(u64),
+    /// The proxy has ended it regularly; it carried datagrams.
+    Ended,
+    /// Bytes of a stream came, or its end.
+    Readable,
+    /// The proxy broke a rule of datagrams.
+    Violated,
+    /// Bytes have left.
+    Writable,
+}
+
+/// What came of one input; mostly one word.
+pub(super) type Words = SmallVec<[Heard; 2]>;
+
 impl Connection {
+    pub(super) fn new(uplink: Uplink, proxy: usize, address: SocketAddr, made: Instant) -> Self {
+        let tunnels = SmallVec::new();
+        Self { uplink, proxy, address, tunnels, machine: None, heard: 0, made, silence: Silence::Quiet }
+    }
+
     /// Where a connection leads that can reach the same machine.
     pub(super) const fn place(&self) -> Place {
         Place { proxy: self.proxy, address: self.address }
     }
 
-    /// Asks whoever is at `authority` for what is wanted, shows `credential`, and forgets it.
-    pub(super) fn send_ask(&mut self, credential: Option<&Credential>, want: Want, authority: &Target) {
-        let session = self.pipe.session();
+    /// The flows that use it.
+    pub(super) fn flows(&self) -> impl Iterator<Item = FlowId> {
+        self.tunnels.iter().filter_map(|tunnel| tunnel.stage.flow())
+    }
+
+    /// How many tunnels of flows it carries.
+    pub(super) fn carried(&self) -> usize {
+        let carries = |tunnel: &&Tunnel| matches!(tunnel.stage, Stage::Carries(_) | Stage::Leaves(_));
+        self.tunnels.iter().filter(carries).count()
+    }
+
+    pub(super) fn tunnel_mut(&mut self, key: TunnelKey) -> Option<&mut Tunnel> {
+        self.tunnels.iter_mut().find(|tunnel| tunnel.key == key)
+    }
+
+    /// Asks for something at `authority` with `credential`.
+    pub(super) fn ask(
+        &mut self,
+        io: &mut Io,
+        credential: Option<&Credential>,
+        authority: Target,
+        want: Want,
+    ) -> Option<TunnelKey> {
+        let uplink = &mut self.uplink;
         let authorization = credential.and_then(|credential| {
-            credential.authorization_value(authority, |label, context| exported(session, label, context))
+            credential.authorization_value(&authority, |label, context| uplink.export(label, context))
         });
-        let mut head = Vec::with_capacity(512);
-        let authority = Some(authority.clone());
-        encode_ask(&mut head, &Ask { want, authority, authorization, user_agent: None });
-        self.pipe.session().send(&[&head]);
-        zeroize::Zeroize::zeroize(&mut head);
+        let ask = Ask { want, authority: Some(authority), authorization, user_agent: None };
+        uplink.ask(&mut io.wire(), &ask)
     }
 }
 
+/// What a flow does with its tunnel.
 impl Pool {
-    pub(in crate::client) fn get(&self, id: CarrierId) -> Option<&Connection> {
-        self.connections.get(id)
-    }
-
-    pub(in crate::client) fn get_mut(&mut self, id: CarrierId) -> Option<&mut Connection> {
-        self.connections.get_mut(id)
-    }
-
-    /// Sends the request of a flow over the connection that was handed to it.
+    /// Asks for the tunnel of a flow over the connection that was handed to it.
     pub(in crate::client) fn ask(
         &mut self,
         io: &mut Io,
         id: CarrierId,
         (flow, kind, target): (FlowId, Kind, &Target),
-    ) {
-        let Some(connection) = self.connections.get_mut(id) else { return };
-        let Some(proxy) = io.config.proxies.get(connection.proxy) else { return };
+    ) -> Option<TunnelRef> {
+        let connection = self.connections.get_mut(id)?;
         let authority = match kind {
-            Kind::Datagram => proxy,
-            Kind::Stream => target,
+            Kind::Datagram => io.config.proxies.get(connection.proxy)?.clone(),
+            Kind::Stream => target.clone(),
         };
         let want = Want::Tunnel { kind, target: target.clone() };
-        connection.send_ask(self.credential.as_ref(), want, authority);
-        connection.used = Use::Asks(flow);
-        connection.shown = self.renewals.count;
-        io.requests.pending(connection.socket);
-        io.timers.set(Timer::Age(id), None);
+        let key = connection.ask(io, self.credential.as_ref(), authority, want)?;
+        let shown = self.renewals.count;
+        connection.tunnels.push(Tunnel { key, stage: Stage::Asks(flow), shown });
+        self.on_taken(io, id);
         self.expect(io.now);
+        Some(TunnelRef { carrier: id, key })
     }
 
-    /// The proxy has accepted the request that went out on this connection: it carries a tunnel.
-    pub(in crate::client) fn accepted(&mut self, io: &mut Io, id: CarrierId) {
-        let Some(connection) = self.connections.get_mut(id) else { return };
-        if let Use::Asks(flow) = connection.used {
-            connection.used = Use::Carries(flow);
+    /// The proxy has accepted what was asked, and calls itself `by`.
+    pub(in crate::client) fn on_accepted(&mut self, io: &mut Io, tunnel: TunnelRef, by: Option<String>) {
+        let Some(connection) = self.connections.get_mut(tunnel.carrier) else { return };
+        connection.machine = by;
+        let proxy = connection.proxy;
+        let Some(found) = connection.tunnel_mut(tunnel.key) else { return };
+        if let Stage::Asks(flow) = found.stage {
+            found.stage = Stage::Carries(flow);
         }
-        self.proxies.handle_good(connection.proxy);
+        let shown = found.shown;
+        self.proxies.handle_good(proxy);
         self.standby.backoff.reset();
-        self.on_tunnel_shown(io, id);
+        self.on_tunnel_shown(io, tunnel.carrier, shown);
         self.stirred = true;
     }
 
-    /// The latest credential was shown on this connection.
-    pub(in crate::client) fn has_shown_latest(&self, id: CarrierId) -> bool {
-        self.connections.get(id).is_some_and(|connection| connection.shown == self.renewals.count)
+    /// Ends a tunnel, open or asked for.
+    pub(in crate::client) fn end(&mut self, io: &mut Io, tunnel: TunnelRef, reset: bool) {
+        let Some(connection) = self.connections.get_mut(tunnel.carrier) else { return };
+        connection.uplink.end(&mut io.wire(), tunnel.key, reset);
+        let place = connection.tunnels.iter().position(|it| it.key == tunnel.key);
+        let Some(ended) = place.map(|place| connection.tunnels.remove(place)) else { return };
+        let is_of_use = connection.uplink.room() > 0;
+        let is_idle = connection.tunnels.is_empty();
+        if let Stage::Leaves(flow) = ended.stage {
+            self.unwant(flow);
+        }
+        if is_of_use {
+            self.on_room(io, tunnel.carrier);
+        } else if is_idle {
+            self.close(io, tunnel.carrier, reset);
+        }
+        self.stirred = true;
+    }
+
+    /// The connection of a tunnel, to read and write.
+    pub(in crate::client) fn uplink(&mut self, tunnel: TunnelRef) -> Option<(&mut Uplink, TunnelKey)> {
+        Some((&mut self.connections.get_mut(tunnel.carrier)?.uplink, tunnel.key))
+    }
+
+    /// The proxy at the other end of a tunnel, by its place in the configuration.
+    pub(in crate::client) fn proxy_of(&self, tunnel: TunnelRef) -> Option<usize> {
+        self.connections.get(tunnel.carrier).map(|connection| connection.proxy)
+    }
+
+    /// Whether the latest credential was shown with a tunnel.
+    pub(in crate::client) fn has_shown_latest(&self, tunnel: TunnelRef) -> bool {
+        self.shown_with(tunnel) == Some(self.renewals.count)
+    }
+
+    /// Which credential was shown with a tunnel, by the count of renewals.
+    pub(super) fn shown_with(&self, tunnel: TunnelRef) -> Option<u64> {
+        let tunnels = &self.connections.get(tunnel.carrier)?.tunnels;
+        tunnels.iter().find(|it| it.key == tunnel.key).map(|it| it.shown)
+    }
+
+    /// Whether the proxy did not say that what it sent in a tunnel is whole.
+    pub(in crate::client) fn is_truncated(&self, tunnel: TunnelRef) -> bool {
+        let connection = self.connections.get(tunnel.carrier);
+        connection.is_some_and(|connection| connection.uplink.is_truncated(tunnel.key))
+    }
+
+    /// Datagrams of a tunnel wait to be sent.
+    pub(in crate::client) fn announce_datagrams(&mut self, io: &mut Io, tunnel: TunnelRef) {
+        if let Some((uplink, key)) = self.uplink(tunnel) {
+            uplink.announce_datagrams(&mut io.wire(), key);
+        }
+    }
+
+    /// The flows that use a connection, each with its tunnel.
+    pub(in crate::client) fn users(&self, id: CarrierId) -> SmallVec<[(FlowId, TunnelRef); 1]> {
+        let tunnels = self.connections.get(id).into_iter().flat_map(|connection| &connection.tunnels);
+        let user = |it: &Tunnel| Some((it.stage.flow()?, TunnelRef { carrier: id, key: it.key }));
+        tunnels.filter_map(user).collect()
+    }
+}
+
+/// What happens to a connection; [`Self::hear`] says what came of it.
+impl Pool {
+    /// Bytes came on a connection; the datagrams among them are handed to `take` at once.
+    pub(in crate::client) fn on_received(
+        &mut self,
+        io: &mut Io,
+        id: CarrierId,
+        take: &mut dyn FnMut(FlowId, &[u8]),
+        data: &mut [u8],
+    ) {
+        self.on_heard(io, id);
+        let Some(Connection { uplink, tunnels, .. }) = self.connections.get_mut(id) else { return };
+        let mut take = |key, payload: &[u8]| {
+            if let Some(flow) = flow_of(tunnels, key) {
+                take(flow, payload);
+            }
+        };
+        uplink.handle_received(&mut io.wire(), &mut take, data);
+    }
+
+    /// The other end of a connection ended its half.
+    pub(in crate::client) fn on_finished(
+        &mut self,
+        io: &mut Io,
+        id: CarrierId,
+        take: &mut dyn FnMut(FlowId, &[u8]),
+    ) {
+        let Some(Connection { uplink, tunnels, .. }) = self.connections.get_mut(id) else { return };
+        let mut take = |key, payload: &[u8]| {
+            if let Some(flow) = flow_of(tunnels, key) {
+                take(flow, payload);
+            }
+        };
+        uplink.handle_finished(&mut io.wire(), &mut take);
+    }
+
+    /// A connection and its socket are gone.
+    pub(in crate::client) fn on_failed(&mut self, io: &mut Io, id: CarrierId, fault: Fault) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.uplink.handle_failed(&mut io.wire(), fault);
+        }
+    }
+
+    /// Bytes were written to a connection.
+    pub(in crate::client) fn on_written(&mut self, io: &mut Io, id: CarrierId, written: usize) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.uplink.handle_written(written);
+            self.on_sent(io, id);
+        }
+    }
+
+    /// A deadline of a connection has come.
+    pub(in crate::client) fn on_carrier_timeout(&mut self, io: &mut Io, id: CarrierId) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.uplink.handle_timeout(&mut io.wire());
+        }
+    }
+
+    /// What a connection has to send now.
+    pub(in crate::client) fn pending_of(&mut self, io: &mut Io, id: CarrierId) -> Option<&[u8]> {
+        self.connections.get_mut(id)?.uplink.pending(&mut io.wire())
+    }
+
+    /// What came of an input for the flows in a connection; what came for the pool itself is done.
+    pub(in crate::client) fn hear(&mut self, io: &mut Io, id: CarrierId) -> Words {
+        let mut words = Words::new();
+        while let Some(connection) = self.connections.get_mut(id)
+            && let Some(signal) = connection.uplink.poll_signal()
+        {
+            let (key, word) = match signal {
+                Signal::Answered(key, answer) => (key, Word::Answered(answer)),
+                Signal::Datagrams(key, bytes) => (key, Word::Datagrams(bytes)),
+                Signal::Ended(key) => (key, Word::Ended),
+                Signal::Readable(key) => (key, Word::Readable),
+                Signal::Violated(key) => (key, Word::Violated),
+                Signal::Writable(key) => (key, Word::Writable),
+                Signal::Broken => {
+                    self.on_broken(io, id, &mut words);
+                    continue;
+                }
+                Signal::Failed(_) | Signal::Ready => continue,
+            };
+            let tunnel = TunnelRef { carrier: id, key };
+            match (connection.tunnel_mut(key).map(|tunnel| tunnel.stage), word) {
+                (Some(Stage::Shows), Word::Answered(answer)) => self.on_shown_answered(io, tunnel, *answer),
+                (Some(stage), word) => {
+                    words.extend(stage.flow().map(|flow| Heard { flow, tunnel, word }));
+                }
+                (None, _) => {}
+            }
+        }
+        if let Some(connection) = self.connections.get(id) {
+            match connection.uplink.poll_timeout() {
+                Some(due) => io.timers.set(Timer::Carrier(id), Some(due)),
+                None if connection.tunnels.is_empty() && connection.uplink.is_closed() => {
+                    self.close(io, id, false);
+                }
+                None => {}
+            }
+        }
+        words
+    }
+
+    /// A connection is gone with all its tunnels.
+    fn on_broken(&mut self, io: &mut Io, id: CarrierId, words: &mut Words) {
+        let Some(connection) = self.connections.get(id) else { return };
+        if connection.tunnels.is_empty() {
+            return self.lose_ready(io, id);
+        }
+        let of: SmallVec<[(TunnelKey, Stage); 2]> =
+            connection.tunnels.iter().map(|tunnel| (tunnel.key, tunnel.stage)).collect();
+        for (key, stage) in of {
+            let tunnel = TunnelRef { carrier: id, key };
+            match stage.flow() {
+                Some(flow) => words.push(Heard { flow, tunnel, word: Word::Broken }),
+                None => self.on_unshown(io, tunnel, ProxyFault::NoAnswer),
+            }
+        }
     }
 
     /// A connection that is ready has grown old.
     pub(in crate::client) fn on_age_timeout(&mut self, io: &mut Io, id: CarrierId) {
-        if self.connections.get(id).is_some_and(|connection| connection.used == Use::Ready) {
+        if self.connections.get(id).is_some_and(|connection| connection.tunnels.is_empty()) {
             self.close(io, id, false);
         }
     }
 
-    /// A credential that was shown is not answered.
-    pub(in crate::client) fn on_shown_timeout(&mut self, io: &mut Io, id: CarrierId) {
-        if self.connections.get(id).is_some_and(|connection| connection.used == Use::Shows) {
-            self.on_unshown(io, id, ProxyFault::NoAnswer);
+    /// Something was asked for in a connection.
+    pub(super) fn on_taken(&mut self, io: &mut Io, id: CarrierId) {
+        io.timers.set(Timer::Age(id), None);
+        if self.connections.get(id).is_none_or(|connection| connection.uplink.room() == 0) {
+            self.ready.retain(|ready| *ready != id);
         }
     }
 
-    /// A connection broke. The flow that uses it must be looked after by the client.
-    pub(in crate::client) fn on_gone(&mut self, io: &mut Io, id: CarrierId) -> Option<FlowId> {
-        let used = self.connections.get(id)?.used;
-        match used {
-            Use::Ready => self.lose_ready(io, id),
-            Use::Shows => self.on_unshown(io, id, ProxyFault::NoAnswer),
-            Use::Asks(_) | Use::Carries(_) | Use::Leaves(_) => {}
+    /// There is room in a connection: it is ready for flows, and grows old where it carries none.
+    pub(super) fn on_room(&mut self, io: &mut Io, id: CarrierId) {
+        let Some(connection) = self.connections.get(id) else { return };
+        if connection.tunnels.is_empty() {
+            io.timers.set(Timer::Age(id), Some(io.now + io.config.limits.standby_age));
         }
-        used.flow()
+        if !self.ready.contains(&id) {
+            self.ready.push_back(id);
+        }
+        self.stirred = true;
     }
 
-    /// Something came on a connection, or its other end ended. Returns the flow that it is for, if it is for one.
-    pub(in crate::client) fn on_readable(&mut self, io: &mut Io, id: CarrierId) -> Option<FlowId> {
-        let connection = self.connections.get_mut(id)?;
-        let used = connection.used;
-        match used {
-            // A proxy that speaks or ends before it was asked cannot be used any more.
-            Use::Ready if connection.pipe.plaintext_len() > 0 || connection.pipe.session().is_finished() => {
-                self.lose_ready(io, id);
-            }
-            Use::Shows => self.read_shown(io, id),
-            Use::Asks(_) | Use::Carries(_) | Use::Leaves(_) | Use::Ready => {}
-        }
-        used.flow()
+    /// Connections that end behind a last word.
+    pub(super) fn parting(&self) -> usize {
+        self.connections.iter().filter(|(_, connection)| connection.uplink.last_word().is_some()).count()
     }
 
-    /// Closes a connection; a flow that used it must be looked after by the client.
-    pub(in crate::client) fn close(&mut self, io: &mut Io, id: CarrierId, reset: bool) {
-        let Some(connection) = self.connections.remove(id) else { return };
-        match connection.used {
-            Use::Leaves(flow) => self.unwant(flow),
-            Use::Ready => self.ready.retain(|ready| *ready != id),
-            Use::Asks(_) | Use::Carries(_) | Use::Shows => {}
-        }
-        for timer in [Timer::Age(id), Timer::Shown(id), Timer::Silence(id)] {
+    /// Closes a connection; flows that used it must be looked after by the client.
+    pub(super) fn close(&mut self, io: &mut Io, id: CarrierId, reset: bool) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let tunnels = core::mem::take(&mut connection.tunnels);
+        self.ready.retain(|ready| *ready != id);
+        for timer in [Timer::Age(id), Timer::Carrier(id), Timer::Shown(id), Timer::Silence(id)] {
             io.timers.set(timer, None);
         }
-        // One that broke is not the carrier's any more: it ends behind its alert.
-        if io.requests.role(connection.socket) == Some(Role::Carrier(id)) {
-            io.requests.close(connection.socket, reset);
+        match connection.uplink.last_word() {
+            // It ends by itself behind its last word.
+            Some(due) if self.parting() <= MOST_PARTING => io.timers.set(Timer::Carrier(id), Some(due)),
+            _ => {
+                if let Some(mut connection) = self.connections.remove(id) {
+                    connection.uplink.close(&mut io.wire(), reset);
+                }
+            }
+        }
+        for tunnel in tunnels {
+            if let Stage::Leaves(flow) = tunnel.stage {
+                self.unwant(flow);
+            }
         }
         self.stirred = true;
     }
 }
+
+fn flow_of(tunnels: &[Tunnel], key: TunnelKey) -> Option<FlowId> {
+    tunnels.iter().find(|tunnel| tunnel.key == key)?.stage.flow()
+}
+
+/// Connections that may end behind a last word at once; one more ends without.
+pub(super) const MOST_PARTING: usize = 16;

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use smallvec::SmallVec;
 
-use super::CarrierId;
 use crate::base::Instant;
 use crate::client::FlowId;
 
@@ -14,8 +13,8 @@ pub(in crate::client) struct Want {
     pub(in crate::client) flow: FlowId,
     /// Where it is on its way already, and gets no answer: another connection there will do only where it is younger.
     pub(in crate::client) beside: SmallVec<[Beside; 2]>,
-    /// The connection that it has and leaves for another.
-    pub(super) leaves: Option<CarrierId>,
+    /// It has a tunnel, and leaves that for another.
+    pub(super) leaves: bool,
 }
 
 /// A proxy that owes an answer since then.

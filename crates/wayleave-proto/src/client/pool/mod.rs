@@ -7,7 +7,6 @@
 mod check;
 mod connection;
 mod line;
-mod parting;
 mod refresh;
 mod renewal;
 mod search;
@@ -21,21 +20,20 @@ use super::io::{Io, Timer};
 use super::{FlowId, ProxyFault, What};
 use crate::auth::Credential;
 use crate::base::{Instant, Seed, Slots, Target};
-use crate::carrier::Carrier as CarrierKind;
+use crate::carrier::uplink::Uplink;
 use crate::config::{ClientConfig, Mode};
 use crate::error::Resource;
 use crate::net::Proxies;
 
 pub use connection::CarrierId;
+pub(super) use connection::{Heard, TunnelRef, Word};
 pub(super) use line::{Beside, Want};
-pub(super) use parting::{PartingId, last_word};
 pub(super) use renewal::Place;
 pub(super) use search::DialId;
 
 use check::Check;
 use connection::Connection;
 use line::Line;
-use parting::Parting;
 use refresh::Refreshes;
 use renewal::Renewals;
 use search::{Lead, Search};
@@ -55,10 +53,9 @@ pub(super) struct Pool {
     ended: VecDeque<DialId>,
     /// Proxies that are to be asked whether they are there.
     questions: BTreeSet<usize>,
-    /// Connections that wait for a flow, the oldest first.
+    /// Connections that have room for another flow, the oldest first.
     ready: VecDeque<CarrierId>,
     line: Line,
-    partings: Slots<PartingId, Parting>,
     refreshes: Refreshes,
     /// When a search that has come to nothing is joined by another.
     search_at: Option<Instant>,
@@ -83,7 +80,7 @@ pub(super) enum Decision {
     Nobody { flow: FlowId, said: Vec<(Target, ProxyFault)>, lacked: Option<Resource> },
     /// The proxy at the other end has fallen silent while this flow waits for something to come; by now it is certain that
     /// nothing will come any more, or not yet.
-    Silent { flow: FlowId, carrier: CarrierId, is_certain: bool },
+    Silent { flow: FlowId, is_certain: bool },
 }
 
 /// What the client wants of its pool at large.
@@ -108,7 +105,6 @@ impl Pool {
             questions: BTreeSet::new(),
             ready: VecDeque::new(),
             line: Line::default(),
-            partings: Slots::new(),
             refreshes: Refreshes::default(),
             search_at: None,
             joins: false,
@@ -132,7 +128,7 @@ impl Pool {
 
     /// A flow waits for a connection, at the end of the line.
     pub(super) fn want(&mut self, flow: FlowId, beside: impl IntoIterator<Item = Beside>) {
-        self.line.join(Want { flow, beside: beside.into_iter().collect(), leaves: None });
+        self.line.join(Want { flow, beside: beside.into_iter().collect(), leaves: false });
         self.stirred = true;
     }
 
@@ -189,7 +185,7 @@ impl Pool {
         };
         let find = |want: &Want| ready.iter().position(|carrier| suits(want, carrier));
         let (want, place) = self.line.take(PAIRED, find)?;
-        Some((want.flow, self.ready.remove(place)?))
+        Some((want.flow, self.ready.get(place).copied()?))
     }
 
     /// Begins the searches that are missing.
@@ -205,13 +201,17 @@ impl Pool {
             self.begin_search(io, lead);
         }
         let wanted = self.line.len() + self.standby(io, demand) + self.renewals.connections();
-        while self.ended.is_empty()
-            && self.searches.len() < most
-            && self.ready.len() + self.bringing() < wanted
-        {
+        while self.ended.is_empty() && self.searches.len() < most && self.room() + self.bringing() < wanted {
             let lead = self.lead();
             self.begin_search(io, lead);
         }
+    }
+
+    /// For how many flows the connections that are ready have room.
+    fn room(&self) -> usize {
+        let room =
+            |id: &CarrierId| self.connections.get(*id).map_or(0, |connection| connection.uplink.room());
+        self.ready.iter().map(room).fold(0, usize::saturating_add)
     }
 
     /// Searches that may bring a connection for whoever waits.
@@ -237,13 +237,18 @@ impl Pool {
             let latest = self.searches.iter().filter(|(_, search)| free(search)).map(|(id, _)| id).last();
             if let Some(id) = latest {
                 self.drop_search(io, id);
-            } else if self.ready.len() > most {
-                let Some(id) = self.ready.pop_front() else { return };
-                self.close(io, id, false);
+            } else if let Some(idle) = self.idle().filter(|_| self.ready.len() > most) {
+                self.close(io, idle, false);
             } else {
                 return;
             }
         }
+    }
+
+    /// The oldest connection that is ready and carries nothing.
+    fn idle(&self) -> Option<CarrierId> {
+        let is_idle = |id: &CarrierId| self.connections.get(*id).is_some_and(|it| it.tunnels.is_empty());
+        self.ready.iter().copied().find(is_idle)
     }
 
     /// While somebody waits and searches run, one more joins them each while.
@@ -293,7 +298,7 @@ impl Pool {
     ) {
         self.proxies.handle_failed(io.now, proxy, again);
         if let Some(target) = io.config.proxies.get(proxy).cloned() {
-            io.tell(What::ProxyFailed { proxy: target, carrier: CarrierKind::H1, error });
+            io.tell(What::ProxyFailed { proxy: target, carrier: Uplink::DIALLED, error });
         }
     }
 
@@ -320,9 +325,11 @@ impl Pool {
         self.check = Check::Over;
         self.drop_refreshes(io);
         for id in self.connections.keys() {
+            if let Some(connection) = self.connections.get_mut(id) {
+                connection.uplink.close(&mut io.wire(), false);
+            }
             self.close(io, id, false);
         }
-        self.end_partings(io);
         for timer in [Timer::Search, Timer::Standby] {
             io.timers.set(timer, None);
         }
@@ -330,8 +337,8 @@ impl Pool {
 
     /// Drops what is ready or under way.
     fn drop_ready(&mut self, io: &mut Io) {
-        for id in core::mem::take(&mut self.ready) {
-            self.close(io, id, false);
+        while let Some(idle) = self.idle() {
+            self.close(io, idle, false);
         }
         for id in self.searches.keys() {
             self.drop_search(io, id);
@@ -342,7 +349,7 @@ impl Pool {
 
     /// Bytes in buffers now.
     pub(super) fn held(&self) -> usize {
-        self.connections.iter().map(|(_, connection)| connection.pipe.held()).fold(0, usize::saturating_add)
+        self.connections.iter().map(|(_, connection)| connection.uplink.held()).fold(0, usize::saturating_add)
     }
 
     /// Whether the credential has still to be shown to anybody.

@@ -16,13 +16,12 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use super::check::Check;
-use super::connection::Use;
+use super::connection::{Stage, Tunnel, TunnelRef};
 use super::search::Lead;
 use super::{CarrierId, Connection, DialId, Pool, ProxyFault};
 use crate::auth::Credential;
 use crate::client::What;
 use crate::client::io::{Io, Timer};
-use crate::codec::h1::parse_answer;
 use crate::codec::http::{Answer, Malformed, Refusal, Want};
 use crate::config::BackoffConfig;
 use crate::net::Backoff;
@@ -110,17 +109,16 @@ impl Pool {
 
     /// The places with tunnels whose machines have not seen the latest credential, one for each tunnel.
     fn deaf_places(&self) -> Vec<Place> {
-        let is_deaf = |it: &&Connection| it.heard < self.renewals.count && it.used.carries();
-        self.connections.iter().map(|(_, it)| it).filter(is_deaf).map(Connection::place).collect()
+        let is_deaf = |it: &&Connection| it.heard < self.renewals.count;
+        let connections = self.connections.iter().map(|(_, it)| it).filter(is_deaf);
+        connections.flat_map(|it| core::iter::repeat_n(it.place(), it.carried())).collect()
     }
 
     /// Shows the credential over connections that are ready.
     pub(super) fn show_renewals(&mut self, io: &mut Io) {
         for place in self.renewals.waiting() {
             let is_right = |id: &CarrierId| self.connections.get(*id).is_some_and(|it| it.place() == place);
-            if let Some(position) = self.ready.iter().position(is_right)
-                && let Some(carrier) = self.ready.remove(position)
-            {
+            if let Some(carrier) = self.ready.iter().copied().find(is_right) {
                 self.show(io, carrier, place);
             }
         }
@@ -142,71 +140,72 @@ impl Pool {
 
     pub(super) fn show(&mut self, io: &mut Io, id: CarrierId, place: Place) {
         let (Some(connection), Some(target)) =
-            (self.connections.get_mut(id), io.config.proxies.get(place.proxy))
+            (self.connections.get_mut(id), io.config.proxies.get(place.proxy).cloned())
         else {
             return;
         };
-        connection.send_ask(self.credential.as_ref(), Want::Options, target);
-        connection.used = Use::Shows;
-        connection.shown = self.renewals.count;
-        io.requests.pending(connection.socket);
-        io.timers.set(Timer::Age(id), None);
+        let key = connection.ask(io, self.credential.as_ref(), target, Want::Options);
+        let shown = self.renewals.count;
+        connection.tunnels.extend(key.map(|key| Tunnel { key, stage: Stage::Shows, shown }));
+        self.on_taken(io, id);
         io.timers.set(Timer::Shown(id), Some(io.now + io.config.limits.proxy_timeout));
         if let Some(showing) = self.renewals.wanted.get_mut(&place) {
             showing.step = Step::Asked;
         }
     }
 
-    /// Something came on a connection on which the credential was shown.
-    pub(super) fn read_shown(&mut self, io: &mut Io, id: CarrierId) {
-        loop {
-            let Some(connection) = self.connections.get_mut(id) else { return };
-            let answer = match connection.pipe.read_head() {
-                Ok(Some(head)) => parse_answer(head, None).map_err(Malformed::from),
-                Ok(None) => {
-                    if connection.pipe.session().is_finished() {
-                        self.on_unshown(io, id, ProxyFault::NoAnswer);
-                    }
-                    return;
-                }
-                Err(error) => Err(error.into()),
-            };
-            connection.pipe.end_head();
-            let (place, is_latest) = (connection.place(), connection.shown == self.renewals.count);
-            match answer {
-                Ok(None) => continue,
-                Ok(Some(Answer::Refused(Refusal { status: status @ (429 | 503), .. }))) => {
-                    return self.on_unshown(io, id, ProxyFault::Refused { status });
-                }
-                Ok(Some(Answer::Accepted { by })) => {
-                    connection.machine = by;
-                    let is_progress = self.on_credential_heard(io, id);
-                    self.on_check_answered(io, id);
-                    if is_latest {
-                        self.try_other_machine(io, place, is_progress);
-                    }
-                }
-                Ok(Some(Answer::Refused(Refusal { status: 407, .. }))) if is_latest => {
-                    self.end_renewals(io, place.proxy);
-                    self.end_check(id, Check::Refused);
-                    let fault = self.refused_fault(io, 407);
-                    self.on_proxy_failed(io, place.proxy, fault, None);
-                }
-                // A proxy of somebody else's that knows no OPTIONS ends no tunnel either.
-                Ok(Some(Answer::Refused(_))) | Err(_) if is_latest => {
-                    self.end_renewal(io, place);
-                    self.end_check(id, Check::Over);
-                }
-                Ok(Some(Answer::Refused(_))) | Err(_) => {}
+    /// What a relay says to a credential that was shown.
+    pub(super) fn on_shown_answered(
+        &mut self,
+        io: &mut Io,
+        tunnel: TunnelRef,
+        answer: Result<Answer, Malformed>,
+    ) {
+        let (id, is_latest) = (tunnel.carrier, self.has_shown_latest(tunnel));
+        let shown = self.shown_with(tunnel).unwrap_or_default();
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let place = connection.place();
+        match answer {
+            Ok(Answer::Refused(Refusal { status: status @ (429 | 503), .. })) => {
+                return self.on_unshown(io, tunnel, ProxyFault::Refused { status });
             }
-            return self.close(io, id, false);
+            Ok(Answer::Accepted { by }) => {
+                connection.machine = by;
+                let is_progress = self.on_credential_heard(io, id, shown);
+                self.on_check_answered(io, id, is_latest);
+                if is_latest {
+                    self.try_other_machine(io, place, is_progress);
+                }
+            }
+            Ok(Answer::Refused(Refusal { status: 407, .. })) if is_latest => {
+                self.end_renewals(io, place.proxy);
+                self.end_check(id, Check::Refused);
+                let fault = self.refused_fault(io, 407);
+                self.on_proxy_failed(io, place.proxy, fault, None);
+            }
+            // A proxy of somebody else's that knows no OPTIONS ends no tunnel either.
+            Ok(Answer::Refused(_)) | Err(_) if is_latest => {
+                self.end_renewal(io, place);
+                self.end_check(id, Check::Over);
+            }
+            Ok(Answer::Refused(_)) | Err(_) => {}
+        }
+        self.end(io, tunnel, false);
+    }
+
+    /// A credential that was shown is not answered.
+    pub(in crate::client) fn on_shown_timeout(&mut self, io: &mut Io, id: CarrierId) {
+        let tunnels = self.connections.get(id).into_iter().flat_map(|connection| &connection.tunnels);
+        let shows = tunnels.filter(|tunnel| tunnel.stage == Stage::Shows).map(|tunnel| tunnel.key).next();
+        if let Some(key) = shows {
+            self.on_unshown(io, TunnelRef { carrier: id, key }, ProxyFault::NoAnswer);
         }
     }
 
     /// A tunnel was opened: its machine has seen the credential that was shown with it, or must see a newer one.
-    pub(super) fn on_tunnel_shown(&mut self, io: &mut Io, id: CarrierId) {
-        self.on_credential_heard(io, id);
-        self.on_check_accepted(io, id);
+    pub(super) fn on_tunnel_shown(&mut self, io: &mut Io, id: CarrierId, shown: u64) {
+        self.on_credential_heard(io, id, shown);
+        self.on_check_accepted(io, id, shown == self.renewals.count);
         let Some(connection) = self.connections.get(id) else { return };
         if connection.heard < self.renewals.count {
             self.renewals.wanted.entry(connection.place()).or_default();
@@ -215,10 +214,10 @@ impl Pool {
 
     /// The machine at the other end has accepted the credential that was shown on this connection: it counts for every tunnel
     /// that runs through it. The answer is whether any of them had not been heard of.
-    fn on_credential_heard(&mut self, io: &mut Io, id: CarrierId) -> bool {
+    fn on_credential_heard(&mut self, io: &mut Io, id: CarrierId, credential: u64) -> bool {
         let deaf = self.deaf_places().len();
         let Some(shown) = self.connections.get_mut(id) else { return false };
-        shown.heard = shown.heard.max(shown.shown);
+        shown.heard = shown.heard.max(credential);
         let (place, machine, heard) = (shown.place(), shown.machine.clone(), shown.heard);
         for id in self.connections.keys() {
             let Some(connection) = self.connections.get_mut(id) else { continue };
@@ -269,12 +268,12 @@ impl Pool {
         }
     }
 
-    /// The connection on which the credential was shown came to nothing: again, later, as long as tunnels run there.
-    pub(super) fn on_unshown(&mut self, io: &mut Io, id: CarrierId, fault: ProxyFault) {
-        let Some(connection) = self.connections.get(id) else { return };
-        let (place, is_latest) = (connection.place(), connection.shown == self.renewals.count);
-        self.on_check_unanswered(io, id, fault);
-        self.close(io, id, false);
+    /// Nothing came of showing the credential on a connection: again, later, as long as tunnels run there.
+    pub(super) fn on_unshown(&mut self, io: &mut Io, tunnel: TunnelRef, fault: ProxyFault) {
+        let is_latest = self.has_shown_latest(tunnel);
+        let Some(place) = self.connections.get(tunnel.carrier).map(Connection::place) else { return };
+        self.on_check_unanswered(io, tunnel.carrier, fault);
+        self.end(io, tunnel, false);
         if is_latest {
             self.rest_renewal(io, place);
         }

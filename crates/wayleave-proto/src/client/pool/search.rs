@@ -4,18 +4,13 @@ use core::net::{IpAddr, SocketAddr};
 
 use smallvec::SmallVec;
 
-use super::connection::{Connection, Use};
-use super::parting::last_word;
+use super::connection::{Connection, MOST_PARTING};
 use super::renewal::Place;
-use super::silence::Silence;
-use super::{CarrierKind, Decision, Pool, ProxyFault};
+use super::{Decision, Pool, ProxyFault};
 use crate::base::{Families, Host, Instant, Kind, Name, Target, key};
-use crate::carrier::h1::{Acks, Pipe};
-use crate::carrier::tls::Session;
+use crate::carrier::uplink::{Signal, Uplink};
 use crate::client::What;
 use crate::client::io::{Io, Role, Timer};
-use crate::codec::h1::HeadLimits;
-use crate::config::Peer;
 use crate::error::IoFailed;
 use crate::net::{Dial, DialConfig, Fault, Judge, Known, Recall, Refresh, SocketId};
 
@@ -30,7 +25,7 @@ pub(super) struct Search {
     dial: Dial,
     /// The proxies in the order of this search, by their places in the configuration.
     order: SmallVec<[usize; 4]>,
-    sessions: SmallVec<[(SocketId, Box<dyn Session>); 2]>,
+    uplinks: SmallVec<[(SocketId, Uplink); 2]>,
     began: Instant,
     /// Failures of the search that were already told.
     told: usize,
@@ -80,7 +75,7 @@ impl Pool {
         let limits = &io.config.limits;
         let config = DialConfig { stagger: limits.stagger, timeout: limits.proxy_timeout, fragments: true };
         let dial = Dial::new(Kind::Stream, targets, config, io.now);
-        let search = Search { dial, order, sessions: SmallVec::new(), began: io.now, told: 0, lead };
+        let search = Search { dial, order, uplinks: SmallVec::new(), began: io.now, told: 0, lead };
         let id = self.searches.insert(search);
         self.go_on(io, id);
         id
@@ -92,8 +87,8 @@ impl Pool {
         let only = search.lead.address();
         let mut judge = ThatPlace { only, recall: Recall::proxies(&io.memory, io.now) };
         search.dial.advance(io.now, &mut io.requests, Role::Dial(id), &mut judge);
-        let Search { sessions, dial, .. } = search;
-        sessions.retain(|(socket, _)| dial.attempt(*socket).is_some());
+        let Search { uplinks, dial, .. } = search;
+        uplinks.retain(|(socket, _)| dial.attempt(*socket).is_some());
         let (is_exhausted, due) = (dial.is_exhausted(), dial.poll_timeout());
         self.tell_faults(io, id);
         if is_exhausted {
@@ -129,10 +124,9 @@ impl Pool {
             Lead::Renewal(place) => return self.rest_renewal(io, place),
         }
         let Some(want) = self.line.pop() else { return self.rest_standby(io) };
-        if let Some(connection) = want.leaves.and_then(|left| self.connections.get_mut(left)) {
+        if want.leaves {
             // Where it has a way, it keeps it: nobody else answers either.
-            connection.used = Use::Carries(want.flow);
-            return;
+            return self.stay(want.flow);
         }
         let lacked = faults.iter().find_map(|(_, fault)| fault.lacked());
         let said = faults.iter().filter_map(|(place, fault)| {
@@ -171,19 +165,21 @@ impl Pool {
         let Some(search) = self.searches.get_mut(id) else { return };
         let Some(attempt) = search.dial.attempt(socket) else { return };
         let Some(proxy) = search.dial.target(attempt.target) else { return };
-        // Where there is none the mode is off, and nothing is dialled.
-        let Some(connector) = &io.config.connector else { return };
-        match connector.connect(&proxy.host) {
-            Ok(session) => {
-                search.sessions.push((socket, session));
-                io.requests.watch(socket, io.config.limits.liveness(Peer::Pausing));
-                io.requests.pending(socket);
-            }
-            Err(error) => {
+        match Uplink::begin(&mut io.wire(), socket, &proxy.host) {
+            // Where there is none the mode is off, and nothing is dialled.
+            None => {}
+            Some(Ok(uplink)) => search.uplinks.push((socket, uplink)),
+            Some(Err(fault)) => {
                 io.requests.close(socket, false);
-                self.on_attempt_failed(io, id, socket, error.into());
+                self.fail_attempt(io, id, socket, fault);
             }
         }
+    }
+
+    fn fail_attempt(&mut self, io: &mut Io, id: DialId, socket: SocketId, fault: Fault) {
+        let Some(search) = self.searches.get_mut(id) else { return };
+        search.dial.handle_failed(io.now, socket, fault);
+        self.go_on(io, id);
     }
 
     pub(in crate::client) fn on_attempt_failed(
@@ -193,9 +189,16 @@ impl Pool {
         socket: SocketId,
         fault: Fault,
     ) {
-        let Some(search) = self.searches.get_mut(id) else { return };
-        search.dial.handle_failed(io.now, socket, fault);
-        self.go_on(io, id);
+        match self.uplink_of(id, socket) {
+            Some(uplink) => {
+                uplink.handle_failed(&mut io.wire(), fault);
+                self.hear_attempt(io, id, socket);
+            }
+            None => {
+                io.requests.forget(socket);
+                self.fail_attempt(io, id, socket, fault);
+            }
+        }
     }
 
     pub(in crate::client) fn on_attempt_received(
@@ -205,28 +208,16 @@ impl Pool {
         socket: SocketId,
         data: &mut [u8],
     ) {
-        let Some(session) = self.session_of(id, socket) else { return };
-        match session.receive(data) {
-            Err(error) => {
-                let alert = last_word(session);
-                self.part(io, socket, alert, false);
-                self.on_attempt_failed(io, id, socket, error.into());
-            }
-            Ok(()) if session.is_handshaking() => io.requests.pending(socket),
-            // What came with the handshake would pass for the answer to the first request (RFC 9112 §6.3).
-            Ok(()) if session.plaintext_len() > 0 => {
-                io.requests.close(socket, false);
-                self.on_attempt_failed(io, id, socket, Fault::Unasked);
-            }
-            Ok(()) => self.on_attempt_won(io, id, socket),
+        if let Some(uplink) = self.uplink_of(id, socket) {
+            uplink.handle_received(&mut io.wire(), &mut |_, _| {}, data);
+            self.hear_attempt(io, id, socket);
         }
     }
 
     pub(in crate::client) fn on_attempt_finished(&mut self, io: &mut Io, id: DialId, socket: SocketId) {
-        let Some(session) = self.session_of(id, socket) else { return };
-        if let Err(error) = session.receive_end() {
-            io.requests.close(socket, false);
-            self.on_attempt_failed(io, id, socket, error.into());
+        if let Some(uplink) = self.uplink_of(id, socket) {
+            uplink.handle_finished(&mut io.wire(), &mut |_, _| {});
+            self.hear_attempt(io, id, socket);
         }
     }
 
@@ -236,27 +227,60 @@ impl Pool {
         id: DialId,
         socket: SocketId,
     ) -> Option<&[u8]> {
-        let session = self.session_of(id, socket);
-        let pending = session.map(|session| session.pending()).filter(|bytes| !bytes.is_empty());
-        if pending.is_none() {
-            io.requests.settle(socket);
+        match self.uplink_of(id, socket) {
+            Some(uplink) => uplink.pending(&mut io.wire()),
+            None => {
+                io.requests.settle(socket);
+                None
+            }
         }
-        pending
     }
 
     pub(in crate::client) fn on_attempt_written(&mut self, id: DialId, socket: SocketId, written: usize) {
-        if let Some(session) = self.session_of(id, socket) {
-            session.written(written);
+        if let Some(uplink) = self.uplink_of(id, socket) {
+            uplink.handle_written(written);
         }
     }
 
-    fn session_of(&mut self, id: DialId, socket: SocketId) -> Option<&mut dyn Session> {
+    fn uplink_of(&mut self, id: DialId, socket: SocketId) -> Option<&mut Uplink> {
         let search = self.searches.get_mut(id)?;
-        let (_, session) = search.sessions.iter_mut().find(|(it, _)| *it == socket)?;
-        Some(&mut **session)
+        search.uplinks.iter_mut().find(|(it, _)| *it == socket).map(|(_, uplink)| uplink)
     }
 
-    /// The handshake is done: the search ends, and the connection is ready.
+    /// What came of an attempt.
+    fn hear_attempt(&mut self, io: &mut Io, id: DialId, socket: SocketId) {
+        while let Some(signal) = self.uplink_of(id, socket).and_then(Uplink::poll_signal) {
+            match signal {
+                Signal::Ready => self.on_attempt_won(io, id, socket),
+                Signal::Failed(fault) => {
+                    self.let_part(io, id, socket);
+                    self.fail_attempt(io, id, socket, *fault);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// An attempt that came to nothing may have a last word for the proxy.
+    fn let_part(&mut self, io: &mut Io, id: DialId, socket: SocketId) {
+        let parting = self.parting();
+        let Some(search) = self.searches.get_mut(id) else { return };
+        let place = search.uplinks.iter().position(|(it, _)| *it == socket);
+        let (Some(attempt), Some(place)) = (search.dial.attempt(socket), place) else { return };
+        let (_, mut uplink) = search.uplinks.remove(place);
+        let Some(proxy) = search.order.get(attempt.target).copied() else { return };
+        match uplink.last_word() {
+            Some(due) if parting < MOST_PARTING => {
+                let carrier =
+                    self.connections.insert(Connection::new(uplink, proxy, attempt.address, io.now));
+                io.requests.reassign(socket, Role::Carrier(carrier));
+                io.timers.set(Timer::Carrier(carrier), Some(due));
+            }
+            _ => uplink.close(&mut io.wire(), false),
+        }
+    }
+
+    /// A connection stands: the search ends, and it is ready.
     fn on_attempt_won(&mut self, io: &mut Io, id: DialId, socket: SocketId) {
         io.timers.set(Timer::Dial(id), None);
         self.stirred = true;
@@ -267,26 +291,13 @@ impl Pool {
             self.keep_refreshing(io, lookup, name);
         }
         search.dial.end(&mut io.requests, Some(socket));
-        let place = search.sessions.iter().position(|(it, _)| *it == socket);
+        let place = search.uplinks.iter().position(|(it, _)| *it == socket);
         let (Some(attempt), Some(place)) = (attempt, place) else { return };
-        let (_, session) = search.sessions.remove(place);
+        let (_, uplink) = search.uplinks.remove(place);
         let Some(proxy) = search.order.get(attempt.target).copied() else { return };
-        let carrier = self.connections.insert(Connection {
-            socket,
-            pipe: Pipe::new(session, HeadLimits::default()),
-            proxy,
-            address: attempt.address,
-            used: Use::Ready,
-            machine: None,
-            shown: 0,
-            heard: 0,
-            truncated: false,
-            acks: Acks::default(),
-            made: io.now,
-            silence: Silence::Quiet,
-        });
+        let kind = uplink.carrier();
+        let carrier = self.connections.insert(Connection::new(uplink, proxy, attempt.address, io.now));
         io.requests.reassign(socket, Role::Carrier(carrier));
-        io.requests.pending(socket);
         if let Some(evidence) = evidence {
             io.memory.handle_ipv6(io.now, evidence);
         }
@@ -295,10 +306,9 @@ impl Pool {
                 io.memory.handle_good(name, attempt.address.ip());
             }
             let elapsed = io.now.since(search.began);
-            io.tell(What::ProxyConnected { proxy: target, carrier: CarrierKind::H1, elapsed });
+            io.tell(What::ProxyConnected { proxy: target, carrier: kind, elapsed });
         }
-        io.timers.set(Timer::Age(carrier), Some(io.now + io.config.limits.standby_age));
-        self.ready.push_back(carrier);
+        self.on_room(io, carrier);
         self.on_proxy_heard(io, proxy);
         self.decide(Decision::Connected);
     }

@@ -22,9 +22,9 @@
 
 use core::time::Duration;
 
-use super::connection::Use;
+use super::connection::{Connection, Stage, TunnelRef};
 use super::search::{Lead, Search};
-use super::{Beside, CarrierId, Decision, DialId, Pool, ProxyFault, Want};
+use super::{Beside, CarrierId, Decision, DialId, FlowId, Pool, ProxyFault, Want};
 use crate::base::Instant;
 use crate::client::io::{Io, Timer};
 use crate::config::{BackoffConfig, Mode};
@@ -76,7 +76,7 @@ impl Pool {
     /// Something was written to a connection.
     pub(in crate::client) fn on_sent(&mut self, io: &mut Io, id: CarrierId) {
         let Some(connection) = self.connections.get_mut(id) else { return };
-        if connection.used.flow().is_none() {
+        if connection.flows().next().is_none() {
             return;
         }
         match connection.silence {
@@ -87,16 +87,18 @@ impl Pool {
         connection.silence = Silence::Since(io.now);
     }
 
-    /// Something came on a connection: its relay is there, and a flow that was about to leave it stays.
-    pub(in crate::client) fn on_heard(&mut self, io: &mut Io, id: CarrierId) {
+    /// Something came on a connection: its relay is there, and flows that were about to leave it stay.
+    pub(super) fn on_heard(&mut self, io: &mut Io, id: CarrierId) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         if let Silence::Since(_) = connection.silence {
             connection.silence = Silence::Heard;
         }
         let proxy = connection.proxy;
-        if let Use::Leaves(flow) = connection.used {
-            connection.used = Use::Carries(flow);
-            self.unwant(flow);
+        for tunnel in &mut connection.tunnels {
+            if let Stage::Leaves(flow) = tunnel.stage {
+                tunnel.stage = Stage::Carries(flow);
+                self.stirred |= self.line.leave(flow);
+            }
         }
         self.on_proxy_heard(io, proxy);
     }
@@ -197,9 +199,10 @@ impl Pool {
         let Doubt::Asked { since } = standing.doubt else { return };
         standing.doubt = Doubt::Silent { since, asked: since };
         self.on_proxy_failed(io, proxy, ProxyFault::Silent, None);
-        let of_proxy = |id: &CarrierId| self.connections.get(*id).is_some_and(|it| it.proxy == proxy);
-        let ready: Vec<CarrierId> = self.ready.iter().copied().filter(of_proxy).collect();
-        for id in ready {
+        let is_idle = |it: &Connection| it.proxy == proxy && it.tunnels.is_empty();
+        let is_it = |id: &CarrierId| self.connections.get(*id).is_some_and(is_idle);
+        let idle: Vec<CarrierId> = self.ready.iter().copied().filter(is_it).collect();
+        for id in idle {
             self.close(io, id, false);
         }
         self.leave_silent(io, proxy);
@@ -221,7 +224,7 @@ impl Pool {
         };
         let used = self.connections.iter().filter(|(_, connection)| connection.proxy == proxy);
         let used: Vec<_> =
-            used.filter_map(|(id, it)| Some((id, it.used.flow()?, it.silence.since()))).collect();
+            used.flat_map(|(_, it)| it.flows().map(|flow| (flow, it.silence.since()))).collect();
         if used.is_empty() {
             if let Some(standing) = self.standings.get_mut(proxy) {
                 standing.doubt = Doubt::New;
@@ -231,14 +234,14 @@ impl Pool {
         let others = self.standings.iter().enumerate().filter(|(index, _)| *index != proxy);
         let is_alone = !others.map(|(_, other)| other.heard).any(|heard| heard > since);
         let is_fresh = now >= since + CERTAIN && now >= asked + LOOK;
-        for (carrier, flow, unheard) in used {
+        for (flow, unheard) in used {
             let Some(unheard) = unheard else { continue };
             let is_certain = if is_alone {
                 now >= unheard + io.config.limits.user_timeout
             } else {
                 is_fresh && now >= unheard + LOOK && asked + CERTAIN >= unheard
             };
-            self.decide(Decision::Silent { flow, carrier, is_certain });
+            self.decide(Decision::Silent { flow, is_certain });
             self.ask_once_more(io, proxy);
         }
         io.timers.set(Timer::Doubt(proxy), Some(now + LOOK));
@@ -257,15 +260,28 @@ impl Pool {
         }
     }
 
-    /// Lets a flow look for another connection while it keeps the one that it has.
-    pub(in crate::client) fn leave(&mut self, id: CarrierId) {
-        let Some(connection) = self.connections.get_mut(id) else { return };
-        if let Use::Carries(flow) = connection.used {
-            connection.used = Use::Leaves(flow);
-            let since = connection.silence.since();
-            let beside = since.map(|since| Beside { proxy: connection.proxy, since });
-            self.line.join(Want { flow, beside: beside.into_iter().collect(), leaves: Some(id) });
+    /// Lets a flow look for another connection while it keeps the tunnel that it has.
+    pub(in crate::client) fn leave(&mut self, tunnel: TunnelRef) {
+        let Some(connection) = self.connections.get_mut(tunnel.carrier) else { return };
+        let since = connection.silence.since();
+        let beside = since.map(|since| Beside { proxy: connection.proxy, since });
+        let Some(found) = connection.tunnel_mut(tunnel.key) else { return };
+        if let Stage::Carries(flow) = found.stage {
+            found.stage = Stage::Leaves(flow);
+            self.line.join(Want { flow, beside: beside.into_iter().collect(), leaves: true });
             self.stirred = true;
+        }
+    }
+
+    /// A flow that looked for another connection finds none, and keeps its tunnel.
+    pub(super) fn stay(&mut self, flow: FlowId) {
+        for id in self.connections.keys() {
+            let Some(connection) = self.connections.get_mut(id) else { continue };
+            let left = connection.tunnels.iter_mut().find(|tunnel| tunnel.stage == Stage::Leaves(flow));
+            if let Some(tunnel) = left {
+                tunnel.stage = Stage::Carries(flow);
+                return;
+            }
         }
     }
 }
