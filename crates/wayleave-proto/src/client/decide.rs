@@ -138,8 +138,7 @@ impl Client {
         match self.routes.route(kind) {
             Route::Proxied => self.await_proxy(id),
             Route::Direct
-                if !flow.spent
-                    && flow.rests <= self.io.now
+                if flow.resort.from().is_some_and(|from| from <= self.io.now)
                     && self.routes.is_blocked(self.io.now, kind, &flow.target) =>
             {
                 flow.state = State::Retry(None);

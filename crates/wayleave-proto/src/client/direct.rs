@@ -4,7 +4,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 
 use super::event::RescueReason;
-use super::flow::{Asked, Flow, Queues, State};
+use super::flow::{Asked, Flow, Queues, Resort, State};
 use super::io::{Role, Timer};
 use super::opening::Opening;
 use super::{Client, FlowError, FlowId, What};
@@ -52,7 +52,7 @@ impl Client {
             self.return_to_spare(id);
             let now = self.io.now;
             let Some(flow) = self.flows.get_mut(id) else { continue };
-            (flow.tried, flow.rests, flow.spent) = (now, now, false);
+            (flow.tried, flow.resort) = (now, Resort::From(now));
             match &mut flow.state {
                 State::Dialling(dial) => {
                     dial.end(&mut self.io.requests, None);
@@ -92,7 +92,7 @@ impl Client {
             }
             let deadline = self.io.now + self.io.config.limits.open_timeout;
             let Some(flow) = self.flows.get_mut(id) else { continue };
-            let is_movable = !flow.released && flow.state.is_movable();
+            let is_movable = !flow.is_released() && flow.state.is_movable();
             match &mut flow.state {
                 State::Dialling(dial) => {
                     dial.end(&mut self.io.requests, None);
@@ -222,7 +222,7 @@ impl Client {
             return self.rest(id);
         }
         let Some(flow) = self.flows.get(id) else { return };
-        if flow.released && flow.deadline <= now {
+        if flow.is_released() && flow.deadline <= now {
             // What the system has taken whole it delivers by itself; a reset would throw it away.
             let is_whole = self.stream(id).is_some_and(|(path, _)| path.waiting() == 0);
             self.remove(id, !is_whole);
@@ -317,7 +317,7 @@ impl Client {
             self.io.requests.forget(socket);
             return;
         };
-        let released = flow.released;
+        let released = flow.is_released();
         match flow.direct() {
             State::Dialling(dial) => {
                 self.io.requests.forget(socket);
@@ -350,7 +350,7 @@ impl Client {
 
     pub(super) fn on_flow_received(&mut self, id: FlowId, socket: SocketId, data: &mut [u8]) {
         let Some(flow) = self.flows.get_mut(id) else { return };
-        let released = flow.released;
+        let released = flow.is_released();
         match flow.direct() {
             State::DirectStream { session, opening, .. } => {
                 let first = opening.handle_answered();
@@ -501,7 +501,7 @@ impl Client {
     /// What a stream had sent on a path that it left goes out first, and its end behind it if it has ended.
     pub(super) fn begin_stream(&mut self, id: FlowId) {
         let Some(flow) = self.flows.get_mut(id) else { return };
-        let (mut unsent, finished) = (core::mem::take(&mut flow.unsent), flow.finished);
+        let (mut unsent, finished) = (core::mem::take(&mut flow.unsent), flow.is_finished());
         if self.io.config.route.breaks(Canary::SentTwice) {
             unsent.extend_from_within(..);
         }
@@ -523,7 +523,7 @@ impl Client {
     pub(super) fn fail_with(&mut self, id: FlowId, error: FlowError, reset: bool) {
         let is_closed = self.is_closed();
         let Some(flow) = self.flows.get(id) else { return };
-        if flow.released {
+        if flow.is_released() {
             self.remove(id, reset);
             return;
         }

@@ -57,10 +57,7 @@ pub(super) struct Flow {
     pub(super) overflowed: (u64, u64),
     /// `FlowOpened` was said.
     pub(super) announced: bool,
-    /// The application ended its half.
-    pub(super) finished: bool,
-    /// The application released the flow; what it wrote is still delivered.
-    pub(super) released: bool,
+    pub(super) hold: Hold,
     /// Carriers that died under this flow before they answered.
     pub(super) lost: u8,
     /// What each proxy said that would not serve it, once for each.
@@ -74,10 +71,37 @@ pub(super) struct Flow {
     pub(super) unsent: Vec<u8>,
     /// Since when the direct path has been tried.
     pub(super) tried: Instant,
+    pub(super) resort: Resort,
+}
+
+/// What the application has of its flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hold {
+    /// Both halves.
+    Whole,
+    /// It ended its own half of the stream.
+    Reads,
+    /// Nothing: it gave the flow back. What it wrote is still delivered.
+    Nothing,
+}
+
+/// Whether a relay may be asked for a flow that does not come through directly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Resort {
+    /// Not before then: no relay served it.
+    From(Instant),
     /// A relay said that the target is out of reach for it as well: none is asked again until the next trial.
-    pub(super) spent: bool,
-    /// No relay served it, and none is asked before.
-    pub(super) rests: Instant,
+    Spent,
+}
+
+impl Resort {
+    /// From when on a relay may be asked.
+    pub(super) const fn from(self) -> Option<Instant> {
+        match self {
+            Self::From(at) => Some(at),
+            Self::Spent => None,
+        }
+    }
 }
 
 /// The two queues of a datagram flow. They belong to the flow, so that they outlive a path.
@@ -156,8 +180,7 @@ impl Flow {
             received: 0,
             overflowed: (0, 0),
             announced: false,
-            finished: false,
-            released: false,
+            hold: Hold::Whole,
             lost: 0,
             refusals: Vec::new(),
             backoff: Backoff::new(),
@@ -165,8 +188,7 @@ impl Flow {
             spare: None,
             unsent: Vec::new(),
             tried: now,
-            spent: false,
-            rests: now,
+            resort: Resort::From(now),
         }
     }
 
@@ -185,6 +207,16 @@ impl Flow {
     /// The direct path, which is the spare of a flow that is being rescued.
     pub(super) fn direct(&mut self) -> &mut State {
         self.spare.as_deref_mut().unwrap_or(&mut self.state)
+    }
+
+    /// Whether its application has ended its half.
+    pub(super) const fn is_finished(&self) -> bool {
+        matches!(self.hold, Hold::Reads | Hold::Nothing)
+    }
+
+    /// Whether its application has given it back.
+    pub(super) const fn is_released(&self) -> bool {
+        matches!(self.hold, Hold::Nothing)
     }
 
     /// Whether it uses this tunnel, or asks for it.
@@ -230,7 +262,7 @@ impl Flow {
         };
         let spare = self.spare.as_deref().and_then(due);
         // A datagram flow that was open once, or that still may be answered, does not give up by itself while direct.
-        let deadline = (self.is_pending() || self.released).then_some(self.deadline);
+        let deadline = (self.is_pending() || self.is_released()).then_some(self.deadline);
         due(&self.state).into_iter().chain(spare).chain(deadline).min()
     }
 }

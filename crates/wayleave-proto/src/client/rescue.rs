@@ -7,7 +7,7 @@
 use core::time::Duration;
 
 use super::event::RescueReason;
-use super::flow::{Flow, State};
+use super::flow::{Flow, Resort, State};
 use super::io::Timer;
 use super::{Client, FlowError, FlowId, What};
 use crate::base::{Instant, Kind};
@@ -18,7 +18,8 @@ use crate::route::{Blocked, Phase, Proof};
 impl Client {
     /// When a flow that has not come through directly is to be rescued.
     pub(super) fn rescue_due(&self, flow: &Flow) -> Option<Instant> {
-        if flow.spent || flow.released || flow.spare.is_some() || !self.routes.can_rescue(flow.kind) {
+        let from = flow.resort.from()?;
+        if flow.is_released() || flow.spare.is_some() || !self.routes.can_rescue(flow.kind) {
             return None;
         }
         let length = self.io.config.route.trial;
@@ -32,12 +33,13 @@ impl Client {
             }
             _ => None,
         };
-        due.map(|due| due.max(flow.rests))
+        due.map(|due| due.max(from))
     }
 
     /// Whether a flow whose direct path has failed is taken to a relay.
     pub(super) fn can_rescue(&self, flow: &Flow) -> bool {
-        !flow.spent && !flow.released && flow.rests <= self.io.now && self.routes.can_rescue(flow.kind)
+        let may_ask = flow.resort.from().is_some_and(|from| from <= self.io.now);
+        may_ask && !flow.is_released() && self.routes.can_rescue(flow.kind)
     }
 
     /// The time of a flow is over.
@@ -116,9 +118,11 @@ impl Client {
     /// the flow's.
     pub(super) fn fall_back(&mut self, id: FlowId, error: &FlowError) -> Option<FlowError> {
         if let Some(flow) = self.flows.get_mut(id) {
-            flow.spent =
-                matches!(error, FlowError::TargetForbidden { .. } | FlowError::TargetUnreachable { .. });
-            flow.rests = self.io.now + flow.backoff.next(&self.io.config.route.retry, &mut self.io.rng);
+            let after = flow.backoff.next(&self.io.config.route.retry, &mut self.io.rng);
+            flow.resort = match error {
+                FlowError::TargetForbidden { .. } | FlowError::TargetUnreachable { .. } => Resort::Spent,
+                _ => Resort::From(self.io.now + after),
+            };
         }
         self.return_to_spare(id);
         let flow = self.flows.get_mut(id)?;
@@ -152,7 +156,7 @@ impl Client {
         let (now, length) = (self.io.now, self.io.config.route.trial);
         let Some(flow) = self.flows.get_mut(id) else { return true };
         let is_spare = flow.spare.is_some();
-        if flow.released || (flow.finished && has_ended) {
+        if flow.is_released() || (flow.is_finished() && has_ended) {
             return false;
         }
         let State::DirectStream { opening, .. } = flow.direct() else { return false };

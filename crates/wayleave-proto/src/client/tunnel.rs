@@ -113,7 +113,7 @@ impl Client {
             }
             (_, Kind::Datagram) => self.reopen(id),
             // What arrived before the break is still the application's; the error comes behind it.
-            (_, Kind::Stream) if waits && !flow.released => self.io.nudge(id),
+            (_, Kind::Stream) if waits && !flow.is_released() => self.io.nudge(id),
             (_, Kind::Stream) => {
                 let error = self.broken(id);
                 self.fail(id, error);
@@ -234,7 +234,7 @@ impl Client {
 
     fn on_stream_readable(&mut self, id: FlowId) {
         let most = self.io.config.limits.buffer;
-        let is_released = self.flows.get(id).is_some_and(|flow| flow.released);
+        let is_released = self.flows.get(id).is_some_and(|flow| flow.is_released());
         let Some((mut path, io)) = self.stream(id) else { return };
         if is_released {
             path.discard();

@@ -6,7 +6,7 @@ use core::time::Duration;
 use smallvec::SmallVec;
 
 use super::event::CloseReason;
-use super::flow::{Flow, State};
+use super::flow::{Flow, Hold, State};
 use super::io::Timer;
 use super::{AssociationId, Client, End, FlowError, FlowId, FlowStatus, Incoming, Notice, What};
 use crate::auth::Credential;
@@ -54,7 +54,7 @@ impl Client {
     pub fn status(&self, id: FlowId) -> FlowStatus {
         match self.flows.get(id) {
             None => FlowStatus::Failed(self.unknown()),
-            Some(Flow { released: true, .. }) => FlowStatus::Failed(self.unknown()),
+            Some(Flow { hold: Hold::Nothing, .. }) => FlowStatus::Failed(self.unknown()),
             Some(flow) => match &flow.state {
                 State::DirectStream { .. } | State::DirectDatagrams { .. } => FlowStatus::Open(Route::Direct),
                 State::Tunnel { .. } | State::Resting(_) => FlowStatus::Open(Route::Proxied),
@@ -88,7 +88,7 @@ impl Client {
         let is_bounded = !self.io.config.route.breaks(Canary::BufferUnbounded);
         let mark = if is_bounded { self.io.config.limits.buffer } else { usize::MAX };
         self.check(id)?;
-        if self.flows.get(id).is_some_and(|flow| flow.finished) {
+        if self.flows.get(id).is_some_and(|flow| flow.is_finished()) {
             return Err(FlowError::Finished);
         }
         let Some((mut path, io)) = self.stream(id) else { return Ok(0) };
@@ -173,7 +173,7 @@ impl Client {
     /// Whether who waits for room in a flow, or for what was written to be flushed, has something to look at now.
     pub fn is_writable(&mut self, id: FlowId) -> bool {
         let mark = self.io.config.limits.buffer;
-        let is_over = |flow: &Flow| flow.finished || flow.kind == Kind::Datagram;
+        let is_over = |flow: &Flow| flow.is_finished() || flow.kind == Kind::Datagram;
         if self.check(id).is_err() || self.flows.get(id).is_some_and(is_over) {
             return true;
         }
@@ -201,18 +201,19 @@ impl Client {
     /// Ends the application's half of a stream; what was written before is delivered.
     pub fn finish(&mut self, now: Instant, id: FlowId) {
         self.at(now);
-        self.end_half(id);
+        if let Some(flow) = self.flows.get_mut(id)
+            && flow.kind == Kind::Stream
+            && !flow.is_finished()
+        {
+            flow.hold = Hold::Reads;
+            if !matches!(flow.state, State::Failed(_)) {
+                self.send_end(id);
+            }
+        }
         self.advance();
     }
 
-    fn end_half(&mut self, id: FlowId) {
-        let Some(flow) = self.flows.get_mut(id) else { return };
-        if flow.kind != Kind::Stream || core::mem::replace(&mut flow.finished, true) {
-            return;
-        }
-        if matches!(flow.state, State::Failed(_)) {
-            return;
-        }
+    fn send_end(&mut self, id: FlowId) {
         // Whoever waits for room learns that there is none to come.
         self.io.nudge(id);
         let is_sent = !self.io.config.route.breaks(Canary::EndNotSent);
@@ -292,7 +293,7 @@ impl Client {
     /// what comes for it is thrown away.
     pub fn release(&mut self, now: Instant, id: FlowId) {
         let linger = self.at(now) + self.io.config.limits.linger;
-        if self.flows.get(id).is_some_and(|flow| !flow.released) {
+        if self.flows.get(id).is_some_and(|flow| !flow.is_released()) {
             self.release_until(id, linger);
         }
         self.advance();
@@ -300,11 +301,13 @@ impl Client {
 
     fn release_until(&mut self, id: FlowId, linger: Instant) {
         let Some(flow) = self.flows.get_mut(id) else { return };
-        flow.released = true;
+        let before = core::mem::replace(&mut flow.hold, Hold::Nothing);
         match &flow.state {
             State::DirectStream { .. } | State::Tunnel { .. } if flow.kind == Kind::Stream => {
                 flow.deadline = linger;
-                self.end_half(id);
+                if before == Hold::Whole {
+                    self.send_end(id);
+                }
                 if let Some((mut path, io)) = self.stream(id) {
                     path.discard();
                     path.pause(io, false);
@@ -322,7 +325,7 @@ impl Client {
 
     /// The connection of a stream takes nothing any more, while reading from it is paused.
     pub(super) fn on_stream_broken(&mut self, id: FlowId) {
-        if self.flows.get(id).is_some_and(|flow| flow.released) {
+        if self.flows.get(id).is_some_and(|flow| flow.is_released()) {
             self.remove(id, true);
         } else {
             self.io.nudge(id);
@@ -449,7 +452,7 @@ impl Client {
     pub fn break_off(&mut self, now: Instant) {
         self.at(now);
         for id in self.flows_of(Some(Kind::Stream)) {
-            let is_whole = self.flows.get(id).is_none_or(|flow| flow.finished);
+            let is_whole = self.flows.get(id).is_none_or(|flow| flow.is_finished());
             if !is_whole && let Some((mut path, io)) = self.stream(id) {
                 path.abort(io);
             }
@@ -512,7 +515,7 @@ impl Client {
         match self.flows.get(id) {
             None => Err(self.unknown()),
             Some(Flow { state: State::Failed(error), .. }) => Err(error.clone()),
-            Some(Flow { released: true, .. }) => Err(self.unknown()),
+            Some(Flow { hold: Hold::Nothing, .. }) => Err(self.unknown()),
             Some(_) => Ok(()),
         }
     }
@@ -529,7 +532,7 @@ impl Client {
     /// Closes the connection of a stream whose halves have both ended and been delivered.
     pub(super) fn settle_stream(&mut self, id: FlowId) {
         let Some(flow) = self.flows.get(id) else { return };
-        let (finished, released) = (flow.finished, flow.released);
+        let (finished, released) = (flow.is_finished(), flow.is_released());
         let Some((mut path, io)) = self.stream(id) else { return };
         if released {
             path.discard();
