@@ -12,6 +12,8 @@ mod renewal;
 mod search;
 mod silence;
 mod standby;
+#[cfg(test)]
+mod tests;
 
 use core::time::Duration;
 use std::collections::{BTreeSet, VecDeque};

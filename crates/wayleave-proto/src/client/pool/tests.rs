@@ -1,0 +1,36 @@
+//! Who gets the next connection.
+
+use super::line::{Line, Want};
+use crate::client::FlowId;
+
+fn want(number: u64) -> Want {
+    Want { flow: FlowId::from_u64(number), beside: Default::default(), leaves: false }
+}
+
+fn order(line: &mut Line) -> Vec<u64> {
+    core::iter::from_fn(|| line.pop()).map(|want| want.flow.as_u64()).collect()
+}
+
+#[test]
+fn whoever_waits_has_one_place_in_the_line_and_keeps_it() {
+    let mut line = Line::default();
+    [3, 1, 2, 3].into_iter().for_each(|number| line.join(want(number)));
+    assert_eq!(line.len(), 3);
+    assert!(line.leave(FlowId::from_u64(1)));
+    assert!(!line.leave(FlowId::from_u64(1)));
+    line.join(want(1));
+    assert_eq!(order(&mut line), [3, 2, 1]);
+    assert!(line.is_empty() && line.front().is_none());
+}
+
+#[test]
+fn the_first_for_whom_something_is_found_is_taken_and_so_many_are_looked_at() {
+    let mut line = Line::default();
+    (1..=9).for_each(|number| line.join(want(number)));
+    let even = |want: &Want| want.flow.as_u64().is_multiple_of(2).then_some("even");
+    let taken = line.take(9, even).map(|(want, found)| (want.flow.as_u64(), found));
+    assert_eq!(taken, Some((2, "even")));
+    let late = |want: &Want| (want.flow.as_u64() > 5).then_some(());
+    assert!(line.take(3, late).is_none());
+    assert_eq!(order(&mut line), [1, 3, 4, 5, 6, 7, 8, 9]);
+}
