@@ -2,14 +2,18 @@
 //! ended by their keys.
 
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use super::ConnectionFault;
-use super::h1::{self, Moved};
+use super::h1;
+pub(crate) use super::h1::Moved;
+#[cfg(any(test, feature = "testing"))]
+use super::mux;
 use super::tls::Session;
 use crate::base::{Instant, key};
 use crate::codec::capsule::CapsuleError;
 use crate::codec::http::{Answer, Ask, Malformed};
-use crate::config::{Liveness, RelayLimits};
+use crate::config::RelayLimits;
 use crate::net::{Onward, Requests, SocketId};
 use crate::queue::DatagramQueue;
 
@@ -38,7 +42,7 @@ pub(crate) enum Signal {
     Ended(TunnelKey),
     /// The connection is of no use. It ends by itself, maybe with a last answer.
     Failed(ConnectionFault),
-    /// The client's side of a tunnel is gone.
+    /// The client's side of a tunnel is gone. What it sent before may wait until the relay [ends](Downlink::end) the tunnel.
     Lost(TunnelKey, Loss),
     /// Something came in a tunnel, which may wait in [`Downlink::read`].
     Readable(TunnelKey),
@@ -106,6 +110,9 @@ pub(crate) trait Sink {
 pub(crate) enum Downlink {
     /// HTTP/1.1 over TLS over TCP, one tunnel for each connection.
     H1(h1::Downlink),
+    /// That of the tests.
+    #[cfg(any(test, feature = "testing"))]
+    Mux(mux::Downlink),
 }
 
 /// Calls the same of whichever carrier it is.
@@ -113,6 +120,8 @@ macro_rules! each {
     ($self:expr, $downlink:ident => $call:expr) => {
         match $self {
             Downlink::H1($downlink) => $call,
+            #[cfg(any(test, feature = "testing"))]
+            Downlink::Mux($downlink) => $call,
         }
     };
 }
@@ -190,11 +199,6 @@ impl Downlink {
     /// Ends it and all its tunnels at once.
     pub(crate) fn close<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>, reset: bool) {
         each!(self, it => it.close(io, reset));
-    }
-
-    /// Lets the platform watch over it.
-    pub(crate) fn watch<R: Copy, E>(&self, io: &mut Io<'_, R, E>, liveness: Liveness) {
-        each!(self, it => it.watch(io, liveness));
     }
 
     /// Whether it is over, and nothing more will come of it but signals.
@@ -279,6 +283,18 @@ impl Downlink {
     /// Whether the client has ended its half of a tunnel, and how.
     pub(crate) fn ending(&mut self, key: TunnelKey) -> Option<Ending> {
         each!(self, it => it.ending(key))
+    }
+
+    /// Lets the platform ask the client of a tunnel whether it is there when nothing came for as long as `idle`, and take it for
+    /// gone after a `timeout`.
+    pub(crate) fn watch<R: Copy, E>(
+        &self,
+        io: &mut Io<'_, R, E>,
+        key: TunnelKey,
+        idle: Duration,
+        timeout: Duration,
+    ) {
+        each!(self, it => it.watch(io, key, idle, timeout));
     }
 
     /// Delivers datagrams that came before their tunnel was open.

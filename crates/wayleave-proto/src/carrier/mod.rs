@@ -4,6 +4,8 @@ mod clear;
 pub(crate) mod downlink;
 mod fault;
 pub mod h1;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod mux;
 pub mod tls;
 pub(crate) mod uplink;
 

@@ -3,7 +3,7 @@
 use core::net::{IpAddr, SocketAddr};
 
 use super::connection::Connection;
-use super::{ConnectionFault, ConnectionId, Relay, Role, TurnedAway, What};
+use super::{ConnectionFault, ConnectionId, Event, Relay, Role, TurnedAway, What};
 use crate::base::Instant;
 use crate::carrier::downlink::{Downlink, Io};
 use crate::config::Canary;
@@ -44,14 +44,44 @@ impl Relay {
                 return None;
             }
         };
+        let take = |io: &mut Io<'_, Role, Event>, socket| Downlink::accept(io, socket, session, is_balancer);
+        self.take(client, source, local, take)
+    }
+
+    /// Takes a connection on the carrier of the tests, as [`handle_accepted`](Self::handle_accepted) does on that of everybody.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn handle_accepted_mux(
+        &mut self,
+        now: Instant,
+        client: SocketAddr,
+        local: SocketAddr,
+    ) -> Option<SocketId> {
+        self.at(now);
+        let source = group(client.ip());
+        if self.draining || self.full(source).is_some() {
+            return None;
+        }
+        let take = |io: &mut Io<'_, Role, Event>, socket| {
+            Downlink::Mux(crate::carrier::mux::Downlink::new(io, socket))
+        };
+        self.take(client, Some(source), local, take)
+    }
+
+    /// Gives a connection its place, and what `make` makes of its socket.
+    fn take(
+        &mut self,
+        client: SocketAddr,
+        source: Option<IpAddr>,
+        local: SocketAddr,
+        make: impl FnOnce(&mut Io<'_, Role, Event>, SocketId) -> Downlink,
+    ) -> Option<SocketId> {
         self.stats.accepted += 1;
         self.count_for(source);
-        let mut accepted = None;
+        let (mut accepted, now) = (None, self.now);
         let id = self.connections.insert_with(|id| {
             let socket = *accepted.insert(self.requests.accept(Role::Client(id)));
             let mut io = Io { sockets: &mut self.requests, limits: &self.config.limits, now };
-            let downlink = Downlink::accept(&mut io, socket, session, is_balancer);
-            Connection::new(downlink, client, source, local)
+            Connection::new(make(&mut io, socket), client, source, local)
         });
         self.touch(id);
         self.hear();

@@ -6,9 +6,7 @@ use super::Relay;
 use super::streams::io;
 use super::tunnel::{State, Tunnel, TunnelId, opened};
 use crate::auth::AccountId;
-use crate::base::Kind;
 use crate::carrier::downlink::Io;
-use crate::config::{Liveness, Peer};
 
 impl Relay {
     /// An account has as many tunnels as it may, and wants one more: some of them may be those of a phone that left its
@@ -25,22 +23,13 @@ impl Relay {
         let its = self.tunnels.iter().filter(|(_, tunnel)| is_its(tunnel));
         let its: Vec<TunnelId> = its.map(|(id, _)| id).collect();
         for id in its {
-            let Some((open, _, connection)) = opened(&mut self.tunnels, &mut self.connections, id) else {
+            let Some((open, key, connection)) = opened(&mut self.tunnels, &mut self.connections, id) else {
                 continue;
             };
             open.asked = Some(now + ASKED);
-            let liveness = Liveness { idle: IDLE, timeout: TIMEOUT, peer: peer_of(open.grant.kind) };
-            connection.downlink.watch(&mut io!(self), liveness);
+            connection.downlink.watch(&mut io!(self), key, IDLE, TIMEOUT);
             self.arm(id);
         }
-    }
-}
-
-/// What the silence of a client means whose tunnel is of that kind.
-pub(super) const fn peer_of(kind: Kind) -> Peer {
-    match kind {
-        Kind::Datagram => Peer::Reading,
-        Kind::Stream => Peer::Pausing,
     }
 }
 

@@ -5,7 +5,6 @@ use core::time::Duration;
 
 use super::account::Account;
 use super::datagrams::drop_all;
-use super::liveness::peer_of;
 use super::meter::Direction;
 use super::streams::io;
 use super::tunnel::{Grant, Open, Payload, State, Tunnel, TunnelId, opened};
@@ -159,7 +158,9 @@ impl Relay {
     /// learns so too if the configuration asks for it.
     pub(super) fn on_client_lost(&mut self, id: TunnelId, loss: Loss) {
         let Some(Tunnel { state: State::Open(open), .. }) = self.tunnels.get(id) else {
-            self.remove_tunnel(id);
+            if let Some(Tunnel { connection, key, .. }) = self.remove_tunnel(id) {
+                self.with_downlink(connection, |downlink, io| downlink.end(io, key, End::Reset));
+            }
             return;
         };
         let resets = match (loss, open.grant.kind) {
@@ -168,7 +169,7 @@ impl Relay {
             }
             _ => !self.has_delivered(id),
         };
-        self.end_tunnel(id, CloseReason::ClientGone, resets, None);
+        self.end_tunnel(id, CloseReason::ClientGone, resets, Some(End::Reset));
     }
 }
 
@@ -181,12 +182,12 @@ impl Relay {
             return self.finish_datagrams(id);
         }
         self.end_slowness(id);
-        let Some((open, _, connection)) = opened(&mut self.tunnels, &mut self.connections, id) else {
+        let Some((open, key, connection)) = opened(&mut self.tunnels, &mut self.connections, id) else {
             return;
         };
         if open.asked.take_if(|until| *until <= now).is_some() {
-            let liveness = self.config.limits.liveness(peer_of(open.grant.kind));
-            connection.downlink.watch(&mut io!(self), liveness);
+            let limits = &self.config.limits;
+            connection.downlink.watch(&mut io!(self), key, limits.keep_alive, limits.user_timeout);
         }
         let idle = open.moved + idle_limit(&self.config.limits, &open.payload);
         let account = self.accounts.get(&open.grant.verdict.account);

@@ -1,5 +1,6 @@
 //! A client's connection on HTTP/1.1, as its relay sees it: TLS, one request, one tunnel.
 
+use core::time::Duration;
 use std::collections::VecDeque;
 
 use super::{Acks, DatagramError, Moved, Pipe};
@@ -251,10 +252,6 @@ impl Downlink {
         self.state = State::Closed;
     }
 
-    pub(crate) fn watch<R: Copy, E>(&self, io: &mut Io<'_, R, E>, liveness: Liveness) {
-        io.sockets.watch(self.socket, liveness);
-    }
-
     pub(crate) const fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
     }
@@ -298,7 +295,7 @@ impl Downlink {
                 self.state = State::Open { kind, finished: false, acks: Acks::default() };
                 io.sockets.pending(self.socket);
                 if kind == Kind::Datagram {
-                    io.sockets.watch(self.socket, io.limits.liveness(Peer::Reading));
+                    io.sockets.watch(self.socket, io.limits.liveness(peer_of(kind)));
                     // It was paused if it sent much before the tunnel was open.
                     io.sockets.pause(self.socket, false);
                 }
@@ -399,6 +396,19 @@ impl Downlink {
         if key == KEY { self.ended.or_else(finished) } else { None }
     }
 
+    pub(crate) fn watch<R: Copy, E>(
+        &self,
+        io: &mut Io<'_, R, E>,
+        key: TunnelKey,
+        idle: Duration,
+        timeout: Duration,
+    ) {
+        let State::Open { kind, .. } = self.state else { return };
+        if key == KEY {
+            io.sockets.watch(self.socket, Liveness { idle, timeout, peer: peer_of(kind) });
+        }
+    }
+
     pub(crate) fn deliver_datagrams<R: Copy, E>(
         &mut self,
         io: &mut Io<'_, R, E>,
@@ -480,6 +490,14 @@ impl Downlink {
 
     pub(super) fn signal(&mut self, signal: Signal) {
         self.signals.push_back(signal);
+    }
+}
+
+/// What the silence of a client means whose tunnel is of that kind.
+const fn peer_of(kind: Kind) -> Peer {
+    match kind {
+        Kind::Datagram => Peer::Reading,
+        Kind::Stream => Peer::Pausing,
     }
 }
 

@@ -155,7 +155,7 @@ fn a_listener_that_fails_is_told_once_and_so_is_its_recovery() {
 }
 
 #[test]
-fn what_the_relay_lacks_in_the_middle_is_not_its_targets_fault() {
+pub(super) fn what_the_relay_lacks_in_the_middle_is_not_its_targets_fault() {
     let mut rig = Rig::new();
     let (peer, target) = rig.stream();
     rig.fail(target, IoFailure::Exhausted(Resource::Memory));
@@ -165,7 +165,7 @@ fn what_the_relay_lacks_in_the_middle_is_not_its_targets_fault() {
 }
 
 #[test]
-fn what_the_system_dropped_is_counted() {
+pub(super) fn what_the_system_dropped_is_counted() {
     let mut rig = Rig::new();
     let (mut peer, target) = rig.datagrams();
     rig.relay.handle_overflow(rig.now, target, 17);

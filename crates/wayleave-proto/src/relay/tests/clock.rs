@@ -30,7 +30,7 @@ fn from(after: Duration) -> Token {
 }
 
 #[test]
-fn tokens_are_judged_by_what_the_civil_clock_shows_now() {
+pub(super) fn tokens_are_judged_by_what_the_civil_clock_shows_now() {
     let mut rig = Rig::new();
     let (old, fresh) = (from(Duration::ZERO), from(9 * HOUR));
     assert_eq!((rig.ask(&old), rig.ask(&fresh)), (204, 407));
@@ -42,7 +42,7 @@ fn tokens_are_judged_by_what_the_civil_clock_shows_now() {
 }
 
 #[test]
-fn tunnels_end_by_what_the_civil_clock_shows_now() {
+pub(super) fn tunnels_end_by_what_the_civil_clock_shows_now() {
     let mut rig = Rig::with(|config| config.scope.on_expiry = Some(OnExpiry::CloseAfter(5 * SECOND)));
     rig.stream();
     assert!(rig.relay.poll_timeout() <= Some(rig.now + 60 * SECOND), "the clock is looked at in between");
@@ -59,7 +59,7 @@ fn tunnels_end_by_what_the_civil_clock_shows_now() {
 }
 
 #[test]
-fn a_target_that_answers_after_the_expiry_is_judged_by_the_present() {
+pub(super) fn a_target_that_answers_after_the_expiry_is_judged_by_the_present() {
     let mut rig = Rig::with(|config| config.scope.on_expiry = Some(OnExpiry::RefuseNew));
     let mut peer = rig.accept();
     rig.say(&mut peer, connect(TARGET));
@@ -70,7 +70,7 @@ fn a_target_that_answers_after_the_expiry_is_judged_by_the_present() {
 }
 
 #[test]
-fn an_account_at_rest_is_remembered_until_its_token_is_over_by_the_present() {
+pub(super) fn an_account_at_rest_is_remembered_until_its_token_is_over_by_the_present() {
     let mut rig = Rig::with(|config| config.scope.volume = Some(1_000));
     let (mut peer, target) = rig.stream();
     rig.receive(target, &[0; 10]);

@@ -72,7 +72,7 @@ impl Rig {
 }
 
 #[test]
-fn tunnels_stay_open_unless_the_operator_or_the_token_says_otherwise() {
+pub(super) fn tunnels_stay_open_unless_the_operator_or_the_token_says_otherwise() {
     let mut rig = Rig::new();
     let (mut peer, target) = rig.stream_by(&good_for("alice", 100));
     rig.pass(1_000 * SECOND);
@@ -104,7 +104,7 @@ fn a_stream_is_reset_and_datagrams_end_cleanly_after_the_grace() {
 }
 
 #[test]
-fn a_newer_token_on_any_connection_carries_every_tunnel_of_its_account_on() {
+pub(super) fn a_newer_token_on_any_connection_carries_every_tunnel_of_its_account_on() {
     let mut rig = closing(5);
     let (mut first, target) = rig.stream_by(&good_for("alice", 100));
     rig.datagrams_by(&good_for("alice", 100));
@@ -127,7 +127,7 @@ fn a_newer_token_on_any_connection_carries_every_tunnel_of_its_account_on() {
 }
 
 #[test]
-fn a_renewal_by_the_next_key_is_one_of_the_same_account() {
+pub(super) fn a_renewal_by_the_next_key_is_one_of_the_same_account() {
     let mut rig = closing(5);
     rig.stream_by(&good_for("alice", 100));
     let next = SigningKey::generate(Algorithm::EdDsa, "next", &[8; 32]).unwrap();
@@ -144,7 +144,7 @@ fn a_renewal_by_the_next_key_is_one_of_the_same_account() {
 }
 
 #[test]
-fn within_the_grace_a_renewal_still_helps() {
+pub(super) fn within_the_grace_a_renewal_still_helps() {
     let mut rig = closing(30);
     rig.stream_by(&good_for("alice", 100));
     rig.pass(120 * SECOND);
@@ -158,7 +158,7 @@ fn within_the_grace_a_renewal_still_helps() {
 }
 
 #[test]
-fn a_clock_that_is_wrong_by_minutes_is_forgiven_as_far_as_the_leeway() {
+pub(super) fn a_clock_that_is_wrong_by_minutes_is_forgiven_as_far_as_the_leeway() {
     let mut rig = Rig::with(|config| {
         config.rules.leeway = Duration::from_secs(180);
         config.scope.on_expiry = Some(OnExpiry::CloseAfter(Duration::ZERO));
@@ -177,7 +177,7 @@ fn a_clock_that_is_wrong_by_minutes_is_forgiven_as_far_as_the_leeway() {
 }
 
 #[test]
-fn what_was_asked_before_the_expiry_and_answered_after_it_is_opened_only_where_all_is_kept() {
+pub(super) fn what_was_asked_before_the_expiry_and_answered_after_it_is_opened_only_where_all_is_kept() {
     for (on_expiry, opens) in [
         (OnExpiry::Keep, true),
         (OnExpiry::RefuseNew, false),
@@ -203,7 +203,7 @@ fn what_was_asked_before_the_expiry_and_answered_after_it_is_opened_only_where_a
 }
 
 #[test]
-fn a_revocation_ends_what_it_means_before_it_returns() {
+pub(super) fn a_revocation_ends_what_it_means_before_it_returns() {
     for (revoked, left) in [
         (Revoked::Token("one".into()), vec!["bob", "carol", "alice2"]),
         (Revoked::User { user: "alice".into(), app_id: None }, vec!["bob", "carol"]),
@@ -236,7 +236,7 @@ fn a_revocation_ends_what_it_means_before_it_returns() {
 }
 
 #[test]
-fn revocations_come_with_the_keys_and_those_made_by_hand_outlive_them() {
+pub(super) fn revocations_come_with_the_keys_and_those_made_by_hand_outlive_them() {
     let mut rig = Rig::new();
     rig.stream_by(&good_for("alice", 900));
     rig.stream_by(&good_for("bob", 900));
@@ -259,7 +259,7 @@ fn revocations_come_with_the_keys_and_those_made_by_hand_outlive_them() {
 }
 
 #[test]
-fn a_revoked_renewal_no_longer_carries_what_an_older_token_opened() {
+pub(super) fn a_revoked_renewal_no_longer_carries_what_an_older_token_opened() {
     let mut rig = closing(5);
     rig.stream_by(&good_for("alice", 100));
     let newer = fields("alice", 900, |claims| claims.token_id = Some("newer".into()));
@@ -283,7 +283,7 @@ fn revocations_are_bounded() {
 }
 
 #[test]
-fn other_keys_bring_other_scopes_to_what_runs() {
+pub(super) fn other_keys_bring_other_scopes_to_what_runs() {
     let mut rig = Rig::new();
     let (mut peer, target) = rig.stream_by(&good_for("alice", 900));
     rig.say(&mut peer, [1; 1_000]);
@@ -303,7 +303,7 @@ fn keys_allowing(scope: Scope) -> Keys {
 }
 
 #[test]
-fn what_falls_back_to_an_older_token_obeys_the_keys_of_today() {
+pub(super) fn what_falls_back_to_an_older_token_obeys_the_keys_of_today() {
     let mut rig = Rig::new();
     let (mut peer, _) = rig.stream_by(&good_for("alice", 900));
     let newer = fields("alice", 1_800, |claims| claims.token_id = Some("newer".into()));
@@ -316,7 +316,7 @@ fn what_falls_back_to_an_older_token_obeys_the_keys_of_today() {
 }
 
 #[test]
-fn what_was_on_its_way_when_the_keys_changed_obeys_the_new_ones() {
+pub(super) fn what_was_on_its_way_when_the_keys_changed_obeys_the_new_ones() {
     let mut rig = Rig::new();
     let mut peer = rig.accept();
     rig.say(&mut peer, connect_with("media.example:443", &good_for("alice", 900)));

@@ -9,7 +9,7 @@ fn wide(value: u64) -> Vec<u8> {
 }
 
 #[test]
-fn each_capsule_is_one_datagram_and_each_datagram_one_capsule() {
+pub(super) fn each_capsule_is_one_datagram_and_each_datagram_one_capsule() {
     let mut rig = Rig::new();
     let (mut peer, target) = rig.datagrams();
     rig.say(&mut peer, [capsule(b"one"), capsule(b""), capsule(&[3; 1_400])].concat());
@@ -121,7 +121,7 @@ fn the_largest_payload_passes_and_half_written_ones_stay_bounded() {
 }
 
 #[test]
-fn a_client_that_never_reads_loses_the_oldest() {
+pub(super) fn a_client_that_never_reads_loses_the_oldest() {
     let mut rig = Rig::new();
     let (mut peer, target) = rig.datagrams();
     rig.stalled.insert(peer.socket);
@@ -142,7 +142,7 @@ fn a_client_that_never_reads_loses_the_oldest() {
 }
 
 #[test]
-fn a_target_that_takes_nothing_loses_the_oldest() {
+pub(super) fn a_target_that_takes_nothing_loses_the_oldest() {
     let mut rig = Rig::new();
     let (mut peer, target) = rig.datagrams();
     rig.stalled.insert(target);
@@ -159,7 +159,7 @@ fn a_target_that_takes_nothing_loses_the_oldest() {
 }
 
 #[test]
-fn late_datagrams_are_dropped() {
+pub(super) fn late_datagrams_are_dropped() {
     let mut rig = Rig::new();
     let (mut peer, target) = rig.datagrams();
     rig.stalled.insert(target);
@@ -171,7 +171,7 @@ fn late_datagrams_are_dropped() {
 }
 
 #[test]
-fn a_datagram_that_was_written_costs_no_other_its_place() {
+pub(super) fn a_datagram_that_was_written_costs_no_other_its_place() {
     let mut rig = Rig::new();
     let (mut peer, target) = rig.datagrams();
     rig.stalled.insert(target);
@@ -187,7 +187,7 @@ fn a_datagram_that_was_written_costs_no_other_its_place() {
 }
 
 #[test]
-fn a_refused_datagram_leaves_the_tunnel_open() {
+pub(super) fn a_refused_datagram_leaves_the_tunnel_open() {
     let mut rig = Rig::new();
     let (mut peer, target) = rig.datagrams();
     rig.fail(target, IoFailure::ConnectionRefused);
@@ -201,7 +201,7 @@ fn a_refused_datagram_leaves_the_tunnel_open() {
 }
 
 #[test]
-fn a_tunnel_of_datagrams_is_idle_after_five_minutes() {
+pub(super) fn a_tunnel_of_datagrams_is_idle_after_five_minutes() {
     let mut rig = Rig::new();
     let (mut peer, target) = rig.datagrams();
     rig.pass(299 * SECOND);
@@ -220,7 +220,7 @@ fn a_tunnel_of_datagrams_is_idle_after_five_minutes() {
 }
 
 #[test]
-fn a_payload_that_no_capsule_may_carry_is_dropped() {
+pub(super) fn a_payload_that_no_capsule_may_carry_is_dropped() {
     let mut rig = Rig::new();
     let (mut peer, target) = rig.datagrams();
     rig.receive(target, &[0; 65_528]);
@@ -230,7 +230,7 @@ fn a_payload_that_no_capsule_may_carry_is_dropped() {
 }
 
 #[test]
-fn what_was_sent_just_before_the_end_is_delivered() {
+pub(super) fn what_was_sent_just_before_the_end_is_delivered() {
     let mut rig = Rig::new();
     let (mut peer, target) = rig.datagrams();
     peer.session.send(&[&[capsule(b"last"), capsule(b"words")].concat()]);
@@ -275,7 +275,7 @@ fn pass(rig: &mut Rig, peer: &mut Peer, onward: &mut Straight, payloads: &[&[u8]
 }
 
 #[test]
-fn datagrams_go_straight_on_until_one_has_to_wait() {
+pub(super) fn datagrams_go_straight_on_until_one_has_to_wait() {
     let mut rig = Rig::new();
     let (mut peer, target) = rig.datagrams();
     rig.stalled.insert(target);
@@ -299,7 +299,7 @@ fn datagrams_go_straight_on_until_one_has_to_wait() {
 }
 
 #[test]
-fn what_goes_straight_on_counts_against_the_rate() {
+pub(super) fn what_goes_straight_on_counts_against_the_rate() {
     let mut rig = Rig::with(|config| config.scope.to_target.packets_per_second = Some(2));
     let (mut peer, _) = rig.datagrams();
     let mut onward = Straight { room: 9, ..Straight::default() };
@@ -310,7 +310,7 @@ fn what_goes_straight_on_counts_against_the_rate() {
 }
 
 #[test]
-fn what_could_not_go_straight_on_because_of_an_earlier_refusal_goes_all_the_same() {
+pub(super) fn what_could_not_go_straight_on_because_of_an_earlier_refusal_goes_all_the_same() {
     let mut rig = Rig::new();
     let (mut peer, target) = rig.datagrams();
     pass(&mut rig, &mut peer, &mut Straight { refuses: true, ..Straight::default() }, &[b"a", b"b"]);

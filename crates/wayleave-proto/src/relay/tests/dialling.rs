@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_target_out_of_reach_is_told_by_its_class() {
+pub(super) fn a_target_out_of_reach_is_told_by_its_class() {
     use IoFailure as F;
     let cases = [
         (F::ConnectionRefused, 502, "connection_refused"),
@@ -30,7 +30,7 @@ fn a_target_out_of_reach_is_told_by_its_class() {
 }
 
 #[test]
-fn a_name_without_an_answer_is_told_by_its_class() {
+pub(super) fn a_name_without_an_answer_is_told_by_its_class() {
     let cases = [
         (IoFailure::NameEmpty, 502, "dns_error", Some("NOERROR")),
         (IoFailure::NameFailed, 502, "dns_error", Some("SERVFAIL")),
@@ -61,7 +61,7 @@ fn a_name_without_an_answer_is_told_by_its_class() {
 }
 
 #[test]
-fn silence_ends_after_the_timeout() {
+pub(super) fn silence_ends_after_the_timeout() {
     let mut rig = Rig::new();
     let mut peer = rig.accept();
     rig.say(&mut peer, connect("a.example:443"));
@@ -87,7 +87,7 @@ fn silence_ends_after_the_timeout() {
 }
 
 #[test]
-fn the_first_of_several_addresses_wins_and_the_others_are_closed() {
+pub(super) fn the_first_of_several_addresses_wins_and_the_others_are_closed() {
     let mut rig = Rig::new();
     let mut peer = rig.accept();
     rig.say(&mut peer, connect("many.example:443"));
@@ -110,7 +110,7 @@ fn the_first_of_several_addresses_wins_and_the_others_are_closed() {
 }
 
 #[test]
-fn what_comes_behind_an_accepted_request_is_delivered_in_order() {
+pub(super) fn what_comes_behind_an_accepted_request_is_delivered_in_order() {
     let mut rig = Rig::new();
     let mut peer = rig.accept();
     rig.say(&mut peer, format!("{}first,", connect("a.example:443")));
@@ -230,7 +230,7 @@ fn a_half_that_ended_while_dialling_still_gets_its_refusal() {
 }
 
 #[test]
-fn names_are_looked_up_absolutely_whatever_they_look_like() {
+pub(super) fn names_are_looked_up_absolutely_whatever_they_look_like() {
     for target in ["a.example:443", "a.example.:443", "printer:443"] {
         let mut rig = Rig::new();
         let mut peer = rig.accept();

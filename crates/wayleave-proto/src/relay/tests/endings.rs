@@ -215,7 +215,7 @@ fn after_close_there_is_silence_whatever_comes() {
 }
 
 #[test]
-fn every_tunnel_has_one_opening_and_one_end() {
+pub(super) fn every_tunnel_has_one_opening_and_one_end() {
     let mut rig = Rig::new();
     for _ in 0..3 {
         let (mut peer, target) = rig.stream();

@@ -82,7 +82,7 @@ fn who_was_turned_away_last_is_told_before_the_relay_ends() {
 }
 
 #[test]
-fn an_account_has_so_many_tunnels_and_others_are_not_touched() {
+pub(super) fn an_account_has_so_many_tunnels_and_others_are_not_touched() {
     let mut rig = Rig::with(|config| config.limits.tunnels_per_account = 2);
     let (mut first, target) = rig.stream();
     let mut dialling = rig.accept();
@@ -177,7 +177,7 @@ fn a_stream_over_its_rate_is_slowed_and_loses_nothing() {
 }
 
 #[test]
-fn datagrams_over_their_rate_are_dropped_and_counted() {
+pub(super) fn datagrams_over_their_rate_are_dropped_and_counted() {
     let rates = Rates { packets_per_second: Some(10), ..Rates::default() };
     let mut rig = Rig::with(|config| (config.scope.to_target, config.scope.to_client) = (rates, rates));
     let (mut peer, target) = rig.datagrams();
@@ -199,7 +199,7 @@ fn datagrams_over_their_rate_are_dropped_and_counted() {
 }
 
 #[test]
-fn a_rate_belongs_to_the_account_and_reconnecting_gains_nothing() {
+pub(super) fn a_rate_belongs_to_the_account_and_reconnecting_gains_nothing() {
     let mut rig = with_bytes(1_000);
     let (mut peer, target) = rig.stream();
     rig.receive(target, &[1; 5_000]);
@@ -211,7 +211,7 @@ fn a_rate_belongs_to_the_account_and_reconnecting_gains_nothing() {
 }
 
 #[test]
-fn accounts_that_are_at_rest_are_forgotten() {
+pub(super) fn accounts_that_are_at_rest_are_forgotten() {
     let mut rig = with_bytes(1_000);
     for user in 0..1_000 {
         let mut peer = rig.accept();
@@ -263,7 +263,7 @@ fn memory_that_a_tunnel_gave_back_no_longer_counts() {
 }
 
 #[test]
-fn a_stream_with_one_half_is_idle_sooner() {
+pub(super) fn a_stream_with_one_half_is_idle_sooner() {
     let mut rig = Rig::new();
     let (mut peer, target) = rig.stream();
     rig.end(&mut peer);
@@ -279,7 +279,7 @@ fn a_stream_with_one_half_is_idle_sooner() {
 }
 
 #[test]
-fn one_account_has_so_many_names_looked_up_and_others_are_not_touched() {
+pub(super) fn one_account_has_so_many_names_looked_up_and_others_are_not_touched() {
     let mut rig = Rig::with(|config| {
         config.limits.lookups_per_account = 2;
         config.limits.lookups = 3;

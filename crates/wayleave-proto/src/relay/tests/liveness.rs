@@ -15,7 +15,7 @@ fn every_connection_is_watched_by_what_its_silence_means() {
 }
 
 #[test]
-fn the_clients_of_a_full_account_are_asked_whether_they_are_there() {
+pub(super) fn the_clients_of_a_full_account_are_asked_whether_they_are_there() {
     let mut rig = Rig::with(|config| config.limits.tunnels_per_account = 2);
     let (first, _) = rig.stream();
     let (second, _) = rig.datagrams();

@@ -45,7 +45,7 @@ fn to(rules: &[(&str, &str, Kinds)]) -> Scope {
 const STREAMS: Kinds = Kinds { streams: true, datagrams: false };
 
 #[test]
-fn a_target_out_of_scope_is_refused_before_any_look_up() {
+pub(super) fn a_target_out_of_scope_is_refused_before_any_look_up() {
     let media = to(&[("*.media.example", "5000-5999", STREAMS)]);
     for (operator, token) in [
         (media.clone(), Scope::default()),
@@ -81,7 +81,7 @@ fn a_target_out_of_scope_is_refused_before_any_look_up() {
 }
 
 #[test]
-fn a_rule_by_address_is_asked_for_the_address_that_is_dialled() {
+pub(super) fn a_rule_by_address_is_asked_for_the_address_that_is_dialled() {
     let token = fields(to(&[("10.1.0.0/16", "443", Kinds::BOTH)]));
     let mut rig = Rig::new();
     let mut peer = rig.accept();
@@ -108,7 +108,7 @@ fn a_rule_by_address_is_asked_for_the_address_that_is_dialled() {
 }
 
 #[test]
-fn the_lesser_number_of_tunnels_counts() {
+pub(super) fn the_lesser_number_of_tunnels_counts() {
     let tunnels = |count| Scope { tunnels: Some(count), ..Scope::default() };
     let by = |grantor| Bound::Scope(grantor);
     for (limit, everybody, operator, token, whose) in [
@@ -186,7 +186,7 @@ fn a_volume_ends_tunnels_and_is_remembered_until_the_token_ends() {
 }
 
 #[test]
-fn datagrams_beyond_the_volume_are_dropped_and_the_tunnel_ends_cleanly() {
+pub(super) fn datagrams_beyond_the_volume_are_dropped_and_the_tunnel_ends_cleanly() {
     let mut rig = Rig::with(|config| config.scope.volume = Some(100));
     let (mut peer, target) = rig.datagrams();
     for _ in 0..10 {
@@ -200,7 +200,7 @@ fn datagrams_beyond_the_volume_are_dropped_and_the_tunnel_ends_cleanly() {
 }
 
 #[test]
-fn accounts_that_are_remembered_are_bounded() {
+pub(super) fn accounts_that_are_remembered_are_bounded() {
     let mut rig = Rig::with(|config| {
         config.limits.accounts = 10;
         config.scope.volume = Some(1_000);

@@ -4,7 +4,7 @@ use super::*;
 use crate::config::Truncation;
 
 #[test]
-fn bytes_run_both_ways() {
+pub(super) fn bytes_run_both_ways() {
     let mut rig = Rig::new();
     let (mut peer, target) = rig.stream();
     rig.say(&mut peer, b"ping");
@@ -20,7 +20,7 @@ fn bytes_run_both_ways() {
 }
 
 #[test]
-fn the_client_may_end_first() {
+pub(super) fn the_client_may_end_first() {
     let mut rig = Rig::new();
     let (mut peer, target) = rig.stream();
     rig.say(&mut peer, b"question");
@@ -55,7 +55,7 @@ fn the_target_may_end_first() {
 }
 
 #[test]
-fn nothing_is_lost_when_a_slow_side_ends_last() {
+pub(super) fn nothing_is_lost_when_a_slow_side_ends_last() {
     // The client's bytes wait for the target when both ends have been said.
     let mut rig = Rig::new();
     let (mut peer, target) = rig.stream();

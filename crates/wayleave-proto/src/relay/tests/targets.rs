@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_forbidden_port_is_refused_before_any_look_up() {
+pub(super) fn a_forbidden_port_is_refused_before_any_look_up() {
     for request in [connect("mail.example:25"), connect("10.0.0.1:25"), connect_udp("mail.example", 25)] {
         let mut rig = Rig::new();
         let answer = rig.refused(request);
@@ -14,7 +14,7 @@ fn a_forbidden_port_is_refused_before_any_look_up() {
 }
 
 #[test]
-fn a_forbidden_address_is_never_dialled() {
+pub(super) fn a_forbidden_address_is_never_dialled() {
     let addresses = [
         "127.0.0.1",
         "127.8.8.8",
@@ -90,7 +90,7 @@ fn odd_spellings_of_addresses_are_names_and_judged_like_them() {
 }
 
 #[test]
-fn of_two_addresses_exactly_the_allowed_one_is_dialled() {
+pub(super) fn of_two_addresses_exactly_the_allowed_one_is_dialled() {
     for answer in [["127.0.0.1", "10.0.0.7"], ["10.0.0.7", "127.0.0.1"], ["::1", "10.0.0.7"]] {
         let mut rig = Rig::new();
         let mut peer = rig.accept();
@@ -110,7 +110,7 @@ fn of_two_addresses_exactly_the_allowed_one_is_dialled() {
 }
 
 #[test]
-fn the_relay_does_not_lead_to_itself() {
+pub(super) fn the_relay_does_not_lead_to_itself() {
     let own = |config: &mut RelayConfig| config.targets.own = vec!["10.8.8.8:8443".parse().unwrap()];
     for target in [LISTENER, "10.8.8.8:8443", "[::ffff:10.9.9.9]:443"] {
         let mut rig = Rig::with(own);
@@ -125,7 +125,7 @@ fn the_relay_does_not_lead_to_itself() {
 }
 
 #[test]
-fn a_name_of_the_configuration_is_not_looked_up_but_judged() {
+pub(super) fn a_name_of_the_configuration_is_not_looked_up_but_judged() {
     let hosts = |config: &mut RelayConfig| {
         config.hosts.insert("inside.example".parse().unwrap(), vec!["10.0.0.3".parse().unwrap()]);
         config.hosts.insert("evil.example".parse().unwrap(), vec!["127.0.0.1".parse().unwrap()]);

@@ -41,7 +41,7 @@ impl Rig {
 const OWN: &str = "Proxy-Authorization: Bearer a-token-of-ones-own\r\n";
 
 #[test]
-fn the_embedder_is_asked_and_may_take_its_time() {
+pub(super) fn the_embedder_is_asked_and_may_take_its_time() {
     let mut rig = asking();
     let mut peer = rig.accept();
     rig.say(&mut peer, connect_with(TARGET, OWN));
@@ -82,7 +82,7 @@ fn a_no_of_the_embedder_looks_like_any_other() {
 }
 
 #[test]
-fn an_embedder_that_is_silent_or_busy_costs_only_its_own() {
+pub(super) fn an_embedder_that_is_silent_or_busy_costs_only_its_own() {
     let mut rig = Rig::with(|config| {
         config.verifier = Verifier::Embedder;
         config.limits.verifying = 2;
@@ -114,7 +114,7 @@ fn an_embedder_that_is_silent_or_busy_costs_only_its_own() {
 }
 
 #[test]
-fn guessing_is_slowed_for_an_embedder_too() {
+pub(super) fn guessing_is_slowed_for_an_embedder_too() {
     let mut rig = asking();
     for _ in 0..30 {
         let mut peer = rig.accept();
