@@ -3,7 +3,7 @@
 use super::meter::Direction;
 use super::streams::{finished, io};
 use super::tunnel::{Payload, TunnelId, opened};
-use super::{CloseReason, Relay};
+use super::{CloseReason, ConnectionId, Relay, Timer};
 use crate::carrier::downlink::{End, Io};
 use crate::codec::capsule::{CapsuleError, MAX_PAYLOAD};
 use crate::queue::DatagramQueue;
@@ -49,7 +49,7 @@ impl Relay {
     }
 
     /// Hands a connection the next datagrams that wait for it; each of its tunnels in turn.
-    pub(super) fn send_datagrams(&mut self, connection: super::ConnectionId) {
+    pub(super) fn send_datagrams(&mut self, connection: ConnectionId) {
         let now = self.now;
         let turns = self.connections.get(connection).map_or(0, |connection| connection.senders.len());
         for _ in 0..turns {
@@ -65,16 +65,23 @@ impl Relay {
             }
             let moved = connection.downlink.send_datagrams(now, key, incoming);
             *announced = !incoming.is_empty();
-            if *announced {
+            let is_full = *announced && moved.datagrams == 0;
+            if is_full {
+                // It is still its turn when the connection takes something again.
+                connection.senders.push_front(id);
+            } else if *announced {
                 connection.senders.push_back(id);
             }
             if let Some(account) = account {
                 account.charge(now, Direction::ToClient, moved.datagrams, moved.bytes);
                 if account.is_spent() {
-                    self.timers.set(super::Timer::Tunnel(id), Some(now));
+                    self.timers.set(Timer::Tunnel(id), Some(now));
                 }
             }
             self.count_tunnel(id);
+            if is_full {
+                return;
+            }
         }
     }
 
@@ -90,7 +97,7 @@ impl Relay {
         if let Some(account) = self.accounts.get_mut(&open.grant.verdict.account) {
             account.charge(now, Direction::ToTarget, 1, bytes);
             if account.is_spent() {
-                self.timers.set(super::Timer::Tunnel(id), Some(now));
+                self.timers.set(Timer::Tunnel(id), Some(now));
             }
         }
         let is_over = *ending && outgoing.is_empty();
@@ -120,7 +127,7 @@ impl Relay {
             return self.finish_datagrams(id);
         }
         *ending = true;
-        self.timers.set(super::Timer::Tunnel(id), Some(patience));
+        self.timers.set(Timer::Tunnel(id), Some(patience));
     }
 
     pub(super) fn finish_datagrams(&mut self, id: TunnelId) {

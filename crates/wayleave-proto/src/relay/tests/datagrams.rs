@@ -142,6 +142,20 @@ pub(super) fn a_client_that_never_reads_loses_the_oldest() {
 }
 
 #[test]
+pub(super) fn what_does_not_fit_into_one_write_goes_with_the_next() {
+    let mut rig = Rig::new();
+    let (mut peer, target) = rig.datagrams();
+    rig.stalled.insert(peer.socket);
+    for number in 0..100 {
+        rig.receive(target, &[number; 1_400]);
+    }
+    rig.unstall(peer.socket);
+    rig.hear(&mut peer);
+    let got: Vec<u8> = payloads(&peer.take()).iter().map(|payload| payload[0]).collect();
+    assert_eq!(got, (0..100).collect::<Vec<_>>());
+}
+
+#[test]
 pub(super) fn a_target_that_takes_nothing_loses_the_oldest() {
     let mut rig = Rig::new();
     let (mut peer, target) = rig.datagrams();

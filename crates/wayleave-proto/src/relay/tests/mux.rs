@@ -301,7 +301,7 @@ over_mux! {
         what_was_on_its_way_when_the_keys_changed_obeys_the_new_ones;
     datagrams:
         each_capsule_is_one_datagram_and_each_datagram_one_capsule, a_client_that_never_reads_loses_the_oldest,
-        a_target_that_takes_nothing_loses_the_oldest, late_datagrams_are_dropped,
+        what_does_not_fit_into_one_write_goes_with_the_next, a_target_that_takes_nothing_loses_the_oldest, late_datagrams_are_dropped,
         a_datagram_that_was_written_costs_no_other_its_place, a_refused_datagram_leaves_the_tunnel_open,
         a_tunnel_of_datagrams_is_idle_after_five_minutes, a_payload_that_no_capsule_may_carry_is_dropped,
         what_was_sent_just_before_the_end_is_delivered, datagrams_go_straight_on_until_one_has_to_wait,

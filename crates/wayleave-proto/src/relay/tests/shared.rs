@@ -172,6 +172,43 @@ fn one_that_stands_still_holds_up_no_other() {
 }
 
 #[test]
+fn datagrams_of_several_take_turns() {
+    let mut rig = Rig::new();
+    let mut shared = Shared::new(&mut rig);
+    let mut targets = Vec::new();
+    for _ in 0..2 {
+        let number = shared.ask(&mut rig, connect_udp("10.0.0.1", 443));
+        let (target, _) = *rig.binds.last().unwrap();
+        rig.opened(target);
+        shared.exchange(&mut rig);
+        shared.take(number);
+        targets.push(target);
+    }
+    rig.stalled.insert(shared.socket);
+    for target in &targets {
+        for _ in 0..50 {
+            rig.receive(*target, &[1; 1_400]);
+        }
+    }
+    // One write for each turn.
+    rig.stalled.remove(&shared.socket);
+    for _ in 0..2 {
+        let bytes = rig.relay.pending(rig.now, shared.socket).unwrap().to_vec();
+        rig.relay.handle_written(rig.now, shared.socket, bytes.len());
+        for caller in &mut shared.callers {
+            caller.receive(&mut bytes.clone()).unwrap();
+        }
+    }
+    shared.exchange(&mut rig);
+    let early: Vec<_> = (0..2).map(|number| payloads(&shared.take(number)).len()).collect();
+    assert!(early.iter().all(|count| (10..30).contains(count)), "{early:?}");
+    rig.unstall(shared.socket);
+    shared.exchange(&mut rig);
+    let late: Vec<_> = (0..2).map(|number| payloads(&shared.take(number)).len()).collect();
+    assert_eq!((early[0] + late[0], early[1] + late[1]), (50, 50));
+}
+
+#[test]
 fn the_end_of_the_connection_takes_all_with_it() {
     for way in 0..3 {
         let mut rig = Rig::new();
