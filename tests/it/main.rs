@@ -5,6 +5,7 @@ mod client;
 mod foreign;
 mod front;
 mod lab;
+mod libraries;
 mod namespace;
 mod networks;
 mod outside;

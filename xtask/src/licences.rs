@@ -1,10 +1,11 @@
-//! Every package that is built here has a licence that is allowed.
+//! Every package that is built here has a licence that is allowed, and none comes twice without a reason.
 
 use std::collections::BTreeSet;
 
 use anyhow::bail;
 
 use crate::shell::{cargo, read};
+use crate::twice;
 
 /// Reads the licence of every package in the workspace's tree, for every platform.
 ///
@@ -23,7 +24,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         bail!("licences that are not allowed:\n  {}", refused.join("\n  "));
     }
     println!("{} packages, all with a licence that is allowed", packages.len());
-    Ok(())
+    twice::run()
 }
 
 /// The name with the version, and the licence, of one line of the tree.

@@ -13,6 +13,7 @@ mod sim;
 mod tally;
 mod test;
 mod tidy;
+mod twice;
 
 use std::process::ExitCode;
 
@@ -63,7 +64,7 @@ cargo xtask COMMAND
                                With --require-all it fails if a test could not run here
   tidy                         the house rules that no other tool knows
   purity                       the core depends on no runtime
-  licences                     every dependency has a licence that is allowed
+  licences                     every dependency has a licence that is allowed, and none comes twice without a reason
   fuzz list                    the fuzz targets
   fuzz replay                  every target over its corpus, on stable Rust
   fuzz NAME [--time SECS]      search on with cargo-fuzz on nightly Rust; 60 seconds by default

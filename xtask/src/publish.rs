@@ -28,6 +28,14 @@ pub(crate) fn dry_run() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The names of the crates that are meant for others.
+///
+/// # Errors
+/// A manifest cannot be read.
+pub(crate) fn names() -> anyhow::Result<Vec<String>> {
+    Ok(crates()?.into_iter().map(|one| one.name).collect())
+}
+
 /// A crate that is meant for others.
 #[derive(Debug)]
 struct Crate {

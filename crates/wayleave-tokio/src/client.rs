@@ -18,12 +18,12 @@ use crate::{Association, DatagramFlow, Stream, Tokio};
 /// with [`FlowError::ClientClosed`].
 ///
 /// ```
-/// # use std::net::TcpListener;
 /// # use std::time::Duration;
+/// # use tokio::net::TcpListener;
 /// # use wayleave_tokio::{Client, ClientConfig, Kind, Route};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let target = TcpListener::bind("127.0.0.1:0")?;
+/// let target = TcpListener::bind("127.0.0.1:0").await?;
 /// let client = Client::new(ClientConfig::direct().build()?); // no relay, for once
 /// assert_eq!(client.route(Kind::Stream), Route::Direct);
 /// let stream = client.connect_timeout(target.local_addr()?, Duration::from_secs(5)).await?;

@@ -35,6 +35,8 @@
 //! | send and receive datagrams | [`DatagramFlow`]; [`Association`] where many of them need one port |
 //! | see what happens | [`Events`] of [`Event`] and [`What`] |
 //! | learn why something failed | [`FlowError`], which becomes an [`io::Error`](std::io::Error) by `?` |
+//! | let an HTTP client of hyper-util or tonic go this way | `HttpConnector`, feature `hyper` |
+//! | let QUIC of quinn go this way | `QuicSocket`, feature `quinn` |
 //! | run a relay | [`RelayConfig`], [`Relay`], [`RelayHandle`] |
 //! | look names up in another way than the platform does | [`Resolver`] |
 //! | everything else | [`proto`], the protocol itself; [`drive`], the loop that this crate lends its sockets to |
@@ -64,6 +66,10 @@
 
 mod client;
 mod connection;
+#[cfg(feature = "hyper")]
+mod connector;
+#[cfg(feature = "quinn")]
+mod quic;
 mod relay;
 mod runtime;
 mod stream;
@@ -71,6 +77,10 @@ mod stream;
 mod tests;
 
 pub use client::Client;
+#[cfg(feature = "hyper")]
+pub use connector::HttpConnector;
+#[cfg(feature = "quinn")]
+pub use quic::QuicSocket;
 pub use relay::{Relay, RelayHandle};
 pub use runtime::Tokio;
 pub use stream::{OwnedReadHalf, OwnedWriteHalf, Stream};
@@ -84,18 +94,18 @@ pub use wayleave_sockets::{connector_with_ca, platform_connector};
 /// Datagram flows that share one port where they are direct.
 ///
 /// ```
-/// # use std::net::UdpSocket;
+/// # use tokio::net::UdpSocket;
 /// # use wayleave_tokio::{Client, ClientConfig};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let (one, two) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+/// let (one, two) = (UdpSocket::bind("127.0.0.1:0").await?, UdpSocket::bind("127.0.0.1:0").await?);
 /// let client = Client::new(ClientConfig::direct().build()?);
 /// let association = client.associate()?;
 /// let flow = association.datagrams(one.local_addr()?)?;
 /// flow.ready().await?;
 /// flow.send(b"which port is mine?")?;
-/// let (_, mine) = one.recv_from(&mut [0; 64])?;
-/// two.send_to(b"from a stranger", mine)?;
+/// let (_, mine) = one.recv_from(&mut [0; 64]).await?;
+/// two.send_to(b"from a stranger", mine).await?;
 /// let (_, from) = association.recv_stray(&mut [0; 64]).await?;
 /// assert_eq!(from, two.local_addr()?);
 /// # Ok(())
@@ -106,19 +116,19 @@ pub type Association = wayleave_drive::Association<Tokio>;
 /// Datagrams to and from one target.
 ///
 /// ```
-/// # use std::net::UdpSocket;
+/// # use tokio::net::UdpSocket;
 /// # use wayleave_tokio::{Client, ClientConfig};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let target = UdpSocket::bind("127.0.0.1:0")?;
+/// let target = UdpSocket::bind("127.0.0.1:0").await?;
 /// let client = Client::new(ClientConfig::direct().build()?);
 /// let flow = client.datagrams(target.local_addr()?)?;
 /// println!("it goes {}", flow.ready().await?);
 /// flow.send(b"never waits")?;
 /// flow.send_wait(b"waits for room").await?;
 /// let mut buffer = [0; 64];
-/// let (length, from) = target.recv_from(&mut buffer)?;
-/// target.send_to(&buffer[..length], from)?;
+/// let (length, from) = target.recv_from(&mut buffer).await?;
+/// target.send_to(&buffer[..length], from).await?;
 /// assert_eq!(flow.recv(&mut buffer).await?, 11);
 /// assert_eq!(flow.stats().unsent.total(), 0);
 /// # Ok(())

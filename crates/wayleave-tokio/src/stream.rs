@@ -19,22 +19,21 @@ use crate::Tokio;
 /// A reference reads and writes too, so that a stream can be shared; one task at a time may read, and one write.
 ///
 /// ```
-/// # use std::io::{Read, Write};
-/// # use std::net::TcpListener;
 /// # use tokio::io::{AsyncReadExt, AsyncWriteExt};
+/// # use tokio::net::TcpListener;
 /// # use wayleave_tokio::{Client, ClientConfig};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
 /// let client = Client::new(ClientConfig::direct().build()?);
 /// let stream = client.connect(listener.local_addr()?).await?;
-/// let (mut target, _) = listener.accept()?;
+/// let (mut target, _) = listener.accept().await?;
 /// let (mut reader, mut writer) = stream.into_split();
 /// writer.write_all(b"question").await?;
 /// writer.shutdown().await?; // the end of the application's half
 /// let mut question = String::new();
-/// target.read_to_string(&mut question)?;
-/// target.write_all(b"answer")?;
+/// target.read_to_string(&mut question).await?;
+/// target.write_all(b"answer").await?;
 /// drop(target); // the end of the target's
 /// let mut answer = String::new();
 /// reader.read_to_string(&mut answer).await?;

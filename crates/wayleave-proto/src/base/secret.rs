@@ -6,7 +6,7 @@ use ring::hmac;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// A token, a key or a password: cleared from memory when dropped, and hidden from every `Debug`.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone)]
 pub struct Secret<T: Zeroize>(T);
 
 impl<T: Zeroize> Secret<T> {
@@ -20,6 +20,20 @@ impl<T: Zeroize> Secret<T> {
         &self.0
     }
 }
+
+impl<T: Zeroize> Zeroize for Secret<T> {
+    fn zeroize(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl<T: Zeroize> Drop for Secret<T> {
+    fn drop(&mut self) {
+        self.zeroize();
+    }
+}
+
+impl<T: Zeroize> ZeroizeOnDrop for Secret<T> {}
 
 impl<T: Zeroize> fmt::Debug for Secret<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
