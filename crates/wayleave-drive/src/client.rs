@@ -189,8 +189,13 @@ impl<R: Runtime> Client<R> {
         Ok(Flow::new(self.clone(), id, target))
     }
 
-    /// Tells the machine something, and does what it asks for then.
-    pub(crate) fn tell<T>(&self, tell: impl FnOnce(&mut Machine, Instant) -> T) -> T {
+    /// Looks at the machine, for what no other method tells of it.
+    pub fn look<T>(&self, look: impl FnOnce(&Machine) -> T) -> T {
+        look(&self.0.0.lock().driver.machine)
+    }
+
+    /// Tells the machine something at the present moment, and does what it asks for then: for verbs that no other method has.
+    pub fn tell<T>(&self, tell: impl FnOnce(&mut Machine, Instant) -> T) -> T {
         self.with(|state, now| tell(&mut state.driver.machine, now))
     }
 

@@ -33,7 +33,7 @@ pub(crate) struct Driver<M: Machine, R: Runtime> {
     freed: bool,
 }
 
-impl<M: Machine, R: Runtime> Driver<M, R> {
+impl<M: Machine<Event: 'static>, R: Runtime> Driver<M, R> {
     pub(crate) fn new(machine: M, runtime: R, receive_buffer: usize) -> Self {
         Self {
             machine,
@@ -203,7 +203,10 @@ impl<M: Machine, R: Runtime> Driver<M, R> {
                     state.wants_write = true;
                 }),
                 Output::Close { id, reset } => self.close(id, reset),
-                Output::Event(event) => self.events.push_back(event),
+                Output::Event(event) => {
+                    self.runtime.told(&event);
+                    self.events.push_back(event);
+                }
             }
         }
     }

@@ -188,7 +188,12 @@ impl<R: Runtime> RelayHandle<R> {
 
     /// What the relay has counted, and what it has open.
     pub fn stats(&self) -> Stats {
-        self.0.lock().driver.machine.stats()
+        self.look(Machine::stats)
+    }
+
+    /// Looks at the machine, for what no other method tells of it.
+    pub fn look<T>(&self, look: impl FnOnce(&Machine) -> T) -> T {
+        look(&self.0.lock().driver.machine)
     }
 
     fn stop(&self, stop: impl FnOnce(&mut Machine, Instant)) {

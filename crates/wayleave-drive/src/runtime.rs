@@ -1,5 +1,6 @@
 //! What an adapter brings.
 
+use core::any::Any;
 use core::net::{IpAddr, SocketAddr};
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -196,4 +197,8 @@ pub trait Runtime: Send + 'static {
 
     /// Starts a task that runs for as long as it needs, whatever becomes of the caller.
     fn spawn(&self, task: Pin<Box<dyn Future<Output = ()> + Send>>);
+
+    /// The machine told `event`, behind everything that it has asked of this runtime and before what it asks next. It is for a
+    /// runtime that keeps a record of both in their order; whoever owns the machine gets the event by another way.
+    fn told<E: Any>(&self, _event: &E) {}
 }
