@@ -51,7 +51,15 @@ pub const GROUPS: &[Group] = &[
     (
         "what relays say",
         "relay",
-        &["ConnectionFailed", "Refused", "TunnelOpened", "TunnelClosed", "TurnedAway"],
+        &[
+            "AcceptFailed",
+            "AcceptRecovered",
+            "ConnectionFailed",
+            "Refused",
+            "TunnelOpened",
+            "TunnelClosed",
+            "TurnedAway",
+        ],
     ),
     (
         "refusals",
@@ -120,6 +128,7 @@ pub const GROUPS: &[Group] = &[
     ),
     ("names", "names", &["Truly", "Denied", "Silent", "HalfSilent", "Wrong"]),
     ("lost packets", "packet", &["dropped", "refused", "down", "on link", "unmapped", "nobody"]),
+    ("systems", "system", &["Broken", "Full", "Partial", "Pending", "Woken"]),
     ("the intruder", "intruder", &["400", "403", "407", "429", "431", "501", "503"]),
 ];
 

@@ -1,5 +1,5 @@
-//! A world in a seed: the real [`Client`](wayleave_proto::client::Client) and [`Relay`](wayleave_proto::relay::Relay)
-//! over a simulated network, in virtual time, with every choice from one finite [`Tape`].
+//! A world in a seed: the real [`Client`](wayleave_drive::Client) and [`Relay`](wayleave_drive::Relay), with the loop that
+//! ships, on simulated systems over a simulated network, in virtual time, with every choice from one finite [`Tape`].
 //!
 //! A [`Scenario`] says who is there, what they do and what goes wrong. [`run`] makes it happen, checks the [`Law`]s at
 //! every step, and gives a [`Report`]. The same scenario and tape give the same report, byte for byte. Nothing of the core
@@ -11,7 +11,7 @@
 //! | `network`, `stack` | links, firewalls, translation of addresses, names; TCP and UDP over packets |
 //! | `crypto` | TLS that repeats |
 //! | `scenario`, `catalogue` | the description of a run, and the ones that have a name |
-//! | `world` | hosts and what happens to them; `laws` are checked here |
+//! | `world` | hosts, their systems (`kernel`) and processes, and what happens to them; `laws` are checked here |
 //! | `swarm`, `shrink`, `coverage` | random scenarios, the smallest that still fails, and what they reach |
 //! | `picture` | a run to look at |
 

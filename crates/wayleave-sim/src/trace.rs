@@ -95,10 +95,15 @@ impl Trace {
 
     /// Counts something for the summary.
     pub fn count(&mut self, name: &str) {
+        self.count_many(name, 1);
+    }
+
+    /// Counts something that happened more than once.
+    pub fn count_many(&mut self, name: &str, more: u64) {
         match self.seen.get_mut(name) {
-            Some(count) => *count += 1,
+            Some(count) => *count += more,
             None => {
-                self.seen.insert(name.to_owned(), 1);
+                self.seen.insert(name.to_owned(), more);
             }
         }
     }

@@ -36,6 +36,9 @@ pub struct Scenario {
     pub faults: Vec<(Duration, Fault)>,
     /// Bytes that one read takes at most; 0 to draw it anew for each read.
     pub chunk: usize,
+    /// Of 256 calls of a machine's system, so many meet what is allowed and seldom happens: a part of a write, a wake-up for
+    /// nothing, nothing done although it could be, another order.
+    pub odd: u8,
     /// How long the part with faults lasts. After it the world heals to [`Self::after`], and everything must work again.
     pub length: Duration,
     /// What the network of every client is like after the faults.
@@ -69,6 +72,7 @@ impl Scenario {
             intruder: None,
             faults: Vec::new(),
             chunk: 16 * 1024,
+            odd: 0,
             length: Duration::from_secs(10),
             after: Condition::Open,
             heals: true,

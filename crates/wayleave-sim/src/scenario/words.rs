@@ -49,7 +49,8 @@ impl fmt::Display for Scenario {
             "  {:>8} ms  the faults are over, networks are {}; {chunk}",
             self.length.as_millis(),
             self.after
-        )
+        )?;
+        if self.odd > 0 { write!(f, "; {}/256 calls of a system are odd", self.odd) } else { Ok(()) }
     }
 }
 

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use wayleave_proto::base::Instant;
 use wayleave_proto::config::Liveness;
-use wayleave_proto::error::{IoFailure, Resource};
+use wayleave_proto::error::IoFailure;
 
 use crate::network::{Body, Flags, Packet, Segment};
 use tcp::{Tcp, Told};
@@ -99,8 +99,8 @@ impl Stack {
         if self.room == usize::MAX {
             return false;
         }
-        let owned = self.connections.values().filter(|tcp| !tcp.is_orphan()).count();
-        owned + self.datagrams.len() >= self.room.saturating_add(self.backlog.len())
+        let owned = self.connections.values().filter(|tcp| tcp.is_owned()).count();
+        owned + self.datagrams.len() >= self.room
     }
 
     /// Whether there is no socket.
@@ -117,18 +117,17 @@ impl Stack {
         }
     }
 
-    /// Opens a connection; where there is no room for it, it fails.
-    pub fn connect(&mut self, now: Instant, remote: SocketAddr) -> Handle {
+    /// Opens a connection; `None` where there is no room.
+    pub fn connect(&mut self, now: Instant, remote: SocketAddr) -> Option<Handle> {
+        if self.is_full() {
+            return None;
+        }
         let local = SocketAddr::new(self.address, self.port());
         let handle = self.handle();
-        if self.is_full() {
-            self.happened.push_back(Happened::Failed(handle, IoFailure::Exhausted(Resource::Descriptors)));
-            return handle;
-        }
         self.connections.insert(handle, Tcp::connect(now, local, remote));
         self.pairs.insert((local, remote), handle);
         self.flush(now, handle);
-        handle
+        Some(handle)
     }
 
     /// Opens a socket for datagrams, at `port` or any, to and from `remote` or anybody; `None` where there is no room.
@@ -167,7 +166,10 @@ impl Stack {
     pub fn read(&mut self, now: Instant, handle: Handle, most: usize) -> Vec<u8> {
         let Some(tcp) = self.connections.get_mut(&handle) else { return Vec::new() };
         let bytes = tcp.read(most);
-        self.flush(now, handle);
+        // Who looks and finds nothing winds up no timer.
+        if !bytes.is_empty() {
+            self.flush(now, handle);
+        }
         bytes
     }
 
@@ -248,18 +250,44 @@ impl Stack {
         self.packets.pop_front()
     }
 
-    /// What happened next.
+    /// What happened next; whoever comes is accepted.
     pub fn poll_happened(&mut self) -> Option<Happened> {
-        if let Some(happened) = self.happened.pop_front() {
+        if let Some(happened) = self.poll_news() {
             return Some(happened);
         }
+        let handle = self.accept()?;
+        // Bytes may have come before.
+        self.happened.push_back(Happened::Readable(handle));
+        Some(Happened::Accepted(handle))
+    }
+
+    /// What happened next to sockets that there are.
+    pub fn poll_news(&mut self) -> Option<Happened> {
+        self.happened.pop_front()
+    }
+
+    /// Whether a connection waits to be accepted.
+    pub fn has_waiting(&self) -> bool {
+        !self.backlog.is_empty()
+    }
+
+    /// The next connection that waits; `None` where there is none, or no room for it.
+    pub fn accept(&mut self) -> Option<Handle> {
         if self.is_full() {
             return None;
         }
         let handle = self.backlog.pop_front()?;
-        // Bytes may have come before.
-        self.happened.push_back(Happened::Readable(handle));
-        Some(Happened::Accepted(handle))
+        if let Some(tcp) = self.connections.get_mut(&handle) {
+            tcp.accepted();
+        }
+        Some(handle)
+    }
+
+    /// Closes the next connection that waits; `false` where there is none.
+    pub fn refuse_one(&mut self, now: Instant) -> bool {
+        let Some(handle) = self.backlog.pop_front() else { return false };
+        self.close(now, handle, true);
+        true
     }
 
     /// Forgets everything without a word, as a crash does. Who still sends gets a reset.
@@ -319,7 +347,7 @@ impl Stack {
     fn flush(&mut self, now: Instant, handle: Handle) {
         let Some(tcp) = self.connections.get_mut(&handle) else { return };
         tcp.poll_segments(now, &mut self.packets);
-        let is_owned = !tcp.is_orphan();
+        let (is_owned, is_orphan) = (tcp.is_owned(), tcp.is_orphan());
         for told in tcp.told.drain(..) {
             let happened = match told {
                 Told::Accepted => Happened::Accepted(handle),
@@ -329,17 +357,22 @@ impl Stack {
                 Told::Writable => Happened::Writable(handle),
             };
             match happened {
-                Happened::Accepted(handle) if is_owned => self.backlog.push_back(handle),
+                Happened::Accepted(handle) if !is_orphan => self.backlog.push_back(handle),
                 // What nobody has accepted, nobody hears of.
-                _ if !is_owned || self.backlog.contains(&handle) => {}
+                _ if !is_owned => {}
                 _ => self.happened.push_back(happened),
             }
         }
         if tcp.is_over() {
             let pair = (tcp.local, tcp.remote);
-            self.connections.remove(&handle);
-            self.pairs.remove(&pair);
+            if self.pairs.get(&pair) == Some(&handle) {
+                self.pairs.remove(&pair);
+            }
             self.backlog.retain(|waiting| *waiting != handle);
+            // Its owner may still read what came before, and has the descriptor until he gives it back.
+            if !is_owned {
+                self.connections.remove(&handle);
+            }
         }
     }
 

@@ -29,6 +29,8 @@ pub(super) struct Tcp {
     /// When to call [`Self::on_timeout`].
     pub(super) due: Option<Instant>,
     stage: Stage,
+    /// Somebody has opened it, or accepted it.
+    taken: bool,
     /// The owner has given it back.
     orphan: bool,
     /// An acknowledgement is owed.
@@ -95,7 +97,7 @@ struct Receiving {
 
 impl Tcp {
     pub(super) fn connect(now: Instant, local: SocketAddr, remote: SocketAddr) -> Self {
-        Self::new(now, local, remote, Stage::Asking, 1)
+        Self { taken: true, ..Self::new(now, local, remote, Stage::Asking, 1) }
     }
 
     /// The side that got a SYN.
@@ -129,6 +131,7 @@ impl Tcp {
             told: Vec::new(),
             due,
             stage,
+            taken: false,
             orphan: false,
             owes: false,
             unanswered: 0,
@@ -141,6 +144,16 @@ impl Tcp {
 
     pub(super) const fn is_orphan(&self) -> bool {
         self.orphan
+    }
+
+    /// Whether it is a process's now.
+    pub(super) const fn is_owned(&self) -> bool {
+        self.taken && !self.orphan
+    }
+
+    /// A process takes it.
+    pub(super) const fn accepted(&mut self) {
+        self.taken = true;
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -184,7 +197,7 @@ impl Tcp {
     pub(super) fn close(&mut self, reset: bool) {
         self.orphan = true;
         let unread = !self.receiving.bytes.is_empty();
-        if matches!(self.stage, Stage::Asking) {
+        if matches!(self.stage, Stage::Asking | Stage::Over) {
             self.stage = Stage::Over;
         } else if reset || unread {
             self.stage = Stage::Breaking;
@@ -246,6 +259,9 @@ impl Tcp {
         sending.limit = sending.limit.max(limit);
         if window > 0 {
             sending.starved = None;
+        } else {
+            // Who has no room and says so is there.
+            sending.tries = 0;
         }
         if expected > sending.first || (expected > 0 && sending.next == 0) {
             self.settle(now, expected);
@@ -286,7 +302,7 @@ impl Tcp {
             return;
         }
         let receiving = &mut self.receiving;
-        if !bytes.is_empty() && position < receiving.expected + BUFFER as u64 {
+        if !bytes.is_empty() && position < receiving.expected + u64::from(receiving.window()) {
             receiving.early.insert(position, bytes);
         }
         let mut news = false;
@@ -324,7 +340,8 @@ impl Tcp {
             return;
         }
         let is_opening = matches!(self.stage, Stage::Asking | Stage::Answering);
-        let is_probing = !is_opening && self.sending.limit <= self.sending.first;
+        // A question that was not taken leaves one byte of room.
+        let is_probing = !is_opening && self.sending.limit <= self.sending.first + 1;
         if self.sending.tries >= if is_opening { SYN_TRIES } else { self.tries() } {
             self.end(Told::Failed(IoFailure::TimedOut));
             return;
@@ -336,7 +353,7 @@ impl Tcp {
                 return;
             }
         }
-        self.sending.tries += u32::from(!is_probing);
+        self.sending.tries += 1;
         self.sending.window = 2;
         self.sending.timed = false;
         self.sending.next = if is_opening { 0 } else { self.sending.first };

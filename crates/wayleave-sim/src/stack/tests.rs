@@ -3,6 +3,8 @@
 use core::time::Duration;
 
 use wayleave_proto::base::Instant;
+use wayleave_proto::config::{Liveness, Peer};
+use wayleave_proto::error::IoFailure;
 
 use super::{Handle, Happened, Stack};
 use crate::network::Body;
@@ -23,7 +25,7 @@ impl Pair {
         let mut client = Stack::new([192, 0, 2, 1].into());
         let mut server = Stack::new([192, 0, 2, 2].into());
         server.listen(80, true);
-        let handle = client.connect(now, ([192, 0, 2, 2], 80).into());
+        let handle = client.connect(now, ([192, 0, 2, 2], 80).into()).unwrap();
         let mut pair = Self { now, client, server, accepted: handle, loses: 0 };
         pair.run(Duration::ZERO);
         while let Some(happened) = pair.server.poll_happened() {
@@ -95,7 +97,7 @@ fn it_delivers_everything_where_the_other_side_reads_now_and_then() {
 #[test]
 fn what_was_lost_twice_is_sent_again_although_more_is_written_behind_it() {
     let mut pair = Pair::new();
-    let handle = pair.client.connect(pair.now, ([192, 0, 2, 2], 80).into());
+    let handle = pair.client.connect(pair.now, ([192, 0, 2, 2], 80).into()).unwrap();
     pair.run(Duration::ZERO);
     let accepted = core::iter::from_fn(|| pair.server.poll_happened()).find_map(|happened| match happened {
         Happened::Accepted(accepted) => Some(accepted),
@@ -109,4 +111,42 @@ fn what_was_lost_twice_is_sent_again_although_more_is_written_behind_it() {
     }
     assert_eq!(pair.loses, 0);
     assert_eq!(pair.server.read(pair.now, accepted.expect("a connection"), usize::MAX).len(), 160);
+}
+
+#[test]
+fn a_connection_is_watched_over_however_often_its_owner_looks_for_bytes() {
+    let mut pair = Pair::new();
+    let handle = pair.client.connect(pair.now, ([192, 0, 2, 2], 80).into()).unwrap();
+    pair.run(Duration::ZERO);
+    let (idle, timeout) = (Duration::from_secs(45), Duration::from_secs(15));
+    pair.client.watch(pair.now, handle, Liveness { idle, timeout, peer: Peer::Pausing });
+    // The other host vanishes.
+    for _ in 0..70 {
+        pair.now = pair.now + Duration::from_secs(1);
+        pair.client.handle_timeout(pair.now);
+        while pair.client.poll_packet().is_some() {}
+        assert!(pair.client.read(pair.now, handle, 1).is_empty());
+    }
+    let happened: Vec<Happened> = core::iter::from_fn(|| pair.client.poll_news()).collect();
+    assert!(happened.contains(&Happened::Failed(handle, IoFailure::TimedOut)), "{happened:?}");
+}
+
+#[test]
+fn a_connection_that_broke_is_read_to_its_end() {
+    let mut pair = Pair::new();
+    let handle = pair.client.connect(pair.now, ([192, 0, 2, 2], 80).into()).unwrap();
+    pair.run(Duration::ZERO);
+    let accepted = core::iter::from_fn(|| pair.server.poll_happened()).find_map(|happened| match happened {
+        Happened::Accepted(accepted) => Some(accepted),
+        _ => None,
+    });
+    assert_eq!(pair.client.write(pair.now, handle, b"farewell"), 8);
+    pair.run(Duration::ZERO);
+    pair.client.close(pair.now, handle, true);
+    pair.run(Duration::ZERO);
+    let accepted = accepted.unwrap();
+    let before = pair.server.len();
+    assert_eq!(pair.server.read(pair.now, accepted, 100), b"farewell");
+    pair.server.close(pair.now, accepted, false);
+    assert_eq!(pair.server.len(), before - 1, "its owner had it until then");
 }

@@ -4,19 +4,18 @@ use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use wayleave_proto::base::{Clock, Host as Named, Instant, Kind, Network, Seed, Target, UnixTime};
-use wayleave_proto::client::Client;
+use wayleave_proto::base::{Host as Named, Instant, Kind, Network, Seed, Target, UnixTime};
 use wayleave_proto::config::{
     ClientConfig, ClientLimits, Probe, RelayConfig, RelayLimits, RescueConfig, RouteConfig,
 };
 use wayleave_proto::policy::{Rates, Scope};
-use wayleave_proto::relay::Relay;
 
 use super::client::ClientHost;
 use super::credentials::{self, GOOD_KEY};
-use super::driver::Driver;
 use super::host::{Host, Role};
 use super::intruder::{Intruder, MALLORY, newcomer};
+use super::kernel::{Shared, Temper};
+use super::process::{ClientProcess, RelayProcess};
 use super::relay::{RelayHost, Stand};
 use super::server::{Behaviour, Servers, port};
 use super::{EPOCH, Happening, World};
@@ -25,7 +24,6 @@ use crate::laws::{Delivery, Grants, Right, Secrets};
 use crate::network::{Access, Names, Nat};
 use crate::report::Report;
 use crate::scenario::{Allowed, ClientPlan, FlowPlan, RelayPlan, Server, Step};
-use crate::stack::Stack;
 use crate::trace::Trace;
 use crate::{Scenario, Tape, crypto};
 
@@ -84,18 +82,17 @@ impl World {
         let config = client_config(self, index, &plan, relays)?;
         let mut bytes = [0; 32];
         seed.stream(&format!("client {index}")).fill(&mut bytes);
-        let (now, limits) = (Instant::ZERO, config.limits.clone());
-        let clock = Clock::new(now, unix(plan.ahead));
+        let limits = config.limits.clone();
         crypto::show(unix(plan.ahead));
-        let machine = Client::new(config.build()?, &Seed::new(bytes), clock, now);
-        let driver = Driver::new(machine, self.scenario.chunk);
+        let kernel = Shared::new(access.address, self.temper(), Seed::new(bytes));
+        kernel.lock().unix = unix(plan.ahead);
+        let process = ClientProcess::start(config.build()?, &kernel);
         let proxies = (0..relays).map(relay_address).collect();
         let proxy_names = (0..relays).map(relay_name).collect();
         let ahead = plan.ahead;
-        let host = ClientHost::new(driver, plan, limits, proxies, proxy_names);
-        let stack = Stack::new(access.address);
+        let host = ClientHost::new(process, plan, limits, proxies, proxy_names);
         let role = Role::Client(Box::new(host));
-        self.add(&format!("client {index}"), stack, access, Names::new(table), ahead, role);
+        self.add(&format!("client {index}"), kernel, access, Names::new(table), ahead, role);
         Ok(())
     }
 
@@ -103,13 +100,17 @@ impl World {
         let plan = self.scenario.relays[index].clone();
         let mut access = Access::new(relay_address(index), wayleave_proto::base::Link::Ethernet);
         access.set_quality(plan.quality);
-        let mut stack = Stack::new(access.address);
-        stack.listen(RELAY_PORT, plan.running);
         let config = relay_config(&self.scenario, &plan, index, true)?;
-        let limits = config.limits.clone();
-        let stand = if plan.running { self.relay(&plan, index, true)? } else { Stand::Crashed };
-        let role = Role::Relay(Box::new(RelayHost::new(stand, limits)));
-        self.add(&format!("relay {index}"), stack, access, Names::new(BTreeMap::new()), plan.ahead, role);
+        let role = Role::Relay(Box::new(RelayHost::new(Stand::Crashed, config.limits.clone())));
+        let kernel = Shared::new(access.address, self.temper(), relay_seed(index, self.now)?);
+        let names = Names::new(BTreeMap::new());
+        self.add(&format!("relay {index}"), kernel, access, names, plan.ahead, role);
+        if plan.running {
+            let stand = self.relay(&plan, index, true)?;
+            if let Some(relay) = self.hosts.last_mut().and_then(Host::relay) {
+                relay.stand = stand;
+            }
+        }
         Ok(())
     }
 
@@ -130,12 +131,19 @@ impl World {
         ];
         for (name, address, behaviour) in others {
             let access = Access::new(IpAddr::V4(address), wayleave_proto::base::Link::Ethernet);
-            let mut stack = Stack::new(access.address);
-            let role = Role::Servers(Servers::new(behaviour, &mut stack));
-            self.add(name, stack, access, Names::new(BTreeMap::new()), 0, role);
+            let kernel = Shared::plain(access.address);
+            let role = Role::Servers(Servers::new(behaviour, &mut kernel.lock().stack));
+            self.add(name, kernel, access, Names::new(BTreeMap::new()), 0, role);
         }
         let access = Access::new(IpAddr::V4(PRIVATE), wayleave_proto::base::Link::Ethernet);
-        self.add("private", Stack::new(access.address), access, Names::new(BTreeMap::new()), 0, Role::Bait);
+        self.add(
+            "private",
+            Shared::plain(access.address),
+            access,
+            Names::new(BTreeMap::new()),
+            0,
+            Role::Bait,
+        );
         if let Some(host) = self.hosts.last_mut() {
             host.also = BAITS.map(IpAddr::V4).to_vec();
         }
@@ -155,7 +163,7 @@ impl World {
             let intruder =
                 Intruder::new(plan, self.scenario.length, Authority::Trusted.connector(fast)?, token);
             let role = Role::Intruder(intruder);
-            self.add("intruder", Stack::new(access.address), access, Names::new(BTreeMap::new()), 0, role);
+            self.add("intruder", Shared::plain(access.address), access, Names::new(BTreeMap::new()), 0, role);
         }
         Ok(())
     }
@@ -166,15 +174,20 @@ impl World {
         let access = Access::new(IpAddr::V4(NEWCOMER), wayleave_proto::base::Link::Ethernet);
         let token = credentials::mint(fast, GOOD_KEY, "newcomer", unix(0), Duration::ZERO, Scope::default())?;
         let role = Role::Intruder(newcomer(Authority::Trusted.connector(fast)?, token));
-        self.add("newcomer", Stack::new(access.address), access, Names::new(BTreeMap::new()), 0, role);
+        self.add("newcomer", Shared::plain(access.address), access, Names::new(BTreeMap::new()), 0, role);
         Ok(self.hosts.len() - 1)
     }
 
-    fn add(&mut self, name: &str, stack: Stack, access: Access, names: Names, ahead: i32, role: Role) {
+    fn add(&mut self, name: &str, kernel: Shared, access: Access, names: Names, ahead: i32, role: Role) {
         self.report.hosts.push(name.to_owned());
         let (name, also, stuck) = (name.to_owned(), Vec::new(), (Instant::ZERO, 0));
         let set = Vec::new();
-        self.hosts.push(Host { name, stack, access, names, ahead, set, also, role, due: None, stuck });
+        self.hosts.push(Host { name, kernel, access, names, ahead, set, also, role, due: None, stuck });
+    }
+
+    fn temper(&self) -> Temper {
+        let Scenario { chunk, odd, .. } = self.scenario;
+        Temper { chunk, odd }
     }
 
     fn schedule(&mut self) {
@@ -199,16 +212,23 @@ impl World {
     /// A relay that starts now.
     pub(super) fn relay(&mut self, plan: &RelayPlan, index: usize, has_keys: bool) -> anyhow::Result<Stand> {
         let config = relay_config(&self.scenario, plan, index, has_keys)?.build()?;
-        self.grants.started(self.scenario.clients.len() + index, plan);
-        let truth = UnixTime::from_millis(unix(plan.ahead).as_millis() + self.now.as_millis());
+        let host = self.scenario.clients.len() + index;
+        self.grants.started(host, plan);
+        self.enter(host);
+        let kernel = &self.hosts[host].kernel;
         // Each start makes another machine of it, which clients can tell from the one before.
-        let mut bytes = [0; 32];
-        let [number, started, ..] = bytes.as_chunks_mut::<8>().0 else { anyhow::bail!("no seed") };
-        *number = (index as u64).to_be_bytes();
-        *started = self.now.as_nanos().to_be_bytes();
-        let machine = Relay::new(config, &Seed::new(bytes), Clock::new(self.now, truth), self.now);
-        Ok(Stand::Runs(Box::new(Driver::new(machine, self.scenario.chunk))))
+        kernel.lock().seed = relay_seed(index, self.now)?;
+        let process = RelayProcess::start(config, (relay_address(index), RELAY_PORT).into(), kernel)?;
+        Ok(Stand::Runs(Box::new(process)))
     }
+}
+
+fn relay_seed(index: usize, started: Instant) -> anyhow::Result<Seed> {
+    let mut bytes = [0; 32];
+    let [number, since, ..] = bytes.as_chunks_mut::<8>().0 else { anyhow::bail!("no seed") };
+    *number = (index as u64).to_be_bytes();
+    *since = started.as_nanos().to_be_bytes();
+    Ok(Seed::new(bytes))
 }
 
 fn client_config(
@@ -245,6 +265,7 @@ fn client_config(
             open_timeout: Duration::from_secs(10),
             proxy_timeout: Duration::from_secs(3),
             linger: Duration::from_secs(1),
+            receive_buffer: 4 * 1024,
             ..ClientLimits::default()
         };
     }
@@ -288,6 +309,7 @@ fn relay_config(
             stream_idle: Duration::from_secs(60),
             half_idle: Duration::from_secs(10),
             linger: Duration::from_secs(1),
+            receive_buffer: 4 * 1024,
             ..config.limits
         };
     }

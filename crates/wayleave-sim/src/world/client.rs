@@ -5,15 +5,15 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use wayleave_proto::base::{Instant, Kind, Link, Network, Route, Target};
-use wayleave_proto::client::{self, Client, FlowId, FlowStatus, Notice, ProxyFault};
+use wayleave_proto::client::{self, FlowId, FlowStatus, ProxyFault};
 use wayleave_proto::config::{ClientLimits, Mode, Scope};
-use wayleave_proto::net::{Machine as _, SocketId};
+use wayleave_proto::net::Machine as _;
 use wayleave_proto::route::Phase;
 
 use super::build::RELAY_PORT;
-use super::driver::{Driver, Step};
 use super::flow::Flow;
-use super::host::{Host, Role};
+use super::kernel::Step;
+use super::process::ClientProcess;
 use super::server::port;
 use super::{Happening, World};
 use crate::laws::{Law, Prescribed};
@@ -24,7 +24,7 @@ use crate::trace::What;
 /// A client and its application.
 #[derive(Debug)]
 pub(super) struct ClientHost {
-    pub(super) driver: Driver<Client>,
+    pub(super) process: ClientProcess,
     pub(super) plan: ClientPlan,
     limits: ClientLimits,
     pub(super) flows: BTreeMap<FlowId, Flow>,
@@ -41,8 +41,6 @@ pub(super) struct ClientHost {
     pub(super) slept: Duration,
     /// What the embedder is going to say of the network when it runs again.
     untold: Option<Network>,
-    /// Answers to look-ups that it is going to hear then.
-    unheard: Vec<(SocketId, Answer)>,
     pub(super) closed: bool,
     /// Somebody else may have answered for its servers.
     pub(super) tainted: bool,
@@ -59,7 +57,7 @@ pub(super) struct ClientHost {
 
 impl ClientHost {
     pub(super) fn new(
-        driver: Driver<Client>,
+        process: ClientProcess,
         plan: ClientPlan,
         limits: ClientLimits,
         proxies: BTreeSet<IpAddr>,
@@ -81,7 +79,7 @@ impl ClientHost {
         let condition = plan.condition;
         let tainted = matches!(condition, Condition::Portal | Condition::Intercepted);
         Self {
-            driver,
+            process,
             plan,
             limits,
             flows: BTreeMap::new(),
@@ -92,7 +90,6 @@ impl ClientHost {
             suspended: None,
             slept: Duration::ZERO,
             untold: None,
-            unheard: Vec::new(),
             closed: false,
             tainted,
             proxies,
@@ -107,20 +104,15 @@ impl ClientHost {
         if let Some(until) = self.suspended {
             return Some(until);
         }
-        let flows = self.flows.values().filter_map(|flow| flow.due);
-        flows.chain(self.driver.machine.poll_timeout()).min()
+        self.flows.values().filter_map(|flow| flow.due).min()
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
-        if self.suspended.is_some_and(|until| until > now) {
-            return;
-        }
-        self.suspended = None;
-        // An adapter may look at what has come before it looks at the clock.
-        for (id, answer) in core::mem::take(&mut self.unheard) {
-            self.driver.resolved(now, id, answer.families, answer.lent());
-        }
-        self.driver.machine.handle_timeout(now);
+        self.suspended = self.suspended.filter(|until| *until > now);
+    }
+
+    pub(super) fn status(&self, id: FlowId) -> FlowStatus {
+        self.process.client.look(|machine| machine.status(id))
     }
 
     fn is_proxy(&self, address: SocketAddr) -> bool {
@@ -131,7 +123,7 @@ impl ClientHost {
     fn looks(&self, kind: Option<Kind>) -> bool {
         self.flows.iter().any(|(id, flow)| {
             kind.is_none_or(|kind| kind == flow.plan.kind)
-                && match self.driver.machine.status(*id) {
+                && match self.status(*id) {
                     FlowStatus::Pending => true,
                     FlowStatus::Open(route) => flow.plan.kind == Kind::Datagram && route == Route::Direct,
                     FlowStatus::Failed(_) => false,
@@ -143,7 +135,7 @@ impl ClientHost {
     fn fails_now(&self, kind: Option<Kind>) -> bool {
         self.flows.iter().any(|(id, flow)| {
             kind.is_none_or(|kind| kind == flow.plan.kind)
-                && matches!(self.driver.machine.status(*id), FlowStatus::Failed(_))
+                && matches!(self.status(*id), FlowStatus::Failed(_))
         })
     }
 
@@ -151,7 +143,8 @@ impl ClientHost {
     /// decision waits for the network is.
     fn hear_waiting(&mut self, now: Instant) {
         let waits = |of: Option<Kind>| {
-            self.driver.machine.phase(of.unwrap_or(Kind::Stream)) == Phase::Waiting && self.looks(of)
+            let phase = self.process.client.look(|machine| machine.phase(of.unwrap_or(Kind::Stream)));
+            phase == Phase::Waiting && self.looks(of)
         };
         let waiting: Vec<bool> = self.rules.iter().map(|(of, _)| waits(*of)).collect();
         for ((_, rules), _) in self.rules.iter_mut().zip(waiting).filter(|(_, waits)| *waits) {
@@ -178,14 +171,15 @@ impl ClientHost {
 
     /// Another trial of streams begins, or another network.
     fn grow_old(&mut self, is_network: bool) {
-        self.driver.grow_old(is_network);
+        self.process.kernel.lock().grow_old(is_network);
         self.stands = false;
     }
 
     /// Looks for a connection that stands.
     fn see(&mut self) {
-        let Self { driver, proxies, .. } = self;
-        self.stands = driver.stands(|remote| !proxies.contains(&remote.ip()) && remote.port() != port::PROBE);
+        let Self { process, proxies, .. } = self;
+        let counts = |remote: SocketAddr| !proxies.contains(&remote.ip()) && remote.port() != port::PROBE;
+        self.stands = process.kernel.lock().stands(counts);
     }
 }
 
@@ -199,7 +193,7 @@ impl World {
         trace.add(now, host, What::Application(format!("opens {plan} {number} to {target}")));
         self.report.flows.push((host, plan, super::flow::Outcome::default()));
         self.grants.wish(host, plan.kind, &target);
-        let opened = client.driver.machine.open(now, plan.kind, target);
+        let opened = client.process.client.tell(|machine, now| machine.open(now, plan.kind, target));
         self.report.opened.push((now, opened.as_ref().ok().copied()));
         match opened {
             Ok(id) => {
@@ -213,29 +207,9 @@ impl World {
         }
     }
 
-    pub(super) fn resolved(&mut self, host: usize, id: SocketId, answer: &Answer) {
-        self.enter(host);
-        let now = self.now;
-        match &mut self.hosts[host].role {
-            // A suspended application hears of it when it runs again.
-            Role::Client(client) if client.suspended.is_some() => {
-                client.unheard.push((id, answer.clone()));
-            }
-            Role::Client(client) => client.driver.resolved(now, id, answer.families, answer.lent()),
-            Role::Relay(relay) if relay.is_stalled(now) => {
-                relay.unheard.push((id, answer.clone()));
-            }
-            Role::Relay(relay) => {
-                if let Some(driver) = relay.driver() {
-                    driver.resolved(now, id, answer.families, answer.lent());
-                }
-            }
-            Role::Servers(_) | Role::Intruder(_) | Role::Bait => {}
-        }
-    }
-
     /// The embedder says that the network is another.
     pub(super) fn tell_network(&mut self, host: usize, network: Network) {
+        self.enter(host);
         let now = self.now;
         let Some(client) = self.hosts[host].client() else { return };
         client.network = network;
@@ -246,7 +220,7 @@ impl World {
         }
         client.each_rule(None, now, |rules, looks| rules.network(now, network, looks && !rules.is_proxied()));
         client.grow_old(true);
-        client.driver.machine.handle_network(now, network);
+        client.process.client.network_changed(network);
     }
 
     /// The embedder asks for a new trial.
@@ -254,7 +228,7 @@ impl World {
         let now = self.now;
         let Some(client) = self.hosts[host].client() else { return };
         client.each_rule(kind, now, |rules, looks| rules.retry(now, looks && !rules.is_proxied()));
-        client.driver.machine.retry_direct(now, kind);
+        client.process.client.retry_direct(kind);
     }
 
     pub(super) fn settle_client(&mut self, host: usize) {
@@ -266,9 +240,10 @@ impl World {
         }
         let now = self.now;
         if let Some(client) = self.hosts[host].client()
-            && (client.suspended.is_some() || !client.unheard.is_empty())
+            && client.suspended.is_some()
         {
             client.handle_timeout(now);
+            self.hosts[host].kernel.lock().handle_timeout();
         }
         if let Some(network) = self.hosts[host].client().and_then(|client| client.untold.take()) {
             // What the client says of the network that it knew is said before: the rules follow its words in their order.
@@ -276,9 +251,10 @@ impl World {
             self.tell_network(host, network);
         }
         // Bounded: each round needs something that happened, and the network is not asked in between.
+        self.drain_client(host);
         loop {
-            let moved = self.drain_client(host) | self.act(host);
-            if !moved || self.violation.is_some() {
+            self.act(host);
+            if !self.drain_client(host) || self.violation.is_some() {
                 break;
             }
         }
@@ -290,33 +266,20 @@ impl World {
         }
     }
 
-    /// Passes on what happened to sockets, and does what the machine wants; says whether there was anything.
+    /// Lets the client run, and hears what it did; says whether there was anything.
     fn drain_client(&mut self, host: usize) -> bool {
         let mut steps = Vec::new();
-        let mut moved = false;
-        loop {
-            let Host { stack, role: Role::Client(client), .. } = &mut self.hosts[host] else { return moved };
-            // What the machine has closed must be closed before anything is said of it.
-            let settled = client.driver.settle(self.now, stack, &mut self.tape, &mut steps);
-            let happened = stack.poll_happened();
-            let is_quiet = happened.is_none();
-            if let Some(happened) = happened {
-                client.driver.happened(self.now, stack, &mut self.tape, happened, &mut steps);
-            }
-            let settled =
-                settled.and_then(|()| client.driver.settle(self.now, stack, &mut self.tape, &mut steps));
-            self.check(host, Law::Growth, settled);
-            moved |= !steps.is_empty() || !is_quiet;
-            for step in core::mem::take(&mut steps) {
-                self.on_client_step(host, step);
-            }
-            if is_quiet || self.violation.is_some() {
-                return moved;
-            }
+        let Some(client) = self.hosts[host].client() else { return false };
+        let ran = client.process.run(&mut steps);
+        let moved = !steps.is_empty() || ran == Ok(true);
+        self.check(host, Law::Growth, ran.map(|_| ()));
+        for step in steps {
+            self.on_client_step(host, step);
         }
+        moved
     }
 
-    fn on_client_step(&mut self, host: usize, step: Step<Notice>) {
+    fn on_client_step(&mut self, host: usize, step: Step) {
         match step {
             Step::Asked { id, name } => {
                 self.check_name(host, name.as_str());
@@ -351,17 +314,12 @@ impl World {
                 let kind = if is_stream { Kind::Stream } else { Kind::Datagram };
                 self.on_proof(host, kind, remote);
             }
-            Step::Said(Notice::Flow(id)) => {
-                if let Some(flow) = self.hosts[host].client().and_then(|client| client.flows.get_mut(&id)) {
-                    // A slow reader is not hurried.
-                    if flow.plan.pace.is_zero() {
-                        flow.due = None;
-                    }
-                }
-            }
-            // No application here speaks with strangers.
-            Step::Said(Notice::Association(_)) => {}
-            Step::Said(Notice::Event(event)) => self.on_client_event(host, event),
+            // Its application looks after all flows then.
+            Step::Noticed => {}
+            Step::Said => match self.hosts[host].client().and_then(|client| client.process.event()) {
+                Some(event) => self.on_client_event(host, event),
+                None => self.broken(host, Law::Liveness, "an event was told, and nobody hears it".to_owned()),
+            },
         }
     }
 
@@ -462,18 +420,18 @@ impl World {
         }
     }
 
-    /// Lets every flow's application act; says whether anything moved.
-    fn act(&mut self, host: usize) -> bool {
+    /// Lets every flow's application act.
+    fn act(&mut self, host: usize) {
         let now = self.now;
-        let Some(client) = self.hosts[host].client() else { return false };
+        let Some(client) = self.hosts[host].client() else { return };
         let ids: Vec<FlowId> = client.flows.keys().copied().collect();
         let mut result = Ok(());
         for id in ids {
-            let Some(client) = self.hosts[host].client() else { return false };
-            let ClientHost { driver, flows, tainted, .. } = client;
+            let Some(client) = self.hosts[host].client() else { return };
+            let ClientHost { process, flows, tainted, .. } = client;
             let Some(flow) = flows.get_mut(&id) else { continue };
             flow.tainted |= *tainted;
-            let released = flow.act(now, &mut driver.machine, id, &mut self.delivery);
+            let released = flow.act(now, &process.client, id, &mut self.delivery);
             let number = flow.number as usize;
             let is_released = *released.as_ref().unwrap_or(&false);
             self.report.flows[number - 1].2 = flow.outcome.clone();
@@ -484,15 +442,6 @@ impl World {
             result = result.and(released.map(|_| ()));
         }
         self.check(host, Law::Delivery, result);
-        let Host { stack, role: Role::Client(client), .. } = &mut self.hosts[host] else { return false };
-        let mut steps = Vec::new();
-        let settled = client.driver.settle(now, stack, &mut self.tape, &mut steps);
-        self.check(host, Law::Growth, settled);
-        let moved = !steps.is_empty();
-        for step in steps {
-            self.on_client_step(host, step);
-        }
-        moved
     }
 
     /// Law 1, for names.
@@ -551,11 +500,13 @@ impl World {
         let Some(client) = self.hosts[host].client() else { return };
         // A packet for nobody may arrive at the very moment of a deadline, and the machine is asked only after it.
         client.hear_waiting(now);
-        let is_due = client.driver.machine.poll_timeout().is_some_and(|due| due <= now);
+        let due = client.process.client.look(|machine| machine.poll_timeout());
+        let is_due = due.is_some_and(|due| due <= now);
+        let is_missed = due.is_some_and(|due| due < now);
         let mut wrong = None;
         let mut changed = Vec::new();
         for (index, kind) in [Kind::Datagram, Kind::Stream].into_iter().enumerate() {
-            let route = client.driver.machine.route(kind);
+            let route = client.process.client.look(|machine| machine.route(kind));
             let prescribed = match client.plan.mode {
                 Mode::Normal => Route::Proxied,
                 Mode::Off => Route::Direct,
@@ -574,11 +525,11 @@ impl World {
             if prescribed == Route::Proxied
                 && kind == Kind::Stream
                 && !is_due
-                && client.driver.dials(is_direct)
+                && client.process.kernel.lock().dials(is_direct)
             {
                 wrong = Some("a stream still looks for a direct path, and the rules say proxied".to_owned());
             }
-            let phase = client.driver.machine.phase(kind);
+            let phase = client.process.client.look(|machine| machine.phase(kind));
             if client.shown[index].replace(phase) != Some(phase) {
                 changed.push((kind, phase));
             }
@@ -588,6 +539,9 @@ impl World {
         }
         if let Some(wrong) = wrong {
             self.broken(host, Law::Route, wrong);
+        }
+        if is_missed {
+            self.broken(host, Law::Liveness, format!("nobody woke up for the deadline {due:?}"));
         }
     }
 
@@ -600,7 +554,7 @@ impl World {
         let longest = client.limits.open_timeout + Duration::from_secs(1);
         let waits = client.flows.iter().find(|(id, flow)| {
             now.since(flow.opened) > longest + slept.saturating_sub(flow.slept)
-                && client.driver.machine.status(**id) == FlowStatus::Pending
+                && client.status(**id) == FlowStatus::Pending
                 && flow.outcome.connected.is_none()
         });
         if let Some((_, flow)) = waits {
@@ -613,7 +567,8 @@ impl World {
     fn check_bounds_of_client(&mut self, host: usize) {
         let relays = self.scenario.relays.len();
         let Some(client) = self.hosts[host].client() else { return };
-        let (flows, sockets) = (client.driver.machine.flow_count(), client.driver.len());
+        let (flows, held) = client.process.client.look(|machine| (machine.flow_count(), machine.held()));
+        let sockets = client.process.kernel.lock().open();
         let limits = &client.limits;
         // A flow has a look-up or an attempt at each address, a search for a proxy one at each; a ready connection one, and a
         // question to a silent relay one.
@@ -624,7 +579,6 @@ impl World {
             + 2 * SOCKETS_PER_FLOW;
         // Two buffers a flow, a read that was lent to each when it was full, and what waits of a connection that is ready.
         let most = flows * 2 * (limits.buffer + LENT) + (limits.standby + relays + limits.dials) * LENT;
-        let held = client.driver.machine.held();
         if flows > limits.flows || sockets > bound || held > most {
             let what = format!(
                 "{flows} flows of {}, {sockets} sockets and look-ups of {bound}, {held} bytes held of {most}",

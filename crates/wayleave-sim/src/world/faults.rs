@@ -48,7 +48,7 @@ impl World {
                 let ahead = self.hosts[host].ahead.saturating_add(by);
                 self.set_clock(host, ahead);
             }
-            Fault::Descriptors { left, .. } => self.hosts[host].stack.limit(left),
+            Fault::Descriptors { left, .. } => self.hosts[host].kernel.lock().stack.limit(left),
             Fault::Revoke { relay, client } => self.revoke(relay, client),
             Fault::Names { client, answering, delay } => {
                 self.relays_misled |= client.is_none() && answering == Answers::Wrong;
@@ -114,7 +114,7 @@ impl World {
         *count = count.wrapping_add(1);
         let mut access = access_of(host, *count, &self.scenario.clients[host], link);
         access.firewall = firewall(condition, relays);
-        self.hosts[host].stack.address = access.address;
+        self.hosts[host].kernel.lock().stack.address = access.address;
         self.hosts[host].access = access;
         self.taint(host, condition);
         self.tell_network(host, Network::up(link));
@@ -135,15 +135,16 @@ impl World {
 
     pub(super) fn set_relay(&mut self, index: usize, state: State) {
         let host = self.scenario.clients.len() + index;
-        let (now, plan) = (self.now, self.scenario.relays[index].clone());
+        let plan = self.scenario.relays[index].clone();
         self.enter(host);
         self.hosts[host].access.up = state != State::Vanished;
         let stand = match state {
             State::Running | State::WithoutKeys => {
-                let is_same = self.hosts[host].relay().is_some_and(|relay| relay.driver().is_some());
+                let is_same = self.hosts[host].relay().is_some_and(|relay| relay.process().is_some());
                 if is_same && state == State::Running && !self.is_odd(index) {
                     return;
                 }
+                self.crash(host);
                 self.relay(&plan, index, state == State::Running).unwrap_or(Stand::Crashed)
             }
             State::Crashed => Stand::Crashed,
@@ -153,8 +154,8 @@ impl World {
                 .map_or(Stand::Crashed, |acceptor| Stand::Lies(Box::new(Liar::new(acceptor)))),
             State::Mute => Stand::Mute,
             State::Draining => {
-                if let Some(driver) = self.hosts[host].relay().and_then(|relay| relay.driver()) {
-                    driver.machine.drain(now);
+                if let Some(process) = self.hosts[host].relay().and_then(|relay| relay.process()) {
+                    process.handle.drain();
                 }
                 self.report.odd.insert(index);
                 return;
@@ -166,12 +167,19 @@ impl World {
         } else {
             self.report.odd.remove(&index);
         }
-        let stack = &mut self.hosts[host].stack;
-        stack.crash();
-        stack.listen(RELAY_PORT, !matches!(stand, Stand::Crashed));
+        if !matches!(stand, Stand::Runs(_)) {
+            self.crash(host);
+            let is_taken = !matches!(stand, Stand::Crashed);
+            self.hosts[host].kernel.lock().stack.listen(RELAY_PORT, is_taken);
+        }
         if let Some(relay) = self.hosts[host].relay() {
             *relay = RelayHost::new(stand, relay.limits.clone());
         }
+    }
+
+    /// What runs on a host ends without a word.
+    fn crash(&self, host: usize) {
+        self.hosts[host].kernel.lock().crash();
     }
 
     /// A relay is told that a client's user is revoked, whatever he shows.
@@ -183,10 +191,10 @@ impl World {
             relay.untold.push(client);
             return;
         }
-        let Some(driver) = relay.driver() else { return };
+        let Some(process) = relay.process() else { return };
         for revoked in credentials::revocations(client) {
             // There is room for more of them than faults in a scenario.
-            let _ = driver.machine.revoke(now, revoked);
+            let _ = process.handle.revoke(revoked);
         }
         self.grants.revoked(host, client);
         // It holds for the life of this relay, so the relay starts again when the faults are over.
@@ -222,7 +230,7 @@ impl World {
                 if let Ok(credential) = self.credential(host, Credential::Short(ttl), allowed)
                     && let Some(client) = self.hosts[host].client()
                 {
-                    client.driver.machine.renew(now, credential);
+                    client.process.client.renew(credential);
                 }
             }
             Step::Suspend(span) => {

@@ -3,11 +3,14 @@
 use core::time::Duration;
 
 use wayleave_proto::base::{Instant, Kind, Route};
-use wayleave_proto::client::{Client, FlowError, FlowId, FlowStatus, Incoming};
+use wayleave_proto::client::{FlowError, FlowId, FlowStatus, Incoming};
 use wayleave_proto::testing::client_hello;
 
+use super::kernel::Simulated;
 use crate::laws::{Delivery, datagram, key_of, pattern};
 use crate::scenario::{Ending, FlowPlan};
+
+type Client = wayleave_drive::Client<Simulated>;
 
 /// A flow and its application.
 #[derive(Debug)]
@@ -94,17 +97,17 @@ impl Flow {
     pub(super) fn act(
         &mut self,
         now: Instant,
-        client: &mut Client,
+        client: &Client,
         id: FlowId,
         delivery: &mut Delivery,
     ) -> Result<bool, String> {
         if self.due.is_some_and(|due| due <= now) {
             self.due = None;
         }
-        match client.status(id) {
+        match client.look(|machine| machine.status(id)) {
             FlowStatus::Failed(error) => {
                 self.outcome.error.get_or_insert((now, error));
-                client.release(now, id);
+                client.tell(|machine, now| machine.release(now, id));
                 return Ok(true);
             }
             FlowStatus::Open(route) => {
@@ -124,7 +127,7 @@ impl Flow {
     fn act_on_stream(
         &mut self,
         now: Instant,
-        client: &mut Client,
+        client: &Client,
         id: FlowId,
         delivery: &mut Delivery,
     ) -> Result<bool, String> {
@@ -135,7 +138,7 @@ impl Flow {
         }
         let all = self.all();
         if self.written == all && self.plan.ending == Ending::Reset {
-            client.reset(now, id);
+            client.tell(|machine, now| machine.reset(now, id));
             self.outcome.done = Some(now);
             return Ok(true);
         }
@@ -147,19 +150,19 @@ impl Flow {
         if self.written == all && wants_end && !self.finished {
             self.finished = true;
             delivery.ended(self.number, true);
-            client.finish(now, id);
+            client.tell(|machine, now| machine.finish(now, id));
         }
         let is_released = self.written == all && self.plan.ending == Ending::Released;
         if is_released || (self.finished && self.ended) {
             delivery.ended(self.number, true);
             self.outcome.done = Some(now);
-            client.release(now, id);
+            client.tell(|machine, now| machine.release(now, id));
             return Ok(true);
         }
         Ok(false)
     }
 
-    fn write(&mut self, now: Instant, client: &mut Client, id: FlowId, delivery: &mut Delivery) {
+    fn write(&mut self, now: Instant, client: &Client, id: FlowId, delivery: &mut Delivery) {
         // Who speaks TLS waits for an answer to its ClientHello.
         let waits = self.plan.tls && self.received == 0;
         let all = if waits { self.head().len() as u64 } else { self.all() };
@@ -169,7 +172,7 @@ impl Flow {
                 self.draft = self.bytes(self.written, amount);
             }
             // Counted before, since the other side may see bytes within this very call.
-            match client.write(now, id, &self.draft) {
+            match client.tell(|machine, now| machine.write(now, id, &self.draft)) {
                 Ok(0) => return,
                 Err(error) => {
                     self.outcome.error.get_or_insert((now, error));
@@ -187,7 +190,7 @@ impl Flow {
     fn read(
         &mut self,
         now: Instant,
-        client: &mut Client,
+        client: &Client,
         id: FlowId,
         delivery: &mut Delivery,
     ) -> Result<(), String> {
@@ -196,29 +199,38 @@ impl Flow {
         }
         loop {
             let slow = !self.plan.pace.is_zero();
-            let amount = match client.read(id) {
-                Ok(Incoming::Bytes(bytes)) => {
-                    let bytes = &bytes[..if slow { bytes.len().min(2_048) } else { bytes.len() }];
-                    if !self.tainted {
-                        delivery.arrived(self.number, false, bytes)?;
+            let tainted = self.tainted;
+            let read = client.tell(|machine, now| {
+                let amount = match machine.read(id) {
+                    Ok(Incoming::Bytes(bytes)) => {
+                        let bytes = &bytes[..if slow { bytes.len().min(2_048) } else { bytes.len() }];
+                        if !tainted {
+                            delivery.arrived(self.number, false, bytes)?;
+                        }
+                        bytes.len()
                     }
-                    bytes.len()
-                }
-                Ok(Incoming::End) => {
+                    Ok(Incoming::End) => return Ok(Read::End),
+                    Ok(Incoming::Nothing) => return Ok(Read::Nothing),
+                    Err(error) => return Ok(Read::Failed(error)),
+                };
+                machine.consume(now, id, amount);
+                Ok::<_, String>(Read::Bytes(amount))
+            })?;
+            match read {
+                Read::Bytes(amount) => self.received += amount as u64,
+                Read::Nothing => return Ok(()),
+                Read::End => {
                     if !core::mem::replace(&mut self.ended, true) && !self.tainted {
                         delivery.finished(self.number, false)?;
                     }
                     return Ok(());
                 }
-                Ok(Incoming::Nothing) => return Ok(()),
-                Err(error) => {
+                Read::Failed(error) => {
                     self.outcome.error.get_or_insert((now, error));
                     return Ok(());
                 }
-            };
-            self.received += amount as u64;
+            }
             self.outcome.answer(now);
-            client.consume(now, id, amount);
             if slow {
                 self.due = Some(now + self.plan.pace);
                 return Ok(());
@@ -229,13 +241,20 @@ impl Flow {
     fn act_on_datagrams(
         &mut self,
         now: Instant,
-        client: &mut Client,
+        client: &Client,
         id: FlowId,
         delivery: &mut Delivery,
     ) -> Result<bool, String> {
-        while let Ok(Some(bytes)) = client.datagram(id) {
-            let answer = bytes.to_vec();
-            client.take_datagram(id);
+        let next = || {
+            client.tell(|machine, _| {
+                let answer = machine.datagram(id).ok().flatten().map(<[u8]>::to_vec);
+                if answer.is_some() {
+                    machine.take_datagram(id);
+                }
+                answer
+            })
+        };
+        while let Some(answer) = next() {
             if !self.tainted {
                 if key_of(&answer).is_none_or(|(flow, ..)| flow != self.number) {
                     return Err(format!("flow {}: a datagram of another flow arrived", self.number));
@@ -255,13 +274,13 @@ impl Flow {
             let payload = datagram(self.number, true, index, self.plan.down as usize);
             delivery.datagram_sent(now, &payload);
             self.outcome.unanswered.get_or_insert(now);
-            let _ = client.send_datagram(now, id, &payload);
+            let _ = client.tell(|machine, now| machine.send_datagram(now, id, &payload));
             self.written += 1;
             self.due = Some(now + self.plan.pace.max(Duration::from_millis(1)));
         }
         if self.written >= u64::from(self.plan.up) && self.due.is_none() && self.plan.ending != Ending::Open {
             self.outcome.done = Some(now);
-            client.release(now, id);
+            client.tell(|machine, now| machine.release(now, id));
             return Ok(true);
         }
         Ok(false)
@@ -298,6 +317,14 @@ impl Flow {
         header[16] = u8::from(self.plan.ending == Ending::ServerFirst);
         header
     }
+}
+
+/// What a read came to.
+enum Read {
+    Bytes(usize),
+    Nothing,
+    End,
+    Failed(FlowError),
 }
 
 /// Bytes of the header of a stream.

@@ -1,4 +1,4 @@
-//! A host: its network code, its way out, and what runs on it.
+//! A host: its system, its way out, and what runs on it.
 
 use core::net::IpAddr;
 
@@ -6,16 +6,17 @@ use wayleave_proto::base::Instant;
 
 use super::client::ClientHost;
 use super::intruder::Intruder;
+use super::kernel::Shared;
 use super::relay::RelayHost;
 use super::server::Servers;
-use crate::network::{Access, Names};
-use crate::stack::Stack;
+use crate::network::{Access, Names, Packet};
+use crate::stack::Happened;
 
 /// A host.
 #[derive(Debug)]
 pub(super) struct Host {
     pub(super) name: String,
-    pub(super) stack: Stack,
+    pub(super) kernel: Shared,
     pub(super) access: Access,
     pub(super) names: Names,
     /// Seconds by which its civil clock is ahead.
@@ -48,14 +49,23 @@ impl Host {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        let own = match &self.role {
-            Role::Client(client) => client.poll_timeout(),
-            Role::Relay(relay) => relay.poll_timeout(),
-            Role::Servers(servers) => servers.poll_timeout(),
-            Role::Intruder(intruder) => intruder.poll_timeout(),
-            Role::Bait => None,
+        let (own, is_asleep) = match &self.role {
+            Role::Client(client) => (client.poll_timeout(), client.suspended.is_some()),
+            Role::Relay(relay) => (relay.stalled, relay.stalled.is_some()),
+            Role::Servers(servers) => (servers.poll_timeout(), false),
+            Role::Intruder(intruder) => (intruder.poll_timeout(), false),
+            Role::Bait => (None, false),
         };
-        own.into_iter().chain(self.stack.poll_timeout()).min()
+        own.into_iter().chain(self.kernel.lock().poll_timeout(is_asleep)).min()
+    }
+
+    /// What happened next to its sockets, where no process takes that from the system itself.
+    pub(super) fn poll_happened(&self) -> Option<Happened> {
+        self.kernel.lock().stack.poll_happened()
+    }
+
+    pub(super) fn poll_packet(&self) -> Option<Packet> {
+        self.kernel.lock().stack.poll_packet()
     }
 
     pub(super) fn client(&mut self) -> Option<&mut ClientHost> {

@@ -68,7 +68,9 @@ impl Intruder {
         };
         let middle = request.len() / 2;
         let rest = (!self.drips.is_zero()).then(|| (now + self.drips, request.split_off(middle)));
-        let handle = stack.connect(now, SocketAddr::new(relay_address(relay), RELAY_PORT));
+        let Some(handle) = stack.connect(now, SocketAddr::new(relay_address(relay), RELAY_PORT)) else {
+            return;
+        };
         let (answer, is_relay) = (Vec::new(), false);
         self.attempts.insert(handle, Attempt { relay, session, request, rest, answer, is_relay });
     }
@@ -96,12 +98,12 @@ impl World {
     pub(super) fn knock(&mut self, host: usize) {
         let now = self.now;
         let relays = self.scenario.relays.len();
-        let machine::Host { stack, role: Role::Intruder(intruder), .. } = &mut self.hosts[host] else {
+        let machine::Host { kernel, role: Role::Intruder(intruder), .. } = &mut self.hosts[host] else {
             return;
         };
         for relay in 0..relays {
             let request = b"CONNECT good.example:443 HTTP/1.1\r\nHost: good.example:443\r\n\r\n".to_vec();
-            intruder.ask(now, stack, relay, request);
+            intruder.ask(now, &mut kernel.lock().stack, relay, request);
         }
         self.settle(host);
     }
@@ -111,9 +113,11 @@ impl World {
     pub(super) fn settle_intruder(&mut self, host: usize) {
         let now = self.now;
         let relays = self.scenario.relays.len();
-        let machine::Host { stack, role: Role::Intruder(intruder), .. } = &mut self.hosts[host] else {
+        let machine::Host { kernel, role: Role::Intruder(intruder), .. } = &mut self.hosts[host] else {
             return;
         };
+        let mut system = kernel.lock();
+        let stack = &mut system.stack;
         if core::mem::take(&mut intruder.is_due) {
             intruder.left -= 1;
             intruder.due = now + intruder.pause;
@@ -138,16 +142,20 @@ impl World {
                 attempt.rest = Some((at + intruder.drips, rest));
             }
         }
+        drop(system);
         let of_relays = self.hosts.iter().filter_map(|host| match &host.role {
             Role::Relay(relay) => Some(relay.runs()),
             _ => None,
         });
         let runs: Vec<bool> = of_relays.collect();
-        while let Some(happened) = self.hosts[host].stack.poll_happened() {
-            let machine::Host { stack, role: Role::Intruder(intruder), .. } = &mut self.hosts[host] else {
+        while let Some(happened) = self.hosts[host].poll_happened() {
+            let machine::Host { kernel, role: Role::Intruder(intruder), .. } = &mut self.hosts[host] else {
                 return;
             };
+            let mut system = kernel.lock();
+            let stack = &mut system.stack;
             if let Happened::Failed(handle, _) = happened {
+                stack.close(now, handle, false);
                 intruder.attempts.remove(&handle);
             }
             let (Happened::Connected(handle) | Happened::Readable(handle)) = happened else { continue };
@@ -168,6 +176,7 @@ impl World {
                 }
                 intruder.attempts.remove(&handle);
             }
+            drop(system);
             // Something else that stands in its place may say what it likes.
             let is_good = ["HTTP/1.1 2", "HTTP/1.1 101"].iter().any(|good| answer.starts_with(good));
             if is_relay && is_good {

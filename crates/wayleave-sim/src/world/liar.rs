@@ -29,7 +29,10 @@ impl Liar {
                 }
             }
             Happened::Readable(handle) | Happened::Writable(handle) => self.talk(now, stack, tape, handle),
-            Happened::Failed(handle, _) => drop(self.sessions.remove(&handle)),
+            Happened::Failed(handle, _) => {
+                stack.close(now, handle, false);
+                self.sessions.remove(&handle);
+            }
             Happened::Connected(_) | Happened::Datagram(..) => {}
         }
     }

@@ -3,13 +3,14 @@
 mod build;
 mod client;
 mod credentials;
-mod driver;
 mod faults;
 mod flow;
 mod host;
 mod intruder;
+mod kernel;
 mod liar;
 mod phases;
+mod process;
 mod relay;
 mod server;
 
@@ -18,7 +19,6 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use wayleave_proto::base::{Instant, UnixTime};
-use wayleave_proto::net::{Machine as _, SocketId};
 
 use crate::laws::{Delivery, Grants, Law, Secrets, Violation};
 use crate::network::{Answer, Body, Flags, Lost, Packet, Protocol, Segment};
@@ -27,6 +27,7 @@ use crate::trace::{Trace, What, name_of};
 use crate::{Scenario, Tape, crypto};
 pub use flow::Outcome;
 use host::{Host, Role};
+use kernel::LookupId;
 
 /// A run.
 #[derive(Debug)]
@@ -56,7 +57,7 @@ pub(crate) struct World {
 #[derive(Debug)]
 enum Happening {
     /// A look-up is answered.
-    Answer { host: usize, id: SocketId, answer: Answer },
+    Answer { host: usize, id: LookupId, answer: Answer },
     /// A packet reaches a host.
     Arrival { host: usize, packet: Packet },
     /// A fault of the scenario, by its number.
@@ -143,7 +144,7 @@ impl World {
     fn happen(&mut self, happening: Happening) {
         match happening {
             Happening::Answer { host, id, answer } => {
-                self.resolved(host, id, &answer);
+                self.hosts[host].kernel.lock().resolved(id, &answer);
                 self.settle(host);
             }
             Happening::Arrival { host, packet } => self.arrive(host, packet),
@@ -188,21 +189,12 @@ impl World {
         self.hosts[host].set.push((self.now, before));
     }
 
-    /// Gives the thread's cryptography and the machine the clock of the host that is about to act.
+    /// Gives the thread's cryptography and the system the clocks of the host that is about to act.
     fn enter(&mut self, host: usize) {
-        let (now, unix) = (self.now, self.unix(host));
+        let unix = self.unix(host);
         crypto::show(unix);
-        match &mut self.hosts[host].role {
-            Role::Client(client) if client.suspended.is_none_or(|until| until <= now) => {
-                client.driver.machine.handle_clock(now, unix);
-            }
-            Role::Relay(relay) if !relay.is_stalled(now) => {
-                if let Some(driver) = relay.driver() {
-                    driver.machine.handle_clock(now, unix);
-                }
-            }
-            Role::Client(_) | Role::Relay(_) | Role::Servers(_) | Role::Intruder(_) | Role::Bait => {}
-        }
+        let mut kernel = self.hosts[host].kernel.lock();
+        (kernel.now, kernel.unix) = (self.now, unix);
     }
 
     fn settle_all(&mut self) {
@@ -221,7 +213,7 @@ impl World {
             Role::Intruder(_) => self.settle_intruder(host),
             Role::Bait => {}
         }
-        while let Some(packet) = self.hosts[host].stack.poll_packet() {
+        while let Some(packet) = self.hosts[host].poll_packet() {
             self.send(host, packet);
         }
         self.hosts[host].due = self.hosts[host].poll_timeout();
@@ -230,11 +222,11 @@ impl World {
     fn on_timeout(&mut self, host: usize) {
         self.enter(host);
         let now = self.now;
-        let Host { stack, role, .. } = &mut self.hosts[host];
-        stack.handle_timeout(now);
+        let Host { kernel, role, .. } = &mut self.hosts[host];
+        kernel.lock().handle_timeout();
         match role {
             Role::Client(client) => client.handle_timeout(now),
-            Role::Relay(relay) => relay.handle_timeout(now),
+            Role::Relay(_) => {}
             Role::Servers(servers) => servers.handle_timeout(now),
             Role::Intruder(intruder) => intruder.handle_timeout(now),
             Role::Bait => {}
@@ -361,7 +353,7 @@ impl World {
             self.broken(host, Law::Grants, what);
             return;
         }
-        receiver.stack.handle_packet(now, packet);
+        receiver.kernel.lock().stack.handle_packet(now, packet);
         self.settle(host);
     }
 

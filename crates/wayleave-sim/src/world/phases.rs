@@ -5,11 +5,13 @@ use core::time::Duration;
 use wayleave_proto::base::{Instant, Kind, Link, Route};
 use wayleave_proto::client::{FlowId, FlowStatus};
 use wayleave_proto::config::Mode;
+use wayleave_proto::net::Machine as _;
 
 use super::World;
 use super::faults::clean;
 use super::flow::{Flow, Outcome};
 use super::host::Role;
+use super::process::RelayProcess;
 use crate::laws::Law;
 use crate::network::Answering;
 use crate::report::Report;
@@ -33,6 +35,11 @@ impl World {
         self.close();
         self.check_left();
         self.check_debug();
+        for host in &self.hosts {
+            for (name, count) in host.kernel.lock().take_seen() {
+                self.trace.count_many(&format!("system {name}"), count);
+            }
+        }
         self.report.now = self.now;
         self.report.sum = self.trace.sum();
         self.report.violation = self.violation.take();
@@ -57,7 +64,7 @@ impl World {
             let host = self.scenario.clients.len() + relay;
             self.scenario.relays[relay].ahead = 0;
             self.set_clock(host, 0);
-            self.hosts[host].stack.limit(usize::MAX);
+            self.hosts[host].kernel.lock().stack.limit(usize::MAX);
             // What it hears now may be a reason to start it again.
             self.run_again(host);
             self.set_relay(relay, State::Running);
@@ -85,7 +92,7 @@ impl World {
                 What::Fault(format!("the faults are over; the network is {after:?}")),
             );
             let credential = self.credential(host, Credential::Lasting, Allowed::default());
-            let (now, link) = (self.now, self.hosts[host].access.kind);
+            let link = self.hosts[host].access.kind;
             self.enter(host);
             // Where a user may have few tunnels, flows that go on would leave none for the new ones.
             let is_tight = self.scenario.clients[host].tight;
@@ -97,7 +104,7 @@ impl World {
             if let Some(client) = self.hosts[host].client()
                 && let Ok(credential) = credential
             {
-                client.driver.machine.renew(now, credential);
+                client.process.client.renew(credential);
             }
             self.roam(host, link, after);
         }
@@ -191,7 +198,7 @@ impl World {
                 has_path && flow.plan.server.answers() && status == FlowStatus::Pending
             }
         };
-        let down = client.flows.iter().find(|(id, flow)| is_down(flow, client.driver.machine.status(**id)));
+        let down = client.flows.iter().find(|(id, flow)| is_down(flow, client.status(**id)));
         if let Some((_, flow)) = down {
             let what = format!(
                 "{} {} does not work {within:?} after the faults: {:?}",
@@ -202,10 +209,9 @@ impl World {
     }
 
     fn release(&mut self, host: usize, id: FlowId) {
-        let now = self.now;
         let Some(client) = self.hosts[host].client() else { return };
         let Some(flow) = client.flows.remove(&id) else { return };
-        client.driver.machine.release(now, id);
+        client.process.client.tell(|machine, now| machine.release(now, id));
         self.delivery.ended(flow.number, true);
         self.report.flows[flow.number as usize - 1].2.released = true;
     }
@@ -312,7 +318,7 @@ impl World {
         let Some(client) = self.hosts[host].client() else { return false };
         let after = client.condition;
         let is_cellular = client.network.link == Link::Cellular;
-        let is_proxied = client.driver.machine.route(kind) == Route::Proxied;
+        let is_proxied = client.process.client.look(|machine| machine.route(kind)) == Route::Proxied;
         let direct = match after {
             Condition::Open => true,
             Condition::NoUdp => kind == Kind::Stream,
@@ -347,7 +353,6 @@ impl World {
             self.run_for(Duration::from_secs(30));
         }
         for host in 0..self.scenario.clients.len() {
-            let now = self.now;
             self.enter(host);
             if let Some(client) = self.hosts[host].client() {
                 // What the system took is delivered, and the connection ends like that of a process that ends.
@@ -355,7 +360,7 @@ impl World {
                     self.delivery.cut(flow.number, true);
                 }
                 client.closed = true;
-                client.driver.machine.close(now);
+                client.process.client.close();
             }
         }
         self.settle_all();
@@ -379,7 +384,7 @@ impl World {
                 rules.proven();
             }
         }
-        client.driver.machine.direct_works(now, kind);
+        client.process.client.direct_works(kind);
     }
 
     /// Law 6: nothing is left.
@@ -388,18 +393,22 @@ impl World {
             return;
         }
         for host in 0..self.hosts.len() {
-            let left = self.hosts[host].stack.len();
+            let (left, sockets) = {
+                let kernel = self.hosts[host].kernel.lock();
+                (kernel.stack.len(), kernel.open())
+            };
             let what = match &mut self.hosts[host].role {
                 Role::Client(client) => {
-                    let (flows, sockets) = (client.driver.machine.flow_count(), client.driver.len());
-                    let timer = wayleave_proto::net::Machine::poll_timeout(&client.driver.machine);
+                    let (flows, timer) =
+                        client.process.client.look(|machine| (machine.flow_count(), machine.poll_timeout()));
                     (flows + sockets + left > 0 || timer.is_some()).then(|| {
                         format!("{flows} flows, {sockets} sockets, {left} in the network code, timer {timer:?} are left after the end")
                     })
                 }
-                Role::Relay(relay) => relay.driver().and_then(|driver| {
-                    let (stats, sockets) = (driver.machine.stats(), driver.len());
-                    (!driver.machine.is_idle() || stats.held > 0 || sockets > 0 || left > 0)
+                Role::Relay(relay) => relay.process().and_then(|process| {
+                    let (stats, is_idle) =
+                        process.handle.look(|machine| (machine.stats(), machine.is_idle()));
+                    (!is_idle || stats.held > 0 || sockets > 0 || left > 0)
                         .then(|| format!("{stats:?}, {sockets} sockets, {left} in the network code are left"))
                 }),
                 Role::Servers(_) | Role::Intruder(_) | Role::Bait => None,
@@ -417,9 +426,11 @@ impl World {
         }
         for host in 0..self.hosts.len() {
             let text = match &mut self.hosts[host].role {
-                Role::Client(client) => format!("{:?}", client.driver.machine),
+                Role::Client(client) => client.process.client.look(|machine| format!("{machine:?}")),
                 Role::Relay(relay) => {
-                    relay.driver().map_or(String::new(), |driver| format!("{:?}", driver.machine))
+                    let shown =
+                        |process: &mut RelayProcess| process.handle.look(|machine| format!("{machine:?}"));
+                    relay.process().map_or(String::new(), shown)
                 }
                 Role::Servers(_) | Role::Intruder(_) | Role::Bait => String::new(),
             };

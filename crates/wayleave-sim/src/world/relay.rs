@@ -5,17 +5,17 @@ use core::time::Duration;
 
 use wayleave_proto::base::{Instant, Kind, UnixTime};
 use wayleave_proto::config::RelayLimits;
-use wayleave_proto::net::{Machine as _, SocketId};
-use wayleave_proto::relay::{Event, Relay, What};
+use wayleave_proto::net::Machine as _;
+use wayleave_proto::relay::{Event, What};
 
 use super::build::NOBODY;
-use super::driver::{Driver, Step};
 use super::host::{Host, Role};
+use super::kernel::Step;
 use super::liar::Liar;
+use super::process::{RelayProcess, Served};
 use super::{Happening, World, civil};
 use crate::laws::Law;
-use crate::network::Answer;
-use crate::stack::{Handle, Happened};
+use crate::stack::Happened;
 
 /// A relay, or what stands in its place.
 #[derive(Debug)]
@@ -25,8 +25,6 @@ pub(super) struct RelayHost {
     pub(super) limits: RelayLimits,
     /// It does nothing before.
     pub(super) stalled: Option<Instant>,
-    /// Answers to look-ups that it is going to hear then.
-    pub(super) unheard: Vec<(SocketId, Answer)>,
     /// Clients whose users it is going to be told are revoked then.
     pub(super) untold: Vec<usize>,
 }
@@ -35,7 +33,7 @@ pub(super) struct RelayHost {
 #[derive(Debug)]
 pub(super) enum Stand {
     /// The relay.
-    Runs(Box<Driver<Relay>>),
+    Runs(Box<RelayProcess>),
     /// Nobody.
     Crashed,
     /// Somebody who says these bytes to whoever says something, and ends.
@@ -48,26 +46,7 @@ pub(super) enum Stand {
 
 impl RelayHost {
     pub(super) const fn new(stand: Stand, limits: RelayLimits) -> Self {
-        Self { stand, limits, stalled: None, unheard: Vec::new(), untold: Vec::new() }
-    }
-
-    pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        if self.stalled.is_some() {
-            return self.stalled;
-        }
-        match &self.stand {
-            Stand::Runs(driver) => driver.machine.poll_timeout(),
-            Stand::Crashed | Stand::Lies(_) | Stand::Says(_) | Stand::Mute => None,
-        }
-    }
-
-    pub(super) fn handle_timeout(&mut self, now: Instant) {
-        if self.is_stalled(now) {
-            return;
-        }
-        if let Stand::Runs(driver) = &mut self.stand {
-            driver.machine.handle_timeout(now);
-        }
+        Self { stand, limits, stalled: None, untold: Vec::new() }
     }
 
     pub(super) fn is_stalled(&self, now: Instant) -> bool {
@@ -79,104 +58,85 @@ impl RelayHost {
         matches!(self.stand, Stand::Runs(_))
     }
 
-    pub(super) fn driver(&mut self) -> Option<&mut Driver<Relay>> {
+    pub(super) fn process(&mut self) -> Option<&mut RelayProcess> {
         match &mut self.stand {
-            Stand::Runs(driver) => Some(driver),
+            Stand::Runs(process) => Some(process),
             Stand::Crashed | Stand::Lies(_) | Stand::Says(_) | Stand::Mute => None,
         }
     }
 }
 
 impl World {
-    /// What came while a relay did nothing is what it hears first.
+    /// What a relay was to be told while it did nothing is what it hears first.
     pub(super) fn run_again(&mut self, host: usize) {
-        let now = self.now;
         let Some(relay) = self.hosts[host].relay() else { return };
-        relay.stalled = None;
-        let (unheard, untold) = (core::mem::take(&mut relay.unheard), core::mem::take(&mut relay.untold));
-        for (id, answer) in unheard {
-            if let Some(driver) = relay.driver() {
-                driver.resolved(now, id, answer.families, answer.lent());
-            }
+        if relay.stalled.take().is_none() {
+            return;
         }
+        let untold = core::mem::take(&mut relay.untold);
+        self.enter(host);
+        self.hosts[host].kernel.lock().handle_timeout();
         for client in untold {
             self.revoke(host - self.scenario.clients.len(), client);
         }
     }
 
     pub(super) fn settle_relay(&mut self, host: usize) {
-        if self.hosts[host].relay().is_some_and(|relay| !relay.is_stalled(self.now)) {
-            self.run_again(host);
+        let now = self.now;
+        let Some(relay) = self.hosts[host].relay() else { return };
+        if relay.is_stalled(now) {
+            return;
         }
-        let mut steps = Vec::new();
-        loop {
-            let Host { stack, role: Role::Relay(relay), .. } = &mut self.hosts[host] else { return };
-            if relay.is_stalled(self.now) {
-                return;
-            }
-            let happened = stack.poll_happened();
-            match &mut relay.stand {
-                Stand::Runs(driver) => {
-                    let is_quiet = happened.is_none();
-                    match happened {
-                        Some(Happened::Accepted(handle)) => self.accept(host, handle),
-                        Some(happened) => {
-                            driver.happened(self.now, stack, &mut self.tape, happened, &mut steps);
-                        }
-                        None => {}
-                    }
-                    let settled = self.settle_relay_machine(host, &mut steps);
-                    self.check(host, Law::Growth, settled);
-                    for step in core::mem::take(&mut steps) {
-                        self.on_relay_step(host, step);
-                    }
-                    if is_quiet {
-                        break;
-                    }
-                }
-                Stand::Says(words) => match happened {
-                    Some(Happened::Readable(handle)) => {
-                        if !stack.read(self.now, handle, usize::MAX).is_empty() {
-                            stack.write(self.now, handle, words);
-                            stack.close(self.now, handle, false);
-                        }
-                    }
-                    Some(_) => {}
-                    None => break,
-                },
-                Stand::Lies(liar) => match happened {
-                    Some(happened) => liar.happened(self.now, stack, &mut self.tape, happened),
-                    None => break,
-                },
-                Stand::Crashed | Stand::Mute if happened.is_none() => break,
-                Stand::Crashed | Stand::Mute => {}
-            }
+        self.run_again(host);
+        let Some(relay) = self.hosts[host].relay() else { return };
+        if let Some(process) = relay.process() {
+            let mut served = Served::default();
+            let ran = process.run(&mut served);
+            self.on_served(host, ran, served);
+        } else {
+            self.stand_in(host);
         }
         self.check_bounds(host);
-        self.check_grants(host);
     }
 
-    fn settle_relay_machine(&mut self, host: usize, steps: &mut Vec<Step<Event>>) -> Result<(), String> {
-        let Host { stack, role: Role::Relay(relay), .. } = &mut self.hosts[host] else { return Ok(()) };
-        match relay.driver() {
-            Some(driver) => driver.settle(self.now, stack, &mut self.tape, steps),
-            None => Ok(()),
+    fn on_served(&mut self, host: usize, ran: Result<bool, String>, served: Served) {
+        for step in served.steps {
+            self.on_relay_step(host, step);
+        }
+        for event in served.events {
+            self.on_relay_event(host, event);
+        }
+        let has_run = ran == Ok(true);
+        self.check(host, Law::Growth, ran.map(|_| ()));
+        self.check_grants(host, has_run);
+        if served.is_over
+            && let Some(relay) = self.hosts[host].relay()
+        {
+            relay.stand = Stand::Crashed;
         }
     }
 
-    fn accept(&mut self, host: usize, handle: Handle) {
+    /// What stands in the place of a relay does its work.
+    fn stand_in(&mut self, host: usize) {
         let now = self.now;
-        let Host { stack, role: Role::Relay(relay), .. } = &mut self.hosts[host] else { return };
-        let (Some(driver), Some((local, remote))) = (relay.driver(), stack.addresses(handle)) else { return };
-        match driver.machine.handle_accepted(now, remote, local) {
-            Some(id) => driver.adopt(id, handle, remote),
-            None => {
-                stack.close(now, handle, true);
+        let Host { kernel, role: Role::Relay(relay), .. } = &mut self.hosts[host] else { return };
+        let stack = &mut kernel.lock().stack;
+        while let Some(happened) = stack.poll_happened() {
+            match (&mut relay.stand, happened) {
+                (Stand::Lies(liar), happened) => liar.happened(now, stack, &mut self.tape, happened),
+                (Stand::Says(words), Happened::Readable(handle))
+                    if !stack.read(now, handle, usize::MAX).is_empty() =>
+                {
+                    stack.write(now, handle, words);
+                    stack.close(now, handle, false);
+                }
+                (_, Happened::Failed(handle, _)) => stack.close(now, handle, false),
+                _ => {}
             }
         }
     }
 
-    fn on_relay_step(&mut self, host: usize, step: Step<Event>) {
+    fn on_relay_step(&mut self, host: usize, step: Step) {
         match step {
             Step::Asked { id, name } => {
                 let result = self.grants.check_name(host, self.unix_of_asking(host), name.as_str());
@@ -188,8 +148,7 @@ impl World {
             }
             Step::Dialled { address } => self.forwards(host, Kind::Stream, address),
             Step::Bound { address } => self.forwards(host, Kind::Datagram, address),
-            Step::Said(event) => self.on_relay_event(host, event),
-            Step::Opened { .. } | Step::Answered { .. } => {}
+            Step::Opened { .. } | Step::Answered { .. } | Step::Noticed | Step::Said => {}
         }
     }
 
@@ -234,24 +193,28 @@ impl World {
         self.check(host, Law::Grants, result);
     }
 
-    /// Law 4, for what is open and what was moved.
-    fn check_grants(&mut self, host: usize) {
+    /// Law 4, for what is open and what was moved; a relay that has not run does not know what time it is.
+    fn check_grants(&mut self, host: usize, has_run: bool) {
         let (now, unix) = (self.now, self.unix(host));
-        let Some(driver) = self.hosts[host].relay().and_then(RelayHost::driver) else { return };
-        let moved = driver.take_moved();
+        let moved = self.hosts[host].kernel.lock().take_moved();
+        let Some(process) = self.hosts[host].relay().and_then(RelayHost::process) else { return };
         // What is due is done when the deadline is handled.
-        let is_due = driver.machine.poll_timeout().is_some_and(|due| due <= now);
+        let due = process.handle.look(|machine| machine.poll_timeout());
+        let is_done = has_run && due.is_none_or(|due| due > now);
         let moved = self.grants.moved(host, now, moved);
-        let result = if is_due { moved } else { moved.and_then(|()| self.grants.settled(host, unix)) };
+        let result = if is_done { moved.and_then(|()| self.grants.settled(host, unix)) } else { moved };
         self.check(host, Law::Grants, result);
+        if due.is_some_and(|due| due < now) {
+            self.broken(host, Law::Liveness, format!("nobody woke up for the deadline {due:?}"));
+        }
     }
 
     /// Law 6, for a relay that runs.
     fn check_bounds(&mut self, host: usize) {
         let Some(relay) = self.hosts[host].relay() else { return };
         let limits = relay.limits.clone();
-        let Some(driver) = relay.driver() else { return };
-        let (stats, sockets) = (driver.machine.stats(), driver.len());
+        let Some(process) = relay.process() else { return };
+        let (stats, sockets) = (process.handle.stats(), process.kernel.lock().open());
         // A connection may go on to fill what it has; only new work is refused at the limit.
         let bound = limits.memory + stats.connections * (2 * limits.buffer + READ_AND_RECORDS);
         let what = if stats.held > bound {

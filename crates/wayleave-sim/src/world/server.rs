@@ -85,13 +85,13 @@ impl Servers {
 
 impl World {
     pub(super) fn settle_servers(&mut self, host: usize) {
-        while let Some(happened) = self.hosts[host].stack.poll_happened() {
+        while let Some(happened) = self.hosts[host].poll_happened() {
             match happened {
                 Happened::Accepted(handle) => {
-                    let Host { stack, role: Role::Servers(servers), .. } = &mut self.hosts[host] else {
+                    let Host { kernel, role: Role::Servers(servers), .. } = &mut self.hosts[host] else {
                         return;
                     };
-                    let port = stack.local(handle).map_or(0, |local| local.port());
+                    let port = kernel.lock().stack.local(handle).map_or(0, |local| local.port());
                     let session = match &servers.behaviour {
                         Behaviour::Intercepts(acceptor) => acceptor.accept().ok(),
                         Behaviour::Says(_) | Behaviour::Serves | Behaviour::Swallows => None,
@@ -101,9 +101,11 @@ impl World {
                 }
                 Happened::Readable(handle) | Happened::Writable(handle) => self.serve(host, handle),
                 Happened::Failed(handle, _) => {
-                    if let Role::Servers(servers) = &mut self.hosts[host].role {
-                        servers.streams.remove(&handle);
-                    }
+                    let Host { kernel, role: Role::Servers(servers), .. } = &mut self.hosts[host] else {
+                        return;
+                    };
+                    kernel.lock().stack.close(self.now, handle, false);
+                    servers.streams.remove(&handle);
                 }
                 Happened::Datagram(handle, from, bytes) => self.answer(host, handle, from, &bytes),
                 Happened::Connected(_) => {}
@@ -113,8 +115,10 @@ impl World {
 
     fn serve(&mut self, host: usize, handle: Handle) {
         let now = self.now;
-        let Host { stack, role: Role::Servers(servers), .. } = &mut self.hosts[host] else { return };
+        let Host { kernel, role: Role::Servers(servers), .. } = &mut self.hosts[host] else { return };
         let Some(stream) = servers.streams.get_mut(&handle) else { return };
+        let mut system = kernel.lock();
+        let stack = &mut system.stack;
         match (&servers.behaviour, stream.port) {
             (Behaviour::Serves, port::SILENT) => return,
             (Behaviour::Intercepts(_), _) => {
@@ -133,6 +137,7 @@ impl World {
                 let read = stack.read(now, handle, usize::MAX);
                 if !read.is_empty() {
                     stack.close(now, handle, true);
+                    drop(system);
                     let result = self.begin(host, handle, &read).map(drop);
                     self.check(host, Law::Delivery, result);
                     if let Role::Servers(servers) = &mut self.hosts[host].role {
@@ -143,6 +148,7 @@ impl World {
             }
             (Behaviour::Swallows, _) => {
                 let read = stack.read(now, handle, usize::MAX);
+                drop(system);
                 let result = self.begin(host, handle, &read).map(drop);
                 self.check(host, Law::Delivery, result);
                 return;
@@ -151,6 +157,7 @@ impl World {
         }
         let read = stack.read(now, handle, usize::MAX);
         let is_finished = stack.is_finished(handle);
+        drop(system);
         let result = self.take(host, handle, &read, is_finished);
         self.check(host, Law::Delivery, result);
         self.give(host, handle);
@@ -201,7 +208,8 @@ impl World {
     /// Sends what is asked for, and ends.
     fn give(&mut self, host: usize, handle: Handle) {
         let now = self.now;
-        let Host { stack, role: Role::Servers(servers), .. } = &mut self.hosts[host] else { return };
+        let Host { kernel, role: Role::Servers(servers), .. } = &mut self.hosts[host] else { return };
+        let stack = &mut kernel.lock().stack;
         let Some(stream) = servers.streams.get_mut(&handle) else { return };
         let Some(request) = stream.request else {
             if stack.is_finished(handle) {
@@ -235,16 +243,17 @@ impl World {
     }
 
     fn answer(&mut self, host: usize, handle: Handle, from: core::net::SocketAddr, bytes: &[u8]) {
-        let Host { stack, .. } = &mut self.hosts[host];
-        match stack.local(handle).map(|local| local.port()) {
-            Some(port::PROBE) => stack.send(handle, Some(from), vec![1; 32]),
+        let mut kernel = self.hosts[host].kernel.lock();
+        match kernel.stack.local(handle).map(|local| local.port()) {
+            Some(port::PROBE) => kernel.stack.send(handle, Some(from), vec![1; 32]),
             Some(port::GOOD | port::HIGH) => {
+                drop(kernel);
                 let result = self.delivery.datagram_arrived(self.now, bytes);
                 self.check(host, Law::Delivery, result.map(drop));
                 let Some((flow, _, index)) = key_of(bytes) else { return };
                 let reply = datagram(flow, false, index, bytes.len());
                 self.delivery.datagram_sent(self.now, &reply);
-                self.hosts[host].stack.send(handle, Some(from), reply);
+                self.hosts[host].kernel.lock().stack.send(handle, Some(from), reply);
             }
             _ => {}
         }
