@@ -132,11 +132,12 @@ impl Books {
         }
     }
 
-    /// A relay charges what it has read or written, so each tunnel may go beyond by what waits in it and its sockets.
+    /// A relay charges what it has read or written, so each tunnel may go beyond by one read.
     const fn overshoot(&self) -> u64 {
         self.peak * OVERSHOOT
     }
 }
 
 const SECOND: Duration = Duration::from_secs(1);
-const OVERSHOOT: u64 = 192 * 1024;
+/// The most that a read gives here: as much as the network code holds.
+const OVERSHOOT: u64 = 64 * 1024;
