@@ -150,13 +150,14 @@ impl State {
     }
 }
 
-/// A request and the tunnels that it asked for, each on a connection of its own: the second is a hedge, and the first to answer has the flow.
+/// A request and the tunnels that it asked for, each on a connection of its own: all but the first are hedges, and the first to
+/// answer has the flow.
 #[derive(Debug)]
 pub(super) struct Asked {
     pub(super) tunnels: SmallVec<[TunnelRef; 2]>,
     /// When it went out first.
     pub(super) since: Instant,
-    /// When it goes out once more; not again when `None`.
+    /// When it goes out once more; `None` while a connection for that is looked for.
     pub(super) hedge_at: Option<Instant>,
 }
 

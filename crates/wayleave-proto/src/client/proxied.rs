@@ -40,7 +40,7 @@ impl Client {
         if flow.kind == Kind::Datagram && flow.announced && flow.spare.is_none() {
             self.wait_again(id);
             // A connection is what this one lacks. One that was refused would be refused again, as often as one stands.
-            if !said.is_empty() {
+            if !said.is_empty() || self.io.config.route.breaks(Canary::RefusedAtOnce) {
                 self.paused.insert(id);
             }
         } else if let Some(resource) = lacked {

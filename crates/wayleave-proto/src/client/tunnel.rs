@@ -22,7 +22,12 @@ impl Client {
         let (now, limits) = (self.io.now, &self.io.config.limits);
         let asked = Asked { tunnels: smallvec![tunnel], since: now, hedge_at: Some(now + limits.hedge) };
         match &mut flow.state {
-            State::Asking(asked) => asked.tunnels.push(tunnel),
+            State::Asking(asked) => {
+                // Each time later, since a target may be slow and each request dials it: after 1, 3 and 7 s.
+                let pause = limits.hedge * (1 << asked.tunnels.len().min(LONGEST_HEDGE));
+                asked.tunnels.push(tunnel);
+                asked.hedge_at = Some(now + pause);
+            }
             state => {
                 let before = core::mem::replace(state, State::Asking(asked));
                 if let State::Tunnel { tunnel, .. } = before {
@@ -270,3 +275,6 @@ fn into_queues(now: Instant, flows: &mut Slots<FlowId, Flow>) -> impl FnMut(Flow
         }
     }
 }
+
+/// Pauses between hedges double no more often.
+const LONGEST_HEDGE: usize = 6;

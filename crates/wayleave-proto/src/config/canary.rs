@@ -41,11 +41,19 @@ pub enum Canary {
     AskedForgotten,
     /// A relay that has refused a request takes no connection any more.
     DeafAfterRefusal,
+    /// A datagram flow that was refused asks again as soon as a connection stands.
+    RefusedAtOnce,
+    /// A relay that has fallen silent is never doubted.
+    SilenceTrusted,
+    /// Flows that do not come through directly are not rescued.
+    NotRescued,
+    /// A relay reads the civil clock once.
+    ClockReadOnce,
 }
 
 impl Canary {
     /// Every one, in the order of the rules and laws.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 21] = [
         Self::TrialTooLong,
         Self::ConnectionProves,
         Self::CellularSwitches,
@@ -63,6 +71,10 @@ impl Canary {
         Self::BufferUnbounded,
         Self::AskedForgotten,
         Self::DeafAfterRefusal,
+        Self::RefusedAtOnce,
+        Self::SilenceTrusted,
+        Self::NotRescued,
+        Self::ClockReadOnce,
     ];
 }
 

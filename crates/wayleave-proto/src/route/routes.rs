@@ -147,6 +147,7 @@ impl Routes {
     pub fn can_rescue(&self, kind: Kind) -> bool {
         let link = self.network.link;
         self.config.rescue.on
+            && !self.config.breaks(Canary::NotRescued)
             && self.phase(kind) == Phase::Direct
             && (self.config.breaks(Canary::CellularRescued)
                 || (link != Link::Cellular && self.config.treatment.of(link) == AtDeadline::Proxied))

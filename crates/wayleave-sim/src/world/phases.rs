@@ -12,6 +12,7 @@ use super::faults::clean;
 use super::flow::{Flow, Outcome};
 use super::host::Role;
 use super::process::RelayProcess;
+use super::relay::Stand;
 use crate::laws::Law;
 use crate::network::Answering;
 use crate::report::Report;
@@ -26,9 +27,16 @@ impl World {
         if self.scenario.heals && self.violation.is_none() {
             self.heal();
             let pace = self.scenario.clients.iter().filter_map(|client| client.in_use).max();
-            let recovery = RECOVERY + 2 * pace.unwrap_or_default();
+            let mut recovery = RECOVERY + 2 * pace.unwrap_or_default();
+            let vanished = self.vanishes();
+            if vanished.is_some() {
+                recovery += SILENCE;
+            }
             self.run_for(recovery);
             self.check_recovery(recovery);
+            if let Some(relay) = vanished {
+                self.set_relay(relay, State::Running);
+            }
             self.run_for(GRACE - recovery);
             self.witness();
         }
@@ -57,6 +65,7 @@ impl World {
     /// The faults are over: good links, true names, relays that run, and a network as the scenario wants it.
     fn heal(&mut self) {
         let after = self.scenario.after;
+        let unnoticed = self.scenario.unnoticed && self.is_mended_behind_the_scenes();
         self.queue.retain(|_, happening| {
             !matches!(happening, super::Happening::Fault(_) | super::Happening::Step(..))
         });
@@ -76,7 +85,7 @@ impl World {
             self.hosts[host].names.answering = Answering::Truly;
             self.hosts[host].names.delay = Duration::from_millis(10);
             self.set_clock(host, 0);
-            if self.is_left_alone(host) {
+            if unnoticed && self.is_left_alone(host) {
                 self.trace.add(
                     self.now,
                     host,
@@ -130,7 +139,31 @@ impl World {
             Condition::Open | Condition::NoUdp | Condition::Only443 | Condition::OnlyRelays
         );
         let is_up = client.network.up;
-        self.scenario.unnoticed && is_wide && needs_none && !renews && reaches && is_up
+        is_wide && needs_none && !renews && reaches && is_up
+    }
+
+    /// Whether what is wrong with relays shows by itself that it is over. Where somebody else has answered in their place, or
+    /// a wrong address was looked up, a request is out or a tunnel stands that nobody will ever answer.
+    fn is_mended_behind_the_scenes(&mut self) -> bool {
+        let clients = self.scenario.clients.len();
+        let is_itself = |index: usize| match &self.hosts[clients + index].role {
+            Role::Relay(relay) => matches!(relay.stand, Stand::Runs(_) | Stand::Crashed),
+            _ => true,
+        };
+        (0..self.scenario.relays.len()).all(is_itself) && !self.relays_misled
+    }
+
+    /// In the moment in which the faults end unnoticed one relay of several, the first choice of every client, vanishes
+    /// without a word: then the others serve.
+    fn vanishes(&mut self) -> Option<usize> {
+        let has_others =
+            self.scenario.relays.len() > 1 && !self.scenario.balanced && !self.has_tight_relays();
+        if !self.scenario.unnoticed || !has_others {
+            return None;
+        }
+        self.trace.add(self.now, self.scenario.clients.len(), What::Fault("vanishes".to_owned()));
+        self.set_relay(0, State::Vanished);
+        Some(0)
     }
 
     /// Ends a suspension, as its own end does.
@@ -157,7 +190,9 @@ impl World {
             Role::Intruder(newcomer) => newcomer.answered.len(),
             _ => 0,
         };
-        let relays = self.scenario.relays.len();
+        // Who has vanished is no listener.
+        let here = |index: &usize| self.hosts[self.scenario.clients.len() + index].access.up;
+        let relays = (0..self.scenario.relays.len()).filter(here).count();
         if let Some(newcomer) = self.knocked.filter(|newcomer| answered(*newcomer) < relays)
             && !self.has_tight_relays()
         {
@@ -449,6 +484,8 @@ impl World {
 /// handshake, a request and an answer. Two pauses between datagrams come to it: the one that shows that the way is blocked is
 /// lost, and the next one is answered.
 const RECOVERY: Duration = Duration::from_millis(1_000 + 1_000 + 300);
+/// A relay that has said nothing for two seconds is doubted, and left a second later.
+const SILENCE: Duration = Duration::from_secs(3);
 /// After the faults, what waits for a backoff may do so for that long, and relays find out whom they have lost.
 const GRACE: Duration = Duration::from_secs(200);
 /// Then a new flow connects and is answered within that time, where there is a path.

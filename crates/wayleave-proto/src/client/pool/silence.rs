@@ -27,7 +27,7 @@ use super::search::{Lead, Search};
 use super::{Beside, CarrierId, Decision, DialId, FlowId, Pool, ProxyFault, Want};
 use crate::base::Instant;
 use crate::client::io::{Io, Timer};
-use crate::config::{BackoffConfig, Mode};
+use crate::config::{BackoffConfig, Canary, Mode};
 use crate::error::IoFailure;
 use crate::net::{Backoff, Fault};
 
@@ -170,7 +170,9 @@ impl Pool {
             Doubt::None(until) => until <= now,
             Doubt::Asked { .. } | Doubt::Silent { .. } => false,
         };
-        let can_ask = io.network.up && io.config.route.mode != Mode::Off;
+        let can_ask = io.network.up
+            && io.config.route.mode != Mode::Off
+            && !io.config.route.breaks(Canary::SilenceTrusted);
         if is_free && standing.heard + patience <= now && can_ask {
             standing.doubt = Doubt::Asked { since: now };
             io.timers.set(Timer::Doubt(proxy), Some(now + io.config.limits.hedge));
