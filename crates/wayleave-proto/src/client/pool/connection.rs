@@ -359,6 +359,7 @@ impl Pool {
         if connection.tunnels.is_empty() {
             return self.lose_ready(io, id);
         }
+        self.ready.retain(|ready| *ready != id);
         let of: SmallVec<[(TunnelKey, Stage); 2]> =
             connection.tunnels.iter().map(|tunnel| (tunnel.key, tunnel.stage)).collect();
         for (key, stage) in of {

@@ -183,7 +183,7 @@ impl Pool {
         let suits = |want: &Want, carrier: &CarrierId| {
             let Some(connection) = connections.get(*carrier) else { return false };
             let is_better = |it: &Beside| it.proxy != connection.proxy || connection.made > it.since;
-            want.beside.iter().all(is_better)
+            connection.uplink.room() > 0 && want.beside.iter().all(is_better)
         };
         let find = |want: &Want| ready.iter().position(|carrier| suits(want, carrier));
         let (want, place) = self.line.take(PAIRED, find)?;
