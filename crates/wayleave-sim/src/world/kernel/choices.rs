@@ -17,13 +17,15 @@ pub(in crate::world) struct Temper {
 pub(super) struct Choices {
     temper: Temper,
     state: u64,
+    /// Whether processes keep a descriptor to refuse with when they have no other.
+    pub(super) has_spare: bool,
 }
 
 impl Choices {
     pub(super) fn new(temper: Temper, seed: &Seed) -> Self {
         let mut bytes = [0; 8];
         seed.stream("what the system chooses").fill(&mut bytes);
-        Self { temper, state: u64::from_be_bytes(bytes) }
+        Self { temper, state: u64::from_be_bytes(bytes), has_spare: bytes[0].is_multiple_of(2) }
     }
 
     /// A number below `bound`, which is not 0. Steele, Lea and Flood: Fast splittable pseudorandom number generators, 2014.

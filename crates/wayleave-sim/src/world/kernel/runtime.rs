@@ -232,6 +232,9 @@ impl Runtime for Simulated {
 
     fn refuse(&self, _: &mut Listener) -> io::Result<()> {
         let mut kernel = self.enter().ok_or_else(no_descriptor)?;
+        if !kernel.choices.has_spare {
+            return Err(no_descriptor());
+        }
         let now = kernel.now;
         if kernel.stack.refuse_one(now) { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
     }
