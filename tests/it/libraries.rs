@@ -1,4 +1,4 @@
-//! Libraries that take a connector or a socket, each with the one of ours, through a relay and directly.
+//! Libraries that take a connector or a socket, each with the one of ours.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
