@@ -132,12 +132,13 @@ impl Books {
         }
     }
 
-    /// A relay charges what it has read or written, so each tunnel may go beyond by one read.
+    /// A relay charges what it has read or written, so each tunnel may go beyond by one read, and what waited in it may
+    /// follow at once when it ends.
     const fn overshoot(&self) -> u64 {
         self.peak * OVERSHOOT
     }
 }
 
 const SECOND: Duration = Duration::from_secs(1);
-/// The most that a read gives here: as much as the network code holds.
-const OVERSHOOT: u64 = 64 * 1024;
+/// The most that a read gives here, as much as the network code holds; and as much again that waits for a slow reader.
+const OVERSHOOT: u64 = 2 * 64 * 1024;
