@@ -151,7 +151,7 @@ impl<M: Machine<Event: 'static>, R: Runtime> Driver<M, R> {
         self.machine.poll_timeout().into_iter().chain(self.alarm).min()
     }
 
-    fn drain(&mut self) {
+    pub(crate) fn drain(&mut self) {
         while let Some(output) = self.machine.poll_output() {
             match output {
                 Output::Resolve { id, name } => {

@@ -98,6 +98,8 @@ impl<R: Runtime> Relay<R> {
             match driver.runtime.poll_accept(listener, cx) {
                 Poll::Pending => return,
                 Poll::Ready(Ok((stream, client, local))) => {
+                    // What a handle has closed since the last turn goes first: its place may be taken by what comes now.
+                    driver.drain();
                     let now = driver.runtime.now();
                     if let Some(id) = driver.machine.handle_accepted(now, client, local) {
                         driver.accept(id, stream);

@@ -222,7 +222,16 @@ impl World {
         let datagrams = !is_rationed && self.has_path(host, Kind::Datagram, Server::Good);
         // The firewall that is left may let out port 443 and no other, and on some links nothing else is allowed to help.
         let streams = Server::ALL.map(|server| (server, self.has_path(host, Kind::Stream, server)));
+        let has_vanished = (0..self.scenario.relays.len())
+            .any(|relay| !self.hosts[self.scenario.clients.len() + relay].access.up);
         let Some(client) = self.hosts[host].client() else { return };
+        // Media beside it that goes one way has made the client ask its relay before, and it asks more and more seldom.
+        if has_vanished
+            && (self.report.flows.iter().filter(|(of, ..)| *of == host).count() > 1
+                || !client.slept.is_zero())
+        {
+            return;
+        }
         let is_down = |flow: &Flow, status: FlowStatus| match flow.plan.kind {
             Kind::Datagram => {
                 let is_endless = flow.plan.up == u32::MAX;
