@@ -163,8 +163,8 @@ impl Flow {
     }
 
     fn write(&mut self, now: Instant, client: &Client, id: FlowId, delivery: &mut Delivery) {
-        // Who speaks TLS waits for an answer to its ClientHello; a server that has nothing to say ends at once.
-        let waits = self.plan.tls && self.received == 0 && !self.ended;
+        // Who speaks TLS waits for an answer to its ClientHello, where the server is going to say anything.
+        let waits = self.plan.tls && self.received == 0 && self.plan.down > 0;
         let all = if waits { self.head().len() as u64 } else { self.all() };
         while self.written < all {
             if self.draft.is_empty() {

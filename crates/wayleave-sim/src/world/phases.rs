@@ -225,11 +225,8 @@ impl World {
         let has_vanished = (0..self.scenario.relays.len())
             .any(|relay| !self.hosts[self.scenario.clients.len() + relay].access.up);
         let Some(client) = self.hosts[host].client() else { return };
-        // Media beside it that goes one way has made the client ask its relay before, and it asks more and more seldom.
-        if has_vanished
-            && (self.report.flows.iter().filter(|(of, ..)| *of == host).count() > 1
-                || !client.slept.is_zero())
-        {
+        // Who slept hears of a relay that vanished meanwhile what was on its way, and doubts it later.
+        if has_vanished && !client.slept.is_zero() {
             return;
         }
         let is_down = |flow: &Flow, status: FlowStatus| match flow.plan.kind {
@@ -425,12 +422,15 @@ impl World {
         let now = self.now;
         let Some(client) = self.hosts[host].client() else { return };
         client.pass(now);
+        client.process.client.direct_works(kind);
+        // What was due before, a doubt say, is over before the word counts.
+        self.drain_client(host);
+        let Some(client) = self.hosts[host].client() else { return };
         for (of, rules) in &mut client.rules {
             if of.is_none_or(|of| of == kind) {
                 rules.proven();
             }
         }
-        client.process.client.direct_works(kind);
     }
 
     /// Law 6: nothing is left.

@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use smallvec::SmallVec;
 
 use super::renewal::Place;
-use super::silence::Silence;
+use super::silence::{Excuse, Silence};
 use super::{Pool, ProxyFault};
 use crate::auth::Credential;
 use crate::base::{Instant, Kind, Target, key};
@@ -43,6 +43,7 @@ pub(super) struct Connection {
     /// When it was made.
     pub(super) made: Instant,
     pub(super) silence: Silence,
+    pub(super) excuse: Excuse,
 }
 
 /// What was asked for in a connection.
@@ -110,7 +111,17 @@ pub(super) type Words = SmallVec<[Heard; 2]>;
 impl Connection {
     pub(super) fn new(uplink: Uplink, proxy: usize, address: SocketAddr, made: Instant) -> Self {
         let tunnels = SmallVec::new();
-        Self { uplink, proxy, address, tunnels, machine: None, heard: 0, made, silence: Silence::Quiet }
+        Self {
+            uplink,
+            proxy,
+            address,
+            tunnels,
+            machine: None,
+            heard: 0,
+            made,
+            silence: Silence::Quiet,
+            excuse: Excuse::default(),
+        }
     }
 
     /// Where a connection leads that can reach the same machine.

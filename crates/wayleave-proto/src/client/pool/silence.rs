@@ -7,8 +7,9 @@
 //! 1. A connection on which something was sent and nothing came for [`silence`](crate::config::ClientLimits::silence) makes
 //!    its relay *doubtful*, unless the relay was heard on any other connection meanwhile.
 //! 2. A doubtful relay is *asked*: by a connection of its own, which is kept ready if it is answered. Any answer ends the
-//!    doubt, a refusal too: whoever refuses is there, and its kernel would reset what it does not know. The next doubt comes
-//!    later each time, so that one-way media costs one handshake a minute.
+//!    doubt, a refusal too: whoever refuses is there, and its kernel would reset what it does not know. The
+//!    connection that was the reason is one for the next doubt later each time, so that one-way media costs one handshake a
+//!    minute; the silence of any other counts as before.
 //! 3. A question that is not answered within the time of a [`hedge`](crate::config::ClientLimits::hedge) makes the relay
 //!    *silent*. Its datagram flows look for another connection, to whichever relay answers, and keep the old one until they
 //!    have it; what is heard on the old one ends that. So a false alarm costs nothing but a search. Requests that it owes an
@@ -37,19 +38,24 @@ pub(super) struct Standing {
     /// When anything last came from it, on any connection.
     heard: Instant,
     doubt: Doubt,
-    backoff: Backoff,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 enum Doubt {
-    /// There is none, and will be none before that moment.
-    None(Instant),
+    #[default]
+    None,
     /// It is asked since then.
     Asked { since: Instant },
     /// It was asked first and last at these moments, and did not answer in time.
     Silent { since: Instant, asked: Instant },
-    #[default]
-    New,
+}
+
+/// A connection whose silence was found to mean nothing, since its relay answered a question: media that goes one way. It is no
+/// reason for another doubt before that moment, which is later each time.
+#[derive(Debug, Default)]
+pub(super) struct Excuse {
+    until: Instant,
+    backoff: Backoff,
 }
 
 /// Whether something comes on a connection in use. Its timer is set in all cases but the first, and not anew with every packet.
@@ -107,11 +113,17 @@ impl Pool {
     pub(super) fn on_proxy_heard(&mut self, io: &mut Io, proxy: usize) {
         let Some(standing) = self.standings.get_mut(proxy) else { return };
         standing.heard = io.now;
-        if let Doubt::None(_) | Doubt::New = standing.doubt {
+        if let Doubt::None = standing.doubt {
             return;
         }
-        let after = standing.backoff.next(&DOUBT_AGAIN, &mut io.rng);
-        standing.doubt = Doubt::None(io.now + after);
+        standing.doubt = Doubt::None;
+        for id in self.connections.keys() {
+            let Some(connection) = self.connections.get_mut(id) else { continue };
+            if connection.proxy == proxy && connection.silence.since().is_some() {
+                let after = connection.excuse.backoff.next(&DOUBT_AGAIN, &mut io.rng);
+                connection.excuse.until = io.now + after;
+            }
+        }
         io.timers.set(Timer::Doubt(proxy), None);
         self.drop_questions(io, proxy);
     }
@@ -132,7 +144,7 @@ impl Pool {
         if let Some(standing) = self.standings.get_mut(proxy)
             && let Doubt::Asked { .. } = standing.doubt
         {
-            standing.doubt = Doubt::New;
+            standing.doubt = Doubt::None;
             io.timers.set(Timer::Doubt(proxy), None);
         }
     }
@@ -154,9 +166,9 @@ impl Pool {
             connection.silence = Silence::Quiet;
             return;
         };
-        let (proxy, due) = (connection.proxy, since + patience);
+        let (proxy, due, is_excused) = (connection.proxy, since + patience, connection.excuse.until > now);
         io.timers.set(Timer::Silence(id), Some(if due > now { due } else { now + patience }));
-        if due <= now {
+        if due <= now && !is_excused {
             self.doubt(io, proxy);
         }
     }
@@ -165,11 +177,7 @@ impl Pool {
     fn doubt(&mut self, io: &mut Io, proxy: usize) {
         let (now, patience) = (io.now, io.config.limits.silence);
         let Some(standing) = self.standings.get_mut(proxy) else { return };
-        let is_free = match standing.doubt {
-            Doubt::New => true,
-            Doubt::None(until) => until <= now,
-            Doubt::Asked { .. } | Doubt::Silent { .. } => false,
-        };
+        let is_free = matches!(standing.doubt, Doubt::None);
         let can_ask = io.network.up
             && io.config.route.mode != Mode::Off
             && !io.config.route.breaks(Canary::SilenceTrusted);
@@ -214,7 +222,7 @@ impl Pool {
         match self.standings.get(proxy).map(|standing| &standing.doubt) {
             Some(Doubt::Asked { .. }) => self.on_question_unanswered(io, proxy),
             Some(Doubt::Silent { .. }) => self.leave_silent(io, proxy),
-            Some(Doubt::None(_) | Doubt::New) | None => {}
+            Some(Doubt::None) | None => {}
         }
     }
 
@@ -229,7 +237,7 @@ impl Pool {
             used.flat_map(|(_, it)| it.flows().map(|flow| (flow, it.silence.since()))).collect();
         if used.is_empty() {
             if let Some(standing) = self.standings.get_mut(proxy) {
-                standing.doubt = Doubt::New;
+                standing.doubt = Doubt::None;
             }
             return self.drop_questions(io, proxy);
         }
@@ -292,6 +300,6 @@ impl Pool {
 const CERTAIN: Duration = Duration::from_secs(3);
 /// How often a silent relay is looked at, and how long whoever spoke to it is let wait for an answer.
 const LOOK: Duration = Duration::from_secs(1);
-/// How soon a relay that answered is doubted again.
+/// How soon a connection that stays silent is a reason to doubt its relay again.
 const DOUBT_AGAIN: BackoffConfig =
     BackoffConfig { first: Duration::from_secs(5), most: Duration::from_secs(60), factor: 2, jitter: 20 };
