@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::connection::{Connection, MOST_PARTING};
 use super::renewal::Place;
-use super::{Decision, Pool, ProxyFault};
+use super::{Decision, Pool, ProxyFault, SEARCH_AGAIN};
 use crate::base::{Families, Host, Instant, Kind, Name, Target, key};
 use crate::carrier::uplink::{Signal, Uplink};
 use crate::client::What;
@@ -311,6 +311,22 @@ impl Pool {
         self.on_room(io, carrier);
         self.on_proxy_heard(io, proxy);
         self.decide(Decision::Connected);
+        self.begin_again(io);
+    }
+
+    /// There is a way again. Searches that have come to nothing for a while ask at an address that may have been wrong, or wait
+    /// for TCP to repeat itself, ever more seldom: they begin again, all at once and not one each second.
+    fn begin_again(&mut self, io: &mut Io) {
+        let is_stuck = |search: &Search| {
+            let is_old = io.now.since(search.began) >= SEARCH_AGAIN;
+            is_old && search.uplinks.is_empty() && search.lead.only().is_none()
+        };
+        let stuck: Vec<DialId> =
+            self.searches.iter().filter(|(_, search)| is_stuck(search)).map(|(id, _)| id).collect();
+        for id in stuck {
+            self.drop_search(io, id);
+            self.stirred = true;
+        }
     }
 }
 
