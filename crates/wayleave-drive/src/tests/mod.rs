@@ -11,7 +11,7 @@ use std::sync::mpsc::TryRecvError;
 use std::task::Wake;
 
 use fake::{Executor, Fake, TOO_MANY_FILES, World};
-use wayleave_proto::auth::Credential;
+use wayleave_proto::auth::{Credential, Revoked};
 use wayleave_proto::base::{Link, Network, UnixTime};
 use wayleave_proto::carrier::tls::PlainConnector;
 use wayleave_proto::client::FlowError;
@@ -115,6 +115,37 @@ fn a_relay_whose_task_ends_leaves_nothing_open() {
     assert_eq!(serving.told.try_recv().err(), Some(TryRecvError::Disconnected));
     assert!(serving.world.look(connected, |it| it.is_closed && !it.is_reset));
     assert_eq!((handle.stats().connections, handle.stats().tunnels), (0, 0));
+}
+
+/// A record of the transport without cryptography.
+fn record(kind: u8, payload: &[u8]) -> Vec<u8> {
+    let [high, low] = u16::try_from(payload.len()).unwrap().to_be_bytes();
+    [&[kind, high, low], payload].concat()
+}
+
+#[test]
+fn what_a_handle_ends_is_ended_before_another_connection_takes_its_place() {
+    let mut serving = Serving::new();
+    let connected = serving.world.connect();
+    serving.run();
+    let token = token(UnixTime::from_secs(1_800_000_000), Duration::from_secs(3_600)).unwrap();
+    let request = format!(
+        "CONNECT 10.0.0.1:7 HTTP/1.1\r\nhost: 10.0.0.1:7\r\nproxy-authorization: Bearer {}\r\n\r\n",
+        token.expose()
+    );
+    serving.world.change(connected, |it| {
+        it.input.extend(record(0, b"relay.example"));
+        it.input.extend(record(1, request.as_bytes()));
+    });
+    serving.run();
+    assert_eq!(serving.said(|what| matches!(what, What::TunnelOpened { .. })), 1, "{:?}", serving.events);
+    let user = Revoked::User { user: "alice".to_owned(), app_id: None };
+    assert_eq!(serving.relay.handle().revoke(user).unwrap(), 1);
+    // Before the relay has its next turn.
+    serving.world.connect();
+    serving.run();
+    assert!(serving.world.look(connected, |it| it.is_closed && it.is_reset));
+    assert_eq!(serving.relay.handle().stats().accepted, 2);
 }
 
 /// A client with one direct stream, and the task that drives it.

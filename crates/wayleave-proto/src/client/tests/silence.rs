@@ -82,6 +82,21 @@ fn a_request_that_is_owed_an_answer_is_repeated_until_somebody_answers() {
     assert!(opened, "{}", story(&world.events));
 }
 
+#[test]
+fn all_who_waited_go_on_as_soon_as_one_connection_stands() {
+    let mut config = config(Mode::Normal, Link::Wifi);
+    config.proxies = vec!["relay.example:443".parse().unwrap()];
+    let mut world = world(config);
+    // The name leads to nobody at first.
+    world.direct = Direct::BlackHole;
+    world.names.insert("relay.example".to_owned(), "198.51.100.9".parse().unwrap());
+    let flows: Vec<_> = (0..6).map(|_| open(&mut world, Kind::Stream, ECHO)).collect();
+    world.run(2_500 * MILLI);
+    world.names.insert("relay.example".to_owned(), relay_at(0).ip());
+    let all = world.run_until(1_500 * MILLI, |world| flows.iter().all(|flow| is_open(world, *flow)));
+    assert!(all, "{}", story(&world.events));
+}
+
 /// Nothing comes back from this target, because the relay lets nothing through to the client.
 #[test]
 fn media_that_goes_one_way_stays_where_it_is() {
