@@ -218,9 +218,12 @@ impl World {
             self.later(until, super::Happening::Step(host, index));
             return;
         }
+        // What was due while it slept comes before what it does then.
+        self.wake(host);
         if !matches!(step, Step::Open(_)) {
             self.trace.add(now, host, What::Application(step.to_string()));
         }
+        let Some(client) = self.hosts[host].client() else { return };
         match step {
             Step::Open(plan) => self.open(host, plan),
             Step::Retry(kind) => self.ask_trial(host, kind),

@@ -167,7 +167,7 @@ impl World {
     }
 
     /// Ends a suspension, as its own end does.
-    fn wake(&mut self, host: usize) {
+    pub(super) fn wake(&mut self, host: usize) {
         let now = self.now;
         if let Some(client) = self.hosts[host].client()
             && client.suspended.is_some()
