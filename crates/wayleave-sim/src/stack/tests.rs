@@ -41,6 +41,18 @@ impl Pair {
         pair
     }
 
+    /// Another connection, from both sides.
+    fn connect(&mut self) -> (Handle, Handle) {
+        let handle = self.client.connect(self.now, ([192, 0, 2, 2], 80).into()).unwrap();
+        self.run(Duration::ZERO);
+        let accepted =
+            core::iter::from_fn(|| self.server.poll_happened()).find_map(|happened| match happened {
+                Happened::Accepted(accepted) => Some(accepted),
+                _ => None,
+            });
+        (handle, accepted.expect("a connection"))
+    }
+
     fn run(&mut self, span: Duration) {
         let end = self.now + span;
         loop {
@@ -97,12 +109,7 @@ fn it_delivers_everything_where_the_other_side_reads_now_and_then() {
 #[test]
 fn what_was_lost_twice_is_sent_again_although_more_is_written_behind_it() {
     let mut pair = Pair::new();
-    let handle = pair.client.connect(pair.now, ([192, 0, 2, 2], 80).into()).unwrap();
-    pair.run(Duration::ZERO);
-    let accepted = core::iter::from_fn(|| pair.server.poll_happened()).find_map(|happened| match happened {
-        Happened::Accepted(accepted) => Some(accepted),
-        _ => None,
-    });
+    let (handle, accepted) = pair.connect();
     // The first segment is lost, and so is its first repetition.
     pair.loses = 2;
     for round in 0..16 {
@@ -110,14 +117,13 @@ fn what_was_lost_twice_is_sent_again_although_more_is_written_behind_it() {
         pair.run(Duration::from_millis(250));
     }
     assert_eq!(pair.loses, 0);
-    assert_eq!(pair.server.read(pair.now, accepted.expect("a connection"), usize::MAX).len(), 160);
+    assert_eq!(pair.server.read(pair.now, accepted, usize::MAX).len(), 160);
 }
 
 #[test]
 fn a_connection_is_watched_over_however_often_its_owner_looks_for_bytes() {
     let mut pair = Pair::new();
-    let handle = pair.client.connect(pair.now, ([192, 0, 2, 2], 80).into()).unwrap();
-    pair.run(Duration::ZERO);
+    let (handle, _) = pair.connect();
     let (idle, timeout) = (Duration::from_secs(45), Duration::from_secs(15));
     pair.client.watch(pair.now, handle, Liveness { idle, timeout, peer: Peer::Pausing });
     // The other host vanishes.
@@ -134,17 +140,11 @@ fn a_connection_is_watched_over_however_often_its_owner_looks_for_bytes() {
 #[test]
 fn a_connection_that_broke_is_read_to_its_end() {
     let mut pair = Pair::new();
-    let handle = pair.client.connect(pair.now, ([192, 0, 2, 2], 80).into()).unwrap();
-    pair.run(Duration::ZERO);
-    let accepted = core::iter::from_fn(|| pair.server.poll_happened()).find_map(|happened| match happened {
-        Happened::Accepted(accepted) => Some(accepted),
-        _ => None,
-    });
+    let (handle, accepted) = pair.connect();
     assert_eq!(pair.client.write(pair.now, handle, b"farewell"), 8);
     pair.run(Duration::ZERO);
     pair.client.close(pair.now, handle, true);
     pair.run(Duration::ZERO);
-    let accepted = accepted.unwrap();
     let before = pair.server.len();
     assert_eq!(pair.server.read(pair.now, accepted, 100), b"farewell");
     pair.server.close(pair.now, accepted, false);

@@ -267,7 +267,7 @@ impl World {
     }
 
     /// Lets the client run, and hears what it did; says whether there was anything.
-    pub(super) fn drain_client(&mut self, host: usize) -> bool {
+    fn drain_client(&mut self, host: usize) -> bool {
         let mut steps = Vec::new();
         let Some(client) = self.hosts[host].client() else { return false };
         let ran = client.process.run(&mut steps);

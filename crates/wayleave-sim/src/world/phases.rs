@@ -422,15 +422,12 @@ impl World {
         let now = self.now;
         let Some(client) = self.hosts[host].client() else { return };
         client.pass(now);
-        client.process.client.direct_works(kind);
-        // What was due before, a doubt say, is over before the word counts.
-        self.drain_client(host);
-        let Some(client) = self.hosts[host].client() else { return };
         for (of, rules) in &mut client.rules {
             if of.is_none_or(|of| of == kind) {
                 rules.proven();
             }
         }
+        client.process.client.direct_works(kind);
     }
 
     /// Law 6: nothing is left.
