@@ -167,6 +167,7 @@ fn request() -> anyhow::Result<Unit> {
         authority: Some("relay.example:443".parse()?),
         authorization: Some(Secret::new(authorization)),
         user_agent: None,
+        echo: None,
     };
     let (mut head, limits) = (Vec::new(), HeadLimits::default());
     Ok(Box::new(move || {
@@ -178,10 +179,11 @@ fn request() -> anyhow::Result<Unit> {
 
 fn answer() -> anyhow::Result<Unit> {
     let (mut head, kind) = (Vec::new(), Some(Kind::Datagram));
-    let accepted = Answer::Accepted { by: Some("relay".into()) };
+    let accepted = Answer::Accepted { by: Some("relay".into()), echo: None };
+    let now = UnixTime::from_secs(1_800_000_000);
     Ok(Box::new(move || {
         head.clear();
-        encode_answer(&mut head, kind, &accepted);
+        encode_answer(&mut head, kind, &accepted, now);
         drop(black_box(parse_answer(&head, kind)));
     }))
 }

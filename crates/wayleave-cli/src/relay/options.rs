@@ -132,6 +132,13 @@ pub(crate) struct RelayArgs {
     #[serde(deserialize_with = "one")]
     pub(super) truncated: Option<Truncation>,
 
+    /// Answer nobody who looks for what is wrong: no echo of datagrams, no echo of a word
+    ///
+    /// Without this, who has a good token gets datagrams to echo.wayleave.alt:7 back, counted like any others, and OPTIONS gives
+    /// a short word back, so that `wayleave check` can tell this relay from a portal and measure the way to it.
+    #[arg(long)]
+    pub(super) no_echo: bool,
+
     /// How names of targets are looked up: dns, or platform [default: dns]
     ///
     /// dns asks the name servers of /etc/resolv.conf, or those of --name-server, with the hosts file before them: IPv4 and
@@ -298,6 +305,7 @@ impl RelayArgs {
             resolve: first(self.resolve, file.resolve),
             proxy_protocol_from: first(self.proxy_protocol_from, file.proxy_protocol_from),
             truncated: self.truncated.or(file.truncated),
+            no_echo: self.no_echo || file.no_echo,
             look_up: self.look_up.or(file.look_up),
             name_server: first(self.name_server, file.name_server),
             drain: self.drain.or(file.drain),

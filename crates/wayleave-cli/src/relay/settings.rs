@@ -110,6 +110,7 @@ pub(super) fn config(
     }
     config.balancers = args.proxy_protocol_from;
     config.truncation = args.truncated.unwrap_or(config.truncation);
+    config.echo = !args.no_echo;
     config.limits = limits;
     config.scope = scope;
     config.targets.own.extend(own);

@@ -10,7 +10,7 @@ pub(crate) use super::h1::Moved;
 #[cfg(any(test, feature = "testing"))]
 use super::mux;
 use super::tls::Session;
-use crate::base::{Instant, key};
+use crate::base::{Clock, Instant, key};
 use crate::codec::capsule::CapsuleError;
 use crate::codec::http::{Answer, Ask, Malformed};
 use crate::config::RelayLimits;
@@ -22,11 +22,12 @@ key! {
     pub(crate) TunnelKey, "k"
 }
 
-/// What a carrier works with: the sockets of its machine, the limits that count there, and the present.
+/// What a carrier works with: the sockets of its machine, the limits that count there, and the present by both clocks.
 #[derive(Debug)]
 pub(crate) struct Io<'a, R, E> {
     pub(crate) sockets: &'a mut Requests<R, E>,
     pub(crate) limits: &'a RelayLimits,
+    pub(crate) clock: &'a Clock,
     pub(crate) now: Instant,
 }
 

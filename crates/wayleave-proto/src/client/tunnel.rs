@@ -130,7 +130,7 @@ impl Client {
     fn on_answered(&mut self, id: FlowId, tunnel: TunnelRef, answer: Result<Answer, Malformed>) {
         let Some(proxy) = self.pool.proxy_of(tunnel) else { return };
         match answer {
-            Ok(Answer::Accepted { by }) => self.on_accepted(id, tunnel, by),
+            Ok(Answer::Accepted { by, .. }) => self.on_accepted(id, tunnel, by),
             Ok(Answer::Refused(Refusal { status: 407, .. })) if !self.pool.has_shown_latest(tunnel) => {
                 // The credential was renewed in between.
                 if self.unask(id, tunnel, false) {

@@ -19,7 +19,46 @@ pub struct Ask {
     pub authorization: Option<Secret<String>>,
     /// What the client calls itself: escaped for a log line, at most 120 characters.
     pub user_agent: Option<String>,
+    /// A word that the client wants back, by which it tells whoever answers this very request from a cache or a portal; only
+    /// with [`Want::Options`].
+    pub echo: Option<EchoWord>,
 }
+
+/// A word of the client's choice: 1 to 64 letters, digits or hyphens.
+///
+/// It goes out as the preference `wayleave-echo` ([RFC 7240 §2](https://www.rfc-editor.org/rfc/rfc7240#section-2)) and comes back
+/// as the preference that was applied (§3). A server that does not know it ignores it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EchoWord(Box<str>);
+
+impl EchoWord {
+    /// `None` where `word` is none.
+    pub fn new(word: &str) -> Option<Self> {
+        let is_word = (1..=64).contains(&word.len())
+            && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        is_word.then(|| Self(word.into()))
+    }
+
+    /// The word.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What stands in Prefer and in Preference-Applied.
+    pub(crate) fn preference(&self) -> String {
+        format!("{ECHO}={}", self.0)
+    }
+
+    /// The word in a list of preferences, of any of which there may be others.
+    pub(crate) fn among<'a>(preferences: impl IntoIterator<Item = &'a [u8]>) -> Option<Self> {
+        preferences.into_iter().find_map(|preference| {
+            let (name, word) = core::str::from_utf8(preference).ok()?.split_once('=')?;
+            if name.trim_end().eq_ignore_ascii_case(ECHO) { Self::new(word.trim_start()) } else { None }
+        })
+    }
+}
+
+const ECHO: &str = "wayleave-echo";
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +102,8 @@ pub enum Answer {
         /// What the nearest proxy calls itself ([RFC 9209 §2](https://www.rfc-editor.org/rfc/rfc9209#section-2)), where it
         /// does.
         by: Option<String>,
+        /// The word that was asked for, where it is given back.
+        echo: Option<EchoWord>,
     },
     /// There is no tunnel.
     Refused(Refusal),
@@ -79,6 +120,8 @@ pub struct Refusal {
     pub challenges: Vec<String>,
     /// After how many seconds another attempt makes sense.
     pub retry_after: Option<u32>,
+    /// The word that was asked for, where it is given back.
+    pub echo: Option<EchoWord>,
     /// What went wrong, one line for a human. It is only written, never read.
     pub body: Cow<'static, str>,
 }

@@ -2,6 +2,7 @@
 
 pub mod capsule;
 pub mod client_hello;
+pub mod date;
 pub mod dns;
 pub mod h1;
 pub mod http;

@@ -32,6 +32,9 @@ pub struct RelayConfig {
     /// What becomes of the target's connection where a client ends without close_notify. By default it ends: many clients
     /// never send one.
     pub truncation: Truncation,
+    /// Whether clients that look for what is wrong are answered: datagrams to the relay's own [echo](crate::relay::echo), and a
+    /// word in the answer to OPTIONS. It is on by default.
+    pub echo: bool,
     /// Bounds and times.
     pub limits: RelayLimits,
     /// What is broken on purpose, for the check that the simulation sees it; nothing by default.
@@ -52,6 +55,7 @@ impl RelayConfig {
             hosts: BTreeMap::new(),
             balancers: Vec::new(),
             truncation: Truncation::default(),
+            echo: true,
             limits: RelayLimits::default(),
             #[cfg(feature = "canary")]
             canary: None,

@@ -80,7 +80,8 @@ impl Relay {
         let (mut accepted, now) = (None, self.now);
         let id = self.connections.insert_with(|id| {
             let socket = *accepted.insert(self.requests.accept(Role::Client(id)));
-            let mut io = Io { sockets: &mut self.requests, limits: &self.config.limits, now };
+            let mut io =
+                Io { sockets: &mut self.requests, limits: &self.config.limits, clock: &self.clock, now };
             Connection::new(make(&mut io, socket), client, source, local)
         });
         self.touch(id);

@@ -67,7 +67,12 @@ impl Relay {
     ) -> Option<T> {
         self.touch(id);
         let connection = self.connections.get_mut(id)?;
-        let mut io = Io { sockets: &mut self.requests, limits: &self.config.limits, now: self.now };
+        let mut io = Io {
+            sockets: &mut self.requests,
+            limits: &self.config.limits,
+            clock: &self.clock,
+            now: self.now,
+        };
         Some(act(&mut connection.downlink, &mut io))
     }
 
@@ -80,7 +85,12 @@ impl Relay {
     ) {
         self.touch(id);
         let Some(connection) = self.connections.get_mut(id) else { return };
-        let mut io = Io { sockets: &mut self.requests, limits: &self.config.limits, now: self.now };
+        let mut io = Io {
+            sockets: &mut self.requests,
+            limits: &self.config.limits,
+            clock: &self.clock,
+            now: self.now,
+        };
         let mut delivery = Delivery {
             keys: &connection.tunnels,
             tunnels: &mut self.tunnels,

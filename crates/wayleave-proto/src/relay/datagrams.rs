@@ -15,10 +15,12 @@ impl Relay {
             return;
         };
         let Payload::Datagrams { outgoing, .. } = &open.payload else { return };
-        if !outgoing.is_empty() {
-            self.requests.pending(open.socket);
-        }
         let is_finished = connection.downlink.ending(key).is_some();
+        match open.socket {
+            Some(socket) if !outgoing.is_empty() => self.requests.pending(socket),
+            Some(_) => {}
+            None => self.echo(id),
+        }
         self.count_tunnel(id);
         if is_finished {
             self.on_datagrams_finished(id);

@@ -52,7 +52,8 @@ impl Sinks for Delivery<'_> {
 impl Sink for ToTarget<'_> {
     fn write(&mut self, chunks: [&[u8]; 2]) -> usize {
         let Payload::Stream { passed, .. } = &mut self.open.payload else { return 0 };
-        let taken = self.onward.write(self.open.socket, chunks);
+        let Some(socket) = self.open.socket else { return 0 };
+        let taken = self.onward.write(socket, chunks);
         *passed += taken;
         taken
     }
@@ -66,9 +67,9 @@ impl Sink for ToTarget<'_> {
             *limited += 1;
             return;
         }
-        if outgoing.is_empty() {
+        if let Some(socket) = self.open.socket.filter(|_| outgoing.is_empty()) {
             // An error is the answer to an earlier datagram; this one was not sent.
-            if let Ok(true) = self.onward.send(self.open.socket, payload) {
+            if let Ok(true) = self.onward.send(socket, payload) {
                 if let Some(account) = &mut self.account {
                     account.charge(now, Direction::ToTarget, 1, payload.len() as u64);
                     if account.is_spent() {

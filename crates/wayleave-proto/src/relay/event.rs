@@ -93,7 +93,7 @@ pub enum What {
         kind: Kind,
         /// Where it goes.
         target: Target,
-        /// The address that was dialled.
+        /// The address that was dialled; for the relay's own echo, that at which the client reached the relay.
         address: SocketAddr,
         /// Whose it is.
         verdict: Arc<Verdict>,
@@ -197,6 +197,9 @@ pub enum RefuseReason {
     /// The policy forbids the target.
     #[error("{0}")]
     Denied(Denied),
+    /// The relay's echo is switched off, or was asked for on another port or as a stream.
+    #[error("the relay's echo is switched off, or serves datagrams on port 7 only")]
+    Echo,
     /// The relay's own machine lacks what the tunnel needs. The target has no part in it.
     #[error("{0}")]
     Exhausted(Resource),

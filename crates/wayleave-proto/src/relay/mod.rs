@@ -10,6 +10,7 @@ mod connection;
 mod credentials;
 mod datagrams;
 mod delivery;
+pub mod echo;
 mod event;
 mod liveness;
 mod meter;

@@ -21,17 +21,17 @@ impl Relay {
     pub(super) fn open_tunnel(
         &mut self,
         id: TunnelId,
-        socket: SocketId,
+        socket: Option<SocketId>,
         address: SocketAddr,
         grant: Grant,
         asked: Instant,
     ) {
         let Some((connection, key)) = self.carrier(id) else { return };
         let payload = self.payload(grant.kind);
-        if grant.kind == Kind::Stream {
+        if let Some(socket) = socket.filter(|_| grant.kind == Kind::Stream) {
             self.requests.watch(socket, self.config.limits.liveness(Peer::Foreign));
         }
-        let answer = self.accepts();
+        let answer = self.accepts(None);
         self.with_downlink(connection, |downlink, io| downlink.answer(io, key, &answer));
         let Grant { kind, target, verdict } = grant.clone();
         let now = self.now;
@@ -249,7 +249,9 @@ impl Relay {
             }
             Payload::Stream { .. } => 0,
         };
-        self.requests.close(open.socket, reset);
+        if let Some(socket) = open.socket {
+            self.requests.close(socket, reset);
+        }
         self.stats.tunnels = self.stats.tunnels.saturating_sub(1);
         self.leave(&open.grant.verdict.account);
         let Grant { kind, target, verdict } = open.grant;

@@ -20,6 +20,7 @@ impl Relay {
             _ => None,
         };
         refusal.challenges = challenge.map(|it| it.field_values(Challenge::REALM).into()).unwrap_or_default();
+        refusal.echo = self.echo_of(id);
         self.stats.refused += 1;
         self.tell(id, What::Refused { status: refusal.status, target, reason });
         self.answer_last(id, &Answer::Refused(refusal));
@@ -99,6 +100,11 @@ fn refusal_of(reason: &RefuseReason) -> Refusal {
             let proxy_status = Some(ProxyStatus::failed(error).with_rcode(rcode));
             Refusal { proxy_status, ..refusal(status, None, "The target could not be reached.\n") }
         }
+        RefuseReason::Echo => refusal(
+            403,
+            Some(E::HttpRequestDenied),
+            "This relay has no echo, or none of that kind and port.\n",
+        ),
         RefuseReason::Malformed(error) => Refusal {
             body: format!("{error}. {HINT}\n").into(),
             ..refusal(error.status, Some(E::HttpRequestError), "")

@@ -3,12 +3,13 @@
 use core::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use super::echo::is_echo_host;
 use super::tunnel::{Grant, Opening, State, Tunnel, TunnelId};
 use super::{ConnectionId, RefuseReason, Relay, Role, Timer};
 use crate::auth::{TokenError, Verdict};
 use crate::base::{Families, Host, Kind, Name, Target};
 use crate::carrier::downlink::TunnelKey;
-use crate::codec::http::{Answer, Ask, Malformed};
+use crate::codec::http::{Answer, Ask, EchoWord, Malformed};
 use crate::config::RelayConfig;
 use crate::error::{IoFailed, IoFailure};
 use crate::net::{Dial, DialConfig, Fault, Judge, Known, Refresh, SocketId};
@@ -33,18 +34,22 @@ impl Relay {
 
     /// Says that the credentials are good; there is nothing more to it.
     pub(super) fn answer_options(&mut self, id: TunnelId) {
-        let answer = self.accepts();
+        let echo = self.echo_of(id);
+        let answer = self.accepts(echo);
         self.answer_last(id, &answer);
     }
 
     /// What it says where it accepts something.
-    pub(super) fn accepts(&self) -> Answer {
-        Answer::Accepted { by: Some(self.name.clone()) }
+    pub(super) fn accepts(&self, echo: Option<EchoWord>) -> Answer {
+        Answer::Accepted { by: Some(self.name.clone()), echo }
     }
 
     /// Judges what a client with a good credential asks for, and dials.
     pub(super) fn on_admitted(&mut self, id: TunnelId, kind: Kind, target: Target, verdict: Arc<Verdict>) {
         let scope = self.scope_of(&verdict);
+        if is_echo_host(&target.host) {
+            return self.on_echo_wanted(id, Grant { kind, target, verdict }, &scope);
+        }
         if let Err(denied) = self.config.targets.judge_port(target.port.get()) {
             return self.refuse(id, Some(target), RefuseReason::Denied(denied));
         }
@@ -136,7 +141,7 @@ impl Relay {
             self.requests.close(socket, false);
             return self.refuse(id, Some(grant.target), RefuseReason::Token(TokenError::Expired));
         }
-        self.open_tunnel(id, socket, attempt.address, grant, asked);
+        self.open_tunnel(id, Some(socket), attempt.address, grant, asked);
     }
 }
 

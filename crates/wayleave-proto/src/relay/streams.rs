@@ -11,7 +11,12 @@ use crate::net::Onward;
 /// The sockets and limits of a relay, as its connections work with them.
 macro_rules! io {
     ($relay:expr) => {
-        Io { sockets: &mut $relay.requests, limits: &$relay.config.limits, now: $relay.now }
+        Io {
+            sockets: &mut $relay.requests,
+            limits: &$relay.config.limits,
+            clock: &$relay.clock,
+            now: $relay.now,
+        }
     };
 }
 pub(super) use io;
@@ -22,9 +27,8 @@ impl Relay {
         let Some((open, key, connection)) = opened(&mut self.tunnels, &mut self.connections, id) else {
             return;
         };
-        let Payload::Stream { passed, .. } = &mut open.payload else { return };
+        let (Payload::Stream { passed, .. }, Some(socket)) = (&mut open.payload, open.socket) else { return };
         let (passed, waits) = (core::mem::take(passed), connection.downlink.readable(key) > 0);
-        let socket = open.socket;
         if passed > 0 {
             open.moved = self.now;
             open.sent += passed as u64;
@@ -55,7 +59,7 @@ impl Relay {
         let Some((open, key, connection)) = opened(&mut self.tunnels, &mut self.connections, id) else {
             return;
         };
-        let socket = open.socket;
+        let Some(socket) = open.socket else { return };
         connection.downlink.write(&mut io!(self), onward, key, data);
         if connection.downlink.waiting(key) > self.config.limits.buffer {
             self.requests.pause(socket, true);
@@ -100,9 +104,11 @@ impl Relay {
     /// Little of what was sent to the client waits.
     pub(super) fn on_client_writable(&mut self, id: TunnelId) {
         let Some((open, ..)) = opened(&mut self.tunnels, &mut self.connections, id) else { return };
-        let Payload::Stream { to_client_slowed, .. } = &open.payload else { return };
+        let (Payload::Stream { to_client_slowed, .. }, Some(socket)) = (&open.payload, open.socket) else {
+            return;
+        };
         if to_client_slowed.is_none() {
-            self.requests.pause(open.socket, false);
+            self.requests.pause(socket, false);
         }
         self.settle_stream(id);
     }
@@ -130,13 +136,14 @@ impl Relay {
         let Some((open, key, connection)) = opened(&mut self.tunnels, &mut self.connections, id) else {
             return;
         };
+        let Some(socket) = open.socket else { return };
         let Payload::Stream { client_finished, target_finished, .. } = &mut open.payload else { return };
         let ending = connection.downlink.ending(key);
         *client_finished |= ending.is_some();
         if !*client_finished || connection.downlink.readable(key) > 0 {
             return;
         }
-        self.requests.finish(open.socket);
+        self.requests.finish(socket);
         let is_over = *target_finished && connection.downlink.waiting(key) == 0;
         self.arm(id);
         if is_over {
@@ -151,6 +158,7 @@ impl Relay {
         let Some((open, key, connection)) = opened(&mut self.tunnels, &mut self.connections, id) else {
             return;
         };
+        let Some(socket) = open.socket else { return };
         let Payload::Stream { to_client_slowed, to_target_slowed, .. } = &mut open.payload else { return };
         let Some(account) = self.accounts.get_mut(&open.grant.verdict.account) else { return };
         let until = account.charge(now, direction, 0, bytes as u64);
@@ -160,7 +168,7 @@ impl Relay {
         match direction {
             Direction::ToClient => {
                 *to_client_slowed = until.or(*to_client_slowed);
-                self.requests.pause(open.socket, true);
+                self.requests.pause(socket, true);
             }
             Direction::ToTarget => {
                 *to_target_slowed = until.or(*to_target_slowed);
@@ -176,6 +184,7 @@ impl Relay {
         let Some((open, key, connection)) = opened(&mut self.tunnels, &mut self.connections, id) else {
             return;
         };
+        let Some(socket) = open.socket else { return };
         let Payload::Stream { to_client_slowed, to_target_slowed, .. } = &mut open.payload else { return };
         if to_target_slowed.take_if(|until| *until <= now).is_some()
             && connection.downlink.readable(key) <= mark
@@ -185,7 +194,7 @@ impl Relay {
         if to_client_slowed.take_if(|until| *until <= now).is_some()
             && connection.downlink.waiting(key) <= mark
         {
-            self.requests.pause(open.socket, false);
+            self.requests.pause(socket, false);
         }
     }
 }
@@ -202,7 +211,8 @@ impl Relay {
     /// Ends a tunnel whose client sent something that its target cannot get any more; whether it did.
     fn ends_for_target(&mut self, id: TunnelId) -> bool {
         let Some(State::Open(open)) = self.tunnels.get(id).map(|tunnel| &tunnel.state) else { return true };
-        let is_over = self.requests.is_broken(open.socket) && self.waits_for_target(id);
+        let is_broken = open.socket.is_some_and(|socket| self.requests.is_broken(socket));
+        let is_over = is_broken && self.waits_for_target(id);
         if is_over {
             self.cut(id, CloseReason::TargetGone(IoFailure::ConnectionReset.to_string()));
         }

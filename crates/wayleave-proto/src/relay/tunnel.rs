@@ -7,7 +7,7 @@ use super::{ConnectionId, Relay, Timer, What};
 use crate::auth::Verdict;
 use crate::base::{Instant, Kind, Slots, Target, key};
 use crate::carrier::downlink::TunnelKey;
-use crate::codec::http::Want;
+use crate::codec::http::{EchoWord, Want};
 use crate::net::{Dial, SocketId};
 use crate::policy::Scope;
 use crate::queue::DatagramQueue;
@@ -24,6 +24,8 @@ pub(super) struct Tunnel {
     pub(super) connection: ConnectionId,
     pub(super) key: TunnelKey,
     pub(super) state: State,
+    /// The word that its client wants back.
+    pub(super) echo: Option<EchoWord>,
     /// Bytes in its queues, as last counted.
     held: usize,
 }
@@ -64,7 +66,8 @@ pub(super) struct Grant {
 #[derive(Debug)]
 pub(super) struct Open {
     pub(super) grant: Grant,
-    pub(super) socket: SocketId,
+    /// That of its target; the relay's own [echo](super::echo) has none.
+    pub(super) socket: Option<SocketId>,
     pub(super) opened: Instant,
     pub(super) moved: Instant,
     /// Until when its client is asked more often than usual whether it is there.
@@ -142,7 +145,7 @@ impl Relay {
     /// Something is asked for on a connection: from now on it has a name.
     pub(super) fn begin_tunnel(&mut self, connection: ConnectionId, key: TunnelKey) -> Option<TunnelId> {
         let carrier = self.connections.get_mut(connection)?;
-        let id = self.tunnels.insert(Tunnel { connection, key, state: State::Asking, held: 0 });
+        let id = self.tunnels.insert(Tunnel { connection, key, state: State::Asking, echo: None, held: 0 });
         carrier.tunnels.insert(key, id);
         carrier.count += 1;
         Some(id)

@@ -60,7 +60,10 @@ impl Relay {
     /// Judges the credentials of a request; nothing is looked up or dialled before.
     pub(super) fn admit(&mut self, id: TunnelId, ask: Ask) {
         let Some(source) = self.source_of(id) else { return };
-        let Ask { want, authority, authorization, .. } = ask;
+        let Ask { want, authority, authorization, echo, .. } = ask;
+        if let Some(tunnel) = self.tunnels.get_mut(id) {
+            tunnel.echo = echo.filter(|_| self.config.echo);
+        }
         let value = authorization.as_ref().map(|value| value.expose().as_str());
         match self.examine(id, source, authority.as_ref(), value) {
             Ok(Some(verdict)) => {

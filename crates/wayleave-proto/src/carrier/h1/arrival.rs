@@ -73,7 +73,7 @@ impl Downlink {
     fn answer_in_the_clear<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>) {
         self.fail(ConnectionFault::NotEncrypted);
         self.pipe = Pipe::new(Box::new(Clear::default()), io.limits.head);
-        self.send_refusal(400, SPEAK_TLS);
+        self.send_refusal(io, 400, SPEAK_TLS);
         self.linger(io);
     }
 
@@ -109,7 +109,7 @@ impl Downlink {
     pub(super) fn on_too_slow<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>, what: &'static str) {
         if self.pipe.has_begun_head() {
             self.fail(ConnectionFault::TooSlow("request"));
-            self.send_refusal(408, "The request took too long.\n");
+            self.send_refusal(io, 408, "The request took too long.\n");
             return self.linger(io);
         }
         // A client that keeps a connection ready and does not use it is no fault.

@@ -289,7 +289,7 @@ impl Downlink {
         if key != KEY {
             return;
         }
-        self.send_answer(kind, answer);
+        self.send_answer(io, kind, answer);
         match (answer, kind) {
             (Answer::Accepted { .. }, Some(kind)) => {
                 self.state = State::Open { kind, finished: false, acks: Acks::default() };
@@ -305,15 +305,16 @@ impl Downlink {
         }
     }
 
-    pub(super) fn send_answer(&mut self, kind: Option<Kind>, answer: &Answer) {
+    pub(super) fn send_answer<R: Copy, E>(&mut self, io: &Io<'_, R, E>, kind: Option<Kind>, answer: &Answer) {
         let mut head = Vec::new();
-        encode_answer(&mut head, kind, answer);
+        encode_answer(&mut head, kind, answer, io.clock.unix(io.now));
         self.pipe.session().send(&[&head]);
     }
 
     /// The last answer of a connection on which nothing was asked.
-    pub(super) fn send_refusal(&mut self, status: u16, body: &'static str) {
-        self.send_answer(None, &Answer::Refused(Refusal { status, body: body.into(), ..Refusal::default() }));
+    pub(super) fn send_refusal<R: Copy, E>(&mut self, io: &Io<'_, R, E>, status: u16, body: &'static str) {
+        let refusal = Refusal { status, body: body.into(), ..Refusal::default() };
+        self.send_answer(io, None, &Answer::Refused(refusal));
     }
 
     pub(crate) fn write<R: Copy, E>(

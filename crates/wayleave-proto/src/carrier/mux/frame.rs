@@ -62,7 +62,7 @@ impl<'b> Frame<'b> {
             },
         };
         let authorization = (!authorization.is_empty()).then(|| Secret::new(authorization.to_owned()));
-        Ok(Ask { want, authority: None, authorization, user_agent: None })
+        Ok(Ask { want, authority: None, authorization, user_agent: None, echo: None })
     }
 
     /// The number in a [`CREDIT`].

@@ -156,7 +156,7 @@ impl Connection {
         let authorization = credential.and_then(|credential| {
             credential.authorization_value(&authority, |label, context| uplink.export(label, context))
         });
-        let ask = Ask { want, authority: Some(authority), authorization, user_agent: None };
+        let ask = Ask { want, authority: Some(authority), authorization, user_agent: None, echo: None };
         uplink.ask(&mut io.wire(), &ask)
     }
 }

@@ -169,7 +169,7 @@ impl Pool {
             Ok(Answer::Refused(Refusal { status: status @ (429 | 503), .. })) => {
                 return self.on_unshown(io, tunnel, ProxyFault::Refused { status });
             }
-            Ok(Answer::Accepted { by }) => {
+            Ok(Answer::Accepted { by, .. }) => {
                 connection.machine = by;
                 let is_progress = self.on_credential_heard(io, id, shown);
                 self.on_check_answered(io, id, is_latest);

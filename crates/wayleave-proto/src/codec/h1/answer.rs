@@ -1,23 +1,26 @@
 //! Writes what a relay answers.
 
 use super::encode::push_field;
-use crate::base::Kind;
-use crate::codec::http::{Answer, Refusal};
+use crate::base::{Kind, UnixTime};
+use crate::codec::date::imf_fixdate;
+use crate::codec::http::{Answer, EchoWord, Refusal};
 
-/// Appends the answer to a request for a tunnel of `kind`, or for none.
+/// Appends the answer to a request for a tunnel of `kind`, or for none, at the moment `now` by the civil clock, which every
+/// answer that opens no tunnel tells as its Date ([RFC 9110 §6.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-6.6.1)).
 ///
 /// Behind one that opens a tunnel the tunnel begins: bytes behind the 200 of a stream, capsules behind the 101 of
 /// [RFC 9298 §3.3](https://www.rfc-editor.org/rfc/rfc9298#section-3.3). Every other announces the close that has to follow:
 /// [RFC 9931](https://www.rfc-editor.org/rfc/rfc9931).
-pub fn encode_answer(out: &mut Vec<u8>, kind: Option<Kind>, answer: &Answer) {
-    let by = match answer {
-        Answer::Accepted { by } => by,
-        Answer::Refused(refusal) => return push_refusal(out, refusal),
+pub fn encode_answer(out: &mut Vec<u8>, kind: Option<Kind>, answer: &Answer, now: UnixTime) {
+    let (by, echo) = match answer {
+        Answer::Accepted { by, echo } => (by, echo),
+        Answer::Refused(refusal) => return push_refusal(out, refusal, now),
     };
     match kind {
         None => {
             out.extend(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n");
             push_field(out, "Allow", ALLOW);
+            push_marks(out, echo.as_ref(), now);
         }
         Some(Kind::Datagram) => out.extend(SWITCHING),
         Some(Kind::Stream) => out.extend(b"HTTP/1.1 200 OK\r\n"),
@@ -29,7 +32,7 @@ pub fn encode_answer(out: &mut Vec<u8>, kind: Option<Kind>, answer: &Answer) {
 }
 
 /// Appends an answer that opens no tunnel. 405 gets its Allow and 426 its Upgrade by themselves.
-fn push_refusal(out: &mut Vec<u8>, refusal: &Refusal) {
+fn push_refusal(out: &mut Vec<u8>, refusal: &Refusal, now: UnixTime) {
     out.extend(format!("HTTP/1.1 {:03} {}\r\n", refusal.status, reason_phrase(refusal.status)).bytes());
     push_field(out, "Connection", if refusal.status == 426 { "close, Upgrade" } else { "close" });
     match refusal.status {
@@ -46,11 +49,20 @@ fn push_refusal(out: &mut Vec<u8>, refusal: &Refusal) {
     if let Some(secs) = refusal.retry_after {
         push_field(out, "Retry-After", &secs.to_string());
     }
+    push_marks(out, refusal.echo.as_ref(), now);
     push_field(out, "Content-Type", "text/plain; charset=utf-8");
     push_field(out, "Content-Length", &refusal.body.len().saturating_add(1).to_string());
     out.extend(b"\r\n");
     out.extend(refusal.body.bytes());
     out.push(b'\n');
+}
+
+/// What shows that this answer was made now, and for this request.
+fn push_marks(out: &mut Vec<u8>, echo: Option<&EchoWord>, now: UnixTime) {
+    push_field(out, "Date", &imf_fixdate(now));
+    if let Some(echo) = echo {
+        push_field(out, "Preference-Applied", &echo.preference());
+    }
 }
 
 const fn reason_phrase(status: u16) -> &'static str {

@@ -30,6 +30,9 @@ pub fn encode_ask(out: &mut Vec<u8>, ask: &Ask) {
             push_field(out, "Host", &target);
         }
     }
+    if let Some(echo) = &ask.echo {
+        push_field(out, "Prefer", &echo.preference());
+    }
     if let Some(user_agent) = &ask.user_agent {
         push_field(out, "User-Agent", user_agent);
     }

@@ -5,7 +5,7 @@ use super::fields::{Fields, Upgrade};
 use super::head::HeadLimits;
 use super::message::RequestHead;
 use crate::base::{Host, Kind, Secret, Target, TargetError};
-use crate::codec::http::{Ask, Want};
+use crate::codec::http::{Ask, EchoWord, Want};
 use crate::codec::{authority, percent, template, text};
 
 /// Reads a whole head, as [`HeadReader`](super::HeadReader) collects it. Where it names no port for the authority, that is
@@ -36,7 +36,8 @@ pub fn parse_ask(head: &[u8], limits: &HeadLimits) -> Result<Ask, HeadError> {
         Want::Options | Want::Tunnel { .. } => authority_of(uri, fields),
     };
     let user_agent = fields.all("user-agent").next().map(|value| text::escaped(value, MAX_USER_AGENT));
-    Ok(Ask { want, authority, authorization, user_agent })
+    let echo = (want == Want::Options).then(|| EchoWord::among(fields.tokens("prefer"))).flatten();
+    Ok(Ask { want, authority, authorization, user_agent, echo })
 }
 
 /// Exactly one Host that names a host, [RFC 9112 §3.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2); HTTP/1.0 may

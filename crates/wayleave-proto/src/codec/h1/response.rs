@@ -4,7 +4,7 @@ use super::fault::{HeadError, HeadFault};
 use super::fields::{Fields, Upgrade};
 use super::message::ResponseHead;
 use crate::base::Kind;
-use crate::codec::http::{Answer, Refusal};
+use crate::codec::http::{Answer, EchoWord, Refusal};
 use crate::codec::proxy_status::{ProxyStatus, nearest};
 use crate::codec::text;
 
@@ -46,7 +46,8 @@ fn check_upgrade(fields: Fields<'_, '_>) -> Result<(), HeadFault> {
 
 fn accepted(fields: Fields<'_, '_>) -> Answer {
     let said = fields.all("proxy-status").last().map(String::from_utf8_lossy);
-    Answer::Accepted { by: said.and_then(|value| nearest(&value)) }
+    let echo = EchoWord::among(fields.tokens("preference-applied"));
+    Answer::Accepted { by: said.and_then(|value| nearest(&value)), echo }
 }
 
 fn refused(status: u16, fields: Fields<'_, '_>) -> Answer {
@@ -62,6 +63,7 @@ fn refused(status: u16, fields: Fields<'_, '_>) -> Answer {
         proxy_status,
         // A date is legal too, but this side knows no civil time.
         retry_after: retry_after.and_then(|value| value.parse().ok()),
+        echo: EchoWord::among(fields.tokens("preference-applied")),
         ..Refusal::default()
     })
 }

@@ -8,6 +8,7 @@ mod clock;
 mod credentials;
 mod datagrams;
 mod dialling;
+mod echo;
 mod endings;
 mod limits;
 mod liveness;

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 
 use super::*;
-use crate::base::{Kind, Secret, Target};
+use crate::base::{Kind, Secret, Target, UnixTime};
 use crate::carrier::tls::{PlainAcceptor, PlainConnector};
 use crate::codec::h1::{HeadLimits, HeadReader, encode_answer, encode_ask, parse_answer, parse_ask};
 use crate::codec::http::{Answer, Ask, Want};
@@ -51,7 +51,7 @@ fn talk(mut pair: Pair, sizes: &[usize], sent: &[u8], returned: &[u8], is_early:
     let mut request = Vec::new();
     let want = Want::Tunnel { kind: Kind::Stream, target };
     let authorization = Some(Secret::new("Bearer abc".into()));
-    let ask = Ask { want: want.clone(), authority: None, authorization, user_agent: None };
+    let ask = Ask { want: want.clone(), authority: None, authorization, user_agent: None, echo: None };
     encode_ask(&mut request, &ask);
     pair.client.send(&[&request]);
     pieces.settle(&mut pair);
@@ -61,8 +61,8 @@ fn talk(mut pair: Pair, sizes: &[usize], sent: &[u8], returned: &[u8], is_early:
 
     // The target's first bytes come in one piece with the answer.
     let mut answer = Vec::new();
-    let said = Answer::Accepted { by: Some("relay".into()) };
-    encode_answer(&mut answer, Some(Kind::Stream), &said);
+    let said = Answer::Accepted { by: Some("relay".into()), echo: None };
+    encode_answer(&mut answer, Some(Kind::Stream), &said, UnixTime::from_secs(0));
     pair.server.send(&[&answer, returned]);
     pieces.settle(&mut pair);
     let head = take_head(&mut *pair.client, sizes[0]);

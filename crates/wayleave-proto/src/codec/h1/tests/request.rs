@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::{parse, tunnel, upgrade};
 use crate::base::{Kind, Secret, Target, TargetError};
 use crate::codec::h1::{HeadFault, encode_ask};
-use crate::codec::http::{Ask, Want};
+use crate::codec::http::{Ask, EchoWord, Want};
 use crate::testing::cases;
 
 fn target(text: &str) -> Target {
@@ -285,6 +285,7 @@ fn written(want: Want, authority: Option<&str>, authorization: Option<&str>) -> 
         authority: authority.map(target),
         authorization: authorization.map(|value| Secret::new(value.into())),
         user_agent: None,
+        echo: None,
     };
     let mut out = Vec::new();
     encode_ask(&mut out, &ask);
@@ -319,6 +320,7 @@ fn a_client_says_what_it_calls_itself() {
         authority: None,
         authorization: None,
         user_agent: Some("x/1\r\nX: y".into()),
+        echo: None,
     };
     let mut out = Vec::new();
     encode_ask(&mut out, &ask);
@@ -333,6 +335,44 @@ fn options_show_credentials_and_ask_for_nothing() {
     let request = parse(&head).unwrap();
     assert_eq!(request.want, Want::Options);
     assert_eq!(request.authorization.as_ref().map(|value| value.expose().as_str()), Some("Bearer x"));
+}
+
+#[test]
+fn a_word_to_echo_is_one_short_word_behind_its_name() {
+    let echo = |fields: &str| {
+        let ask = parse(&format!("OPTIONS * HTTP/1.1\r\nHost: r\r\n{fields}\r\n")).unwrap();
+        ask.echo.map(|word| word.as_str().to_owned())
+    };
+    let long = "a".repeat(64);
+    for (fields, word) in [
+        ("Prefer: wayleave-echo=k3-T9\r\n", Some("k3-T9")),
+        ("prefer: return=minimal , Wayleave-Echo = x\r\n", Some("x")),
+        ("Prefer: respond-async\r\nPrefer: wayleave-echo=1\r\n", Some("1")),
+        (&format!("Prefer: wayleave-echo={long}\r\n"), Some(&*long)),
+        (&format!("Prefer: wayleave-echo={long}a\r\n"), None),
+        ("Prefer: wayleave-echo=\r\n", None),
+        ("Prefer: wayleave-echo\r\n", None),
+        ("Prefer: wayleave-echo=\"x\"\r\n", None),
+        ("Prefer: wayleave-echo=a b\r\n", None),
+        ("Prefer: wayleave-echo=a;b\r\n", None),
+        ("Prefer: wayleave-echo=\u{e9}\r\n", None),
+        ("", None),
+    ] {
+        assert_eq!(echo(fields).as_deref(), word, "{fields:?}");
+    }
+    let tunnel = parse("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\nPrefer: wayleave-echo=x\r\n\r\n").unwrap();
+    assert_eq!(tunnel.echo, None);
+
+    let ask = Ask {
+        want: Want::Options,
+        authority: Some(target("r.example:443")),
+        authorization: None,
+        user_agent: None,
+        echo: EchoWord::new("x"),
+    };
+    let mut out = Vec::new();
+    encode_ask(&mut out, &ask);
+    assert_eq!(parse(core::str::from_utf8(&out).unwrap()).unwrap().echo, EchoWord::new("x"));
 }
 
 /// Names, IPv4 and IPv6 addresses with a port.

@@ -1,13 +1,13 @@
 use proptest::prelude::*;
 
-use crate::base::Kind;
+use crate::base::{Kind, UnixTime};
 use crate::codec::h1::{HeadError, HeadFault, encode_answer, parse_answer};
-use crate::codec::http::{Answer, Refusal};
+use crate::codec::http::{Answer, EchoWord, Refusal};
 use crate::codec::proxy_status::{ProxyError, ProxyStatus};
 use crate::testing::cases;
 
 fn accepted() -> Option<Answer> {
-    Some(Answer::Accepted { by: None })
+    Some(Answer::Accepted { by: None, echo: None })
 }
 
 fn refused(status: u16) -> Option<Answer> {
@@ -15,7 +15,7 @@ fn refused(status: u16) -> Option<Answer> {
 }
 
 fn refusal(out: &mut Vec<u8>, refusal: &Refusal) {
-    encode_answer(out, Some(Kind::Datagram), &Answer::Refused(refusal.clone()));
+    encode_answer(out, Some(Kind::Datagram), &Answer::Refused(refusal.clone()), NOW);
 }
 
 /// What is read of a refusal.
@@ -28,7 +28,7 @@ fn read_refusal(head: &[u8], kind: Kind) -> Refusal {
 
 #[test]
 fn what_opens_a_tunnel_is_written_and_read() {
-    let said = Answer::Accepted { by: Some("relay-7".into()) };
+    let said = Answer::Accepted { by: Some("relay-7".into()), echo: None };
     let switching = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: connect-udp\r\nCapsule-Protocol: ?1\r\n";
     let name = "Proxy-Status: relay-7\r\n";
     for (kind, expected) in [
@@ -36,13 +36,13 @@ fn what_opens_a_tunnel_is_written_and_read() {
         (
             None,
             format!(
-                "HTTP/1.1 204 No Content\r\nConnection: close\r\nAllow: CONNECT, GET, OPTIONS\r\n{name}\r\n"
+                "HTTP/1.1 204 No Content\r\nConnection: close\r\nAllow: CONNECT, GET, OPTIONS\r\n{DATE}{name}\r\n"
             ),
         ),
         (Some(Kind::Datagram), format!("{switching}{name}\r\n")),
     ] {
         let mut head = Vec::new();
-        encode_answer(&mut head, kind, &said);
+        encode_answer(&mut head, kind, &said, NOW);
         assert_eq!(String::from_utf8_lossy(&head), expected);
         assert_eq!(parse_answer(&head, kind).as_ref(), Ok(&Some(said.clone())));
         for end in 0..head.len() {
@@ -64,19 +64,32 @@ fn a_refusal_is_written_and_read() {
         proxy_status: Some(status),
         challenges: Vec::new(),
         retry_after: Some(30),
+        echo: EchoWord::new("k3"),
         body: body.into(),
     };
     refusal(&mut out, &said);
     let (head, behind) = out.split_at(out.len() - body.len() - 1);
-    let expected = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\
+    let expected = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\
         Proxy-Status: wayleave; error=connection_limit_reached; details=\"too many\\\\x1b\"\r\n\
-        Retry-After: 30\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 16\r\n\r\n";
-    assert_eq!((String::from_utf8_lossy(head), behind), (expected.into(), &b"come back later\n"[..]));
+        Retry-After: 30\r\n{DATE}Preference-Applied: wayleave-echo=k3\r\n\
+        Content-Type: text/plain; charset=utf-8\r\nContent-Length: 16\r\n\r\n"
+    );
+    assert_eq!(
+        (String::from_utf8_lossy(head), behind),
+        (expected.as_str().into(), &b"come back later\n"[..])
+    );
     // Escaped once by the relay that wrote it, and once by the client that shows it.
     let details = "too many\\\\x1b";
     let status = ProxyStatus::failed(ProxyError::ConnectionLimitReached).with_details(details);
-    let read =
-        Refusal { status: 503, proxy_status: Some(status), retry_after: Some(30), ..Refusal::default() };
+    let echo = EchoWord::new("k3");
+    let read = Refusal {
+        status: 503,
+        proxy_status: Some(status),
+        retry_after: Some(30),
+        echo,
+        ..Refusal::default()
+    };
     for kind in [Kind::Stream, Kind::Datagram] {
         assert_eq!(read_refusal(head, kind), read);
     }
@@ -190,3 +203,6 @@ proptest! {
         }
     }
 }
+
+const NOW: UnixTime = UnixTime::from_secs(784_111_777);
+const DATE: &str = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
