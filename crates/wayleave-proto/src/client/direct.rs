@@ -76,7 +76,7 @@ impl Client {
         let deadline = self.io.now + self.io.config.limits.open_timeout;
         let Some(flow) = self.flows.get_mut(id) else { return };
         let State::DirectDatagrams { socket, .. } = flow.state else { return };
-        flow.deadline = deadline;
+        flow.renew_deadline(deadline);
         flow.state = State::Retry(None);
         self.unshare(id, socket);
         self.unplaced.insert(id);
@@ -101,13 +101,13 @@ impl Client {
                 State::Retry(_) => {}
                 State::DirectDatagrams { socket, answered: false, .. } => {
                     let socket = *socket;
-                    flow.deadline = deadline;
+                    flow.renew_deadline(deadline);
                     flow.state = State::Retry(None);
                     self.unshare(id, socket);
                 }
                 state if is_movable => {
-                    flow.deadline = deadline;
                     let direct = core::mem::replace(state, State::Retry(None));
+                    flow.renew_deadline(deadline);
                     self.leave_path(id, direct);
                 }
                 _ => continue,

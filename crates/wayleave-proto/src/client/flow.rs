@@ -199,6 +199,14 @@ impl Flow {
         self.refusals.push((proxy, fault));
     }
 
+    /// Gives a flow that was open the time to find a way again; one that never was has that of its opening, however often it is
+    /// sent another way.
+    pub(super) fn renew_deadline(&mut self, deadline: Instant) {
+        if self.announced {
+            self.deadline = deadline;
+        }
+    }
+
     /// The flow is served: what was said before no longer matters.
     pub(super) fn forgive(&mut self) {
         self.lost = 0;

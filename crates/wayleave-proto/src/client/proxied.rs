@@ -118,7 +118,7 @@ impl Client {
     pub(super) fn go_on_at(&mut self, id: FlowId, again: Instant) {
         let deadline = self.io.now + self.io.config.limits.open_timeout;
         let Some(flow) = self.flows.get_mut(id) else { return };
-        flow.deadline = deadline;
+        flow.renew_deadline(deadline);
         flow.forgive();
         flow.state = State::Waiting(Some(again));
         if again <= self.io.now {

@@ -65,9 +65,7 @@ impl Client {
         let Some(flow) = self.flows.get_mut(id) else { return };
         let direct = core::mem::replace(&mut flow.state, State::Waiting(None));
         flow.spare = Some(Box::new(direct));
-        if flow.announced {
-            flow.deadline = deadline;
-        }
+        flow.renew_deadline(deadline);
         flow.forgive();
         let (kind, target) = (flow.kind, flow.target.clone());
         self.pool.expect(self.io.now);
@@ -202,7 +200,7 @@ impl Client {
     fn try_again(&mut self, id: FlowId) {
         let deadline = self.io.now + self.io.config.limits.open_timeout;
         let Some(flow) = self.flows.get_mut(id) else { return };
-        flow.deadline = deadline;
+        flow.renew_deadline(deadline);
         let direct = core::mem::replace(&mut flow.state, State::Retry(None));
         self.leave_path(id, direct);
         self.on_direct_exhausted(id, Some(IoFailed::new(IoFailure::ConnectionReset).into()));

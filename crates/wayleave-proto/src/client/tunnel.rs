@@ -32,7 +32,7 @@ impl Client {
                 let before = core::mem::replace(state, State::Asking(asked));
                 if let State::Tunnel { tunnel, .. } = before {
                     // It was silent for too long.
-                    flow.deadline = now + limits.open_timeout;
+                    flow.renew_deadline(now + limits.open_timeout);
                     self.pool.end(&mut self.io, tunnel, true);
                 }
             }

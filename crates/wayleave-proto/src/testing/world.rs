@@ -222,6 +222,13 @@ impl World {
         self.peers.retain(|end, peer| !is_direct(end, peer) && !is_direct(peer, end));
     }
 
+    /// A translator of addresses forgets what leads to a relay: nothing arrives any more over the connections that there are, in
+    /// either direction, and nobody is told.
+    pub fn forget_ways_to(&mut self, index: usize) {
+        let leads = |end: &End| matches!(end, End::Relay(at, _) if *at == index);
+        self.peers.retain(|end, peer| !leads(end) && !leads(peer));
+    }
+
     fn break_off(&mut self, concerns: impl Fn(&End) -> bool) {
         let broken: Vec<_> =
             self.peers.iter().filter(|(end, _)| concerns(end)).map(|(end, peer)| (*end, *peer)).collect();

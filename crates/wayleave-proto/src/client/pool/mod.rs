@@ -256,11 +256,16 @@ impl Pool {
     /// While somebody waits and searches run, one more joins them each while.
     fn arm_join(&mut self, io: &mut Io) {
         let searches = !self.line.is_empty() && !self.searches.is_empty() && io.network.up;
-        match (searches, self.search_at) {
-            (true, None) => self.search_at = Some(io.now + SEARCH_AGAIN),
-            (false, Some(_)) => self.search_at = None,
-            _ => return,
+        let due = match (searches, self.search_at) {
+            (true, None) => Some(io.now + SEARCH_AGAIN),
+            (true, due) => due,
+            (false, _) => None,
+        };
+        let due = due.map(|due| self.overtaken_due().map_or(due, |overtaken| overtaken.min(due)));
+        if due == self.search_at {
+            return;
         }
+        self.search_at = due;
         io.timers.set(Timer::Search, self.search_at);
     }
 
@@ -269,6 +274,7 @@ impl Pool {
     /// oldest of those makes room.
     pub(super) fn on_join_timeout(&mut self, io: &mut Io) {
         self.search_at = None;
+        self.drop_overtaken(io);
         let free = self.searches.iter().filter(|(_, search)| search.lead.only().is_none());
         let joined: Vec<DialId> = free.map(|(id, _)| id).skip(self.line.len()).collect();
         if joined.len() >= SEARCHES_AGAIN

@@ -1,6 +1,7 @@
 //! Searches for a proxy that answers: staggered over proxies and their addresses, won by the first TLS handshake.
 
 use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
 
 use smallvec::SmallVec;
 
@@ -27,6 +28,8 @@ pub(super) struct Search {
     order: SmallVec<[usize; 4]>,
     uplinks: SmallVec<[(SocketId, Uplink); 2]>,
     began: Instant,
+    /// When another search won after this one had come to nothing for a while.
+    overtaken: Option<Instant>,
     /// Failures of the search that were already told.
     told: usize,
     pub(super) lead: Lead,
@@ -75,7 +78,8 @@ impl Pool {
         let limits = &io.config.limits;
         let config = DialConfig { stagger: limits.stagger, timeout: limits.proxy_timeout, fragments: true };
         let dial = Dial::new(Kind::Stream, targets, config, io.now);
-        let search = Search { dial, order, uplinks: SmallVec::new(), began: io.now, told: 0, lead };
+        let search =
+            Search { dial, order, uplinks: SmallVec::new(), began: io.now, overtaken: None, told: 0, lead };
         let id = self.searches.insert(search);
         self.go_on(io, id);
         id
@@ -315,20 +319,41 @@ impl Pool {
     }
 
     /// There is a way again. Searches that have come to nothing for a while ask at an address that may have been wrong, or wait
-    /// for TCP to repeat itself, ever more seldom: they begin again, all at once and not one each second.
+    /// for TCP to repeat itself, ever more seldom: they begin again, all at once and not one each second. Those whose connection
+    /// stands are let wait a moment for their answer, which never comes where the way to it was forgotten.
     fn begin_again(&mut self, io: &mut Io) {
-        let is_stuck = |search: &Search| {
-            let is_old = io.now.since(search.began) >= SEARCH_AGAIN;
-            is_old && search.uplinks.is_empty() && search.lead.only().is_none()
-        };
+        for id in self.searches.keys() {
+            let Some(search) = self.searches.get_mut(id) else { continue };
+            if io.now.since(search.began) >= SEARCH_AGAIN && search.lead.only().is_none() {
+                search.overtaken.get_or_insert(io.now);
+            }
+        }
+        self.drop_searches(io, |search| search.overtaken.is_some() && search.uplinks.is_empty());
+    }
+
+    /// When the next of those that were overtaken has waited long enough for its answer.
+    pub(super) fn overtaken_due(&self) -> Option<Instant> {
+        self.searches.iter().filter_map(|(_, search)| search.overtaken).min().map(|since| since + OVERTAKEN)
+    }
+
+    /// Those that were overtaken and have no answer yet begin again.
+    pub(super) fn drop_overtaken(&mut self, io: &mut Io) {
+        let now = io.now;
+        self.drop_searches(io, |search| search.overtaken.is_some_and(|since| since + OVERTAKEN <= now));
+    }
+
+    fn drop_searches(&mut self, io: &mut Io, is_it: impl Fn(&Search) -> bool) {
         let stuck: Vec<DialId> =
-            self.searches.iter().filter(|(_, search)| is_stuck(search)).map(|(id, _)| id).collect();
+            self.searches.iter().filter(|(_, search)| is_it(search)).map(|(id, _)| id).collect();
         for id in stuck {
             self.drop_search(io, id);
             self.stirred = true;
         }
     }
 }
+
+/// How long a search that was overtaken may still be answered: longer than a round trip mostly takes.
+const OVERTAKEN: Duration = Duration::from_millis(500);
 
 /// The judge of a search that leads to one address alone, where there is one; otherwise it goes by what is remembered.
 struct ThatPlace<'a> {

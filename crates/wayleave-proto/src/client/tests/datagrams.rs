@@ -54,6 +54,22 @@ fn what_is_sent_before_the_tunnel_stands_waits_and_arrives() {
     assert_eq!(datagrams(&mut world, flow).len(), 20);
 }
 
+/// Each change of the network sends it another way, and none of them gives it more time than its opening has.
+#[test]
+fn a_flow_that_never_was_open_fails_in_time_although_the_network_changes() {
+    let mut world = world(config(Mode::Smart, Link::Wifi));
+    world.direct = Direct::BlackHole;
+    (0..RELAYS.len()).for_each(|index| world.silence(index));
+    let flow = open(&mut world, Kind::Datagram, ECHO);
+    for _ in 0..5 {
+        world.run(5 * SECOND);
+        world.client.handle_network(world.now, Network::up(Link::Wifi));
+    }
+    assert_eq!(world.client.status(flow), FlowStatus::Pending, "{}", story(&world.events));
+    world.run(6 * SECOND);
+    assert_eq!(world.client.status(flow), FlowStatus::Failed(FlowError::TimedOut));
+}
+
 #[test]
 fn a_flow_that_nothing_answers_directly_goes_through_the_relay_at_the_deadline() {
     let mut world = world(config(Mode::Smart, Link::Wifi));

@@ -97,6 +97,24 @@ fn all_who_waited_go_on_as_soon_as_one_connection_stands() {
     assert!(all, "{}", story(&world.events));
 }
 
+/// Their connections stand, and nothing that is said on them arrives.
+#[test]
+fn all_who_wait_for_an_answer_that_got_lost_go_on_as_soon_as_another_relay_connection_stands() {
+    let mut config = config(Mode::Normal, Link::Wifi);
+    config.proxies.truncate(1);
+    config.limits.standby = 0;
+    let mut world = world(config);
+    let flows: Vec<_> = (0..6).map(|_| open(&mut world, Kind::Stream, ECHO)).collect();
+    // TCP stands with all six, and their ClientHellos are under way.
+    world.run(5 * MILLI / 2);
+    world.silence(0);
+    world.run(1_500 * MILLI);
+    world.forget_ways_to(0);
+    world.hear(0);
+    let all = world.run_until(1_500 * MILLI, |world| flows.iter().all(|flow| is_open(world, *flow)));
+    assert!(all, "{}", story(&world.events));
+}
+
 /// Nothing comes back from this target, because the relay lets nothing through to the client.
 #[test]
 fn media_that_goes_one_way_stays_where_it_is() {
