@@ -6,9 +6,10 @@ use std::fmt::Debug;
 use std::path::Path;
 
 use wayleave_proto::auth::{Algorithm, Keys, SigningKey};
+use wayleave_settings::keys;
 
 use crate::agent::AgentArgs;
-use crate::{Failure, keys, relay};
+use crate::{Failure, relay};
 
 /// What a key file is read for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::process::ExitCode;
+use wayleave_settings::SettingsError;
 
 /// A sentence for the user that names what is wrong and how to mend it, and the exit status that goes with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,3 +42,9 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
+        Self::usage(error)
+    }
+}

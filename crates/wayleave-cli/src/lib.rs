@@ -8,18 +8,12 @@ mod agent;
 pub mod check;
 mod demo;
 mod descriptors;
-mod duration;
 mod failure;
-mod files;
-mod keys;
 mod lines;
 mod log;
-mod options;
 mod relay;
 mod signals;
 mod stdout;
-#[cfg(test)]
-mod testing;
 mod token;
 
 use std::io;

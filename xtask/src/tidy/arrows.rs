@@ -67,15 +67,16 @@ fn floor(room: &str) -> Option<usize> {
     FLOORS.iter().position(|rooms| rooms.contains(&room))
 }
 
-/// How high a crate stands: the core, the loop over it and the sockets that adapters share, then adapters and the simulator,
-/// the command, and what tests them all.
+/// How high a crate stands: the core, the loop over it and the sockets that adapters share, then adapters, the files of
+/// settings and the simulator, the agent, the command, and what tests them all.
 fn storey(name: &str) -> usize {
     match name {
         "xtask" | "wayleave-proto" => 0,
         "wayleave-drive" | "wayleave-link" | "wayleave-sockets" => 1,
-        "wayleave-cli" => 3,
-        "wayleave-fuzz" => 4,
-        "bench" | "fuzz" | "tests" | "wayleave-bench" | "wayleave-tests" => 5,
+        "wayleave-agent" => 3,
+        "wayleave-cli" => 4,
+        "wayleave-fuzz" => 5,
+        "bench" | "fuzz" | "tests" | "wayleave-bench" | "wayleave-tests" => 6,
         _ => 2,
     }
 }

@@ -1,8 +1,8 @@
 //! `wayleave admin`: what an operator says to a relay that runs.
 
+mod connect;
 mod form;
 mod http;
-mod place;
 mod secret;
 
 #[cfg(test)]
@@ -16,14 +16,15 @@ use clap::{Args, Subcommand};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 use wayleave_proto::auth::AppId;
+use wayleave_settings::options::read;
+use wayleave_settings::relay::Place;
 
 use crate::Failure;
-use crate::options::read;
 use crate::stdout::print;
 
+pub(crate) use connect::Duplex;
 pub(crate) use form::decode;
 pub(crate) use http::{Fault, Message, encode};
-pub(crate) use place::{Duplex, Place};
 pub(crate) use secret::AdminSecret;
 
 /// Ask a relay that runs, or tell it something, by its admin interface.
@@ -109,7 +110,7 @@ async fn ask(
             "{place} cannot be reached: {error}; is the relay running with --admin {place}?"
         ))
     };
-    let mut stream = place.connect().await.map_err(unreachable)?;
+    let mut stream = connect::connect(place).await.map_err(unreachable)?;
     let authorization = secret.map(AdminSecret::authorization);
     let mut fields = vec![("Host", "relay")];
     if !body.is_empty() {

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use wayleave_proto::base::{Secret, same_secret};
+use wayleave_settings::options::secret_of;
 
 use crate::Failure;
-use crate::options::secret_of;
 
 /// A text that only the operator and the relay know.
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ impl AdminSecret {
     /// # Errors
     /// The file cannot be read, or what is in it could be guessed.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        secret_of(path, "the secret of the admin interface").map(Self)
+        Ok(Self(secret_of(path, "the secret of the admin interface")?))
     }
 
     /// The value of `Authorization` that shows it.

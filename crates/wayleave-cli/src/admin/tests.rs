@@ -1,8 +1,9 @@
 use clap::Parser;
+use wayleave_settings::options::Word as _;
+use wayleave_settings::relay::Place;
+use wayleave_settings::testing::Directory;
 
-use super::{AdminArgs, AdminSecret, Fault, Message, Place, form};
-use crate::options::Word as _;
-use crate::testing::Directory;
+use super::{AdminArgs, AdminSecret, Fault, Message, form};
 
 #[derive(Debug, Parser)]
 struct Line {

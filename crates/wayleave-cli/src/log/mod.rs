@@ -16,39 +16,19 @@ use std::time::{Duration, Instant};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+use wayleave_settings::relay::LogFormat;
 
 use crate::Failure;
 use crate::lines::Lines;
-use crate::options::Word;
 
 use outlet::StandardError;
-
-/// How a line of the log is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// One JSON object.
-    Json,
-    /// For people.
-    #[default]
-    Text,
-}
-
-impl Word for Format {
-    fn read(text: &str) -> Result<Self, String> {
-        match text {
-            "json" => Ok(Self::Json),
-            "text" => Ok(Self::Text),
-            _ => Err("unknown format; choose text or json".into()),
-        }
-    }
-}
 
 /// The log of this process, from its start on.
 static LOG: OnceLock<Log> = OnceLock::new();
 
 struct Log {
     lines: Lines,
-    format: Format,
+    format: LogFormat,
 }
 
 /// Starts the log at `level`, one of `error`, `warn`, `info`, `debug` and `trace`.
@@ -58,7 +38,7 @@ struct Log {
 ///
 /// # Errors
 /// The level is none, or the system gives no thread.
-pub(crate) fn start(level: Option<&str>, format: Format) -> Result<(), Failure> {
+pub(crate) fn start(level: Option<&str>, format: LogFormat) -> Result<(), Failure> {
     let environment = env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
     let filter = match (level, environment) {
         (Some(level), _) => EnvFilter::default().add_directive(level_of(level)?.into()),
@@ -76,8 +56,8 @@ pub(crate) fn start(level: Option<&str>, format: Format) -> Result<(), Failure> 
         .with_target(false)
         .log_internal_errors(false);
     let _ = match format {
-        Format::Json => log.json().flatten_event(true).try_init(),
-        Format::Text => log.with_ansi(io::stderr().is_terminal()).try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).try_init(),
     };
     Ok(())
 }
@@ -85,11 +65,11 @@ pub(crate) fn start(level: Option<&str>, format: Format) -> Result<(), Failure> 
 /// Says something at any log level: where the process listens, why it ends.
 pub(crate) fn say(level: &str, message: &str) {
     match LOG.get() {
-        Some(Log { lines, format: Format::Json }) => {
+        Some(Log { lines, format: LogFormat::Json }) => {
             let line = serde_json::json!({ "level": level, "message": message });
             lines.push(format!("{line}\n").into_bytes());
         }
-        Some(Log { lines, format: Format::Text }) => lines.push(format!("{message}\n").into_bytes()),
+        Some(Log { lines, format: LogFormat::Text }) => lines.push(format!("{message}\n").into_bytes()),
         // Whoever reads no more does not want to know.
         None => drop(writeln!(io::stderr(), "{message}")),
     }

@@ -6,15 +6,15 @@ use std::io::{self, Write};
 use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use wayleave_settings::relay::LogFormat;
 
-use super::Format;
 use crate::lines::Outlet;
 
 /// Standard error by a descriptor of its own. The one of the standard library has a lock, which a reader that stands still
 /// would keep from everybody else.
 #[derive(Debug)]
 pub(super) struct StandardError {
-    pub(super) format: Format,
+    pub(super) format: LogFormat,
 }
 
 impl Outlet for StandardError {
@@ -31,12 +31,12 @@ impl Outlet for StandardError {
         let message =
             format!("{count} lines of the log were left out here: whoever reads it stood still or was gone");
         match self.format {
-            Format::Json => {
+            LogFormat::Json => {
                 let line =
                     json!({ "timestamp": now, "level": "WARN", "message": message, "left_out": count });
                 format!("{line}\n")
             }
-            Format::Text => format!("{now}  WARN {message}\n"),
+            LogFormat::Text => format!("{now}  WARN {message}\n"),
         }
     }
 }

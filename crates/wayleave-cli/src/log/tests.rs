@@ -5,9 +5,9 @@ use crate::lines::Outlet as _;
 
 #[test]
 fn what_is_missing_is_told_in_the_format_of_the_log() {
-    let text = StandardError { format: Format::Text }.left_out(7);
+    let text = StandardError { format: LogFormat::Text }.left_out(7);
     assert!(text.contains(" WARN 7 lines of the log were left out") && text.ends_with('\n'), "{text}");
-    let json = StandardError { format: Format::Json }.left_out(7);
+    let json = StandardError { format: LogFormat::Json }.left_out(7);
     let value: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!((&value["left_out"], &value["level"]), (&7.into(), &"WARN".into()));
 }
@@ -16,7 +16,7 @@ fn what_is_missing_is_told_in_the_format_of_the_log() {
 #[test]
 fn panics_where_it_is_asked_to() {
     if env::var_os(ASKED).is_some() {
-        start(Some("info"), Format::Text).unwrap();
+        start(Some("info"), LogFormat::Text).unwrap();
         end_at_panics();
         let thread = std::thread::spawn(|| panic!("of a thread"));
         let _ = thread.join();

@@ -1,11 +1,7 @@
 //! `wayleave relay`: a relay as a process.
 
 mod admin;
-mod files;
 mod gather;
-mod identity;
-mod key_files;
-mod limits;
 mod names;
 mod options;
 mod reload;
@@ -30,9 +26,10 @@ use tracing::{info, warn};
 use wayleave_proto::auth::Keys;
 use wayleave_proto::carrier::tls::{Acceptor, Session, TlsError};
 use wayleave_proto::config::{RelayConfig, Valid};
+use wayleave_settings::files::Follower;
+use wayleave_settings::relay::RelaySettings;
 use wayleave_tokio::{Relay, RelayHandle};
 
-use crate::files::Follower;
 use crate::log;
 use crate::signals::{Signals, Wish};
 use crate::{Failure, descriptors, on};
@@ -50,12 +47,12 @@ pub(crate) use options::RelayArgs;
 /// # Errors
 /// What is wrong with the arguments or the configuration, or why it cannot start.
 pub(crate) fn main(args: RelayArgs) -> Result<(), Failure> {
-    let args = args.complete()?;
-    let gather = args.gather.unwrap_or_default();
+    let said = args.complete()?;
+    let gather = said.gather.unwrap_or_default();
     if gather > gather::MOST {
         return Err(Failure::usage("--gather: give at most 1ms; more would be heard in a call"));
     }
-    on(gather::runtime(gather), run(args))
+    on(gather::runtime(gather), run(said))
 }
 
 /// What a configuration file with this text makes of a relay that has no certificate yet and these keys.
@@ -63,13 +60,13 @@ pub(crate) fn main(args: RelayArgs) -> Result<(), Failure> {
 /// # Errors
 /// What is wrong in it.
 pub(crate) fn config_in_text(path: &Path, text: &str, keys: Keys) -> Result<Valid<RelayConfig>, Failure> {
-    settings::config(RelayArgs::from_text(path, text)?, Arc::new(NoCertificate), keys, [])
+    Ok(RelaySettings::from_text(path, text)?.config(Arc::new(NoCertificate), keys, [])?)
 }
 
-async fn run(args: RelayArgs) -> Result<(), Failure> {
-    log::start(args.log.as_deref(), args.log_format.unwrap_or_default())?;
+async fn run(said: RelaySettings) -> Result<(), Failure> {
+    log::start(said.log.as_deref(), said.log_format.unwrap_or_default())?;
     let Settings { config, listen, certificate, files, admin, drain, users, name_servers } =
-        Settings::new(args)?;
+        Settings::new(said)?;
     let connections = config.limits.connections;
     let room = descriptors::raise();
     let mut signals = Signals::new()?;

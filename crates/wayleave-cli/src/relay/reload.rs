@@ -7,19 +7,17 @@ use tracing::{info, warn};
 use wayleave_proto::auth::Keys;
 use wayleave_proto::carrier::tls::Acceptor;
 use wayleave_proto::relay::Stats;
+use wayleave_settings::SettingsError;
+use wayleave_settings::files::Follower;
+use wayleave_settings::relay::{RelayNews, Renewable};
 use wayleave_tokio::RelayHandle;
-
-use super::files::News;
-use super::identity::Renewable;
-use crate::Failure;
-use crate::files::Follower;
 
 /// What became of a reading: what is in force now, or what is wrong and stays as it was.
 pub(super) type Told = Result<String, String>;
 
 /// The files that are followed, and who waits for them.
 pub(super) struct Reloads {
-    files: Follower<News>,
+    files: Follower<RelayNews>,
     handle: RelayHandle,
     certificate: Arc<Renewable>,
     /// Who asked, by the number of the asking.
@@ -27,7 +25,11 @@ pub(super) struct Reloads {
 }
 
 impl Reloads {
-    pub(super) const fn new(files: Follower<News>, handle: RelayHandle, certificate: Arc<Renewable>) -> Self {
+    pub(super) const fn new(
+        files: Follower<RelayNews>,
+        handle: RelayHandle,
+        certificate: Arc<Renewable>,
+    ) -> Self {
         Self { files, handle, certificate, asking: Vec::new() }
     }
 
@@ -41,7 +43,7 @@ impl Reloads {
 
     /// Waits for what is read next and puts it into force. Cancel safe.
     pub(super) async fn work(&mut self) {
-        let (News { keys, certificate }, answers) = self.files.next().await;
+        let (RelayNews { keys, certificate, .. }, answers) = self.files.next().await;
         let keys = keys.map(|read| self.renew_keys(read));
         let certificate = certificate.map(|read| self.renew_certificate(read));
         let told = together(keys, certificate);
@@ -54,7 +56,7 @@ impl Reloads {
         }
     }
 
-    fn renew_keys(&self, read: Result<Keys, Failure>) -> Told {
+    fn renew_keys(&self, read: Result<Keys, SettingsError>) -> Told {
         match read {
             Ok(keys) => {
                 let (count, before) = (keys.len(), self.handle.stats().tunnels);
@@ -64,23 +66,23 @@ impl Reloads {
                 info!(keys = count, revocations, ended, "token keys read again");
                 Ok(if count == 1 { "1 key is in force".into() } else { format!("{count} keys are in force") })
             }
-            Err(failure) => {
-                warn!("the old token keys stay: {failure}");
-                Err(format!("the old keys stay: {failure}"))
+            Err(error) => {
+                warn!("the old token keys stay: {error}");
+                Err(format!("the old keys stay: {error}"))
             }
         }
     }
 
-    fn renew_certificate(&self, read: Result<Arc<dyn Acceptor>, Failure>) -> Told {
+    fn renew_certificate(&self, read: Result<Arc<dyn Acceptor>, SettingsError>) -> Told {
         match read {
             Ok(acceptor) => {
                 self.certificate.renew(acceptor);
                 info!("the certificate was read again; new connections get the new one");
                 Ok("the new certificate is in force".into())
             }
-            Err(failure) => {
-                warn!("the old certificate stays: {failure}");
-                Err(format!("the old certificate stays: {failure}"))
+            Err(error) => {
+                warn!("the old certificate stays: {error}");
+                Err(format!("the old certificate stays: {error}"))
             }
         }
     }

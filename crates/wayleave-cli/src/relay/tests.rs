@@ -5,22 +5,22 @@ use std::time::Duration;
 
 use clap::Parser;
 use wayleave_proto::auth::{
-    AccountId, Algorithm, Claims, CredentialKind, Keys, Payload, Room, SigningKey, TokenError, Verdict,
+    AccountId, Algorithm, Claims, CredentialKind, Payload, Room, SigningKey, TokenError, Verdict,
 };
 use wayleave_proto::base::{Instant, Kind};
 use wayleave_proto::config::RelayLimits;
 use wayleave_proto::policy::{Rates, Scope};
 use wayleave_proto::relay::{ConnectionId, Event, RefuseReason, TunnelId, What};
+use wayleave_settings::keys::{minting_file, relay_file};
+use wayleave_settings::relay::{LogUsers, RelaySettings};
+use wayleave_settings::testing::Directory;
 
 use super::RelayArgs;
-use super::key_files::KeyFiles;
 use super::options::EXAMPLES;
 use super::report::Report;
 use super::settings::Settings;
-use super::users::{LogUsers, Users};
+use super::users::Users;
 use crate::Failure;
-use crate::keys::{minting_file, relay_file};
-use crate::testing::Directory;
 
 #[derive(Parser)]
 struct Line {
@@ -138,7 +138,7 @@ fn every_option_is_a_key_of_the_file_and_counts() {
         if !matches!(name, "config" | "help") {
             let text = format!("{name} = {{ a = 1 }}\n");
             let error =
-                RelayArgs::from_text(std::path::Path::new("relay.toml"), &text).unwrap_err().to_string();
+                RelaySettings::from_text(std::path::Path::new("relay.toml"), &text).unwrap_err().to_string();
             assert!(!error.contains("unknown key"), "{name}: {error}");
         }
     }
@@ -333,58 +333,4 @@ impl Write for Lines {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-#[test]
-fn changed_keys_are_read_when_nobody_writes_them_any_more_and_bad_ones_are_told_once() {
-    let lab = Lab::new();
-    let key =
-        |kid: &str| relay_file(&SigningKey::generate(Algorithm::EdDsa, kid, &[7; 32]).unwrap().verifying());
-    let write = |text: &str| lab.0.file("relay-keys.toml", text);
-    let kids = |keys: Keys| keys.jwt().map(|key| key.kid().to_owned()).collect::<Vec<_>>();
-    let (mut files, keys) = KeyFiles::open(vec![lab.0.path().join("relay-keys.toml")]).unwrap();
-    assert_eq!(kids(keys), ["a"]);
-    assert!(files.look().is_none());
-
-    write(key("b").expose());
-    assert!(files.look().is_none(), "it may still be written");
-    assert_eq!(kids(files.look().unwrap().unwrap()), ["b"]);
-    assert!(files.look().is_none());
-
-    // Put in its place by a rename, with the same length.
-    let beside = lab.0.file("beside.toml", key("c").expose());
-    std::fs::rename(beside, lab.0.path().join("relay-keys.toml")).unwrap();
-    files.look();
-    assert_eq!(kids(files.look().unwrap().unwrap()), ["c"]);
-
-    write("[[jwt]]\nkid = \"d\"\n");
-    files.look();
-    let told = files.look().unwrap().unwrap_err().to_string();
-    assert!(told.contains("relay-keys.toml, line 1: alg is missing"), "{told}");
-    assert!(files.look().is_none(), "told once");
-
-    std::fs::remove_file(lab.0.path().join("relay-keys.toml")).unwrap();
-    files.look();
-    assert!(files.look().unwrap().unwrap_err().to_string().contains("there is no such file"));
-    write(key("e").expose());
-    files.look();
-    assert_eq!(kids(files.look().unwrap().unwrap()), ["e"]);
-    assert_eq!(kids(files.read().unwrap()), ["e"], "read whether changed or not");
-}
-
-#[test]
-fn a_set_of_keys_that_a_key_file_names_is_followed_too() {
-    let lab = Lab::new();
-    let set = |kid: &str| {
-        let key = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
-        format!(r#"{{"keys":[{{"kty":"OKP","crv":"Ed25519","kid":"{kid}","x":"{key}"}}]}}"#)
-    };
-    lab.0.file("set.json", &set("one"));
-    let path = lab.0.file("sets.toml", "[[jwks]]\nfile = \"set.json\"\n");
-    let (mut files, _) = KeyFiles::open(vec![path]).unwrap();
-    assert!(files.look().is_none());
-    lab.0.file("set.json", &set("two"));
-    files.look();
-    let keys = files.look().unwrap().unwrap();
-    assert_eq!(keys.jwt().map(|key| key.kid()).collect::<Vec<_>>(), ["two"]);
 }

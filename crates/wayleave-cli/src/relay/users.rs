@@ -5,32 +5,10 @@ use std::path::Path;
 
 use ring::hmac;
 use wayleave_proto::base::Secret;
+use wayleave_settings::options::secret_of;
+use wayleave_settings::relay::LogUsers;
 
 use crate::Failure;
-use crate::options::{Word, secret_of};
-
-/// What the log says of a user: `clear`, `hashed` or `none`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum LogUsers {
-    /// The name, as it stands in the token.
-    Clear,
-    /// A hash of the name, so that the lines of one user can be found and say not whose they are.
-    #[default]
-    Hashed,
-    /// Nothing.
-    None,
-}
-
-impl Word for LogUsers {
-    fn read(text: &str) -> Result<Self, String> {
-        match text {
-            "clear" => Ok(Self::Clear),
-            "hashed" => Ok(Self::Hashed),
-            "none" => Ok(Self::None),
-            _ => Err("unknown choice; choose clear, hashed or none".into()),
-        }
-    }
-}
 
 /// What stands in the log in the place of a user's name.
 #[derive(Clone, Debug)]

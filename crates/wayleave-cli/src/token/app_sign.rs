@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use wayleave_proto::auth::AppId;
+use wayleave_settings::keys;
+use wayleave_settings::options::read;
 
-use crate::options::read;
+use crate::Failure;
 use crate::stdout::print;
-use crate::{Failure, keys};
 
 /// Print the lines for a relay's key file that accept the app sign of an application
 ///
@@ -36,7 +37,7 @@ fn lines(args: &AppSignArgs) -> Result<String, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::Directory;
+    use wayleave_settings::testing::Directory;
 
     #[test]
     fn the_lines_hold_the_public_key_and_a_relay_reads_them() {

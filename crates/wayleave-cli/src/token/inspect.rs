@@ -16,12 +16,13 @@ use wayleave_proto::auth::{
 };
 use wayleave_proto::base::UnixTime;
 use wayleave_proto::policy::Scope;
+use wayleave_settings::duration::words;
+use wayleave_settings::keys;
+use wayleave_settings::token::{is_token, misfit};
 use wayleave_sockets::unix_now;
 
-use super::{is_token, misfit};
-use crate::duration::words;
+use crate::Failure;
 use crate::stdout::print;
-use crate::{Failure, keys};
 
 /// Show what a token says, whether it is valid, and for how long; the exit status is 0 where it is, and 1 where not
 #[derive(Debug, Args)]
@@ -255,7 +256,7 @@ fn read_keys(files: &[PathBuf]) -> Result<Option<Keys>, Failure> {
     if files.is_empty() {
         return Ok(None);
     }
-    keys::together(files, keys::for_checking).map(Some)
+    Ok(Some(keys::together(files, keys::for_checking)?))
 }
 
 fn from_input() -> Result<String, Failure> {

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use wayleave_proto::auth::{Algorithm, SigningKey};
 use wayleave_proto::base::Secret;
+use wayleave_settings::files::{self, Readers};
+use wayleave_settings::keys;
+use wayleave_settings::options::read;
 
 use super::random;
-use crate::files::{self, Readers};
+use crate::Failure;
 use crate::log::say;
-use crate::options::read;
-use crate::{Failure, keys};
 
 /// Make a key that mints tokens, and the one that checks them
 #[derive(Debug, Args)]

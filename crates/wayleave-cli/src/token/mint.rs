@@ -6,13 +6,14 @@ use std::time::Duration;
 use clap::Args;
 use wayleave_proto::auth::{AppId, Claims, SigningKey, Token, Token04Claims, Token04Mode};
 use wayleave_proto::base::{Secret, UnixTime};
+use wayleave_settings::keys;
+use wayleave_settings::options::{Word, read};
 use wayleave_sockets::unix_now;
 
 use super::random;
 use super::scope::ScopeArgs;
-use crate::options::{Word, read};
+use crate::Failure;
 use crate::stdout::print;
-use crate::{Failure, keys};
 
 /// Mint a token and print it, and nothing else, on standard output
 #[derive(Debug, Args)]
@@ -78,16 +79,6 @@ impl Word for Format {
             "jwt" => Ok(Self::Jwt),
             "token04" => Ok(Self::Token04),
             _ => Err("write jwt or token04".into()),
-        }
-    }
-}
-
-impl Word for Token04Mode {
-    fn read(text: &str) -> Result<Self, String> {
-        match text {
-            "cbc" => Ok(Self::Cbc),
-            "gcm" => Ok(Self::Gcm),
-            _ => Err("write gcm or cbc".into()),
         }
     }
 }

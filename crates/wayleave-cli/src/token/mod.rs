@@ -4,7 +4,6 @@ mod app_sign;
 mod inspect;
 mod keygen;
 mod mint;
-mod misfit;
 mod scope;
 
 #[cfg(test)]
@@ -14,8 +13,6 @@ use clap::{Args, Subcommand};
 use wayleave_proto::base::Secret;
 
 use crate::Failure;
-
-pub(crate) use misfit::{is_token, misfit};
 
 /// Make keys, mint tokens, and look into them.
 ///

@@ -2,8 +2,7 @@
 
 use clap::Args;
 use wayleave_proto::policy::{HostPattern, Kinds, OnExpiry, PortRange, Rates, Scope, TargetRule, Targets};
-
-use crate::options::{Bytes, Count, Word, read};
+use wayleave_settings::options::{Bytes, Count, Word, read};
 
 /// What the bearer may do, within what the operator allows the application
 #[derive(Clone, Debug, Default, Args)]
@@ -51,7 +50,7 @@ pub(super) struct ScopeArgs {
     on_expiry: Option<OnExpiry>,
 
     /// All of this at once, as the JSON of the claim `wayleave`, which can have several rules of targets
-    #[arg(long, value_name = "JSON", value_parser = read::<Scope>, conflicts_with_all = PARTS)]
+    #[arg(long, value_name = "JSON", value_parser = read_scope, conflicts_with_all = PARTS)]
     scope: Option<Scope>,
 }
 
@@ -100,12 +99,11 @@ pub(super) enum KindWord {
     Stream,
 }
 
-impl Word for Scope {
-    fn read(text: &str) -> Result<Self, String> {
-        serde_json::from_str(text).map_err(|error| {
-            format!("{error}; write an object like {{\"targets\": [{{\"hosts\": [\"*.media.example\"]}}], \"tunnels\": 8}}")
-        })
-    }
+/// Reads the claim whole, as JSON.
+fn read_scope(text: &str) -> Result<Scope, String> {
+    serde_json::from_str(text).map_err(|error| {
+        format!("{error}; write an object like {{\"targets\": [{{\"hosts\": [\"*.media.example\"]}}], \"tunnels\": 8}}")
+    })
 }
 
 impl Word for KindWord {

@@ -4,12 +4,12 @@ use std::time::Duration;
 use clap::Parser;
 use wayleave_proto::auth::{Keys, Token};
 use wayleave_proto::base::{Secret, UnixTime};
+use wayleave_settings::keys::{for_checking, together};
+use wayleave_settings::testing::Directory;
 
 use super::inspect::look;
 use super::keygen::{self, KeygenArgs};
 use super::mint::{MintArgs, mint};
-use crate::keys::{for_checking, together};
-use crate::testing::Directory;
 
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 
@@ -234,11 +234,11 @@ fn keys_are_not_replaced_by_accident() {
 #[test]
 fn what_mints_is_for_its_owner_alone() {
     let lab = Lab::new();
-    assert_eq!(crate::testing::mode(&lab.path("keys.toml")), 0o600);
-    assert_ne!(crate::testing::mode(&lab.path("relay-keys.toml")), 0o600);
+    assert_eq!(wayleave_settings::testing::mode(&lab.path("keys.toml")), 0o600);
+    assert_ne!(wayleave_settings::testing::mode(&lab.path("relay-keys.toml")), 0o600);
     lab.keygen("--force --alg HS256").unwrap();
-    assert_eq!(crate::testing::mode(&lab.path("keys.toml")), 0o600);
-    assert_eq!(crate::testing::mode(&lab.path("relay-keys.toml")), 0o600);
+    assert_eq!(wayleave_settings::testing::mode(&lab.path("keys.toml")), 0o600);
+    assert_eq!(wayleave_settings::testing::mode(&lab.path("relay-keys.toml")), 0o600);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::Instant;
 use serde_json::json;
 use tracing::{info, warn};
 
-use super::super::settings::Destination;
+use super::super::options::Destination;
 use crate::Failure;
 use crate::lines::{Lines, Outlet, Trouble};
 

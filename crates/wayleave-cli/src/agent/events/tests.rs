@@ -7,10 +7,10 @@ use wayleave_proto::client::{CloseReason, Event, FlowError, FlowId, ProxyFault, 
 use wayleave_proto::error::{IoFailed, IoFailure};
 use wayleave_proto::net::Fault;
 use wayleave_proto::route::{Blocked, Failure, Proof, RouteReason};
+use wayleave_settings::testing::Directory;
 
 use super::*;
-use crate::agent::settings::Destination;
-use crate::testing::Directory;
+use crate::agent::options::Destination;
 
 fn target(text: &str) -> Target {
     text.parse().expect("a target")

@@ -1,6 +1,5 @@
 //! What a user can say to the agent, on the command line and in a file alike.
 
-mod file;
 mod word;
 
 #[cfg(test)]
@@ -16,9 +15,10 @@ use wayleave_proto::auth::AppId;
 use wayleave_proto::base::{Link, Secret, Target};
 use wayleave_proto::config::{Mode, Probe, Scope, Truncation};
 use wayleave_proto::local::Forward;
+use wayleave_settings::options::{Setting, many, one, parse, read, text_of};
+use wayleave_settings::settings;
 
 use crate::Failure;
-use crate::options::{many, one, read, text_of};
 
 /// Put programs that embed nothing behind the proxy.
 ///
@@ -203,9 +203,9 @@ pub(crate) struct AgentArgs {
     pub(super) probe: Vec<Probe>,
 
     /// Write what happens to this file, one JSON object a line; - is standard output
-    #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
+    #[arg(long, value_name = "FILE", allow_hyphen_values = true, value_parser = read::<Destination>)]
     #[serde(deserialize_with = "one")]
-    pub(super) events: Option<PathBuf>,
+    pub(super) events: Option<Destination>,
 
     /// Ask the clients of --listen for this user name and password
     #[arg(long, value_name = "NAME:PASSWORD", value_parser = read::<Secret<String>>)]
@@ -232,6 +232,40 @@ pub(crate) struct AgentArgs {
     pub(super) log: Option<String>,
 }
 
+settings!(AgentArgs {
+    config,
+    listen,
+    forward,
+    open_forwards,
+    proxy,
+    ca,
+    token,
+    token_file,
+    token_warning,
+    app_id,
+    app_sign_file,
+    mode,
+    link,
+    trial,
+    hedge,
+    silence,
+    keep_alive,
+    user_timeout,
+    scope,
+    rescue,
+    rescue_pause,
+    doubt,
+    doubt_window,
+    check_token,
+    truncated,
+    probe,
+    events,
+    local_user,
+    association_targets,
+    datagram_idle,
+    log,
+});
+
 /// Whether something is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Switch {
@@ -246,6 +280,15 @@ impl Switch {
     pub(super) fn or_usual(said: Option<Self>, usual: bool) -> bool {
         said.map_or(usual, |said| said == Self::On)
     }
+}
+
+/// Where events are written to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Destination {
+    /// To a file.
+    File(PathBuf),
+    /// To standard output, which is written `-`.
+    StandardOutput,
 }
 
 /// Where the kind of link comes from.
@@ -265,7 +308,7 @@ impl AgentArgs {
     pub(super) fn complete(self, environment: Option<String>) -> Result<Self, Failure> {
         let Some(path) = self.config.clone() else { return Ok(self.with_token(environment)) };
         let text = text_of(&path)?;
-        Ok(self.with_token(environment).or(Self::from_text(&path, &text)?))
+        Ok(self.with_token(environment).over(Self::from_text(&path, &text)?))
     }
 
     /// What a file at `path` with this text says.
@@ -273,7 +316,13 @@ impl AgentArgs {
     /// # Errors
     /// What is wrong in it, with the line.
     pub(crate) fn from_text(path: &Path, text: &str) -> Result<Self, Failure> {
-        let mut file = file::parse(path, text)?;
+        let mut file: Self = parse(path, text)?;
+        if file.token.is_some() && file.token_file.is_some() {
+            return Err(Failure::usage(format!(
+                "{}: token and token-file exclude each other; keep one of them",
+                path.display()
+            )));
+        }
         file.locate(path.parent().unwrap_or(Path::new("")));
         Ok(file)
     }
@@ -286,68 +335,14 @@ impl AgentArgs {
         self
     }
 
-    fn or(self, file: Self) -> Self {
+    fn over(self, mut file: Self) -> Self {
         // All that proves who we are comes from one place.
-        let is_given = self.token.is_some() || self.token_file.is_some() || self.app_sign_file.is_some();
-        let (token, token_file, app_id, app_sign_file) = if is_given {
-            (self.token, self.token_file, self.app_id, self.app_sign_file)
-        } else {
-            (file.token, file.token_file, file.app_id, file.app_sign_file)
-        };
-        Self {
-            config: self.config,
-            listen: either(self.listen, file.listen),
-            forward: either(self.forward, file.forward),
-            open_forwards: self.open_forwards || file.open_forwards,
-            proxy: either(self.proxy, file.proxy),
-            ca: self.ca.or(file.ca),
-            token,
-            token_file,
-            token_warning: self.token_warning.or(file.token_warning),
-            app_id,
-            app_sign_file,
-            mode: self.mode.or(file.mode),
-            link: self.link.or(file.link),
-            trial: self.trial.or(file.trial),
-            hedge: self.hedge.or(file.hedge),
-            silence: self.silence.or(file.silence),
-            keep_alive: self.keep_alive.or(file.keep_alive),
-            user_timeout: self.user_timeout.or(file.user_timeout),
-            scope: self.scope.or(file.scope),
-            rescue: self.rescue.or(file.rescue),
-            rescue_pause: self.rescue_pause.or(file.rescue_pause),
-            doubt: self.doubt.or(file.doubt),
-            doubt_window: self.doubt_window.or(file.doubt_window),
-            check_token: self.check_token.or(file.check_token),
-            truncated: self.truncated.or(file.truncated),
-            probe: either(self.probe, file.probe),
-            events: self.events.or(file.events),
-            local_user: self.local_user.or(file.local_user),
-            association_targets: self.association_targets.or(file.association_targets),
-            datagram_idle: self.datagram_idle.or(file.datagram_idle),
-            log: self.log.or(file.log),
+        if self.token.is_some() || self.token_file.is_some() || self.app_sign_file.is_some() {
+            (file.token, file.token_file, file.app_id, file.app_sign_file) = (None, None, None, None);
         }
-    }
-
-    /// Takes the paths of a file in `folder` as relative to it.
-    fn locate(&mut self, folder: &Path) {
-        for path in [&mut self.ca, &mut self.token_file, &mut self.app_sign_file, &mut self.events]
-            .into_iter()
-            .flatten()
-        {
-            if path.as_os_str() != STANDARD_OUTPUT {
-                *path = folder.join(&*path);
-            }
-        }
+        Setting::over(self, file)
     }
 }
-
-fn either<T>(given: Vec<T>, otherwise: Vec<T>) -> Vec<T> {
-    if given.is_empty() { otherwise } else { given }
-}
-
-/// The name of standard output among the files.
-pub(super) const STANDARD_OUTPUT: &str = "-";
 
 const EXAMPLES: &str = "\
 Examples:

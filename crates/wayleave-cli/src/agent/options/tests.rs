@@ -14,7 +14,7 @@ fn given(words: &[&str]) -> Result<AgentArgs, String> {
 }
 
 fn file(text: &str) -> Result<AgentArgs, String> {
-    file::parse(Path::new("agent.toml"), text).map_err(|failure| failure.to_string())
+    AgentArgs::from_text(Path::new("agent.toml"), text).map_err(|failure| failure.to_string())
 }
 
 fn shown<T: ToString>(values: &[T]) -> Vec<String> {
@@ -150,7 +150,7 @@ fn what_is_wrong_with_a_flag_is_named() {
 fn flags_win_over_the_environment_and_that_over_the_file() {
     let text = "mode = \"off\"\ntoken-file = \"t\"\nproxy = [\"a:1\", \"b:2\"]\nlisten = \"127.0.0.1:1\"\n";
     let merged = |words: &[&str], environment: Option<&str>| {
-        given(words).expect("flags").with_token(environment.map(Into::into)).or(file(text).expect("a file"))
+        given(words).expect("flags").with_token(environment.map(Into::into)).over(file(text).expect("a file"))
     };
     let args = merged(&["--mode=normal", "--proxy=c:3"], None);
     assert_eq!(args.mode, Some(Mode::Normal));
@@ -166,11 +166,11 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
 
 #[test]
 fn paths_in_a_file_are_relative_to_it() {
-    let mut args = file("ca = \"ca.pem\"\ntoken-file = \"/run/token\"\nevents = \"-\"\n").expect("a file");
-    args.locate(Path::new("/etc/wayleave"));
+    let text = "ca = \"ca.pem\"\ntoken-file = \"/run/token\"\nevents = \"-\"\n";
+    let args = AgentArgs::from_text(Path::new("/etc/wayleave/agent.toml"), text).expect("a file");
     assert_eq!(args.ca.as_deref(), Some(Path::new("/etc/wayleave/ca.pem")));
     assert_eq!(args.token_file.as_deref(), Some(Path::new("/run/token")));
-    assert_eq!(args.events.as_deref(), Some(Path::new("-")));
+    assert_eq!(args.events, Some(Destination::StandardOutput));
 }
 
 #[test]

@@ -1,22 +1,10 @@
 //! The words that only the agent knows.
 
-use wayleave_proto::base::Secret;
-use wayleave_proto::config::{Mode, Scope};
+use std::path::{Path, PathBuf};
 
-use super::{LinkChoice, Switch};
-use crate::options::Word;
+use wayleave_settings::options::Word;
 
-impl Word for Mode {
-    fn read(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|()| "unknown mode; choose normal, smart or off".into())
-    }
-}
-
-impl Word for Scope {
-    fn read(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|()| "unknown scope; choose kind or session".into())
-    }
-}
+use super::{Destination, LinkChoice, Switch};
 
 impl Word for Switch {
     fn read(text: &str) -> Result<Self, String> {
@@ -39,9 +27,15 @@ impl Word for LinkChoice {
     }
 }
 
-/// Taken as it is: what is wrong with it is said later and without showing it.
-impl Word for Secret<String> {
+impl Word for Destination {
     fn read(text: &str) -> Result<Self, String> {
-        Ok(Self::new(text.into()))
+        if text == "-" { Ok(Self::StandardOutput) } else { PathBuf::read(text).map(Self::File) }
+    }
+
+    fn locate(&mut self, folder: &Path) {
+        match self {
+            Self::File(path) => path.locate(folder),
+            Self::StandardOutput => {}
+        }
     }
 }

@@ -3,45 +3,29 @@
 #[cfg(test)]
 mod tests;
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use tracing::warn;
-use wayleave_link::Underlay;
+use wayleave_agent::{AgentConfig, AgentError, TokenFile, Underlay};
 use wayleave_proto::auth::Credential;
 use wayleave_proto::base::{Network, Secret, UnixTime};
 use wayleave_proto::carrier::tls::Connector;
 use wayleave_proto::config::{
-    ClientConfig, ClientLimits, DoubtConfig, Mode, RescueConfig, RouteConfig, Truncation, Valid,
+    ClientConfig, ClientLimits, DoubtConfig, Mode, RescueConfig, RouteConfig, Truncation,
 };
-use wayleave_proto::local::{AssociationConfig, AssociationConfigError, Forward, FrontConfig};
+use wayleave_proto::local::{AssociationConfig, AssociationConfigError, FrontConfig};
+use wayleave_settings::{files, keys, token};
 use wayleave_tokio::{connector_with_ca, platform_connector};
 
-use super::options::{AgentArgs, LinkChoice, STANDARD_OUTPUT, Switch};
-use super::token::{self, TokenFile};
-use crate::{Failure, files, keys};
+use super::options::{AgentArgs, Destination, LinkChoice, Switch};
+use crate::Failure;
 
 /// A configuration that the agent can start with.
 #[derive(Debug)]
 pub(super) struct Settings {
-    pub(super) client: Valid<ClientConfig>,
-    pub(super) listen: Vec<SocketAddr>,
-    pub(super) forwards: Vec<Forward>,
-    pub(super) front: FrontConfig,
-    pub(super) associations: AssociationConfig,
+    pub(super) agent: AgentConfig,
     pub(super) events: Option<Destination>,
-    /// The network at the start, where its changes are to be noticed.
-    pub(super) watched: Option<Underlay>,
-    /// The file to renew the token from.
-    pub(super) token_file: Option<TokenFile>,
-}
-
-/// Where events are written to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Destination {
-    File(PathBuf),
-    StandardOutput,
 }
 
 impl Settings {
@@ -50,14 +34,6 @@ impl Settings {
     /// # Errors
     /// The first thing that is wrong, and how to mend it.
     pub(super) fn new(args: AgentArgs, now: UnixTime) -> Result<Self, Failure> {
-        if args.listen.is_empty() && args.forward.is_empty() {
-            return Err(Failure::usage(
-                "nothing to listen on; give --listen 127.0.0.1:1080, or --forward tcp:127.0.0.1:8080=HOST:PORT",
-            ));
-        }
-        check_forwards(&args)?;
-        let front = front(&args)?;
-        let associations = associations(&args)?;
         let mode = args.mode.unwrap_or_default();
         if mode != Mode::Off && args.proxy.is_empty() {
             return Err(Failure::usage(format!(
@@ -93,11 +69,11 @@ impl Settings {
         };
         let limits = ClientLimits::default();
         let mut client = ClientConfig::direct();
-        client.proxies = args.proxy;
+        client.proxies = args.proxy.clone();
         client.credential = credential;
         client.connector = connector(args.ca.as_deref(), mode)?;
         client.route = route;
-        client.probes = args.probe;
+        client.probes = args.probe.clone();
         client.check_credential = Switch::or_usual(args.check_token, true);
         client.network = network;
         client.truncation = args.truncated.unwrap_or(Truncation::Reset);
@@ -109,27 +85,37 @@ impl Settings {
             user_timeout: args.user_timeout.unwrap_or(limits.user_timeout),
             ..limits
         };
-        Ok(Self {
-            client: client.build().map_err(|error| {
-                // Users know the fields by the names of the options.
-                let name = match error.field.split_once('.') {
-                    Some(("limits" | "retry", name)) => name,
-                    _ => error.field,
-                };
-                let field = name.replace(['_', '.'], "-");
-                Failure::usage(format!("{field}: {}", error.remedy))
-            })?,
-            listen: args.listen,
-            forwards: args.forward,
-            front,
-            associations,
-            events: args.events.map(|path| match path {
-                path if path.as_os_str() == STANDARD_OUTPUT => Destination::StandardOutput,
-                path => Destination::File(path),
-            }),
-            watched: watched.ok(),
-            token_file,
-        })
+        let client = client.build().map_err(|error| {
+            // Users know the fields by the names of the options.
+            let name = match error.field.split_once('.') {
+                Some(("limits" | "retry", name)) => name,
+                _ => error.field,
+            };
+            let field = name.replace(['_', '.'], "-");
+            Failure::usage(format!("{field}: {}", error.remedy))
+        })?;
+        let mut agent = AgentConfig::new(client);
+        agent.associations = associations(&args);
+        agent.front = front(args.local_user.as_ref())?;
+        (agent.listen, agent.forwards, agent.open_forwards) = (args.listen, args.forward, args.open_forwards);
+        (agent.underlay, agent.token_file) = (watched.ok(), token_file);
+        agent.check().map_err(|error| Failure::usage(named(&error)))?;
+        Ok(Self { agent, events: args.events })
+    }
+}
+
+/// What is wrong, with the option that mends it.
+pub(super) fn named(error: &AgentError) -> String {
+    match error {
+        AgentError::Associations(AssociationConfigError::Idle(_)) => format!("--datagram-idle: {error}"),
+        AgentError::Associations(_) => format!("--association-targets: {error}"),
+        AgentError::Front(_) => format!("{error} (--local-user NAME:PASSWORD)"),
+        AgentError::Nothing => {
+            "nothing to listen on; give --listen 127.0.0.1:1080, or --forward tcp:127.0.0.1:8080=HOST:PORT"
+                .into()
+        }
+        AgentError::OpenForward(_) => format!("{error} (--open-forwards)"),
+        error => error.to_string(),
     }
 }
 
@@ -154,14 +140,14 @@ fn credential(
     }
     match (&args.token, &args.token_file) {
         (Some(token), _) => {
-            let credential = token::given(token)?;
+            let credential = token::credential(token)?;
             if let Some(what) = token::expired(&credential, now) {
                 warn!("the token {what}");
             }
             Ok((Some(credential), None))
         }
         (None, Some(path)) => {
-            let (file, credential) = TokenFile::open(path.clone()).map_err(Failure::usage)?;
+            let (file, credential) = TokenFile::open(path)?;
             if let Some(what) = token::expired(&credential, now) {
                 warn!("{}; the agent waits for a change of the file", file.said(&what));
             }
@@ -173,55 +159,21 @@ fn credential(
     }
 }
 
-fn check_forwards(args: &AgentArgs) -> Result<(), Failure> {
-    // Only the addresses of this machine can be bound.
-    let is_own = |address: IpAddr| UdpSocket::bind((address, 0)).is_ok();
-    Forward::check(&args.forward, &args.listen, is_own).map_err(|error| Failure::usage(error.to_string()))?;
-    let is_open = |forward: &&Forward| !forward.listen.ip().to_canonical().is_loopback();
-    match args.forward.iter().find(is_open) {
-        Some(forward) if !args.open_forwards => Err(Failure::usage(format!(
-            "the forward {forward} can be reached from other machines, and a forward cannot ask for a password; \
-             listen on 127.0.0.1 or [::1], or say --open-forwards"
-        ))),
-        _ => Ok(()),
-    }
+fn front(user: Option<&Secret<String>>) -> Result<FrontConfig, Failure> {
+    let Some(pair) = user else { return Ok(FrontConfig::default()) };
+    let (name, password) = pair.expose().split_once(':').ok_or_else(|| {
+        Failure::usage("--local-user takes a name and a password with a colon between them: NAME:PASSWORD")
+    })?;
+    let password = Some((name.to_owned(), Secret::new(password.to_owned())));
+    Ok(FrontConfig { password, ..FrontConfig::default() })
 }
 
-fn front(args: &AgentArgs) -> Result<FrontConfig, Failure> {
-    let password = match &args.local_user {
-        None => None,
-        Some(pair) => {
-            let (name, password) = pair.expose().split_once(':').ok_or_else(|| {
-                Failure::usage(
-                    "--local-user takes a name and a password with a colon between them: NAME:PASSWORD",
-                )
-            })?;
-            Some((name.to_owned(), Secret::new(password.to_owned())))
-        }
-    };
-    let front = FrontConfig { password, ..FrontConfig::default() };
-    for listen in &args.listen {
-        front
-            .check(*listen)
-            .map_err(|error| Failure::usage(format!("{error} (--local-user NAME:PASSWORD)")))?;
-    }
-    Ok(front)
-}
-
-fn associations(args: &AgentArgs) -> Result<AssociationConfig, Failure> {
+fn associations(args: &AgentArgs) -> AssociationConfig {
     let defaults = AssociationConfig::default();
-    let associations = AssociationConfig {
+    AssociationConfig {
         targets: args.association_targets.unwrap_or(defaults.targets),
         idle: args.datagram_idle.unwrap_or(defaults.idle),
-    };
-    associations.check().map_err(|error| {
-        let option = match error {
-            AssociationConfigError::Idle(_) => "datagram-idle",
-            _ => "association-targets",
-        };
-        Failure::usage(format!("--{option}: {error}"))
-    })?;
-    Ok(associations)
+    }
 }
 
 fn connector(ca: Option<&Path>, mode: Mode) -> Result<Option<Arc<dyn Connector>>, Failure> {

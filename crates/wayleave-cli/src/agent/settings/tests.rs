@@ -1,7 +1,9 @@
 use std::fs;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use wayleave_proto::base::{Link, Target};
+use wayleave_proto::local::Forward;
 
 use super::*;
 
@@ -30,9 +32,10 @@ fn refused(args: AgentArgs) -> String {
 #[test]
 fn the_smallest_agents_are_accepted() {
     let settings = Settings::new(args(), UnixTime::default()).expect("settings");
-    assert_eq!(settings.client.route.mode, Mode::Off);
-    assert_eq!(settings.client.network, Network::up(Link::Wifi));
-    assert!(settings.watched.is_none() && settings.events.is_none() && settings.token_file.is_none());
+    let agent = &settings.agent;
+    assert_eq!(agent.client.route.mode, Mode::Off);
+    assert_eq!(agent.client.network, Network::up(Link::Wifi));
+    assert!(agent.underlay.is_none() && settings.events.is_none() && agent.token_file.is_none());
 }
 
 #[test]
@@ -132,7 +135,7 @@ fn beside_an_app_sign_a_token_may_be_there_and_empty() {
 fn when_a_token_is_announced_can_be_chosen() {
     let warning = |given: Option<u64>| {
         let args = AgentArgs { token_warning: given.map(Duration::from_secs), ..relayed() };
-        Settings::new(args, UnixTime::default()).map(|settings| settings.client.limits.token_warning)
+        Settings::new(args, UnixTime::default()).map(|settings| settings.agent.client.limits.token_warning)
     };
     assert_eq!(warning(None), Ok(Duration::from_secs(30)));
     assert_eq!(warning(Some(300)), Ok(Duration::from_secs(300)));

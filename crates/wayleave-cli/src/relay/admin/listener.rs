@@ -6,12 +6,13 @@ use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 
-use crate::admin::{Duplex, Place};
+use crate::admin::Duplex;
 
 #[cfg(unix)]
 use std::path::{Path, PathBuf};
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixStream};
+use wayleave_settings::relay::Place;
 
 /// A listener on TCP, or a Unix socket that its owner alone can use.
 #[derive(Debug)]

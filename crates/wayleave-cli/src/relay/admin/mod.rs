@@ -16,10 +16,11 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
+use wayleave_settings::relay::Place;
 use wayleave_tokio::RelayHandle;
 
 use crate::Failure;
-use crate::admin::{AdminSecret, Duplex, Fault, Message, Place, encode};
+use crate::admin::{AdminSecret, Duplex, Fault, Message, encode};
 
 use super::reload::Told;
 use super::users::Users;

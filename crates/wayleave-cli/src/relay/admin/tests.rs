@@ -1,10 +1,10 @@
 use wayleave_proto::auth::Revoked;
+use wayleave_settings::options::Word as _;
+use wayleave_settings::relay::Place;
+use wayleave_settings::testing::Directory;
 
 use super::Admin;
 use super::verbs::revoked;
-use crate::admin::Place;
-use crate::options::Word as _;
-use crate::testing::Directory;
 
 #[test]
 fn a_form_names_a_token_a_user_or_an_application() {

@@ -3,10 +3,10 @@ use std::future::poll_fn;
 use std::sync::Mutex;
 
 use tokio::net::{TcpListener, UdpSocket};
+use wayleave_settings::testing::Directory;
 
 use super::system::Config;
 use super::*;
-use crate::testing::Directory;
 
 /// What a server of this test does with a question.
 #[derive(Clone, Copy, Debug)]
