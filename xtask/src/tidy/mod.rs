@@ -3,6 +3,7 @@
 mod arrows;
 mod files;
 mod rings;
+mod seam;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -74,6 +75,7 @@ fn faults(files: &[File]) -> Vec<Fault> {
     for file in files {
         files::check(file, &mut faults);
         arrows::check(file, &mut faults);
+        seam::check(file, &mut faults);
         text::check(file, &mut faults);
     }
     rings::check(files, &mut faults);

@@ -47,6 +47,28 @@ fn imports_of_the_core_go_down_only() {
 }
 
 #[test]
+fn what_belongs_to_a_carrier_is_named_by_carriers_alone() {
+    let named = |path: &str, line: &str| broken(&format!("{}{path}", core()), &format!("//! A.\n{line}\n"));
+    for (path, line) in [
+        ("client/a.rs", "use crate::carrier::tls::Session;"),
+        ("relay/a.rs", "    let pipe = h1::Pipe::new();"),
+        ("relay/a.rs", "    self.config.acceptor.accept();"),
+        ("net/dial/a.rs", "use crate::codec::h1::HeadReader;"),
+    ] {
+        assert!(!named(path, line).is_empty(), "{path}: {line}");
+    }
+    for (path, line) in [
+        ("carrier/a.rs", "use crate::carrier::tls::Session;"),
+        ("local/a.rs", "use crate::codec::h1::HeadReader;"),
+        ("client/a.rs", "// as HTTP/1.1 does, h1"),
+        ("client/tests/a.rs", "use crate::carrier::tls::Session;"),
+        ("config/client.rs", "use crate::carrier::tls::Connector;"),
+    ] {
+        assert!(named(path, line).is_empty(), "{path}: {line}");
+    }
+}
+
+#[test]
 fn manifests_point_down_only() {
     assert!(broken("crates/wayleave-cli/Cargo.toml", "wayleave-tokio.workspace = true").is_empty());
     assert!(broken("crates/wayleave-tokio/Cargo.toml", "wayleave-drive.workspace = true").is_empty());

@@ -205,6 +205,11 @@ impl<K: Key, T> Beside<K, T> {
         self.entries.iter().flatten().map(|(_, value)| value)
     }
 
+    /// Every entry, in the order of the places, to change.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.entries.iter_mut().flatten().map(|(_, value)| value)
+    }
+
     /// The entry of `key`, to change.
     pub fn get_mut(&mut self, key: K) -> Option<&mut T> {
         self.entry(key)?.as_mut().map(|(_, value)| value)

@@ -4,16 +4,15 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use super::ConnectionFault;
-use super::h1;
 pub(crate) use super::h1::Moved;
 #[cfg(any(test, feature = "testing"))]
 use super::mux;
-use super::tls::Session;
+use super::tls::{Session, TlsError};
+use super::{Carrier, ConnectionFault, h1};
 use crate::base::{Clock, Instant, key};
 use crate::codec::capsule::CapsuleError;
 use crate::codec::http::{Answer, Ask, Malformed};
-use crate::config::RelayLimits;
+use crate::config::{RelayConfig, RelayLimits};
 use crate::net::{Onward, Requests, SocketId};
 use crate::queue::DatagramQueue;
 
@@ -102,6 +101,23 @@ pub(crate) trait Sink {
     fn datagram(&mut self, payload: &[u8]);
 }
 
+/// What a connection that was accepted is made of, before it has a place.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    carrier: Carrier,
+    session: Box<dyn Session>,
+}
+
+impl Arrival {
+    /// One on the carrier that the relay serves.
+    ///
+    /// # Errors
+    /// None can be made.
+    pub(crate) fn new(config: &RelayConfig) -> Result<Self, TlsError> {
+        Ok(Self { carrier: config.carrier(), session: config.acceptor.accept()? })
+    }
+}
+
 /// One connection of a client, on any carrier.
 ///
 /// It owns its socket, its encryption, its deadlines, and the bytes that wait in its tunnels; datagrams wait with the relay,
@@ -133,10 +149,15 @@ impl Downlink {
     pub(crate) fn accept<R: Copy, E>(
         io: &mut Io<'_, R, E>,
         socket: SocketId,
-        session: Box<dyn Session>,
+        arrival: Arrival,
         is_behind_balancer: bool,
     ) -> Self {
-        Self::H1(h1::Downlink::new(io, socket, session, is_behind_balancer))
+        let Arrival { carrier, session } = arrival;
+        match carrier {
+            Carrier::H1 => Self::H1(h1::Downlink::new(io, socket, session, is_behind_balancer)),
+            #[cfg(any(test, feature = "testing"))]
+            Carrier::Mux => Self::Mux(mux::Downlink::new(io, socket, session)),
+        }
     }
 
     /// Bytes came; what they bring for tunnels that are open goes to `sinks` at once, as far as those take it.
@@ -212,9 +233,10 @@ impl Downlink {
         each!(self, it => it.is_strange())
     }
 
-    /// Whether it carries no tunnel and nothing on the way to one.
-    pub(crate) fn is_unused(&self) -> bool {
-        each!(self, it => it.is_unused())
+    /// The relay is about to go: where the carrier can say so, the client asks for nothing more on this connection. What runs
+    /// goes on, and the connection ends behind it; one that carries nothing ends.
+    pub(crate) fn leave<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>) {
+        each!(self, it => it.leave(io));
     }
 
     /// Memory in its buffers, in bytes.

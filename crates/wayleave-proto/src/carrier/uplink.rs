@@ -1,6 +1,8 @@
 //! The client's side of a connection to a proxy, whatever carries it: tunnels are asked for, written, read and ended by their
 //! keys.
 
+#[cfg(any(test, feature = "testing"))]
+use super::mux;
 use super::{Carrier, h1};
 use crate::base::{Host, Instant};
 use crate::codec::http::{Answer, Ask, Malformed};
@@ -23,6 +25,13 @@ pub(crate) type Take<'a> = dyn FnMut(TunnelKey, &[u8]) + 'a;
 
 /// What a connection tells its client; asked for with [`Uplink::poll_signal`] behind every input.
 #[derive(Debug)]
+#[cfg_attr(
+    not(any(test, feature = "testing")),
+    expect(
+        dead_code,
+        reason = "HTTP/1.1 has one tunnel, which is lost with its connection, and no word for leaving"
+    )
+)]
 pub(crate) enum Signal {
     /// The proxy has answered. Where it accepted, the tunnel is open; where it did not, or cannot be understood, there is
     /// nothing more to come of the key.
@@ -35,10 +44,16 @@ pub(crate) enum Signal {
     Ended(TunnelKey),
     /// No connection came of it.
     Failed(Box<Fault>),
+    /// The proxy is about to go: the connection takes no new tunnels, and those that it has go on.
+    Leaving,
+    /// The proxy has broken off a tunnel, asked for or open. What came in it before may still be read.
+    Lost(TunnelKey),
     /// Something came in a stream, or its end.
     Readable(TunnelKey),
     /// The connection stands.
     Ready,
+    /// There is [`room`](Uplink::room) again where there was none.
+    Room,
     /// The proxy broke a rule of what carries datagrams; the tunnel has to end.
     Violated(TunnelKey),
     /// Bytes of a tunnel have left.
@@ -53,6 +68,9 @@ pub(crate) enum Signal {
 pub(crate) enum Uplink {
     /// HTTP/1.1 over TLS over TCP, one tunnel for each connection.
     H1(h1::Uplink),
+    /// That of the tests.
+    #[cfg(any(test, feature = "testing"))]
+    Mux(mux::Uplink),
 }
 
 /// Calls the same of whichever carrier it is.
@@ -60,15 +78,14 @@ macro_rules! each {
     ($self:expr, $uplink:ident => $call:expr) => {
         match $self {
             Uplink::H1($uplink) => $call,
+            #[cfg(any(test, feature = "testing"))]
+            Uplink::Mux($uplink) => $call,
         }
     };
 }
 
 /// What happens to the connection.
 impl Uplink {
-    /// What a search dials.
-    pub(crate) const DIALLED: Carrier = Carrier::H1;
-
     /// Begins a connection to `host` at `socket`, which has been opened; `None` where nothing is configured for it.
     ///
     /// # Errors
@@ -79,7 +96,12 @@ impl Uplink {
         host: &Host,
     ) -> Option<Result<Self, Fault>> {
         let session = io.config.connector.as_ref()?.connect(host);
-        Some(session.map(|session| Self::H1(h1::Uplink::new(io, socket, session))).map_err(Fault::from))
+        let begun = session.map(|session| match io.config.carrier() {
+            Carrier::H1 => Self::H1(h1::Uplink::new(io, socket, session)),
+            #[cfg(any(test, feature = "testing"))]
+            Carrier::Mux => Self::Mux(mux::Uplink::new(io, socket, session)),
+        });
+        Some(begun.map_err(Fault::from))
     }
 
     /// Bytes came; datagrams among them are handed to `take` at once.
@@ -134,11 +156,19 @@ impl Uplink {
     pub(crate) const fn carrier(&self) -> Carrier {
         match self {
             Self::H1(_) => Carrier::H1,
+            #[cfg(any(test, feature = "testing"))]
+            Self::Mux(_) => Carrier::Mux,
         }
     }
 
+    /// Whether it goes on where the network underneath is another one, or has other addresses. One that does not takes no new
+    /// tunnels any more.
+    pub(crate) const fn survives_network(&self) -> bool {
+        each!(self, it => it.survives_network())
+    }
+
     /// How many tunnels may be asked for now.
-    pub(crate) const fn room(&self) -> usize {
+    pub(crate) fn room(&self) -> usize {
         each!(self, it => it.room())
     }
 
@@ -195,9 +225,16 @@ impl Uplink {
         each!(self, it => it.abort(io, key));
     }
 
-    /// Ends a tunnel at once, open or asked for; with a `reset` the proxy learns that bytes may be missing.
+    /// Ends a tunnel at once, open or asked for; with a `reset` the proxy learns that bytes may be missing. Nothing more is told
+    /// of the key.
     pub(crate) fn end<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>, key: TunnelKey, reset: bool) {
         each!(self, it => it.end(io, key, reset));
+    }
+
+    /// Both halves of a stream have ended, and all that came was taken: what carries nothing else may end. The key stays good
+    /// until the tunnel is [ended](Self::end).
+    pub(crate) fn settle<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>, key: TunnelKey) {
+        each!(self, it => it.settle(io, key));
     }
 
     /// Bytes of a stream that came and wait, lent; empty when none. It may be a part of what waits.
@@ -206,8 +243,8 @@ impl Uplink {
     }
 
     /// Takes `amount` bytes of a stream away.
-    pub(crate) fn consume(&mut self, key: TunnelKey, amount: usize) {
-        each!(self, it => it.consume(key, amount));
+    pub(crate) fn consume<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>, key: TunnelKey, amount: usize) {
+        each!(self, it => it.consume(io, key, amount));
     }
 
     /// Bytes of a stream that came and wait.

@@ -3,14 +3,13 @@
 use core::net::IpAddr;
 use core::time::Duration;
 
+use super::clear::Clear;
 use super::event::RescueReason;
 use super::flow::{Asked, Flow, Queues, Resort, State};
 use super::io::{Role, Timer};
 use super::opening::Opening;
 use super::{Client, FlowError, FlowId, What};
 use crate::base::{Families, Kind, Route};
-use crate::carrier::Clear;
-use crate::carrier::tls::Session;
 use crate::config::{BackoffConfig, Canary, Peer};
 use crate::error::{IoFailed, IoFailure};
 use crate::net::{Dial, Fault, Recall, SocketId};
@@ -280,8 +279,8 @@ impl Client {
                 if let Some(evidence) = evidence {
                     self.io.memory.handle_ipv6(now, evidence);
                 }
-                let (session, opening) = (Clear::default(), Opening::new(now, self.epoch));
-                flow.state = State::DirectStream { socket, session, opening };
+                let (clear, opening) = (Clear::default(), Opening::new(now, self.epoch));
+                flow.state = State::DirectStream { socket, clear, opening };
                 self.io.requests.watch(socket, self.io.config.limits.liveness(Peer::Foreign));
                 if !flow.announced {
                     self.announce(id, Route::Direct);
@@ -324,9 +323,9 @@ impl Client {
                 dial.handle_failed(self.io.now, socket, error.into());
                 self.advance_flow(id);
             }
-            State::DirectStream { session, opening, .. } => {
+            State::DirectStream { clear, opening, .. } => {
                 self.io.requests.forget(socket);
-                let has_more = session.plaintext_len() > 0;
+                let has_more = !clear.received().is_empty();
                 let (was_answered, epoch) = (opening.is_answered(), opening.epoch());
                 if was_answered {
                     if epoch >= self.network_epoch {
@@ -352,14 +351,13 @@ impl Client {
         let Some(flow) = self.flows.get_mut(id) else { return };
         let released = flow.is_released();
         match flow.direct() {
-            State::DirectStream { session, opening, .. } => {
+            State::DirectStream { clear, opening, .. } => {
                 let first = opening.handle_answered();
                 let is_present = opening.epoch() >= self.network_epoch;
                 if !released {
-                    // A clear session takes every byte and cannot fail.
-                    let _ = session.receive(data);
+                    clear.receive(data);
                 }
-                let is_full = session.plaintext_len() > self.io.config.limits.buffer;
+                let is_full = clear.received().len() > self.io.config.limits.buffer;
                 flow.received += data.len() as u64;
                 if is_full {
                     self.io.requests.pause(socket, true);
@@ -426,9 +424,8 @@ impl Client {
     }
 
     pub(super) fn on_flow_finished(&mut self, id: FlowId, _socket: SocketId) {
-        if let Some(State::DirectStream { session, opening, .. }) = self.flows.get_mut(id).map(Flow::direct) {
-            // A clear session ends with its connection and cannot be cut short.
-            let _ = session.receive_end();
+        if let Some(State::DirectStream { clear, opening, .. }) = self.flows.get_mut(id).map(Flow::direct) {
+            clear.receive_end();
             if !opening.is_answered() && self.on_lost_unanswered(id, true) {
                 return;
             }
@@ -441,9 +438,7 @@ impl Client {
         let flow = self.flows.get_mut(id)?;
         let direct = flow.spare.as_deref_mut().unwrap_or(&mut flow.state);
         let pending = match (direct, &mut flow.queues) {
-            (State::DirectStream { session, .. }, _) => {
-                Some(session.pending()).filter(|bytes| !bytes.is_empty())
-            }
+            (State::DirectStream { clear, .. }, _) => Some(clear.pending()).filter(|bytes| !bytes.is_empty()),
             (State::DirectDatagrams { .. }, Some(queues)) => queues.outgoing.front(self.io.now),
             _ => None,
         };
@@ -458,13 +453,13 @@ impl Client {
         let Some(flow) = self.flows.get_mut(id) else { return };
         let direct = flow.spare.as_deref_mut().unwrap_or(&mut flow.state);
         match (direct, &mut flow.queues) {
-            (State::DirectStream { session, opening, .. }, _) => {
+            (State::DirectStream { clear, opening, .. }, _) => {
                 let was_quiet = opening.is_quiet();
-                let pending = session.pending();
+                let pending = clear.pending();
                 let taken = pending.get(..written).unwrap_or(pending);
                 let is_heard = opening.handle_written(now, taken, pending.len() - taken.len());
                 let (was_answered, epoch) = (opening.is_answered(), opening.epoch());
-                session.written(written);
+                clear.written(written);
                 if was_quiet {
                     self.arm_flow(id);
                 } else if was_answered && epoch >= self.network_epoch {

@@ -3,13 +3,12 @@
 use smallvec::SmallVec;
 
 use super::association::AssociationId;
+use super::clear::Clear;
 use super::error::FlowError;
 use super::event::ProxyFault;
 use super::opening::Opening;
 use super::pool::TunnelRef;
 use crate::base::{Instant, Kind, Route, Target, key};
-use crate::carrier::Clear;
-use crate::carrier::tls::Session as _;
 use crate::config::ClientLimits;
 use crate::net::{Backoff, Dial, SocketId};
 use crate::queue::DatagramQueue;
@@ -124,7 +123,7 @@ pub(super) enum State {
     /// Proxied: the request is on its way.
     Asking(Asked),
     /// A direct stream.
-    DirectStream { socket: SocketId, session: Clear, opening: Opening },
+    DirectStream { socket: SocketId, clear: Clear, opening: Opening },
     /// A direct datagram flow, whether anything ever answered on this socket, and if not, since when it has been sent to.
     DirectDatagrams { socket: SocketId, answered: bool, asked: Option<Instant> },
     /// A tunnel, since then.
@@ -139,7 +138,7 @@ impl State {
     /// Whether this path may be left for another one: what a stream has sent may go out once more.
     pub(super) fn is_repeatable(&mut self) -> bool {
         match self {
-            Self::DirectStream { session, opening, .. } => opening.is_repeatable(session.pending()),
+            Self::DirectStream { clear, opening, .. } => opening.is_repeatable(clear.pending()),
             _ => true,
         }
     }
@@ -246,7 +245,7 @@ impl Flow {
     pub(super) fn held(&self) -> usize {
         let queues = self.queues.as_ref().map_or(0, |queues| queues.incoming.held() + queues.outgoing.held());
         match &self.state {
-            State::DirectStream { session, .. } => queues + session.held(),
+            State::DirectStream { clear, .. } => queues + clear.held(),
             _ => queues,
         }
     }

@@ -6,6 +6,7 @@
 //! that is still looking for its way.
 
 mod association;
+mod clear;
 mod datagrams;
 mod decide;
 mod direct;

@@ -135,8 +135,8 @@ impl Client {
         let State::Asking(asked) = &mut flow.state else { return };
         if asked.hedge_at.take().is_some() {
             let (pool, since) = (&mut self.pool, asked.since);
-            let proxies = asked.tunnels.iter().filter_map(|tunnel| pool.proxy_of(*tunnel));
-            let beside: Vec<Beside> = proxies.map(|proxy| Beside { proxy, since }).collect();
+            let sources = asked.tunnels.iter().filter_map(|tunnel| pool.source_of(*tunnel));
+            let beside: Vec<Beside> = sources.map(|source| Beside { proxy: source.proxy, since }).collect();
             pool.want(id, beside);
         }
         self.arm_flow(id);

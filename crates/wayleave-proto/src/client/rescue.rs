@@ -11,7 +11,6 @@ use super::flow::{Flow, Resort, State};
 use super::io::Timer;
 use super::{Client, FlowError, FlowId, What};
 use crate::base::{Instant, Kind};
-use crate::carrier::tls::Session as _;
 use crate::error::{IoFailed, IoFailure};
 use crate::route::{Blocked, Phase, Proof};
 
@@ -138,10 +137,10 @@ impl Client {
     /// Leaves a direct path for another one. What a stream has written goes along; the caller knows that it may.
     pub(super) fn leave_path(&mut self, id: FlowId, direct: State) {
         match direct {
-            State::DirectStream { socket, mut session, opening } => {
+            State::DirectStream { socket, clear, opening } => {
                 self.io.requests.close(socket, true);
                 if let Some(flow) = self.flows.get_mut(id) {
-                    flow.unsent = opening.into_bytes(session.pending());
+                    flow.unsent = opening.into_bytes(clear.pending());
                 }
             }
             State::Failed(_) => {}

@@ -1,17 +1,16 @@
 //! The way of a stream that is open: a connection to its target, or a tunnel through a relay.
 
+use super::clear::Clear;
 use super::flow::State;
 use super::io::Io;
 use super::{Client, FlowId};
 use crate::base::Kind;
-use crate::carrier::Clear;
-use crate::carrier::tls::Session as _;
 use crate::carrier::uplink::{TunnelKey, Uplink};
 use crate::net::SocketId;
 
 /// Either way, to write to, to read from and to end.
 pub(super) enum Path<'a> {
-    Direct { socket: SocketId, session: &'a mut Clear },
+    Direct { socket: SocketId, clear: &'a mut Clear },
     Tunnel { uplink: &'a mut Uplink, key: TunnelKey },
 }
 
@@ -23,8 +22,8 @@ impl<'a> Path<'a> {
     /// Takes pieces, joined, for the target. The caller keeps [`waiting`](Self::waiting) under its mark.
     pub(super) fn write(&mut self, io: &mut Io, pieces: &[&[u8]]) {
         match self {
-            Self::Direct { socket, session } => {
-                session.send(pieces);
+            Self::Direct { socket, clear } => {
+                clear.send(pieces);
                 io.requests.pending(*socket);
             }
             Self::Tunnel { uplink, key } => uplink.write(&mut io.wire(), *key, pieces),
@@ -34,7 +33,7 @@ impl<'a> Path<'a> {
     /// Bytes that were written and have not left.
     pub(super) fn waiting(&self) -> usize {
         match self {
-            Self::Direct { session, .. } => session.pending_len(),
+            Self::Direct { clear, .. } => clear.pending().len(),
             Self::Tunnel { uplink, key } => uplink.waiting(*key),
         }
     }
@@ -61,7 +60,7 @@ impl<'a> Path<'a> {
     /// Bytes that came and wait, or some of them.
     pub(super) fn read(self) -> &'a [u8] {
         match self {
-            Self::Direct { session, .. } => session.plaintext(),
+            Self::Direct { clear, .. } => clear.received(),
             Self::Tunnel { uplink, key } => uplink.read(key),
         }
     }
@@ -69,29 +68,29 @@ impl<'a> Path<'a> {
     /// Bytes that came and wait.
     pub(super) fn readable(&self) -> usize {
         match self {
-            Self::Direct { session, .. } => session.plaintext_len(),
+            Self::Direct { clear, .. } => clear.received().len(),
             Self::Tunnel { uplink, key } => uplink.readable(*key),
         }
     }
 
     /// Takes bytes that came away.
-    pub(super) fn consume(&mut self, amount: usize) {
+    pub(super) fn consume(&mut self, io: &mut Io, amount: usize) {
         match self {
-            Self::Direct { session, .. } => session.consume(amount),
-            Self::Tunnel { uplink, key } => uplink.consume(*key, amount),
+            Self::Direct { clear, .. } => clear.consume(amount),
+            Self::Tunnel { uplink, key } => uplink.consume(&mut io.wire(), *key, amount),
         }
     }
 
     /// Reads what nobody wants any more, so that the other side can end.
-    pub(super) fn discard(&mut self) {
+    pub(super) fn discard(&mut self, io: &mut Io) {
         let amount = self.readable();
-        self.consume(amount);
+        self.consume(io, amount);
     }
 
     /// Whether the other side has ended its half, and all of it was taken.
     pub(super) fn is_finished(&mut self) -> bool {
         match self {
-            Self::Direct { session, .. } => session.is_finished(),
+            Self::Direct { clear, .. } => clear.is_finished(),
             Self::Tunnel { uplink, key } => uplink.is_finished(*key),
         }
     }
@@ -120,11 +119,11 @@ impl<'a> Path<'a> {
         }
     }
 
-    /// Closes it, both halves having ended. What came may still be read.
+    /// Lets it end: both halves have, and all that came was taken.
     pub(super) fn close(&mut self, io: &mut Io) {
         match self {
             Self::Direct { socket, .. } => io.requests.close(*socket, false),
-            Self::Tunnel { uplink, key } => uplink.end(&mut io.wire(), *key, false),
+            Self::Tunnel { uplink, key } => uplink.settle(&mut io.wire(), *key),
         }
     }
 }
@@ -134,8 +133,8 @@ impl Client {
     pub(super) fn stream(&mut self, id: FlowId) -> Option<(Path<'_>, &mut Io)> {
         let flow = self.flows.get_mut(id)?;
         match &mut flow.state {
-            State::DirectStream { socket, session, .. } => {
-                Some((Path::Direct { socket: *socket, session }, &mut self.io))
+            State::DirectStream { socket, clear, .. } => {
+                Some((Path::Direct { socket: *socket, clear }, &mut self.io))
             }
             State::Tunnel { tunnel, .. } if flow.kind == Kind::Stream => {
                 let (uplink, key) = self.pool.uplink(*tunnel)?;

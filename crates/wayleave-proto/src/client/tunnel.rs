@@ -6,7 +6,7 @@ use smallvec::smallvec;
 
 use super::event::ProxyFault;
 use super::flow::{Asked, Flow, State};
-use super::pool::{Heard, TunnelRef, Word};
+use super::pool::{Heard, Source, TunnelRef, Word};
 use super::{CarrierId, Client, FlowError, FlowId};
 use crate::base::{Instant, Kind, Route, Slots};
 use crate::codec::http::{Answer, Malformed, Refusal};
@@ -68,16 +68,22 @@ impl Client {
     }
 
     pub(super) fn pending_of_carrier(&mut self, id: CarrierId) -> Option<&[u8]> {
-        for (flow, tunnel) in self.pool.users(id) {
-            if let Some(queues) = self.flows.get_mut(flow).and_then(|flow| flow.queues.as_mut())
-                && let Some((uplink, key)) = self.pool.uplink(tunnel)
-            {
-                let before = queues.outgoing.len();
-                uplink.send_datagrams(self.io.now, key, &mut queues.outgoing);
-                if queues.outgoing.len() < before {
-                    self.on_datagrams_gone(flow);
-                }
+        while let Some((flow, tunnel)) = self.pool.next_sender(id) {
+            let Some(queues) = self.flows.get_mut(flow).and_then(|flow| flow.queues.as_mut()) else {
+                continue;
+            };
+            let Some((uplink, key)) = self.pool.uplink(tunnel) else { continue };
+            let before = queues.outgoing.len();
+            uplink.send_datagrams(self.io.now, key, &mut queues.outgoing);
+            let left = queues.outgoing.len();
+            if left == before && left > 0 {
+                self.pool.return_turn(tunnel);
+                break;
             }
+            if left > 0 {
+                self.pool.announce_datagrams(&mut self.io, tunnel);
+            }
+            self.on_datagrams_gone(flow);
         }
         self.pool.pending_of(&mut self.io, id)
     }
@@ -109,11 +115,9 @@ impl Client {
             (State::Asking(_), _) => {
                 // The proxy took the connection and said nothing: another connection, and at last another proxy, may do
                 // better. Nothing of the application was sent yet.
-                let Some(proxy) = self.pool.proxy_of(tunnel) else { return };
-                let is_last = self.unask(id, tunnel, true);
-                self.pool.on_proxy_failed(&mut self.io, proxy, ProxyFault::NoAnswer, None);
-                if is_last {
-                    self.try_another(id, proxy, ProxyFault::NoAnswer);
+                let Some(source) = self.pool.source_of(tunnel) else { return };
+                if self.unask(id, tunnel, true) {
+                    self.try_another(id, source.proxy, ProxyFault::NoAnswer);
                 }
             }
             (_, Kind::Datagram) => self.reopen(id),
@@ -128,7 +132,7 @@ impl Client {
 
     /// The proxy has answered a request.
     fn on_answered(&mut self, id: FlowId, tunnel: TunnelRef, answer: Result<Answer, Malformed>) {
-        let Some(proxy) = self.pool.proxy_of(tunnel) else { return };
+        let Some(by) = self.pool.source_of(tunnel) else { return };
         match answer {
             Ok(Answer::Accepted { by, .. }) => self.on_accepted(id, tunnel, by),
             Ok(Answer::Refused(Refusal { status: 407, .. })) if !self.pool.has_shown_latest(tunnel) => {
@@ -141,12 +145,12 @@ impl Client {
                 let again = refusal.retry_after.map(|secs| Duration::from_secs(u64::from(secs)));
                 let is_last = self.unask(id, tunnel, false);
                 let error = (refusal.error(), refusal.lookup());
-                self.on_refused(id, proxy, refusal.status, error, again, is_last);
+                self.on_refused(id, by, refusal.status, error, again, is_last);
             }
             Err(error) => {
                 let is_last = self.unask(id, tunnel, true);
                 let fault = ProxyFault::Protocol(error.to_string());
-                self.on_proxy_at_fault(id, proxy, fault, None, is_last);
+                self.on_proxy_at_fault(id, by, fault, None, is_last);
             }
         }
     }
@@ -181,15 +185,15 @@ impl Client {
     fn on_refused(
         &mut self,
         flow_id: FlowId,
-        proxy: usize,
+        by: Source,
         status: u16,
         (error, lookup): (Option<ProxyError>, Option<IoFailure>),
         again: Option<Duration>,
         is_last: bool,
     ) {
-        let Some(target) = self.io.config.proxies.get(proxy).cloned() else { return };
+        let Some(target) = self.io.config.proxies.get(by.proxy).cloned() else { return };
         if matches!(status, 403 | 502 | 504) {
-            self.pool.on_proxy_good(proxy);
+            self.pool.on_proxy_good(by.proxy);
         }
         match status {
             403 => self.fail(flow_id, FlowError::TargetForbidden { proxy: target }),
@@ -200,25 +204,23 @@ impl Client {
                 self.fail(flow_id, FlowError::TargetUnreachable { proxy: target, status, error, lookup });
             }
             // Proxies of somebody else's say so of a target that cannot be reached. Ours say which it is.
-            500 | 503 if error.is_none() && again.is_none() => {
-                self.on_unclear(flow_id, proxy, status, is_last)
-            }
+            500 | 503 if error.is_none() && again.is_none() => self.on_unclear(flow_id, by, status, is_last),
             _ => {
                 let fault = self.pool.refused_fault(&self.io, status);
-                self.on_proxy_at_fault(flow_id, proxy, fault, again, is_last);
+                self.on_proxy_at_fault(flow_id, by, fault, again, is_last);
             }
         }
     }
 
     /// The proxy does not say whether it or the target is at fault. Another one may know; the only one is not asked less often
     /// because of what may be one dead target.
-    fn on_unclear(&mut self, flow_id: FlowId, proxy: usize, status: u16, is_last: bool) {
+    fn on_unclear(&mut self, flow_id: FlowId, by: Source, status: u16, is_last: bool) {
         match self.io.config.proxies.as_slice() {
             [only] => {
                 let proxy = only.clone();
                 self.fail(flow_id, FlowError::TargetUnreachable { proxy, status, error: None, lookup: None });
             }
-            _ => self.on_proxy_at_fault(flow_id, proxy, ProxyFault::Unclear { status }, None, is_last),
+            _ => self.on_proxy_at_fault(flow_id, by, ProxyFault::Unclear { status }, None, is_last),
         }
     }
 
@@ -226,14 +228,14 @@ impl Client {
     fn on_proxy_at_fault(
         &mut self,
         flow_id: FlowId,
-        proxy: usize,
+        by: Source,
         fault: ProxyFault,
         again: Option<Duration>,
         is_last: bool,
     ) {
-        self.pool.refused(&mut self.io, proxy, fault.clone(), again);
+        self.pool.refused(&mut self.io, by, fault.clone(), again);
         if is_last {
-            self.try_another(flow_id, proxy, fault);
+            self.try_another(flow_id, by.proxy, fault);
         }
     }
 
@@ -242,7 +244,7 @@ impl Client {
         let is_released = self.flows.get(id).is_some_and(|flow| flow.is_released());
         let Some((mut path, io)) = self.stream(id) else { return };
         if is_released {
-            path.discard();
+            path.discard(io);
         } else if path.readable() > most {
             path.pause(io, true);
         }

@@ -145,7 +145,7 @@ impl Client {
         self.at(now);
         let mark = self.io.config.limits.buffer / 2;
         let Some((mut path, io)) = self.stream(id) else { return };
-        path.consume(amount);
+        path.consume(io, amount);
         if path.readable() <= mark {
             path.pause(io, false);
         }
@@ -309,7 +309,7 @@ impl Client {
                     self.send_end(id);
                 }
                 if let Some((mut path, io)) = self.stream(id) {
-                    path.discard();
+                    path.discard(io);
                     path.pause(io, false);
                 }
                 self.arm_flow(id);
@@ -362,7 +362,9 @@ impl Client {
             let Some(flow) = self.flows.get_mut(id) else { continue };
             match (&mut flow.state, flow.kind) {
                 // It is not the tunnel's fault.
-                (State::Tunnel { .. }, Kind::Datagram) => self.reopen_at_once(id),
+                (State::Tunnel { tunnel, .. }, Kind::Datagram) if !self.pool.survives_network(*tunnel) => {
+                    self.reopen_at_once(id);
+                }
                 // In mode off no trial begins by which it would look again, over the network that there is.
                 (State::Dialling(dial), _) if !network.up || self.io.config.route.mode == Mode::Off => {
                     dial.end(&mut self.io.requests, None);
@@ -535,7 +537,7 @@ impl Client {
         let (finished, released) = (flow.is_finished(), flow.is_released());
         let Some((mut path, io)) = self.stream(id) else { return };
         if released {
-            path.discard();
+            path.discard(io);
         }
         if finished && path.waiting() == 0 && path.is_finished() {
             path.close(io);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{ClientLimits, ConfigError, Mode, RouteConfig, Truncation, Valid};
 use crate::auth::Credential;
 use crate::base::{Kind, Link, Network, Target};
+use crate::carrier::Carrier;
 use crate::carrier::tls::Connector;
 
 /// Everything that a client needs to know, fixed when it is made.
@@ -19,6 +20,9 @@ pub struct ClientConfig {
     pub credential: Option<Credential>,
     /// How TLS to a proxy is made, and which certificates are trusted; required except in mode off.
     pub connector: Option<Arc<dyn Connector>>,
+    /// What carries tunnels to the proxies; only tests have a choice.
+    #[cfg(any(test, feature = "testing"))]
+    pub carrier: Carrier,
     /// The rules of routing.
     pub route: RouteConfig,
     /// What is tried directly in smart mode, beside the flows themselves. At most 64.
@@ -59,6 +63,8 @@ impl ClientConfig {
             proxies: Vec::new(),
             credential: None,
             connector: None,
+            #[cfg(any(test, feature = "testing"))]
+            carrier: Carrier::H1,
             route: RouteConfig { mode: Mode::Off, ..RouteConfig::default() },
             probes: Vec::new(),
             check_credential: false,
@@ -66,6 +72,15 @@ impl ClientConfig {
             truncation: Truncation::Reset,
             limits: ClientLimits::default(),
         }
+    }
+
+    /// What carries tunnels to the proxies.
+    pub(crate) const fn carrier(&self) -> Carrier {
+        #[cfg(any(test, feature = "testing"))]
+        let carrier = self.carrier;
+        #[cfg(not(any(test, feature = "testing")))]
+        let carrier = Carrier::H1;
+        carrier
     }
 
     /// Checks the whole and makes it what a client takes.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::{ConfigError, RelayLimits, Truncation, Valid};
 use crate::auth::{Keys, Rules};
 use crate::base::Name;
+use crate::carrier::Carrier;
 use crate::carrier::tls::Acceptor;
 use crate::policy::{Cidr, Grantor, Scope, TargetPolicy};
 
@@ -16,6 +17,9 @@ use crate::policy::{Cidr, Grantor, Scope, TargetPolicy};
 pub struct RelayConfig {
     /// How TLS with clients is made.
     pub acceptor: Arc<dyn Acceptor>,
+    /// What carries the tunnels of clients; only tests have a choice.
+    #[cfg(any(test, feature = "testing"))]
+    pub carrier: Carrier,
     /// Who says whether credentials are good.
     pub verifier: Verifier,
     /// The rules of that check.
@@ -48,6 +52,8 @@ impl RelayConfig {
     pub fn new(acceptor: Arc<dyn Acceptor>, verifier: impl Into<Verifier>) -> Self {
         Self {
             acceptor,
+            #[cfg(any(test, feature = "testing"))]
+            carrier: Carrier::H1,
             verifier: verifier.into(),
             rules: Rules::default(),
             scope: Scope::default(),
@@ -60,6 +66,15 @@ impl RelayConfig {
             #[cfg(feature = "canary")]
             canary: None,
         }
+    }
+
+    /// What carries tunnels of clients.
+    pub(crate) const fn carrier(&self) -> Carrier {
+        #[cfg(any(test, feature = "testing"))]
+        let carrier = self.carrier;
+        #[cfg(not(any(test, feature = "testing")))]
+        let carrier = Carrier::H1;
+        carrier
     }
 
     /// Checks the whole and makes it what a relay takes.

@@ -3,9 +3,9 @@
 use core::net::{IpAddr, SocketAddr};
 
 use super::connection::Connection;
-use super::{ConnectionFault, ConnectionId, Event, Relay, Role, TurnedAway, What};
+use super::{ConnectionFault, ConnectionId, Relay, Role, TurnedAway, What};
 use crate::base::Instant;
-use crate::carrier::downlink::{Downlink, Io};
+use crate::carrier::downlink::{Arrival, Downlink, Io};
 use crate::config::Canary;
 use crate::error::IoFailed;
 use crate::net::{Over, SocketId};
@@ -37,52 +37,22 @@ impl Relay {
         let full = (self.connections.len() >= limits.connections)
             .then_some(TurnedAway::All(limits.connections))
             .or_else(|| self.full(source?));
-        let session = match full.map_or_else(|| self.config.acceptor.accept().map_err(TurnedAway::Tls), Err) {
-            Ok(session) => session,
+        let arrival = match full.map_or_else(|| Arrival::new(&self.config).map_err(TurnedAway::Tls), Err) {
+            Ok(arrival) => arrival,
             Err(reason) => {
                 self.turn_away(client, reason);
                 return None;
             }
         };
-        let take = |io: &mut Io<'_, Role, Event>, socket| Downlink::accept(io, socket, session, is_balancer);
-        self.take(client, source, local, take)
-    }
-
-    /// Takes a connection on the carrier of the tests, as [`handle_accepted`](Self::handle_accepted) does on that of everybody.
-    #[cfg(any(test, feature = "testing"))]
-    pub fn handle_accepted_mux(
-        &mut self,
-        now: Instant,
-        client: SocketAddr,
-        local: SocketAddr,
-    ) -> Option<SocketId> {
-        self.at(now);
-        let source = group(client.ip());
-        if self.draining || self.full(source).is_some() {
-            return None;
-        }
-        let take = |io: &mut Io<'_, Role, Event>, socket| {
-            Downlink::Mux(crate::carrier::mux::Downlink::new(io, socket))
-        };
-        self.take(client, Some(source), local, take)
-    }
-
-    /// Gives a connection its place, and what `make` makes of its socket.
-    fn take(
-        &mut self,
-        client: SocketAddr,
-        source: Option<IpAddr>,
-        local: SocketAddr,
-        make: impl FnOnce(&mut Io<'_, Role, Event>, SocketId) -> Downlink,
-    ) -> Option<SocketId> {
         self.stats.accepted += 1;
         self.count_for(source);
-        let (mut accepted, now) = (None, self.now);
+        let mut accepted = None;
         let id = self.connections.insert_with(|id| {
             let socket = *accepted.insert(self.requests.accept(Role::Client(id)));
             let mut io =
                 Io { sockets: &mut self.requests, limits: &self.config.limits, clock: &self.clock, now };
-            Connection::new(make(&mut io, socket), client, source, local)
+            let downlink = Downlink::accept(&mut io, socket, arrival, is_balancer);
+            Connection::new(downlink, client, source, local)
         });
         self.touch(id);
         self.hear();

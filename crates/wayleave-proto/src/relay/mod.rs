@@ -178,9 +178,7 @@ impl Relay {
         self.draining = true;
         self.end_crowd();
         for id in self.connections.keys() {
-            if self.connections.get(id).is_some_and(|connection| connection.downlink.is_unused()) {
-                self.with_downlink(id, |downlink, io| downlink.close(io, false));
-            }
+            self.with_downlink(id, |downlink, io| downlink.leave(io));
         }
         self.hear();
     }

@@ -5,13 +5,13 @@
 /// A platform acknowledges each small segment by itself when the reader has nothing to answer, which costs as much as
 /// receiving it. It returns to that after a pause, so the wish is repeated, but not so often that its own cost counts.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Acks {
+pub(super) struct Acks {
     reads: u8,
 }
 
 impl Acks {
     /// Counts a read.
-    pub const fn is_due(&mut self) -> bool {
+    pub(super) const fn is_due(&mut self) -> bool {
         let is_due = self.reads == 0;
         self.reads = (self.reads + 1) % EVERY;
         is_due

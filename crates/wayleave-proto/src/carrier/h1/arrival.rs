@@ -1,10 +1,11 @@
 //! How a connection on HTTP/1.1 arrives: behind the header of a balancer or not, with TLS as its first word, then one request.
 
 use super::Pipe;
+use super::clear::Clear;
 use super::downlink::{Downlink, KEY, State};
-use crate::carrier::Clear;
 use crate::carrier::ConnectionFault;
 use crate::carrier::downlink::{Io, Signal, Sinks};
+use crate::carrier::transport::Transport;
 use crate::codec::h1::parse_ask;
 use crate::codec::http::Malformed;
 use crate::codec::proxy_protocol::ProxyHeader;
@@ -72,7 +73,8 @@ impl Downlink {
 
     fn answer_in_the_clear<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>) {
         self.fail(ConnectionFault::NotEncrypted);
-        self.pipe = Pipe::new(Box::new(Clear::default()), io.limits.head);
+        let transport = Transport::new(self.pipe.transport.socket, Box::new(Clear::default()));
+        self.pipe = Pipe::new(transport, io.limits.head);
         self.send_refusal(io, 400, SPEAK_TLS);
         self.linger(io);
     }

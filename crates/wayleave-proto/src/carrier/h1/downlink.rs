@@ -7,7 +7,8 @@ use super::{Acks, DatagramError, Moved, Pipe};
 use crate::base::{Instant, Kind};
 use crate::carrier::ConnectionFault;
 use crate::carrier::downlink::{End, Ending, Io, Loss, Signal, Sink as _, Sinks, TunnelKey};
-use crate::carrier::tls::{Session, TlsError, exported};
+use crate::carrier::tls::{Session, TlsError};
+use crate::carrier::transport::Transport;
 use crate::codec::capsule::CapsuleError;
 use crate::codec::h1::encode_answer;
 use crate::codec::http::{Answer, Refusal};
@@ -18,7 +19,6 @@ use crate::queue::DatagramQueue;
 /// One connection. Its tunnel ends with it, and the end of the one is that of the other.
 #[derive(Debug)]
 pub(crate) struct Downlink {
-    pub(super) socket: SocketId,
     pub(super) pipe: Pipe,
     pub(super) state: State,
     /// The client ended its half of TCP, and how.
@@ -66,8 +66,7 @@ impl Downlink {
         let deadline = io.now + io.limits.handshake_timeout;
         io.sockets.watch(socket, io.limits.liveness(Peer::Pausing));
         Self {
-            socket,
-            pipe: Pipe::new(session, io.limits.head),
+            pipe: Pipe::new(Transport::new(socket, session), io.limits.head),
             state: if is_behind_balancer {
                 State::Preface { deadline, header: Vec::new() }
             } else {
@@ -103,7 +102,7 @@ impl Downlink {
         let result = self.pipe.receive(data);
         // A handshake message or an alert wants to be written.
         if result.is_err() || matches!(self.state, State::Handshake { .. }) {
-            io.sockets.pending(self.socket);
+            self.pipe.transport.announce(io.sockets);
         }
         match (result, &self.state) {
             (Err(error), State::Handshake { .. } | State::Head { .. }) => {
@@ -154,13 +153,13 @@ impl Downlink {
             }
         });
         // An alert or a key update may want to be written.
-        if self.pipe.pending_len() > 0 {
-            io.sockets.pending(self.socket);
+        if self.pipe.transport.pending_len() > 0 {
+            self.pipe.transport.announce(io.sockets);
         }
         match received {
             Ok(received) => {
                 if received.datagrams > 0 && acks.is_due() {
-                    io.sockets.delay_acks(self.socket);
+                    io.sockets.delay_acks(self.pipe.transport.socket);
                 }
                 self.signal(Signal::Readable(KEY));
             }
@@ -186,14 +185,14 @@ impl Downlink {
     }
 
     pub(crate) fn handle_failed<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>) {
-        io.sockets.forget(self.socket);
+        io.sockets.forget(self.pipe.transport.socket);
         self.on_gone(io, Loss::Gone);
     }
 
     /// What the client sent before still goes to the target; what the target sends has nowhere to go.
     pub(crate) fn handle_broken<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>) {
         let is_stream = matches!(self.state, State::Open { kind: Kind::Stream, .. });
-        if !is_stream || self.pipe.pending_len() > 0 {
+        if !is_stream || self.pipe.transport.pending_len() > 0 {
             self.on_gone(io, Loss::Gone);
         }
     }
@@ -204,7 +203,7 @@ impl Downlink {
             self.settle_closing(io);
         }
         if matches!(self.state, State::Open { kind: Kind::Stream, .. })
-            && self.pipe.pending_len() <= io.limits.buffer / 2
+            && self.pipe.transport.pending_len() <= io.limits.buffer / 2
         {
             self.signal(Signal::Writable(KEY));
         }
@@ -239,16 +238,12 @@ impl Downlink {
     }
 
     pub(crate) fn pending<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>) -> Option<&[u8]> {
-        let pending = self.pipe.pending();
-        if pending.is_none() {
-            io.sockets.settle(self.socket);
-        }
-        pending
+        self.pipe.transport.pending(io.sockets)
     }
 
     /// Also ends its tunnel, of which nothing more is told.
     pub(crate) fn close<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>, reset: bool) {
-        io.sockets.close(self.socket, reset);
+        self.pipe.transport.close(io.sockets, reset);
         self.state = State::Closed;
     }
 
@@ -263,8 +258,11 @@ impl Downlink {
         )
     }
 
-    pub(crate) fn is_unused(&self) -> bool {
-        self.is_strange() && !self.pipe.has_begun_head()
+    /// Nothing can be said about it: who has asked for nothing yet sees the end, and what runs goes on.
+    pub(crate) fn leave<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>) {
+        if self.is_strange() && !self.pipe.has_begun_head() {
+            self.close(io, false);
+        }
     }
 
     pub(crate) fn held(&self) -> usize {
@@ -278,7 +276,7 @@ impl Downlink {
     }
 
     pub(crate) fn export(&mut self, label: &[u8], context: &[u8]) -> Option<[u8; 48]> {
-        exported(self.pipe.session(), label, context)
+        self.pipe.transport.export(label, context)
     }
 }
 
@@ -293,11 +291,11 @@ impl Downlink {
         match (answer, kind) {
             (Answer::Accepted { .. }, Some(kind)) => {
                 self.state = State::Open { kind, finished: false, acks: Acks::default() };
-                io.sockets.pending(self.socket);
+                self.pipe.transport.announce(io.sockets);
                 if kind == Kind::Datagram {
-                    io.sockets.watch(self.socket, io.limits.liveness(peer_of(kind)));
+                    io.sockets.watch(self.pipe.transport.socket, io.limits.liveness(peer_of(kind)));
                     // It was paused if it sent much before the tunnel was open.
-                    io.sockets.pause(self.socket, false);
+                    self.pipe.transport.pause(io.sockets, false);
                 }
             }
             // Nothing behind a request that opened no tunnel is read (RFC 9931).
@@ -327,23 +325,24 @@ impl Downlink {
         if !self.carries(key) {
             return;
         }
-        if io.sockets.is_broken(self.socket) {
+        if io.sockets.is_broken(self.pipe.transport.socket) {
             return self.on_gone(io, Loss::Gone);
         }
-        let waited = io.sockets.is_pending(self.socket);
+        let socket = self.pipe.transport.socket;
+        let waited = io.sockets.is_pending(socket);
         let session = self.pipe.session();
         session.send(&[data]);
         if !waited {
-            let taken = onward.write(self.socket, [session.pending(), &[]]);
+            let taken = onward.write(socket, [session.pending(), &[]]);
             session.written(taken);
         }
         if session.pending_len() > 0 {
-            io.sockets.pending(self.socket);
+            self.pipe.transport.announce(io.sockets);
         }
     }
 
     pub(crate) fn waiting(&self, key: TunnelKey) -> usize {
-        if self.carries(key) { self.pipe.pending_len() } else { 0 }
+        if self.carries(key) { self.pipe.transport.pending_len() } else { 0 }
     }
 
     pub(crate) fn finish<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>, key: TunnelKey) {
@@ -353,8 +352,7 @@ impl Downlink {
         }
         *finished = true;
         self.pipe.session().send_end();
-        io.sockets.pending(self.socket);
-        io.sockets.finish(self.socket);
+        self.pipe.transport.finish(io.sockets);
     }
 
     pub(crate) fn end<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>, key: TunnelKey, end: End) {
@@ -363,7 +361,9 @@ impl Downlink {
             return;
         }
         match end {
-            End::Clean if finished && self.pipe.pending_len() == 0 && self.ending(KEY).is_some() => {
+            End::Clean
+                if finished && self.pipe.transport.pending_len() == 0 && self.ending(KEY).is_some() =>
+            {
                 self.close(io, false);
             }
             End::Clean => self.linger(io),
@@ -388,7 +388,7 @@ impl Downlink {
 
     pub(crate) fn pause<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>, key: TunnelKey, paused: bool) {
         if key == KEY {
-            io.sockets.pause(self.socket, paused);
+            self.pipe.transport.pause(io.sockets, paused);
         }
     }
 
@@ -406,7 +406,7 @@ impl Downlink {
     ) {
         let State::Open { kind, .. } = self.state else { return };
         if key == KEY {
-            io.sockets.watch(self.socket, Liveness { idle, timeout, peer: peer_of(kind) });
+            io.sockets.watch(self.pipe.transport.socket, Liveness { idle, timeout, peer: peer_of(kind) });
         }
     }
 
@@ -427,7 +427,7 @@ impl Downlink {
 
     pub(crate) fn announce_datagrams<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>, key: TunnelKey) {
         if self.carries(key) {
-            io.sockets.pending(self.socket);
+            self.pipe.transport.announce(io.sockets);
         }
     }
 
@@ -459,16 +459,15 @@ impl Downlink {
     fn part<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>) {
         self.state = State::Closing { deadline: io.now + io.limits.linger };
         self.stray = 0;
-        io.sockets.pending(self.socket);
-        io.sockets.finish(self.socket);
-        io.sockets.pause(self.socket, false);
+        self.pipe.transport.finish(io.sockets);
+        self.pipe.transport.pause(io.sockets, false);
         self.settle_closing(io);
     }
 
     /// Closes where both halves have ended, once the last answer is written.
     fn settle_closing<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>) {
         let is_closing = matches!(self.state, State::Closing { .. });
-        if is_closing && self.ended.is_some() && self.pipe.pending_len() == 0 {
+        if is_closing && self.ended.is_some() && self.pipe.transport.pending_len() == 0 {
             self.close(io, false);
         }
     }

@@ -2,6 +2,7 @@
 
 mod acks;
 mod arrival;
+mod clear;
 mod downlink;
 mod pipe;
 mod uplink;
@@ -9,7 +10,8 @@ mod uplink;
 #[cfg(test)]
 mod tests;
 
-pub use acks::Acks;
+use acks::Acks;
 pub(crate) use downlink::Downlink;
-pub use pipe::{DatagramError, Moved, Pipe};
+pub(crate) use pipe::Moved;
+use pipe::{DatagramError, Pipe};
 pub(crate) use uplink::Uplink;

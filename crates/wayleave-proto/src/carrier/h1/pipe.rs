@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use crate::base::Instant;
 use crate::carrier::tls::{Session, TlsError};
+use crate::carrier::transport::Transport;
 use crate::codec::capsule::{CapsuleDecoder, CapsuleError, Header, datagram_header};
 use crate::codec::h1::{HeadError, HeadLimits, HeadReader};
 use crate::queue::DatagramQueue;
@@ -14,37 +15,32 @@ use crate::queue::DatagramQueue;
 ///
 /// It takes from the decrypted bytes exactly what belongs to a head, so that whatever came behind the head in the same
 /// read is the tunnel's and is not lost.
-pub struct Pipe {
-    session: Box<dyn Session>,
+pub(crate) struct Pipe {
+    pub(super) transport: Transport,
     head: Option<HeadReader>,
     limits: HeadLimits,
     capsules: CapsuleDecoder,
 }
 
 impl Pipe {
-    /// A pipe over `session` that will read heads within `limits`.
-    pub fn new(session: Box<dyn Session>, limits: HeadLimits) -> Self {
-        Self { session, head: None, limits, capsules: CapsuleDecoder::new() }
+    /// A pipe over `transport` that will read heads within `limits`.
+    pub(super) const fn new(transport: Transport, limits: HeadLimits) -> Self {
+        Self { transport, head: None, limits, capsules: CapsuleDecoder::new() }
     }
 
     /// The encrypted connection.
-    pub fn session(&mut self) -> &mut dyn Session {
-        &mut *self.session
-    }
-
-    /// Bytes that wait to be written.
-    pub fn pending_len(&self) -> usize {
-        self.session.pending_len()
+    pub(super) fn session(&mut self) -> &mut dyn Session {
+        &mut *self.transport.session
     }
 
     /// Bytes that were received and wait to be consumed.
-    pub fn plaintext_len(&self) -> usize {
-        self.session.plaintext_len()
+    pub(super) fn plaintext_len(&self) -> usize {
+        self.transport.session.plaintext_len()
     }
 
     /// Memory in buffers now, in bytes.
-    pub fn held(&self) -> usize {
-        self.session.held()
+    pub(super) fn held(&self) -> usize {
+        self.transport.session.held()
             + self.capsules.held()
             + self.head.as_ref().map_or(0, |head| head.as_bytes().len())
     }
@@ -53,16 +49,16 @@ impl Pipe {
     ///
     /// # Errors
     /// The fault in the head, with the status that answers it.
-    pub fn read_head(&mut self) -> Result<Option<&[u8]>, HeadError> {
+    pub(super) fn read_head(&mut self) -> Result<Option<&[u8]>, HeadError> {
         let reader = self.head.get_or_insert_with(|| HeadReader::new(self.limits));
         let mut complete = false;
         while !complete {
-            let plaintext = self.session.plaintext();
+            let plaintext = self.transport.session.plaintext();
             if plaintext.is_empty() {
                 break;
             }
             let progress = reader.push(plaintext)?;
-            self.session.consume(progress.consumed);
+            self.transport.session.consume(progress.consumed);
             complete = progress.complete;
             if progress.consumed == 0 {
                 break;
@@ -72,12 +68,12 @@ impl Pipe {
     }
 
     /// Whether the first byte of a head has come, but not yet its last.
-    pub fn has_begun_head(&self) -> bool {
+    pub(super) fn has_begun_head(&self) -> bool {
         self.head.as_ref().is_some_and(|head| !head.as_bytes().is_empty())
     }
 
     /// Gives back the memory of the head.
-    pub fn end_head(&mut self) {
+    pub(super) fn end_head(&mut self) {
         self.head = None;
     }
 
@@ -86,7 +82,7 @@ impl Pipe {
     ///
     /// # Errors
     /// The tunnel has to end. What came before the fault was handed over.
-    pub fn receive_datagrams(
+    pub(super) fn receive_datagrams(
         &mut self,
         ciphertext: &mut [u8],
         mut take: impl FnMut(&[u8]),
@@ -97,16 +93,16 @@ impl Pipe {
             moved.bytes += payload.len() as u64;
             take(payload);
         };
-        let (lent, result) = self.session.decrypt(ciphertext);
+        let (lent, result) = self.transport.session.decrypt(ciphertext);
         // A record that was begun in an earlier read waits inside, before what is lent.
         loop {
-            let waiting = self.session.plaintext();
+            let waiting = self.transport.session.plaintext();
             let length = waiting.len();
             if length == 0 {
                 break;
             }
             decode(&mut self.capsules, waiting, &mut deliver)?;
-            self.session.consume(length);
+            self.transport.session.consume(length);
         }
         decode(&mut self.capsules, ciphertext.get(lent).unwrap_or_default(), &mut deliver)?;
         self.capsules.release();
@@ -118,15 +114,15 @@ impl Pipe {
     ///
     /// # Errors
     /// The last capsule is truncated.
-    pub fn finish_datagrams(&self) -> Result<(), CapsuleError> {
+    pub(super) fn finish_datagrams(&self) -> Result<(), CapsuleError> {
         self.capsules.finish()
     }
 
     /// Encrypts what waits in `queue`, as many datagrams in one record as are there, as long as little waits to be
     /// written: what waits longer stays in the queue, where it can still grow old and be dropped.
-    pub fn send_datagrams(&mut self, now: Instant, queue: &mut DatagramQueue) -> Moved {
+    pub(super) fn send_datagrams(&mut self, now: Instant, queue: &mut DatagramQueue) -> Moved {
         let mut moved = Moved::default();
-        while self.session.pending_len() < DATAGRAM_MARK
+        while self.transport.session.pending_len() < DATAGRAM_MARK
             && let Some(first) = queue.front(now).map(<[u8]>::len)
         {
             let most = RECORD_BYTES.max(first);
@@ -138,7 +134,7 @@ impl Pipe {
                 chunks.push(payload);
                 moved.bytes += payload.len() as u64;
             }
-            self.session.send(&chunks);
+            self.transport.session.send(&chunks);
             drop(chunks);
             moved.datagrams += headers.len() as u64;
             for _ in 0..headers.len() {
@@ -148,17 +144,12 @@ impl Pipe {
         moved
     }
 
-    /// What to write now.
-    pub fn pending(&mut self) -> Option<&[u8]> {
-        if self.session.pending_len() == 0 { None } else { Some(self.session.pending()) }
-    }
-
     /// Takes bytes from the network.
     ///
     /// # Errors
     /// The encrypted connection is broken; an alert may be pending.
-    pub fn receive(&mut self, bytes: &mut [u8]) -> Result<(), TlsError> {
-        self.session.receive(bytes)
+    pub(super) fn receive(&mut self, bytes: &mut [u8]) -> Result<(), TlsError> {
+        self.transport.session.receive(bytes)
     }
 }
 
@@ -180,13 +171,13 @@ fn decode(
 
 impl fmt::Debug for Pipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pipe").field("session", &self.session).finish_non_exhaustive()
+        f.debug_struct("Pipe").field("session", &self.transport.session).finish_non_exhaustive()
     }
 }
 
 /// Why a tunnel of datagrams has to end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DatagramError {
+pub(crate) enum DatagramError {
     /// The peer broke a rule of the capsule protocol.
     #[error(transparent)]
     Capsule(#[from] CapsuleError),
@@ -197,11 +188,11 @@ pub enum DatagramError {
 
 /// What [`Pipe::receive_datagrams`] or [`Pipe::send_datagrams`] moved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Moved {
+pub(crate) struct Moved {
     /// Datagrams.
-    pub datagrams: u64,
+    pub(crate) datagrams: u64,
     /// Bytes of their payload.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 /// Datagrams are encrypted while fewer ciphertext bytes than this wait to be written.

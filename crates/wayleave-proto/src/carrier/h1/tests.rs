@@ -1,8 +1,10 @@
+use super::Pipe;
 use crate::base::{Host, Instant};
-use crate::carrier::h1::Pipe;
 use crate::carrier::tls::{Acceptor as _, Connector as _, PlainAcceptor, PlainConnector, Session};
+use crate::carrier::transport::Transport;
 use crate::codec::capsule::{CapsuleError, datagram_header};
 use crate::codec::h1::{HeadFault, HeadLimits};
+use crate::net::SocketId;
 use crate::queue::{DatagramLimits, DatagramQueue};
 
 const NOW: Instant = Instant::ZERO;
@@ -12,7 +14,10 @@ const HEAD: &[u8] = b"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\
 fn pair() -> (Box<dyn Session>, Pipe) {
     let host: Host = "relay.example".parse().unwrap();
     let mut client = PlainConnector.connect(&host).unwrap();
-    let mut pipe = Pipe::new(PlainAcceptor.accept().unwrap(), HeadLimits::default());
+    let mut pipe = Pipe::new(
+        Transport::new(SocketId::from_u64(0), PlainAcceptor.accept().unwrap()),
+        HeadLimits::default(),
+    );
     to_pipe(&mut *client, &mut pipe);
     to_client(&mut pipe, &mut *client);
     assert!(!client.is_handshaking());
@@ -37,7 +42,7 @@ fn to_pipe(client: &mut dyn Session, pipe: &mut Pipe) {
 
 /// Carries everything to the client and returns how long each record was.
 fn to_client(pipe: &mut Pipe, client: &mut dyn Session) -> Vec<usize> {
-    let mut bytes = pipe.pending().unwrap_or_default().to_vec();
+    let mut bytes = pipe.session().pending().to_vec();
     pipe.session().written(bytes.len());
     let mut records = Vec::new();
     let mut rest = bytes.as_slice();
@@ -158,7 +163,7 @@ fn what_is_not_written_keeps_datagrams_in_their_queue() {
     pipe.send_datagrams(NOW, &mut queue);
     let left = queue.len();
     assert!((160..200).contains(&left), "{left}");
-    assert!(pipe.pending_len() < 33 * 1024);
+    assert!(pipe.transport.pending_len() < 33 * 1024);
     // They grow old there.
     let later = NOW + core::time::Duration::from_millis(501);
     to_client(&mut pipe, &mut *client);

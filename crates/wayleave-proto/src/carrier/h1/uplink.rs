@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 
 use super::{Acks, DatagramError, Moved, Pipe};
 use crate::base::{Instant, Kind};
-use crate::carrier::tls::{Session, TlsError, exported};
+use crate::carrier::tls::{Session, TlsError};
+use crate::carrier::transport::Transport;
 use crate::carrier::uplink::{Io, Signal, Take, TunnelKey};
 use crate::codec::h1::{HeadLimits, encode_ask, parse_answer};
 use crate::codec::http::{Answer, Ask, Malformed};
@@ -16,7 +17,6 @@ use crate::queue::DatagramQueue;
 /// One connection. Its tunnel ends with it, and the end of the one is that of the other.
 #[derive(Debug)]
 pub(crate) struct Uplink {
-    socket: SocketId,
     pipe: Pipe,
     state: State,
     /// The proxy ended it without close_notify.
@@ -56,8 +56,7 @@ impl Uplink {
         io.sockets.watch(socket, io.config.limits.liveness(Peer::Pausing));
         io.sockets.pending(socket);
         Self {
-            socket,
-            pipe: Pipe::new(session, HeadLimits::default()),
+            pipe: Pipe::new(Transport::new(socket, session), HeadLimits::default()),
             state: State::Handshake,
             truncated: false,
             signals: VecDeque::new(),
@@ -91,7 +90,7 @@ impl Uplink {
             (Err(_), _) => self.break_off(io),
             (Ok(()), State::Handshake) => self.on_handshake(io),
             (Ok(()), _) => {
-                io.sockets.pending(self.socket);
+                self.pipe.transport.announce(io.sockets);
                 self.read_on(io, take);
             }
         }
@@ -99,14 +98,14 @@ impl Uplink {
 
     fn on_handshake<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>) {
         if self.pipe.session().is_handshaking() {
-            io.sockets.pending(self.socket);
+            self.pipe.transport.announce(io.sockets);
         } else if self.pipe.plaintext_len() > 0 {
             // What came with the handshake would pass for the answer to the first request (RFC 9112 §6.3).
             self.close(io, false);
             self.signal(Signal::Failed(Box::new(Fault::Unasked)));
         } else {
             self.state = State::Free;
-            io.sockets.pending(self.socket);
+            self.pipe.transport.announce(io.sockets);
             self.signal(Signal::Ready);
         }
     }
@@ -136,9 +135,9 @@ impl Uplink {
             if let (Ok(Answer::Accepted { .. }), Some(kind)) = (&answer, kind) {
                 self.state = State::Open { kind, acks: Acks::default() };
                 if kind == Kind::Datagram {
-                    io.sockets.watch(self.socket, io.config.limits.liveness(Peer::Reading));
+                    io.sockets.watch(self.pipe.transport.socket, io.config.limits.liveness(Peer::Reading));
                 }
-                io.sockets.pending(self.socket);
+                self.pipe.transport.announce(io.sockets);
                 self.signal(Signal::Answered(KEY, Box::new(answer)));
                 break;
             }
@@ -156,14 +155,14 @@ impl Uplink {
         let State::Open { acks, .. } = &mut self.state else { return };
         let received = self.pipe.receive_datagrams(data, |payload| take(KEY, payload));
         // An alert or a key update may want to be written.
-        if self.pipe.pending_len() > 0 {
-            io.sockets.pending(self.socket);
+        if self.pipe.transport.pending_len() > 0 {
+            self.pipe.transport.announce(io.sockets);
         }
         match received {
             Ok(Moved { datagrams, bytes }) => {
                 if datagrams > 0 {
                     if acks.is_due() {
-                        io.sockets.delay_acks(self.socket);
+                        io.sockets.delay_acks(self.pipe.transport.socket);
                     }
                     self.signal(Signal::Datagrams(KEY, bytes));
                 }
@@ -203,7 +202,7 @@ impl Uplink {
     }
 
     pub(crate) fn handle_failed<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>, fault: Fault) {
-        io.sockets.forget(self.socket);
+        io.sockets.forget(self.pipe.transport.socket);
         match core::mem::replace(&mut self.state, State::Closed) {
             State::Handshake => self.signal(Signal::Failed(Box::new(fault))),
             State::Asked { .. } | State::Free | State::Open { .. } => self.signal(Signal::Broken),
@@ -228,16 +227,17 @@ impl Uplink {
         self.last_word()
     }
 
+    /// TCP knows its other end by the addresses of both.
+    pub(crate) const fn survives_network(&self) -> bool {
+        false
+    }
+
     pub(crate) fn poll_signal(&mut self) -> Option<Signal> {
         self.signals.pop_front()
     }
 
     pub(crate) fn pending<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>) -> Option<&[u8]> {
-        let pending = self.pipe.pending();
-        if pending.is_none() {
-            io.sockets.settle(self.socket);
-        }
-        pending
+        self.pipe.transport.pending(io.sockets)
     }
 
     pub(crate) const fn room(&self) -> usize {
@@ -260,11 +260,11 @@ impl Uplink {
     }
 
     pub(crate) fn export(&mut self, label: &[u8], context: &[u8]) -> Option<[u8; 48]> {
-        exported(self.pipe.session(), label, context)
+        self.pipe.transport.export(label, context)
     }
 
     pub(crate) fn close<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>, reset: bool) {
-        io.sockets.close(self.socket, reset);
+        self.pipe.transport.close(io.sockets, reset);
         self.state = State::Closed;
     }
 }
@@ -278,33 +278,33 @@ impl Uplink {
         self.pipe.session().send(&[&head]);
         zeroize::Zeroize::zeroize(&mut head);
         self.state = State::Asked { kind: ask.want.kind() };
-        io.sockets.pending(self.socket);
+        self.pipe.transport.announce(io.sockets);
         Some(KEY)
     }
 
     pub(crate) fn write<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>, key: TunnelKey, pieces: &[&[u8]]) {
         if self.carries(key) {
             self.pipe.session().send(pieces);
-            io.sockets.pending(self.socket);
+            self.pipe.transport.announce(io.sockets);
         }
     }
 
     pub(crate) fn waiting(&self, key: TunnelKey) -> usize {
-        if key == KEY { self.pipe.pending_len() } else { 0 }
+        if key == KEY { self.pipe.transport.pending_len() } else { 0 }
     }
 
     pub(crate) fn finish<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>, key: TunnelKey) {
         if self.carries(key) {
             // The FIN comes with the close, so that the relay still listens and learns of the close at once.
             self.pipe.session().send_end();
-            io.sockets.pending(self.socket);
+            self.pipe.transport.announce(io.sockets);
         }
     }
 
     pub(crate) fn abort<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>, key: TunnelKey) {
         if self.carries(key) {
             self.pipe.session().send_abort();
-            io.sockets.pending(self.socket);
+            self.pipe.transport.announce(io.sockets);
         }
     }
 
@@ -314,11 +314,15 @@ impl Uplink {
         }
     }
 
+    pub(crate) fn settle<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>, key: TunnelKey) {
+        self.end(io, key, false);
+    }
+
     pub(crate) fn read(&mut self, key: TunnelKey) -> &[u8] {
         if key == KEY { self.pipe.session().plaintext() } else { &[] }
     }
 
-    pub(crate) fn consume(&mut self, key: TunnelKey, amount: usize) {
+    pub(crate) fn consume<R: Copy, E>(&mut self, _: &mut Io<'_, R, E>, key: TunnelKey, amount: usize) {
         if key == KEY {
             self.pipe.session().consume(amount);
         }
@@ -337,7 +341,7 @@ impl Uplink {
     }
 
     pub(crate) fn is_broken<R: Copy, E>(&self, io: &Io<'_, R, E>, key: TunnelKey) -> bool {
-        !self.carries(key) || io.sockets.is_broken(self.socket)
+        !self.carries(key) || io.sockets.is_broken(self.pipe.transport.socket)
     }
 
     pub(crate) fn is_gone(&self, key: TunnelKey) -> bool {
@@ -346,13 +350,13 @@ impl Uplink {
 
     pub(crate) fn pause<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>, key: TunnelKey, paused: bool) {
         if self.carries(key) {
-            io.sockets.pause(self.socket, paused);
+            self.pipe.transport.pause(io.sockets, paused);
         }
     }
 
     pub(crate) fn announce_datagrams<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>, key: TunnelKey) {
         if self.carries(key) {
-            io.sockets.pending(self.socket);
+            self.pipe.transport.announce(io.sockets);
         }
     }
 
@@ -378,13 +382,12 @@ impl Uplink {
     /// Ends it behind the alert that waits; at once where there is none
     /// ([RFC 8446 §6.2](https://www.rfc-editor.org/rfc/rfc8446#section-6.2)).
     fn part<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>, reset: bool) {
-        if !(1..=MOST_BYTES).contains(&self.pipe.pending_len()) {
+        if !(1..=MOST_BYTES).contains(&self.pipe.transport.pending_len()) {
             return self.close(io, reset);
         }
         self.state = State::Parting { deadline: io.now + PATIENCE, ignored: 0 };
-        io.sockets.pause(self.socket, false);
-        io.sockets.pending(self.socket);
-        io.sockets.finish(self.socket);
+        self.pipe.transport.pause(io.sockets, false);
+        self.pipe.transport.finish(io.sockets);
     }
 
     fn signal(&mut self, signal: Signal) {

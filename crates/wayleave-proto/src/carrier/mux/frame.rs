@@ -1,7 +1,8 @@
 //! The frames of the carrier of the tests.
 
 use crate::base::{Kind, Secret};
-use crate::codec::http::{Ask, Malformed, Want};
+use crate::codec::http::{Answer, Ask, Malformed, Refusal, Want};
+use crate::codec::proxy_status::ProxyStatus;
 
 /// One frame, lent from where it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,9 +13,10 @@ pub(crate) struct Frame<'b> {
     pub(crate) payload: &'b [u8],
 }
 
-/// A client asks: three lines, of what kind, where to, and the value of Proxy-Authorization.
+/// A client asks: four lines, of what kind, where to, the authority, and the value of Proxy-Authorization.
 pub(crate) const ASK: u8 = b'a';
-/// A relay answers: a status of three digits; 200 opens the tunnel.
+/// A relay answers, in three lines: a status, 200 where it accepts; behind that what it calls itself, else what went wrong
+/// (Proxy-Status); and after how many seconds another attempt makes sense.
 pub(crate) const ANSWER: u8 = b'A';
 /// Bytes of a stream, or one datagram.
 pub(crate) const DATA: u8 = b'd';
@@ -26,6 +28,8 @@ pub(crate) const RESET: u8 = b'r';
 pub(crate) const CREDIT: u8 = b'c';
 /// The client is gone, and all its tunnels with it.
 pub(crate) const GONE: u8 = b'g';
+/// The relay leaves: nothing more should be asked for.
+pub(crate) const LEAVING: u8 = b'l';
 
 impl<'b> Frame<'b> {
     /// Appends it.
@@ -50,7 +54,8 @@ impl<'b> Frame<'b> {
         let malformed = || Malformed { status: 400, detail: "this is no question".into() };
         let text = core::str::from_utf8(self.payload).map_err(|_| malformed())?;
         let mut lines = text.split('\n');
-        let (Some(kind), Some(target), Some(authorization)) = (lines.next(), lines.next(), lines.next())
+        let (Some(kind), Some(target), Some(authority), Some(authorization)) =
+            (lines.next(), lines.next(), lines.next(), lines.next())
         else {
             return Err(malformed());
         };
@@ -62,12 +67,57 @@ impl<'b> Frame<'b> {
             },
         };
         let authorization = (!authorization.is_empty()).then(|| Secret::new(authorization.to_owned()));
-        Ok(Ask { want, authority: None, authorization, user_agent: None, echo: None })
+        Ok(Ask { want, authority: authority.parse().ok(), authorization, user_agent: None, echo: None })
+    }
+
+    /// What an [`ANSWER`] says.
+    pub(crate) fn answer(&self) -> Result<Answer, Malformed> {
+        let malformed = || Malformed { status: 502, detail: "this is no answer".into() };
+        let text = core::str::from_utf8(self.payload).map_err(|_| malformed())?;
+        let mut lines = text.split('\n');
+        let (Some(status), Some(said), Some(again)) = (lines.next(), lines.next(), lines.next()) else {
+            return Err(malformed());
+        };
+        let said = Some(said).filter(|said| !said.is_empty());
+        match status.parse().map_err(|_| malformed())? {
+            200 => Ok(Answer::Accepted { by: said.map(str::to_owned), echo: None }),
+            status => Ok(Answer::Refused(Refusal {
+                status,
+                proxy_status: said.map(ProxyStatus::parse),
+                retry_after: again.parse().ok(),
+                ..Refusal::default()
+            })),
+        }
     }
 
     /// The number in a [`CREDIT`].
     pub(crate) fn credit(&self) -> usize {
         self.payload.try_into().map_or(0, |bytes| u32::from_be_bytes(bytes) as usize)
+    }
+}
+
+/// The payload of an [`ASK`].
+pub(crate) fn asking(ask: &Ask) -> String {
+    let authorization = ask.authorization.as_ref().map_or("", |value| value.expose().as_str());
+    let authority = ask.authority.as_ref().map(ToString::to_string).unwrap_or_default();
+    match &ask.want {
+        Want::Options => format!("options\n\n{authority}\n{authorization}"),
+        Want::Tunnel { kind: Kind::Stream, target } => {
+            format!("stream\n{target}\n{authority}\n{authorization}")
+        }
+        Want::Tunnel { target, .. } => format!("datagrams\n{target}\n{authority}\n{authorization}"),
+    }
+}
+
+/// The payload of an [`ANSWER`].
+pub(crate) fn answering(answer: &Answer) -> String {
+    match answer {
+        Answer::Accepted { by, .. } => format!("200\n{}\n", by.as_deref().unwrap_or_default()),
+        Answer::Refused(refusal) => {
+            let proxy_status = refusal.proxy_status.as_ref().map(ToString::to_string).unwrap_or_default();
+            let retry_after = refusal.retry_after.map(|secs| secs.to_string()).unwrap_or_default();
+            format!("{}\n{proxy_status}\n{retry_after}", refusal.status)
+        }
     }
 }
 

@@ -34,7 +34,7 @@ impl Pool {
         if self.check != Check::Wanted || io.now < self.standby.after {
             return;
         }
-        let Some(id) = self.idle() else { return };
+        let Some(id) = self.idle().next() else { return };
         let Some(place) = self.connections.get(id).map(Connection::place) else { return };
         self.check = Check::Asked(id);
         self.show(io, id, place);

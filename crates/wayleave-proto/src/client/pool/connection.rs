@@ -1,6 +1,7 @@
 //! One connection to a proxy, from the moment it stands until it is closed, and the tunnels in it.
 
 use core::net::SocketAddr;
+use std::collections::VecDeque;
 
 use smallvec::SmallVec;
 
@@ -8,7 +9,7 @@ use super::renewal::Place;
 use super::silence::{Excuse, Silence};
 use super::{Pool, ProxyFault};
 use crate::auth::Credential;
-use crate::base::{Instant, Kind, Target, key};
+use crate::base::{Beside, Instant, Kind, Target, key};
 use crate::carrier::uplink::{Signal, TunnelKey, Uplink};
 use crate::client::FlowId;
 use crate::client::io::{Io, Timer};
@@ -27,6 +28,13 @@ pub(in crate::client) struct TunnelRef {
     pub(super) key: TunnelKey,
 }
 
+/// Who answered: a proxy, by its place in the configuration, on this connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::client) struct Source {
+    pub(in crate::client) carrier: CarrierId,
+    pub(in crate::client) proxy: usize,
+}
+
 /// One connection to a proxy.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -35,7 +43,15 @@ pub(super) struct Connection {
     pub(super) proxy: usize,
     /// Where it was dialled.
     pub(super) address: SocketAddr,
-    pub(super) tunnels: SmallVec<[Tunnel; 1]>,
+    /// What was asked for in it, and how many of those there are.
+    pub(super) tunnels: Beside<TunnelKey, Tunnel>,
+    pub(super) count: usize,
+    /// Tunnels whose datagrams wait to be sent, each once, whose turn it is first.
+    senders: VecDeque<TunnelKey>,
+    /// Nothing was ever asked for in it.
+    is_fresh: bool,
+    /// It takes no new tunnels any more, and ends behind the last that it has.
+    leaves: bool,
     /// What the machine at the other end calls itself, once it has accepted something.
     pub(super) machine: Option<String>,
     /// The latest credential that this machine is known to have accepted, by the count of renewals.
@@ -53,6 +69,8 @@ pub(super) struct Tunnel {
     pub(super) stage: Stage,
     /// Which credential was shown with it, by the count of renewals.
     pub(super) shown: u64,
+    /// It is among those whose datagrams wait.
+    sends: bool,
 }
 
 /// What has come of it.
@@ -110,12 +128,15 @@ pub(super) type Words = SmallVec<[Heard; 2]>;
 
 impl Connection {
     pub(super) fn new(uplink: Uplink, proxy: usize, address: SocketAddr, made: Instant) -> Self {
-        let tunnels = SmallVec::new();
         Self {
             uplink,
             proxy,
             address,
-            tunnels,
+            tunnels: Beside::new(),
+            count: 0,
+            senders: VecDeque::new(),
+            is_fresh: true,
+            leaves: false,
             machine: None,
             heard: 0,
             made,
@@ -131,17 +152,31 @@ impl Connection {
 
     /// The flows that use it.
     pub(super) fn flows(&self) -> impl Iterator<Item = FlowId> {
-        self.tunnels.iter().filter_map(|tunnel| tunnel.stage.flow())
+        self.tunnels.values().filter_map(|tunnel| tunnel.stage.flow())
     }
 
     /// How many tunnels of flows it carries.
     pub(super) fn carried(&self) -> usize {
         let carries = |tunnel: &&Tunnel| matches!(tunnel.stage, Stage::Carries(_) | Stage::Leaves(_));
-        self.tunnels.iter().filter(carries).count()
+        self.tunnels.values().filter(carries).count()
     }
 
-    pub(super) fn tunnel_mut(&mut self, key: TunnelKey) -> Option<&mut Tunnel> {
-        self.tunnels.iter_mut().find(|tunnel| tunnel.key == key)
+    /// How many tunnels may be asked for now.
+    pub(super) fn room(&self) -> usize {
+        if self.leaves { 0 } else { self.uplink.room() }
+    }
+
+    /// Notes what was asked for.
+    pub(super) fn hold(&mut self, key: TunnelKey, stage: Stage, shown: u64) {
+        self.tunnels.insert(key, Tunnel { key, stage, shown, sends: false });
+        self.count += 1;
+        self.is_fresh = false;
+    }
+
+    fn let_go(&mut self, key: TunnelKey) -> Option<Tunnel> {
+        let tunnel = self.tunnels.remove(key)?;
+        self.count = self.count.saturating_sub(1);
+        Some(tunnel)
     }
 
     /// Asks for something at `authority` with `credential`.
@@ -178,7 +213,7 @@ impl Pool {
         let want = Want::Tunnel { kind, target: target.clone() };
         let key = connection.ask(io, self.credential.as_ref(), authority, want)?;
         let shown = self.renewals.count;
-        connection.tunnels.push(Tunnel { key, stage: Stage::Asks(flow), shown });
+        connection.hold(key, Stage::Asks(flow), shown);
         self.on_taken(io, id);
         self.expect(io.now);
         Some(TunnelRef { carrier: id, key })
@@ -189,7 +224,7 @@ impl Pool {
         let Some(connection) = self.connections.get_mut(tunnel.carrier) else { return };
         connection.machine = by;
         let proxy = connection.proxy;
-        let Some(found) = connection.tunnel_mut(tunnel.key) else { return };
+        let Some(found) = connection.tunnels.get_mut(tunnel.key) else { return };
         if let Stage::Asks(flow) = found.stage {
             found.stage = Stage::Carries(flow);
         }
@@ -204,10 +239,9 @@ impl Pool {
     pub(in crate::client) fn end(&mut self, io: &mut Io, tunnel: TunnelRef, reset: bool) {
         let Some(connection) = self.connections.get_mut(tunnel.carrier) else { return };
         connection.uplink.end(&mut io.wire(), tunnel.key, reset);
-        let place = connection.tunnels.iter().position(|it| it.key == tunnel.key);
-        let Some(ended) = place.map(|place| connection.tunnels.remove(place)) else { return };
-        let is_of_use = connection.uplink.room() > 0;
-        let is_idle = connection.tunnels.is_empty();
+        let Some(ended) = connection.let_go(tunnel.key) else { return };
+        let is_of_use = connection.room() > 0;
+        let is_idle = connection.count == 0;
         if let Stage::Leaves(flow) = ended.stage {
             self.unwant(flow);
         }
@@ -224,9 +258,16 @@ impl Pool {
         Some((&mut self.connections.get_mut(tunnel.carrier)?.uplink, tunnel.key))
     }
 
-    /// The proxy at the other end of a tunnel, by its place in the configuration.
-    pub(in crate::client) fn proxy_of(&self, tunnel: TunnelRef) -> Option<usize> {
-        self.connections.get(tunnel.carrier).map(|connection| connection.proxy)
+    /// Who is at the other end of a tunnel.
+    pub(in crate::client) fn source_of(&self, tunnel: TunnelRef) -> Option<Source> {
+        let connection = self.connections.get(tunnel.carrier)?;
+        Some(Source { carrier: tunnel.carrier, proxy: connection.proxy })
+    }
+
+    /// Whether a tunnel goes on where the network underneath is another one.
+    pub(in crate::client) fn survives_network(&self, tunnel: TunnelRef) -> bool {
+        let connection = self.connections.get(tunnel.carrier);
+        connection.is_some_and(|connection| connection.uplink.survives_network())
     }
 
     /// Whether the latest credential was shown with a tunnel.
@@ -236,8 +277,7 @@ impl Pool {
 
     /// Which credential was shown with a tunnel, by the count of renewals.
     pub(super) fn shown_with(&self, tunnel: TunnelRef) -> Option<u64> {
-        let tunnels = &self.connections.get(tunnel.carrier)?.tunnels;
-        tunnels.iter().find(|it| it.key == tunnel.key).map(|it| it.shown)
+        self.connections.get(tunnel.carrier)?.tunnels.get(tunnel.key).map(|it| it.shown)
     }
 
     /// Whether the proxy did not say that what it sent in a tunnel is whole.
@@ -246,16 +286,40 @@ impl Pool {
         connection.is_some_and(|connection| connection.uplink.is_truncated(tunnel.key))
     }
 
-    /// Datagrams of a tunnel wait to be sent.
+    /// Datagrams of a tunnel wait to be sent: its turn comes behind those that wait already.
     pub(in crate::client) fn announce_datagrams(&mut self, io: &mut Io, tunnel: TunnelRef) {
-        if let Some((uplink, key)) = self.uplink(tunnel) {
-            uplink.announce_datagrams(&mut io.wire(), key);
+        let Some(connection) = self.connections.get_mut(tunnel.carrier) else { return };
+        let Some(sender) = connection.tunnels.get_mut(tunnel.key) else { return };
+        if !core::mem::replace(&mut sender.sends, true) {
+            connection.senders.push_back(tunnel.key);
+            connection.uplink.announce_datagrams(&mut io.wire(), tunnel.key);
+        }
+    }
+
+    /// The tunnel whose turn it is to send datagrams on a connection, and its flow; it has had its turn then.
+    pub(in crate::client) fn next_sender(&mut self, id: CarrierId) -> Option<(FlowId, TunnelRef)> {
+        let connection = self.connections.get_mut(id)?;
+        while let Some(key) = connection.senders.pop_front() {
+            if let Some(tunnel) = connection.tunnels.get_mut(key) {
+                tunnel.sends = false;
+                return Some((tunnel.stage.flow()?, TunnelRef { carrier: id, key }));
+            }
+        }
+        None
+    }
+
+    /// A tunnel had its turn, and nothing could be sent: it has it again.
+    pub(in crate::client) fn return_turn(&mut self, tunnel: TunnelRef) {
+        let Some(connection) = self.connections.get_mut(tunnel.carrier) else { return };
+        let Some(sender) = connection.tunnels.get_mut(tunnel.key) else { return };
+        if !core::mem::replace(&mut sender.sends, true) {
+            connection.senders.push_front(tunnel.key);
         }
     }
 
     /// The flows that use a connection, each with its tunnel.
     pub(in crate::client) fn users(&self, id: CarrierId) -> SmallVec<[(FlowId, TunnelRef); 1]> {
-        let tunnels = self.connections.get(id).into_iter().flat_map(|connection| &connection.tunnels);
+        let tunnels = self.connections.get(id).into_iter().flat_map(|connection| connection.tunnels.values());
         let user = |it: &Tunnel| Some((it.stage.flow()?, TunnelRef { carrier: id, key: it.key }));
         tunnels.filter_map(user).collect()
     }
@@ -337,15 +401,30 @@ impl Pool {
                 Signal::Readable(key) => (key, Word::Readable),
                 Signal::Violated(key) => (key, Word::Violated),
                 Signal::Writable(key) => (key, Word::Writable),
+                Signal::Lost(key) => (key, Word::Broken),
                 Signal::Broken => {
                     self.on_broken(io, id, &mut words);
+                    continue;
+                }
+                Signal::Leaving => {
+                    self.retire(io, id);
+                    continue;
+                }
+                Signal::Room => {
+                    self.on_room(io, id);
                     continue;
                 }
                 Signal::Failed(_) | Signal::Ready => continue,
             };
             let tunnel = TunnelRef { carrier: id, key };
-            match (connection.tunnel_mut(key).map(|tunnel| tunnel.stage), word) {
+            match (connection.tunnels.get(key).map(|tunnel| tunnel.stage), word) {
                 (Some(Stage::Shows), Word::Answered(answer)) => self.on_shown_answered(io, tunnel, *answer),
+                (Some(Stage::Shows), Word::Broken) => self.on_unshown(io, tunnel, ProxyFault::NoAnswer),
+                (Some(Stage::Asks(flow)), Word::Broken) => {
+                    let proxy = connection.proxy;
+                    self.on_proxy_failed(io, proxy, ProxyFault::NoAnswer, None);
+                    words.push(Heard { flow, tunnel, word: Word::Broken });
+                }
                 (Some(stage), word) => {
                     words.extend(stage.flow().map(|flow| Heard { flow, tunnel, word }));
                 }
@@ -355,7 +434,7 @@ impl Pool {
         if let Some(connection) = self.connections.get(id) {
             match connection.uplink.poll_timeout() {
                 Some(due) => io.timers.set(Timer::Carrier(id), Some(due)),
-                None if connection.tunnels.is_empty() && connection.uplink.is_closed() => {
+                None if connection.count == 0 && connection.uplink.is_closed() => {
                     self.close(io, id, false);
                 }
                 None => {}
@@ -367,12 +446,19 @@ impl Pool {
     /// A connection is gone with all its tunnels.
     fn on_broken(&mut self, io: &mut Io, id: CarrierId, words: &mut Words) {
         let Some(connection) = self.connections.get(id) else { return };
-        if connection.tunnels.is_empty() {
+        if connection.is_fresh {
             return self.lose_ready(io, id);
         }
+        if connection.count == 0 {
+            return self.close(io, id, false);
+        }
         self.ready.retain(|ready| *ready != id);
+        let proxy = connection.proxy;
         let of: SmallVec<[(TunnelKey, Stage); 2]> =
-            connection.tunnels.iter().map(|tunnel| (tunnel.key, tunnel.stage)).collect();
+            connection.tunnels.values().map(|tunnel| (tunnel.key, tunnel.stage)).collect();
+        if of.iter().any(|(_, stage)| matches!(stage, Stage::Asks(_))) {
+            self.on_proxy_failed(io, proxy, ProxyFault::NoAnswer, None);
+        }
         for (key, stage) in of {
             let tunnel = TunnelRef { carrier: id, key };
             match stage.flow() {
@@ -382,9 +468,20 @@ impl Pool {
         }
     }
 
+    /// Asks for nothing more on a connection: what it carries goes on, and it ends behind that.
+    pub(super) fn retire(&mut self, io: &mut Io, id: CarrierId) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        connection.leaves = true;
+        if connection.count == 0 {
+            return self.close(io, id, false);
+        }
+        self.ready.retain(|ready| *ready != id);
+        self.stirred = true;
+    }
+
     /// A connection that is ready has grown old.
     pub(in crate::client) fn on_age_timeout(&mut self, io: &mut Io, id: CarrierId) {
-        if self.connections.get(id).is_some_and(|connection| connection.tunnels.is_empty()) {
+        if self.connections.get(id).is_some_and(|connection| connection.count == 0) {
             self.close(io, id, false);
         }
     }
@@ -392,15 +489,17 @@ impl Pool {
     /// Something was asked for in a connection.
     pub(super) fn on_taken(&mut self, io: &mut Io, id: CarrierId) {
         io.timers.set(Timer::Age(id), None);
-        if self.connections.get(id).is_none_or(|connection| connection.uplink.room() == 0) {
+        if self.connections.get(id).is_none_or(|connection| connection.room() == 0) {
             self.ready.retain(|ready| *ready != id);
         }
     }
 
     /// There is room in a connection: it is ready for flows, and grows old where it carries none.
     pub(super) fn on_room(&mut self, io: &mut Io, id: CarrierId) {
-        let Some(connection) = self.connections.get(id) else { return };
-        if connection.tunnels.is_empty() {
+        let Some(connection) = self.connections.get(id).filter(|connection| connection.room() > 0) else {
+            return;
+        };
+        if connection.count == 0 {
             io.timers.set(Timer::Age(id), Some(io.now + io.config.limits.standby_age));
         }
         if !self.ready.contains(&id) {
@@ -418,6 +517,7 @@ impl Pool {
     pub(super) fn close(&mut self, io: &mut Io, id: CarrierId, reset: bool) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         let tunnels = core::mem::take(&mut connection.tunnels);
+        connection.count = 0;
         self.ready.retain(|ready| *ready != id);
         for timer in [Timer::Age(id), Timer::Carrier(id), Timer::Shown(id), Timer::Silence(id)] {
             io.timers.set(timer, None);
@@ -431,7 +531,7 @@ impl Pool {
                 }
             }
         }
-        for tunnel in tunnels {
+        for tunnel in tunnels.values() {
             if let Stage::Leaves(flow) = tunnel.stage {
                 self.unwant(flow);
             }
@@ -440,8 +540,8 @@ impl Pool {
     }
 }
 
-fn flow_of(tunnels: &[Tunnel], key: TunnelKey) -> Option<FlowId> {
-    tunnels.iter().find(|tunnel| tunnel.key == key)?.stage.flow()
+fn flow_of(tunnels: &Beside<TunnelKey, Tunnel>, key: TunnelKey) -> Option<FlowId> {
+    tunnels.get(key)?.stage.flow()
 }
 
 /// Connections that may end behind a last word at once; one more ends without.

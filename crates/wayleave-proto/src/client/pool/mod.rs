@@ -22,13 +22,12 @@ use super::io::{Io, Timer};
 use super::{FlowId, ProxyFault, What};
 use crate::auth::Credential;
 use crate::base::{Instant, Seed, Slots, Target};
-use crate::carrier::uplink::Uplink;
 use crate::config::{ClientConfig, Mode};
 use crate::error::Resource;
 use crate::net::Proxies;
 
 pub use connection::CarrierId;
-pub(super) use connection::{Heard, TunnelRef, Word};
+pub(super) use connection::{Heard, Source, TunnelRef, Word};
 pub(super) use line::{Beside, Want};
 pub(super) use renewal::Place;
 pub(super) use search::DialId;
@@ -58,6 +57,8 @@ pub(super) struct Pool {
     /// Connections that have room for another flow, the oldest first.
     ready: VecDeque<CarrierId>,
     line: Line,
+    /// How many tunnels a connection carries, as the latest had room for when it stood.
+    width: usize,
     refreshes: Refreshes,
     /// When a search that has come to nothing is joined by another.
     search_at: Option<Instant>,
@@ -107,6 +108,7 @@ impl Pool {
             questions: BTreeSet::new(),
             ready: VecDeque::new(),
             line: Line::default(),
+            width: 1,
             refreshes: Refreshes::default(),
             search_at: None,
             joins: false,
@@ -183,7 +185,7 @@ impl Pool {
         let suits = |want: &Want, carrier: &CarrierId| {
             let Some(connection) = connections.get(*carrier) else { return false };
             let is_better = |it: &Beside| it.proxy != connection.proxy || connection.made > it.since;
-            connection.uplink.room() > 0 && want.beside.iter().all(is_better)
+            connection.room() > 0 && want.beside.iter().all(is_better)
         };
         let find = |want: &Want| ready.iter().position(|carrier| suits(want, carrier));
         let (want, place) = self.line.take(PAIRED, find)?;
@@ -202,8 +204,13 @@ impl Pool {
             let lead = self.lead();
             self.begin_search(io, lead);
         }
-        let wanted = self.line.len() + self.standby(io, demand) + self.renewals.connections();
-        while self.ended.is_empty() && self.searches.len() < most && self.room() + self.bringing() < wanted {
+        // Those in the line wait because nothing that is ready will do for them.
+        let ready = (self.standby(io, demand) + self.renewals.connections()).saturating_sub(self.room());
+        let wanted = self.line.len() + ready;
+        while self.ended.is_empty()
+            && self.searches.len() < most
+            && self.bringing().saturating_mul(self.width) < wanted
+        {
             let lead = self.lead();
             self.begin_search(io, lead);
         }
@@ -211,8 +218,7 @@ impl Pool {
 
     /// For how many flows the connections that are ready have room.
     fn room(&self) -> usize {
-        let room =
-            |id: &CarrierId| self.connections.get(*id).map_or(0, |connection| connection.uplink.room());
+        let room = |id: &CarrierId| self.connections.get(*id).map_or(0, Connection::room);
         self.ready.iter().map(room).fold(0, usize::saturating_add)
     }
 
@@ -233,24 +239,23 @@ impl Pool {
         let again = if self.line.is_empty() { 0 } else { SEARCHES_AGAIN };
         let beside = self.renewals.connections() + self.check_connections(io);
         let most = self.line.len() + io.config.limits.standby + beside + again;
-        while self.ready.len() + self.bringing() > most {
+        while self.idle().count() + self.bringing() > most {
             // The latest search has the longest way to go; one that leads to one proxy alone is wanted.
             let free = |search: &Search| search.lead.only().is_none();
             let latest = self.searches.iter().filter(|(_, search)| free(search)).map(|(id, _)| id).last();
-            if let Some(id) = latest {
-                self.drop_search(io, id);
-            } else if let Some(idle) = self.idle().filter(|_| self.ready.len() > most) {
-                self.close(io, idle, false);
-            } else {
-                return;
+            let oldest = self.idle().next();
+            match (latest, oldest) {
+                (Some(search), _) => self.drop_search(io, search),
+                (None, Some(idle)) if self.idle().count() > most => self.close(io, idle, false),
+                _ => return,
             }
         }
     }
 
-    /// The oldest connection that is ready and carries nothing.
-    fn idle(&self) -> Option<CarrierId> {
-        let is_idle = |id: &CarrierId| self.connections.get(*id).is_some_and(|it| it.tunnels.is_empty());
-        self.ready.iter().copied().find(is_idle)
+    /// Connections that are ready and carry nothing, the oldest first.
+    fn idle(&self) -> impl Iterator<Item = CarrierId> {
+        let is_idle = |id: &CarrierId| self.connections.get(*id).is_some_and(|it| it.count == 0);
+        self.ready.iter().copied().filter(is_idle)
     }
 
     /// While somebody waits and searches run, one more joins them each while.
@@ -286,14 +291,19 @@ impl Pool {
         self.stirred = true;
     }
 
-    /// A proxy will not serve a flow, whatever its target.
-    pub(super) fn refused(&mut self, io: &mut Io, proxy: usize, fault: ProxyFault, again: Option<Duration>) {
-        let was_held = self.proxies.is_held(io.now, proxy);
-        self.on_proxy_failed(io, proxy, fault, again);
-        if !was_held {
-            // What is ready or under way leads to this proxy, most likely, and would use up the patience of the flows.
-            self.drop_ready(io);
+    /// A proxy will not serve a flow, whatever its target: nothing more is asked for on that connection.
+    pub(super) fn refused(&mut self, io: &mut Io, by: Source, fault: ProxyFault, again: Option<Duration>) {
+        let was_held = self.proxies.is_held(io.now, by.proxy);
+        self.on_proxy_failed(io, by.proxy, fault, again);
+        self.retire(io, by.carrier);
+        if was_held {
+            return;
         }
+        // What is ready or under way leads to this proxy, most likely, and would use up the patience of the flows.
+        self.drop_ready(io);
+        let leads_there = |(_, it): &(CarrierId, &Connection)| it.proxy == by.proxy;
+        let others: Vec<CarrierId> = self.connections.iter().filter(leads_there).map(|(id, _)| id).collect();
+        others.into_iter().for_each(|id| self.retire(io, id));
     }
 
     /// A proxy could not be reached, did not answer, or answered with a fault.
@@ -306,7 +316,7 @@ impl Pool {
     ) {
         self.proxies.handle_failed(io.now, proxy, again);
         if let Some(target) = io.config.proxies.get(proxy).cloned() {
-            io.tell(What::ProxyFailed { proxy: target, carrier: Uplink::DIALLED, error });
+            io.tell(What::ProxyFailed { proxy: target, carrier: io.config.carrier(), error });
         }
     }
 
@@ -320,7 +330,12 @@ impl Pool {
         self.proxies.forget();
         self.drop_refreshes(io);
         self.forget_doubts(io);
-        self.drop_ready(io);
+        self.begin_anew(io);
+        for id in self.connections.keys() {
+            if self.connections.get(id).is_some_and(|connection| !connection.uplink.survives_network()) {
+                self.retire(io, id);
+            }
+        }
     }
 
     /// Ends everything. Flows that use a connection are looked after by the client.
@@ -345,12 +360,14 @@ impl Pool {
 
     /// Drops what is ready or under way.
     fn drop_ready(&mut self, io: &mut Io) {
-        while let Some(idle) = self.idle() {
-            self.close(io, idle, false);
-        }
-        for id in self.searches.keys() {
-            self.drop_search(io, id);
-        }
+        let idle: Vec<CarrierId> = self.idle().collect();
+        idle.into_iter().for_each(|id| self.close(io, id, false));
+        self.begin_anew(io);
+    }
+
+    /// Drops what is under way; what is missing is searched for at once.
+    fn begin_anew(&mut self, io: &mut Io) {
+        self.drop_searches(io, |_| true);
         self.standby.after = io.now;
         self.stirred = true;
     }

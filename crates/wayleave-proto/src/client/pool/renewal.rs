@@ -1,9 +1,9 @@
 //! A new credential, and the machines that have to see it because tunnels run through them.
 //!
-//! On HTTP/1.1 nothing can be told to a relay inside of a tunnel. So each machine with running tunnels is shown the new
+//! Nothing can be told to a relay inside of a tunnel. So each machine with running tunnels is shown the new
 //! credential once, by a request that asks for nothing else (OPTIONS,
-//! [RFC 9110 §9.3.7](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.7)) on the connection that is kept ready, or by
-//! the next tunnel, whichever comes first.
+//! [RFC 9110 §9.3.7](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.7)) on a connection to it that has room, beside
+//! its tunnels where the carrier allows that, or by the next tunnel, whichever comes first.
 //!
 //! Several machines can stand behind one name of a relay, and behind one address of it. A relay names itself where it
 //! accepts something (Proxy-Status, [RFC 9209 §2](https://www.rfc-editor.org/rfc/rfc9209#section-2)), so it is known through
@@ -16,7 +16,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use super::check::Check;
-use super::connection::{Stage, Tunnel, TunnelRef};
+use super::connection::{Stage, TunnelRef};
 use super::search::Lead;
 use super::{CarrierId, Connection, DialId, Pool, ProxyFault};
 use crate::auth::Credential;
@@ -117,7 +117,8 @@ impl Pool {
     /// Shows the credential over connections that are ready.
     pub(super) fn show_renewals(&mut self, io: &mut Io) {
         for place in self.renewals.waiting() {
-            let is_right = |id: &CarrierId| self.connections.get(*id).is_some_and(|it| it.place() == place);
+            let is_news = |it: &Connection| it.place() == place && it.heard < self.renewals.count;
+            let is_right = |id: &CarrierId| self.connections.get(*id).is_some_and(is_news);
             if let Some(carrier) = self.ready.iter().copied().find(is_right) {
                 self.show(io, carrier, place);
             }
@@ -146,7 +147,9 @@ impl Pool {
         };
         let key = connection.ask(io, self.credential.as_ref(), target, Want::Options);
         let shown = self.renewals.count;
-        connection.tunnels.extend(key.map(|key| Tunnel { key, stage: Stage::Shows, shown }));
+        if let Some(key) = key {
+            connection.hold(key, Stage::Shows, shown);
+        }
         self.on_taken(io, id);
         io.timers.set(Timer::Shown(id), Some(io.now + io.config.limits.proxy_timeout));
         if let Some(showing) = self.renewals.wanted.get_mut(&place) {
@@ -195,9 +198,9 @@ impl Pool {
 
     /// A credential that was shown is not answered.
     pub(in crate::client) fn on_shown_timeout(&mut self, io: &mut Io, id: CarrierId) {
-        let tunnels = self.connections.get(id).into_iter().flat_map(|connection| &connection.tunnels);
-        let shows = tunnels.filter(|tunnel| tunnel.stage == Stage::Shows).map(|tunnel| tunnel.key).next();
-        if let Some(key) = shows {
+        let tunnels = self.connections.get(id).into_iter().flat_map(|connection| connection.tunnels.values());
+        let shows = tunnels.filter(|tunnel| tunnel.stage == Stage::Shows).map(|tunnel| tunnel.key);
+        for key in shows.collect::<Vec<_>>() {
             self.on_unshown(io, TunnelRef { carrier: id, key }, ProxyFault::NoAnswer);
         }
     }

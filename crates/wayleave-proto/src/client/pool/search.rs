@@ -300,6 +300,7 @@ impl Pool {
         let (_, uplink) = search.uplinks.remove(place);
         let Some(proxy) = search.order.get(attempt.target).copied() else { return };
         let kind = uplink.carrier();
+        self.width = uplink.room().max(1);
         let carrier = self.connections.insert(Connection::new(uplink, proxy, attempt.address, io.now));
         io.requests.reassign(socket, Role::Carrier(carrier));
         if let Some(evidence) = evidence {
@@ -342,7 +343,7 @@ impl Pool {
         self.drop_searches(io, |search| search.overtaken.is_some_and(|since| since + OVERTAKEN <= now));
     }
 
-    fn drop_searches(&mut self, io: &mut Io, is_it: impl Fn(&Search) -> bool) {
+    pub(super) fn drop_searches(&mut self, io: &mut Io, is_it: impl Fn(&Search) -> bool) {
         let stuck: Vec<DialId> =
             self.searches.iter().filter(|(_, search)| is_it(search)).map(|(id, _)| id).collect();
         for id in stuck {

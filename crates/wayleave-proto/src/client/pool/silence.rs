@@ -100,7 +100,7 @@ impl Pool {
             connection.silence = Silence::Heard;
         }
         let proxy = connection.proxy;
-        for tunnel in &mut connection.tunnels {
+        for tunnel in connection.tunnels.values_mut() {
             if let Stage::Leaves(flow) = tunnel.stage {
                 tunnel.stage = Stage::Carries(flow);
                 self.stirred |= self.line.leave(flow);
@@ -209,7 +209,7 @@ impl Pool {
         let Doubt::Asked { since } = standing.doubt else { return };
         standing.doubt = Doubt::Silent { since, asked: since };
         self.on_proxy_failed(io, proxy, ProxyFault::Silent, None);
-        let is_idle = |it: &Connection| it.proxy == proxy && it.tunnels.is_empty();
+        let is_idle = |it: &Connection| it.proxy == proxy && it.count == 0;
         let is_it = |id: &CarrierId| self.connections.get(*id).is_some_and(is_idle);
         let idle: Vec<CarrierId> = self.ready.iter().copied().filter(is_it).collect();
         for id in idle {
@@ -275,7 +275,7 @@ impl Pool {
         let Some(connection) = self.connections.get_mut(tunnel.carrier) else { return };
         let since = connection.silence.since();
         let beside = since.map(|since| Beside { proxy: connection.proxy, since });
-        let Some(found) = connection.tunnel_mut(tunnel.key) else { return };
+        let Some(found) = connection.tunnels.get_mut(tunnel.key) else { return };
         if let Stage::Carries(flow) = found.stage {
             found.stage = Stage::Leaves(flow);
             self.line.join(Want { flow, beside: beside.into_iter().collect(), leaves: true });
@@ -287,7 +287,7 @@ impl Pool {
     pub(super) fn stay(&mut self, flow: FlowId) {
         for id in self.connections.keys() {
             let Some(connection) = self.connections.get_mut(id) else { continue };
-            let left = connection.tunnels.iter_mut().find(|tunnel| tunnel.stage == Stage::Leaves(flow));
+            let left = connection.tunnels.values_mut().find(|tunnel| tunnel.stage == Stage::Leaves(flow));
             if let Some(tunnel) = left {
                 tunnel.stage = Stage::Carries(flow);
                 return;

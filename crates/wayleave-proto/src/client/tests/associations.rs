@@ -71,7 +71,7 @@ impl Hand {
 }
 
 #[test]
-fn the_flows_of_an_association_share_one_socket_for_each_family() {
+pub(super) fn the_flows_of_an_association_share_one_socket_for_each_family() {
     let mut hand = Hand::new();
     let association = hand.client.associate(at(0)).unwrap();
     let one = hand.open(association, "192.0.2.1:1");
@@ -107,7 +107,7 @@ fn the_flows_of_an_association_share_one_socket_for_each_family() {
 }
 
 #[test]
-fn what_strangers_send_is_heard_with_their_name() {
+pub(super) fn what_strangers_send_is_heard_with_their_name() {
     let mut hand = Hand::new();
     let association = hand.client.associate(at(0)).unwrap();
     let flow = hand.open(association, "192.0.2.1:1");
@@ -128,7 +128,7 @@ fn what_strangers_send_is_heard_with_their_name() {
 }
 
 #[test]
-fn a_flow_without_an_association_keeps_a_socket_of_its_own() {
+pub(super) fn a_flow_without_an_association_keeps_a_socket_of_its_own() {
     let mut hand = Hand::new();
     hand.client.open(at(0), Kind::Datagram, "192.0.2.1:1".parse().unwrap()).unwrap();
     hand.drain();

@@ -32,7 +32,7 @@ fn accepts(relay: usize) -> String {
 }
 
 #[test]
-fn a_good_credential_is_told_at_the_start_and_once() {
+pub(super) fn a_good_credential_is_told_at_the_start_and_once() {
     let mut world = world(checking(Mode::Normal));
     world.run(SECOND);
     assert_eq!(said(&world), [accepts(0)], "{}", story(&world.events));
@@ -47,7 +47,7 @@ fn a_good_credential_is_told_at_the_start_and_once() {
 }
 
 #[test]
-fn a_bad_credential_is_told_at_the_start_and_once_and_the_next_one_is_looked_at() {
+pub(super) fn a_bad_credential_is_told_at_the_start_and_once_and_the_next_one_is_looked_at() {
     let mut config = checking(Mode::Normal);
     config.credential = Some(bad());
     let mut world = world(config);
@@ -62,7 +62,7 @@ fn a_bad_credential_is_told_at_the_start_and_once_and_the_next_one_is_looked_at(
 }
 
 #[test]
-fn the_first_relay_that_answers_is_asked() {
+pub(super) fn the_first_relay_that_answers_is_asked() {
     let mut world = world(checking(Mode::Normal));
     world.crash(0);
     world.run(5 * SECOND);
@@ -70,7 +70,7 @@ fn the_first_relay_that_answers_is_asked() {
 }
 
 #[test]
-fn a_relay_that_comes_later_is_asked_then() {
+pub(super) fn a_relay_that_comes_later_is_asked_then() {
     let mut config = checking(Mode::Normal);
     config.limits.standby = 0;
     let mut world = world(config);
@@ -83,7 +83,7 @@ fn a_relay_that_comes_later_is_asked_then() {
 }
 
 #[test]
-fn a_tunnel_says_as_much() {
+pub(super) fn a_tunnel_says_as_much() {
     let mut world = world(checking(Mode::Normal));
     connect(&mut world, ECHO);
     world.run(5 * SECOND);
@@ -91,7 +91,7 @@ fn a_tunnel_says_as_much() {
 }
 
 #[test]
-fn smart_mode_asks_no_relay_for_this_alone() {
+pub(super) fn smart_mode_asks_no_relay_for_this_alone() {
     let mut world = world(checking(Mode::Smart));
     world.run(60 * SECOND);
     let accepted: u64 = world.relays.iter().map(|(_, relay)| relay.as_ref().unwrap().stats().accepted).sum();
@@ -109,7 +109,7 @@ fn smart_mode_asks_no_relay_for_this_alone() {
 }
 
 #[test]
-fn nobody_is_asked_in_mode_off_or_unbidden() {
+pub(super) fn nobody_is_asked_in_mode_off_or_unbidden() {
     for mode in [Mode::Off, Mode::Normal] {
         let mut config = checking(mode);
         config.check_credential = mode == Mode::Off;
@@ -120,7 +120,7 @@ fn nobody_is_asked_in_mode_off_or_unbidden() {
 }
 
 #[test]
-fn a_credential_that_was_renewed_in_between_is_the_one_that_is_judged() {
+pub(super) fn a_credential_that_was_renewed_in_between_is_the_one_that_is_judged() {
     let mut config = checking(Mode::Normal);
     config.credential = Some(bad());
     let mut world = world(config);

@@ -79,7 +79,7 @@ fn busy(mode: Mode, step: u32) -> (World, Vec<FlowId>) {
 }
 
 #[test]
-fn after_close_there_is_silence_whatever_comes() {
+pub(super) fn after_close_there_is_silence_whatever_comes() {
     for mode in [Mode::Normal, Mode::Smart, Mode::Off] {
         for step in [0, 1, 2, 3, 5, 1_000] {
             let (mut world, flows) = busy(mode, step);

@@ -7,7 +7,7 @@ use crate::client::{FlowError, ProxyFault};
 use crate::testing::Direct;
 
 #[test]
-fn datagrams_of_every_size_come_back_whole() {
+pub(super) fn datagrams_of_every_size_come_back_whole() {
     let mut world = world(config(Mode::Normal, Link::Wifi));
     let flow = open(&mut world, Kind::Datagram, ECHO);
     assert!(world.run_until(SECOND, |world| is_open(world, flow)));
@@ -27,7 +27,7 @@ fn datagrams_of_every_size_come_back_whole() {
 }
 
 #[test]
-fn a_datagram_that_its_target_could_never_get_is_an_error() {
+pub(super) fn a_datagram_that_its_target_could_never_get_is_an_error() {
     let mut world = world(config(Mode::Normal, Link::Wifi));
     for (target, most) in [
         (ECHO, 65_507),
@@ -44,7 +44,7 @@ fn a_datagram_that_its_target_could_never_get_is_an_error() {
 }
 
 #[test]
-fn what_is_sent_before_the_tunnel_stands_waits_and_arrives() {
+pub(super) fn what_is_sent_before_the_tunnel_stands_waits_and_arrives() {
     let mut world = world(config(Mode::Normal, Link::Wifi));
     let flow = open(&mut world, Kind::Datagram, ECHO);
     for number in 0..20 {
@@ -56,7 +56,7 @@ fn what_is_sent_before_the_tunnel_stands_waits_and_arrives() {
 
 /// Each change of the network sends it another way, and none of them gives it more time than its opening has.
 #[test]
-fn a_flow_that_never_was_open_fails_in_time_although_the_network_changes() {
+pub(super) fn a_flow_that_never_was_open_fails_in_time_although_the_network_changes() {
     let mut world = world(config(Mode::Smart, Link::Wifi));
     world.direct = Direct::BlackHole;
     (0..RELAYS.len()).for_each(|index| world.silence(index));
@@ -71,7 +71,7 @@ fn a_flow_that_never_was_open_fails_in_time_although_the_network_changes() {
 }
 
 #[test]
-fn a_flow_that_nothing_answers_directly_goes_through_the_relay_at_the_deadline() {
+pub(super) fn a_flow_that_nothing_answers_directly_goes_through_the_relay_at_the_deadline() {
     let mut world = world(config(Mode::Smart, Link::Wifi));
     world.direct = Direct::BlackHole;
     let flow = open(&mut world, Kind::Datagram, ECHO);
@@ -89,7 +89,7 @@ fn a_flow_that_nothing_answers_directly_goes_through_the_relay_at_the_deadline()
 }
 
 #[test]
-fn a_flow_that_is_answered_directly_stays_direct() {
+pub(super) fn a_flow_that_is_answered_directly_stays_direct() {
     let mut world = world(config(Mode::Smart, Link::Wifi));
     let flow = open(&mut world, Kind::Datagram, ECHO);
     world.client.send_datagram(world.now, flow, b"ping").unwrap();
@@ -100,7 +100,7 @@ fn a_flow_that_is_answered_directly_stays_direct() {
 }
 
 #[test]
-fn a_flow_whose_relay_dies_goes_on_through_another() {
+pub(super) fn a_flow_whose_relay_dies_goes_on_through_another() {
     let mut world = world(config(Mode::Normal, Link::Wifi));
     let flow = open(&mut world, Kind::Datagram, ECHO);
     assert!(world.run_until(SECOND, |world| is_open(world, flow)));
@@ -117,7 +117,7 @@ fn a_flow_whose_relay_dies_goes_on_through_another() {
 }
 
 #[test]
-fn a_flow_that_is_refused_asks_once_a_second_however_soon_a_connection_stands() {
+pub(super) fn a_flow_that_is_refused_asks_once_a_second_however_soon_a_connection_stands() {
     let mut config = config(Mode::Normal, Link::Wifi);
     config.proxies.truncate(1);
     let mut world = world(config);

@@ -35,7 +35,7 @@ fn refused() -> ProxyFault {
 }
 
 #[test]
-fn what_happened_to_the_target_has_one_kind_on_both_ways() {
+pub(super) fn what_happened_to_the_target_has_one_kind_on_both_ways() {
     use ProxyError as E;
     for (directly, through_a_relay, kind) in [
         (IoFailure::ConnectionRefused, (502, Some(E::ConnectionRefused), None), ErrorKind::ConnectionRefused),
@@ -53,7 +53,7 @@ fn what_happened_to_the_target_has_one_kind_on_both_ways() {
 }
 
 #[test]
-fn what_a_user_can_mend_is_no_refusal() {
+pub(super) fn what_a_user_can_mend_is_no_refusal() {
     let token = || ProxyFault::Refused { status: 407 };
     for (error, kind) in [
         (no_proxy([token()]), ErrorKind::PermissionDenied),
@@ -70,7 +70,7 @@ fn what_a_user_can_mend_is_no_refusal() {
 }
 
 #[test]
-fn an_error_is_found_again_in_that_of_the_standard_library_with_its_source() {
+pub(super) fn an_error_is_found_again_in_that_of_the_standard_library_with_its_source() {
     let error = io::Error::from(no_proxy([refused(), untrusted()]));
     assert_eq!(FlowError::of(&error), Some(&no_proxy([refused(), untrusted()])));
     assert_eq!(FlowError::of(&ErrorKind::NotFound.into()), None);

@@ -91,7 +91,7 @@ impl Play {
 }
 
 #[test]
-fn a_dead_target_behind_another_proxy_is_told_as_such() {
+pub(super) fn a_dead_target_behind_another_proxy_is_told_as_such() {
     // Squid and Envoy say 503, tinyproxy says 500; neither says of itself that it is overloaded.
     for status in [500, 503] {
         let mut play = Play::asked(|_| {});
@@ -109,7 +109,7 @@ fn a_dead_target_behind_another_proxy_is_told_as_such() {
 }
 
 #[test]
-fn a_proxy_that_would_say_so_to_everybody_has_accepted_no_token() {
+pub(super) fn a_proxy_that_would_say_so_to_everybody_has_accepted_no_token() {
     for answer in ["HTTP/1.1 200 OK\r\nAllow: GET\r\n\r\n", "HTTP/1.1 405 Method Not Allowed\r\n\r\n"] {
         let mut play = Play::asked(|config| config.check_credential = true);
         let request = play.next_request();
@@ -122,7 +122,7 @@ fn a_proxy_that_would_say_so_to_everybody_has_accepted_no_token() {
 }
 
 #[test]
-fn a_proxy_that_speaks_of_itself_is_at_fault() {
+pub(super) fn a_proxy_that_speaks_of_itself_is_at_fault() {
     for fields in ["Retry-After: 1\r\n", "Proxy-Status: x; error=connection_limit_reached\r\n"] {
         let mut play = Play::asked(|_| {});
         play.say(&format!("HTTP/1.1 503 Whatever\r\n{fields}\r\n"));
@@ -135,7 +135,7 @@ fn a_proxy_that_speaks_of_itself_is_at_fault() {
 }
 
 #[test]
-fn where_another_proxy_may_know_better_it_is_asked() {
+pub(super) fn where_another_proxy_may_know_better_it_is_asked() {
     let mut play =
         Play::asked(|config| config.proxies = RELAYS.iter().map(|it| it.parse().unwrap()).collect());
     play.say("HTTP/1.1 503 Whatever\r\n\r\n");
@@ -156,7 +156,7 @@ fn where_another_proxy_may_know_better_it_is_asked() {
 }
 
 #[test]
-fn an_end_without_close_notify_is_a_break_unless_the_embedder_forgives_it() {
+pub(super) fn an_end_without_close_notify_is_a_break_unless_the_embedder_forgives_it() {
     for truncation in [Truncation::Reset, Truncation::End] {
         let mut play = Play::asked(|config| config.truncation = truncation);
         play.say("HTTP/1.1 200 OK\r\n\r\nall of it");
@@ -193,7 +193,7 @@ fn an_end_without_close_notify_is_a_break_unless_the_embedder_forgives_it() {
 }
 
 #[test]
-fn an_end_in_the_middle_of_an_answer_is_forgiven_by_nobody() {
+pub(super) fn an_end_in_the_middle_of_an_answer_is_forgiven_by_nobody() {
     for truncation in [Truncation::Reset, Truncation::End] {
         let mut play = Play::asked(|config| config.truncation = truncation);
         play.say("HTTP/1.1 200 OK\r\n");
@@ -208,7 +208,7 @@ fn an_end_in_the_middle_of_an_answer_is_forgiven_by_nobody() {
 }
 
 #[test]
-fn a_proxy_that_breaks_tls_is_told_before_its_connection_ends() {
+pub(super) fn a_proxy_that_breaks_tls_is_told_before_its_connection_ends() {
     let mut play = Play::asked(|_| {});
     let (now, broken) = (Instant::ZERO, play.socket);
     play.client.handle_received(now, broken, &mut [255; 8]);

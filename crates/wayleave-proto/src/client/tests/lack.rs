@@ -63,7 +63,7 @@ impl Poor {
 }
 
 #[test]
-fn a_trial_in_which_the_machine_lacked_descriptors_proves_nothing() {
+pub(super) fn a_trial_in_which_the_machine_lacked_descriptors_proves_nothing() {
     for kind in [Kind::Stream, Kind::Datagram] {
         let mut poor = Poor::new(config(Mode::Smart, Link::Wifi));
         let flow = poor.open(kind);
@@ -82,7 +82,7 @@ fn a_trial_in_which_the_machine_lacked_descriptors_proves_nothing() {
 }
 
 #[test]
-fn a_lack_is_not_a_proxys_fault() {
+pub(super) fn a_lack_is_not_a_proxys_fault() {
     let mut poor = Poor::new(config(Mode::Normal, Link::Wifi));
     let flow = poor.open(Kind::Stream);
     poor.pass(SECOND);

@@ -4,7 +4,7 @@ use super::*;
 use crate::policy::OnExpiry;
 
 /// A client whose token is good for 100 s, of three relays that close tunnels 10 s after that and stand behind one address.
-fn balanced() -> World {
+pub(super) fn balanced() -> World {
     let mut config = config(Mode::Normal, Link::Wifi);
     config.proxies.truncate(1);
     config.credential = Some(Credential::Token(token(START, 100 * SECOND).unwrap()));
@@ -12,6 +12,7 @@ fn balanced() -> World {
     let client = Client::new(config.build().unwrap(), &Seed::new([1; 32]), clock, Instant::ZERO);
     let relay = |number| {
         let mut config = relay_config().unwrap();
+        config.carrier = mux::carrier();
         config.rules.leeway = Duration::ZERO;
         config.scope.on_expiry = Some(OnExpiry::CloseAfter(10 * SECOND));
         Relay::new(config.build().unwrap(), &Seed::new([number; 32]), clock, Instant::ZERO)
@@ -19,16 +20,16 @@ fn balanced() -> World {
     World::new(client, (0..3).map(|number| (RELAYS[0].parse().unwrap(), relay(number))).collect())
 }
 
-fn renew(world: &mut World) {
+pub(super) fn renew(world: &mut World) {
     let now = START.after(world.now.since(Instant::ZERO));
     world.client.renew(world.now, Credential::Token(token(now, 1_000 * SECOND).unwrap()));
 }
 
-fn tunnels(world: &World) -> Vec<usize> {
+pub(super) fn tunnels(world: &World) -> Vec<usize> {
     world.relays.iter().filter_map(|(_, relay)| Some(relay.as_ref()?.stats().tunnels)).collect()
 }
 
-fn told(world: &World) -> Vec<String> {
+pub(super) fn told(world: &World) -> Vec<String> {
     let word = |event: &Event| match &event.what {
         What::TokenAccepted { .. } => Some("accepted".to_owned()),
         What::TokenUnheard { tunnels, .. } => Some(format!("{tunnels} unheard")),
@@ -38,7 +39,7 @@ fn told(world: &World) -> Vec<String> {
 }
 
 #[test]
-fn the_machine_of_each_tunnel_hears_of_a_renewal() {
+pub(super) fn the_machine_of_each_tunnel_hears_of_a_renewal() {
     let mut world = balanced();
     let flows: Vec<_> = (0..6).map(|_| connect(&mut world, ECHO)).collect();
     assert!(tunnels(&world).iter().all(|tunnels| *tunnels > 0), "{:?}", tunnels(&world));
@@ -53,7 +54,7 @@ fn the_machine_of_each_tunnel_hears_of_a_renewal() {
 }
 
 #[test]
-fn a_new_tunnel_speaks_for_its_machine_alone() {
+pub(super) fn a_new_tunnel_speaks_for_its_machine_alone() {
     let mut world = balanced();
     let flows: Vec<_> = (0..3).map(|_| connect(&mut world, ECHO)).collect();
     world.run(80 * SECOND);
@@ -71,7 +72,7 @@ fn a_new_tunnel_speaks_for_its_machine_alone() {
 }
 
 #[test]
-fn a_machine_that_no_connection_reaches_is_told_before_it_hurts() {
+pub(super) fn a_machine_that_no_connection_reaches_is_told_before_it_hurts() {
     let mut world = balanced();
     let flows: Vec<_> = (0..6).map(|_| connect(&mut world, ECHO)).collect();
     let deaf: usize = tunnels(&world)[1..].iter().sum();
@@ -94,7 +95,7 @@ fn a_machine_that_no_connection_reaches_is_told_before_it_hurts() {
 }
 
 #[test]
-fn who_was_not_heard_of_is_forgotten_with_its_tunnels() {
+pub(super) fn who_was_not_heard_of_is_forgotten_with_its_tunnels() {
     let mut world = balanced();
     let flows: Vec<_> = (0..6).map(|_| connect(&mut world, ECHO)).collect();
     world.run(80 * SECOND);

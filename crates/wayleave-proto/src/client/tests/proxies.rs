@@ -19,7 +19,7 @@ fn connected_to(world: &World) -> Vec<String> {
 }
 
 #[test]
-fn the_first_proxy_is_used_and_the_second_when_it_fails() {
+pub(super) fn the_first_proxy_is_used_and_the_second_when_it_fails() {
     let mut world = world(config(Mode::Normal, Link::Wifi));
     connect(&mut world, ECHO);
     assert!(connected_to(&world).iter().all(|proxy| proxy == RELAYS[0]), "{:?}", connected_to(&world));
@@ -30,7 +30,7 @@ fn the_first_proxy_is_used_and_the_second_when_it_fails() {
 }
 
 #[test]
-fn a_flow_through_a_known_relay_costs_one_round_trip_to_it() {
+pub(super) fn a_flow_through_a_known_relay_costs_one_round_trip_to_it() {
     let mut world = world(config(Mode::Normal, Link::Wifi));
     world.run(SECOND);
     let before = world.now;
@@ -40,7 +40,7 @@ fn a_flow_through_a_known_relay_costs_one_round_trip_to_it() {
 }
 
 #[test]
-fn the_switch_costs_no_handshake_because_one_was_made_during_the_trial() {
+pub(super) fn the_switch_costs_no_handshake_because_one_was_made_during_the_trial() {
     let mut world = world(config(Mode::Smart, Link::Wifi));
     world.direct = crate::testing::Direct::BlackHole;
     connect(&mut world, ECHO);
@@ -48,7 +48,7 @@ fn the_switch_costs_no_handshake_because_one_was_made_during_the_trial() {
 }
 
 #[test]
-fn no_application_byte_leaves_during_warm_standby() {
+pub(super) fn no_application_byte_leaves_during_warm_standby() {
     let mut world = world(config(Mode::Smart, Link::Wifi));
     world.direct = crate::testing::Direct::BlackHole;
     open(&mut world, Kind::Stream, ECHO);
@@ -58,7 +58,7 @@ fn no_application_byte_leaves_during_warm_standby() {
 }
 
 #[test]
-fn an_app_sign_opens_tunnels_of_both_kinds_without_a_token() {
+pub(super) fn an_app_sign_opens_tunnels_of_both_kinds_without_a_token() {
     let sign = AppSign::new(1_001.into(), &"5".repeat(64)).unwrap();
     let app_sign = vec![sign.public()];
     let mut config = config(Mode::Normal, Link::Wifi);
@@ -76,7 +76,7 @@ fn an_app_sign_opens_tunnels_of_both_kinds_without_a_token() {
 }
 
 #[test]
-fn a_wrong_token_fails_with_what_every_proxy_said() {
+pub(super) fn a_wrong_token_fails_with_what_every_proxy_said() {
     let mut config = config(Mode::Normal, Link::Wifi);
     config.credential = Some(Credential::Token("not.a.token".parse::<Token>().unwrap()));
     let mut world = world(config);
@@ -91,7 +91,7 @@ fn a_wrong_token_fails_with_what_every_proxy_said() {
 }
 
 #[test]
-fn a_renewed_token_is_used_at_once_and_its_expiry_is_announced() {
+pub(super) fn a_renewed_token_is_used_at_once_and_its_expiry_is_announced() {
     let mut config = config(Mode::Normal, Link::Wifi);
     config.credential = Some(Credential::Token(token(START, 40 * SECOND).unwrap()));
     let mut world = world(config);
@@ -115,7 +115,7 @@ fn a_renewed_token_is_used_at_once_and_its_expiry_is_announced() {
 }
 
 #[test]
-fn a_token_is_announced_before_it_expires_however_short_it_is() {
+pub(super) fn a_token_is_announced_before_it_expires_however_short_it_is() {
     for (warning, seconds, expected) in [(30, 20, [10, 0]), (60, 100, [60, 0]), (30, 30, [15, 0])] {
         let mut config = config(Mode::Normal, Link::Wifi);
         config.limits.token_warning = warning * SECOND;
@@ -131,7 +131,7 @@ fn a_token_is_announced_before_it_expires_however_short_it_is() {
 }
 
 #[test]
-fn a_connection_that_the_relay_closed_while_idle_costs_nothing_but_a_new_one() {
+pub(super) fn a_connection_that_the_relay_closed_while_idle_costs_nothing_but_a_new_one() {
     let mut config = config(Mode::Normal, Link::Wifi);
     config.limits.standby_age = 3600 * SECOND;
     let mut world = world(config);
@@ -141,7 +141,7 @@ fn a_connection_that_the_relay_closed_while_idle_costs_nothing_but_a_new_one() {
 }
 
 #[test]
-fn every_proxy_unreachable_says_what_each_one_said() {
+pub(super) fn every_proxy_unreachable_says_what_each_one_said() {
     let mut world = world(config(Mode::Normal, Link::Wifi));
     world.crash(0);
     world.crash(1);
@@ -155,7 +155,7 @@ fn every_proxy_unreachable_says_what_each_one_said() {
 }
 
 #[test]
-fn a_thousand_flows_at_once_all_open() {
+pub(super) fn a_thousand_flows_at_once_all_open() {
     let mut world = world(config(Mode::Normal, Link::Wifi));
     let flows: Vec<_> = (0..1_000).map(|_| open(&mut world, Kind::Stream, ECHO)).collect();
     assert!(world.run_until(20 * SECOND, |world| flows.iter().all(|flow| is_open(world, *flow))));
@@ -171,7 +171,7 @@ fn a_thousand_flows_at_once_all_open() {
 }
 
 #[test]
-fn many_flows_at_once_leave_a_proxy_that_refuses_them() {
+pub(super) fn many_flows_at_once_leave_a_proxy_that_refuses_them() {
     let mut world = world(config(Mode::Normal, Link::Wifi));
     world.run(SECOND);
     let foreign = SigningKey::generate(Algorithm::EdDsa, "other", &[9; 32]).unwrap().verifying();
@@ -226,7 +226,7 @@ fn shake(client: &mut Client, now: Instant, id: SocketId, early: &[u8]) -> Box<d
 }
 
 #[test]
-fn what_a_proxy_says_before_it_is_asked_is_no_answer() {
+pub(super) fn what_a_proxy_says_before_it_is_asked_is_no_answer() {
     let (mut client, flow, [id, _]) = alone();
     shake(&mut client, Instant::ZERO, id, b"HTTP/1.1 200 OK\r\n\r\n");
     // The next one is tried at once.
@@ -237,7 +237,7 @@ fn what_a_proxy_says_before_it_is_asked_is_no_answer() {
 }
 
 #[test]
-fn a_proxy_that_ends_every_connection_that_is_kept_ready_is_asked_more_and_more_seldom() {
+pub(super) fn a_proxy_that_ends_every_connection_that_is_kept_ready_is_asked_more_and_more_seldom() {
     let (mut client, flow, [first, second]) = alone();
     shake(&mut client, Instant::ZERO, first, b"");
     client.release(Instant::ZERO, flow);
@@ -264,7 +264,7 @@ fn a_proxy_that_ends_every_connection_that_is_kept_ready_is_asked_more_and_more_
 }
 
 #[test]
-fn a_closed_client_says_nothing_more() {
+pub(super) fn a_closed_client_says_nothing_more() {
     let mut world = world(config(Mode::Smart, Link::Wifi));
     connect(&mut world, ECHO);
     world.client.close(world.now);
@@ -282,7 +282,7 @@ fn a_closed_client_says_nothing_more() {
 }
 
 #[test]
-fn flows_that_are_given_back_at_once_leave_no_more_than_the_standby() {
+pub(super) fn flows_that_are_given_back_at_once_leave_no_more_than_the_standby() {
     for kind in [Kind::Datagram, Kind::Stream] {
         let mut world = world(config(Mode::Normal, Link::Wifi));
         let flows: Vec<_> = (0..20).map(|_| open(&mut world, kind, ECHO)).collect();

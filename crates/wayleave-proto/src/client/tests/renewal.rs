@@ -27,7 +27,7 @@ fn accepted_by(world: &World) -> Vec<String> {
 }
 
 #[test]
-fn a_relay_with_tunnels_is_shown_the_new_token_once() {
+pub(super) fn a_relay_with_tunnels_is_shown_the_new_token_once() {
     let mut world = with_token(100);
     let flow = connect(&mut world, ECHO);
     world.run(SECOND);
@@ -40,7 +40,7 @@ fn a_relay_with_tunnels_is_shown_the_new_token_once() {
 }
 
 #[test]
-fn without_tunnels_nothing_is_shown() {
+pub(super) fn without_tunnels_nothing_is_shown() {
     let mut world = with_token(100);
     let flow = connect(&mut world, ECHO);
     world.client.release(world.now, flow);
@@ -51,7 +51,7 @@ fn without_tunnels_nothing_is_shown() {
 }
 
 #[test]
-fn every_relay_with_tunnels_is_shown_it() {
+pub(super) fn every_relay_with_tunnels_is_shown_it() {
     let mut world = with_token(100);
     let first = connect(&mut world, ECHO);
     // The first relay goes on with what it has and takes nothing new.
@@ -67,7 +67,7 @@ fn every_relay_with_tunnels_is_shown_it() {
 }
 
 #[test]
-fn a_new_tunnel_shows_it_as_well() {
+pub(super) fn a_new_tunnel_shows_it_as_well() {
     let mut world = with_token(100);
     connect(&mut world, ECHO);
     world.client.renew(world.now, good_for(200));
@@ -77,7 +77,7 @@ fn a_new_tunnel_shows_it_as_well() {
 }
 
 #[test]
-fn a_relay_that_cannot_be_reached_is_shown_it_later() {
+pub(super) fn a_relay_that_cannot_be_reached_is_shown_it_later() {
     let mut config = config(Mode::Normal, Link::Wifi);
     config.limits.standby = 0;
     config.credential = Some(good_for(100));
@@ -95,7 +95,7 @@ fn a_relay_that_cannot_be_reached_is_shown_it_later() {
 }
 
 #[test]
-fn a_bad_token_is_shown_once_and_told() {
+pub(super) fn a_bad_token_is_shown_once_and_told() {
     let mut world = with_token(100);
     let flow = connect(&mut world, ECHO);
     world.client.renew(world.now, Credential::Token("not.a.token".parse::<Token>().unwrap()));
@@ -108,7 +108,7 @@ fn a_bad_token_is_shown_once_and_told() {
 }
 
 #[test]
-fn a_token_that_expired_says_so() {
+pub(super) fn a_token_that_expired_says_so() {
     let mut world = with_token(100);
     world.run(200 * SECOND);
     let flow = open(&mut world, Kind::Stream, ECHO);
@@ -129,7 +129,7 @@ fn warnings(world: &World) -> Vec<u64> {
 }
 
 #[test]
-fn the_expiry_is_announced_by_what_the_civil_clock_shows_now() {
+pub(super) fn the_expiry_is_announced_by_what_the_civil_clock_shows_now() {
     let mut world = with_token(3_600);
     let shown =
         |world: &World, ahead: u64| START.after(world.now.since(Instant::ZERO) + ahead as u32 * SECOND);
@@ -155,13 +155,13 @@ fn the_expiry_is_announced_by_what_the_civil_clock_shows_now() {
 }
 
 #[test]
-fn a_sleep_that_wakes_nobody_is_noticed_within_a_minute() {
+pub(super) fn a_sleep_that_wakes_nobody_is_noticed_within_a_minute() {
     let world = with_token(3_600);
     assert!(world.client.poll_timeout().is_some_and(|due| due <= world.now + 60 * SECOND));
 }
 
 #[test]
-fn a_refusal_says_what_this_side_can_know() {
+pub(super) fn a_refusal_says_what_this_side_can_know() {
     let early = Claims {
         not_before: Some(UnixTime::from_secs(START.as_secs() + 600)),
         expires: Some(UnixTime::from_secs(START.as_secs() + 900)),
@@ -186,7 +186,7 @@ fn a_refusal_says_what_this_side_can_know() {
 }
 
 #[test]
-fn a_flow_that_waits_while_its_token_expires_takes_the_renewed_one() {
+pub(super) fn a_flow_that_waits_while_its_token_expires_takes_the_renewed_one() {
     let mut world = with_token(100);
     world.run(99 * SECOND);
     world.refuses_new = true;
@@ -202,7 +202,7 @@ fn a_flow_that_waits_while_its_token_expires_takes_the_renewed_one() {
 }
 
 #[test]
-fn a_request_that_was_under_way_with_the_old_token_is_made_again() {
+pub(super) fn a_request_that_was_under_way_with_the_old_token_is_made_again() {
     let mut world = with_token(100);
     // Expired by the word of the relays, which allow 30 s.
     world.run(140 * SECOND);
@@ -241,7 +241,7 @@ fn renew_when_told(world: &mut World, until: Duration) {
 }
 
 #[test]
-fn a_stream_is_cut_in_the_middle_where_the_token_is_not_renewed() {
+pub(super) fn a_stream_is_cut_in_the_middle_where_the_token_is_not_renewed() {
     let mut world = closing();
     let flow = connect(&mut world, ECHO);
     world.client.write(world.now, flow, b"before").unwrap();
@@ -260,7 +260,7 @@ fn a_stream_is_cut_in_the_middle_where_the_token_is_not_renewed() {
 }
 
 #[test]
-fn an_application_that_follows_the_events_keeps_its_stream_over_many_tokens() {
+pub(super) fn an_application_that_follows_the_events_keeps_its_stream_over_many_tokens() {
     let mut world = closing();
     let flow = connect(&mut world, ECHO);
     for _ in 0..5 {
@@ -273,7 +273,7 @@ fn an_application_that_follows_the_events_keeps_its_stream_over_many_tokens() {
 }
 
 #[test]
-fn a_datagram_flow_rests_after_the_expiry_and_goes_on_with_a_renewed_token() {
+pub(super) fn a_datagram_flow_rests_after_the_expiry_and_goes_on_with_a_renewed_token() {
     let mut world = closing();
     let flow = open(&mut world, Kind::Datagram, ECHO);
     world.client.send_datagram(world.now, flow, b"before").unwrap();
@@ -295,7 +295,7 @@ fn a_datagram_flow_rests_after_the_expiry_and_goes_on_with_a_renewed_token() {
 }
 
 #[test]
-fn a_datagram_flow_with_a_renewed_token_is_never_interrupted() {
+pub(super) fn a_datagram_flow_with_a_renewed_token_is_never_interrupted() {
     let mut world = closing();
     let flow = open(&mut world, Kind::Datagram, ECHO);
     world.client.send_datagram(world.now, flow, &[0]).unwrap();

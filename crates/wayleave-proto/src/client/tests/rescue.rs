@@ -98,7 +98,7 @@ fn spoken(world: &World) -> Vec<&[u8]> {
 }
 
 #[test]
-fn rule_2_a_connection_whose_bytes_got_no_answer_proves_nothing() {
+pub(super) fn rule_2_a_connection_whose_bytes_got_no_answer_proves_nothing() {
     let mut world = smart();
     world.direct = Direct::Mute;
     let flow = connect(&mut world, WEB);
@@ -116,7 +116,7 @@ fn rule_2_a_connection_whose_bytes_got_no_answer_proves_nothing() {
 }
 
 #[test]
-fn rule_2_nor_does_one_whose_bytes_must_not_be_sent_again() {
+pub(super) fn rule_2_nor_does_one_whose_bytes_must_not_be_sent_again() {
     for bytes in [b"GET / HTTP/1.1\r\n\r\n".to_vec(), client_hello(b"", true)] {
         let mut world = smart();
         world.direct = Direct::Mute;
@@ -132,7 +132,7 @@ fn rule_2_nor_does_one_whose_bytes_must_not_be_sent_again() {
 }
 
 #[test]
-fn rule_2_a_connection_on_which_nothing_was_sent_counts_at_the_deadline() {
+pub(super) fn rule_2_a_connection_on_which_nothing_was_sent_counts_at_the_deadline() {
     let mut world = smart();
     let flow = connect(&mut world, WEB);
     assert!(proofs(&world).is_empty());
@@ -147,7 +147,7 @@ fn rule_2_a_connection_on_which_nothing_was_sent_counts_at_the_deadline() {
 }
 
 #[test]
-fn rule_2_a_connection_from_before_the_trial_does_not_count() {
+pub(super) fn rule_2_a_connection_from_before_the_trial_does_not_count() {
     let mut world = smart();
     connect(&mut world, WEB);
     world.run(3 * SECOND);
@@ -158,7 +158,7 @@ fn rule_2_a_connection_from_before_the_trial_does_not_count() {
 }
 
 #[test]
-fn rule_2_what_is_reset_or_ended_before_a_byte_came_back_is_tried_again_until_the_deadline() {
+pub(super) fn rule_2_what_is_reset_or_ended_before_a_byte_came_back_is_tried_again_until_the_deadline() {
     for direct in [Direct::Resetting, Direct::Ending] {
         let mut world = smart();
         world.direct = direct;
@@ -176,7 +176,7 @@ fn rule_2_what_is_reset_or_ended_before_a_byte_came_back_is_tried_again_until_th
 }
 
 #[test]
-fn rule_2_and_at_the_deadline_it_goes_to_the_relay() {
+pub(super) fn rule_2_and_at_the_deadline_it_goes_to_the_relay() {
     for direct in [Direct::Resetting, Direct::Ending] {
         let mut world = smart();
         world.direct = direct;
@@ -193,7 +193,7 @@ fn rule_2_and_at_the_deadline_it_goes_to_the_relay() {
 }
 
 #[test]
-fn rule_2_what_must_not_be_sent_again_fails_as_it_would_directly() {
+pub(super) fn rule_2_what_must_not_be_sent_again_fails_as_it_would_directly() {
     let mut world = smart();
     world.direct = Direct::Resetting;
     let flow = connect(&mut world, WEB);
@@ -205,7 +205,7 @@ fn rule_2_what_must_not_be_sent_again_fails_as_it_would_directly() {
 }
 
 #[test]
-fn rule_9_a_stream_to_a_blocked_port_is_opened_through_a_relay_after_one_second() {
+pub(super) fn rule_9_a_stream_to_a_blocked_port_is_opened_through_a_relay_after_one_second() {
     for scope in [Scope::Kind, Scope::Session] {
         let mut world = behind_a_port_list(|config| config.route.scope = scope);
         let (flow, took, route) = opening(&mut world, Kind::Stream, OTHER);
@@ -226,7 +226,7 @@ fn rule_9_a_stream_to_a_blocked_port_is_opened_through_a_relay_after_one_second(
 }
 
 #[test]
-fn rule_9_a_flow_that_fails_at_once_is_rescued_at_once() {
+pub(super) fn rule_9_a_flow_that_fails_at_once_is_rescued_at_once() {
     let mut world = behind_a_port_list(|_| {});
     world.direct = Direct::Refusing;
     let (_, took, route) = opening(&mut world, Kind::Stream, OTHER);
@@ -235,7 +235,7 @@ fn rule_9_a_flow_that_fails_at_once_is_rescued_at_once() {
 }
 
 #[test]
-fn rule_9_switched_off_rules_1_to_8_hold_to_the_letter() {
+pub(super) fn rule_9_switched_off_rules_1_to_8_hold_to_the_letter() {
     let mut world = behind_a_port_list(|config| config.route.rescue.on = false);
     let (flow, took, route) = opening(&mut world, Kind::Stream, OTHER);
     assert_eq!((took, route), (30_000, None), "{}", story(&world.events));
@@ -244,7 +244,7 @@ fn rule_9_switched_off_rules_1_to_8_hold_to_the_letter() {
 }
 
 #[test]
-fn rule_9_never_on_cellular() {
+pub(super) fn rule_9_never_on_cellular() {
     let mut world = behind_a_port_list(|config| {
         config.network = Network::up(Link::Cellular);
         config.route.treatment.cellular = crate::config::AtDeadline::Proxied;
@@ -255,7 +255,7 @@ fn rule_9_never_on_cellular() {
 }
 
 #[test]
-fn rule_9_a_datagram_flow_that_is_not_answered_goes_to_a_relay() {
+pub(super) fn rule_9_a_datagram_flow_that_is_not_answered_goes_to_a_relay() {
     let mut world = behind_a_port_list(|config| config.route.scope = Scope::Session);
     let flow = open(&mut world, Kind::Datagram, OTHER);
     world.run(10 * SECOND);
@@ -282,7 +282,7 @@ fn rule_9_a_datagram_flow_that_is_not_answered_goes_to_a_relay() {
 }
 
 #[test]
-fn rule_9_a_datagram_flow_is_left_alone_where_another_was_answered_on_its_port() {
+pub(super) fn rule_9_a_datagram_flow_is_left_alone_where_another_was_answered_on_its_port() {
     let mut world = smart();
     let answered = open(&mut world, Kind::Datagram, OTHER);
     world.client.send_datagram(world.now, answered, b"first").unwrap();
@@ -298,7 +298,7 @@ fn rule_9_a_datagram_flow_is_left_alone_where_another_was_answered_on_its_port()
 }
 
 #[test]
-fn rule_9_a_client_hello_is_sent_again_and_nothing_else() {
+pub(super) fn rule_9_a_client_hello_is_sent_again_and_nothing_else() {
     let hello = client_hello(b"session", false);
     let early = client_hello(b"session", true);
     let with_more = [&hello[..], b"more"].concat();
@@ -332,7 +332,7 @@ fn rule_9_a_client_hello_is_sent_again_and_nothing_else() {
 }
 
 #[test]
-fn rule_9_a_stream_that_is_reset_or_ended_before_a_byte_came_back_is_rescued() {
+pub(super) fn rule_9_a_stream_that_is_reset_or_ended_before_a_byte_came_back_is_rescued() {
     for (direct, reason) in [(Direct::Resetting, RescueReason::Reset), (Direct::Ending, RescueReason::Ended)]
     {
         for chunk in [usize::MAX, 7] {
@@ -351,7 +351,7 @@ fn rule_9_a_stream_that_is_reset_or_ended_before_a_byte_came_back_is_rescued() {
 }
 
 #[test]
-fn rule_9_what_must_not_be_sent_again_fails_as_it_would_directly_and_the_next_is_saved() {
+pub(super) fn rule_9_what_must_not_be_sent_again_fails_as_it_would_directly_and_the_next_is_saved() {
     let mut world = behind_a_port_list(|_| {});
     world.direct = Direct::Resetting;
     let (flow, ..) = opening(&mut world, Kind::Stream, OTHER);
@@ -366,7 +366,7 @@ fn rule_9_what_must_not_be_sent_again_fails_as_it_would_directly_and_the_next_is
 }
 
 #[test]
-fn rule_9_what_an_application_does_in_between_is_done_on_the_new_path() {
+pub(super) fn rule_9_what_an_application_does_in_between_is_done_on_the_new_path() {
     let mut world = behind_a_port_list(|_| {});
     world.direct = Direct::Mute;
     let (flow, ..) = opening(&mut world, Kind::Stream, OTHER);
@@ -386,7 +386,7 @@ fn rule_9_what_an_application_does_in_between_is_done_on_the_new_path() {
 }
 
 #[test]
-fn rule_9_one_host_does_not_block_a_port_on_which_others_are_answered() {
+pub(super) fn rule_9_one_host_does_not_block_a_port_on_which_others_are_answered() {
     let mut world = smart();
     let good = connect(&mut world, OTHER);
     say(&mut world, good, b"hello");
@@ -409,7 +409,7 @@ fn rule_9_one_host_does_not_block_a_port_on_which_others_are_answered() {
 }
 
 #[test]
-fn rule_9_one_in_a_while_tries_direct_again() {
+pub(super) fn rule_9_one_in_a_while_tries_direct_again() {
     let mut world = behind_a_port_list(|_| {});
     opening(&mut world, Kind::Stream, OTHER);
     world.run(60 * SECOND);
@@ -430,7 +430,7 @@ fn rule_9_one_in_a_while_tries_direct_again() {
 }
 
 #[test]
-fn rule_9_if_no_relay_serves_it_either_the_direct_failure_is_told() {
+pub(super) fn rule_9_if_no_relay_serves_it_either_the_direct_failure_is_told() {
     let mut world = behind_a_port_list(|_| {});
     world.crash(0);
     world.crash(1);
@@ -448,7 +448,7 @@ fn rule_9_if_no_relay_serves_it_either_the_direct_failure_is_told() {
 }
 
 #[test]
-fn rule_9_a_direct_path_that_no_relay_replaces_is_waited_for() {
+pub(super) fn rule_9_a_direct_path_that_no_relay_replaces_is_waited_for() {
     let mut world = behind_a_port_list(|_| {});
     world.refusing.insert(OTHER.parse().unwrap());
     world.direct = Direct::Mute;
@@ -462,7 +462,7 @@ fn rule_9_a_direct_path_that_no_relay_replaces_is_waited_for() {
 }
 
 #[test]
-fn rule_9_a_flow_that_went_to_the_relay_at_once_and_is_refused_there_is_tried_directly() {
+pub(super) fn rule_9_a_flow_that_went_to_the_relay_at_once_and_is_refused_there_is_tried_directly() {
     let mut world = behind_a_port_list(|_| {});
     opening(&mut world, Kind::Stream, OTHER);
     world.refusing.insert(NEXT.parse().unwrap());
@@ -480,7 +480,7 @@ fn rule_9_a_flow_that_went_to_the_relay_at_once_and_is_refused_there_is_tried_di
 }
 
 #[test]
-fn rule_9_what_is_blocked_is_forgotten_with_the_network() {
+pub(super) fn rule_9_what_is_blocked_is_forgotten_with_the_network() {
     let mut world = behind_a_port_list(|_| {});
     opening(&mut world, Kind::Stream, OTHER);
     world.client.handle_network(world.now, Network::up(Link::Ethernet));
@@ -490,7 +490,7 @@ fn rule_9_what_is_blocked_is_forgotten_with_the_network() {
 }
 
 #[test]
-fn rule_9_a_flow_that_is_being_rescued_begins_again_with_the_network() {
+pub(super) fn rule_9_a_flow_that_is_being_rescued_begins_again_with_the_network() {
     let mut world = behind_a_port_list(|_| {});
     world.crash(0);
     world.crash(1);
@@ -504,7 +504,7 @@ fn rule_9_a_flow_that_is_being_rescued_begins_again_with_the_network() {
 }
 
 #[test]
-fn rule_10_silence_where_there_were_answers_begins_a_new_trial() {
+pub(super) fn rule_10_silence_where_there_were_answers_begins_a_new_trial() {
     let mut world = smart();
     let flow = open(&mut world, Kind::Datagram, ECHO);
     world.client.send_datagram(world.now, flow, b"first").unwrap();
@@ -527,7 +527,7 @@ fn rule_10_silence_where_there_were_answers_begins_a_new_trial() {
 }
 
 #[test]
-fn rule_10_what_is_sent_rarely_is_moved_with_its_third_word_into_silence() {
+pub(super) fn rule_10_what_is_sent_rarely_is_moved_with_its_third_word_into_silence() {
     let mut world = smart();
     let flow = open(&mut world, Kind::Datagram, ECHO);
     world.client.send_datagram(world.now, flow, b"first").unwrap();
@@ -548,7 +548,7 @@ fn rule_10_what_is_sent_rarely_is_moved_with_its_third_word_into_silence() {
 }
 
 #[test]
-fn rule_10_so_is_a_stream_that_is_written_to_rarely() {
+pub(super) fn rule_10_so_is_a_stream_that_is_written_to_rarely() {
     let mut world = smart();
     let flow = connect(&mut world, WEB);
     say(&mut world, flow, b"hello");
@@ -567,7 +567,7 @@ fn rule_10_so_is_a_stream_that_is_written_to_rarely() {
 }
 
 #[test]
-fn rule_10_several_resets_at_once_begin_a_new_trial() {
+pub(super) fn rule_10_several_resets_at_once_begin_a_new_trial() {
     let mut world = smart();
     let flows: Vec<_> = (0..3).map(|_| connect(&mut world, WEB)).collect();
     for flow in &flows {
@@ -588,7 +588,7 @@ fn rule_10_several_resets_at_once_begin_a_new_trial() {
 }
 
 #[test]
-fn rule_10_switched_off_nothing_is_doubted() {
+pub(super) fn rule_10_switched_off_nothing_is_doubted() {
     let mut config = config(Mode::Smart, Link::Wifi);
     config.route.doubt.on = false;
     let mut world = world(config);
@@ -605,7 +605,7 @@ fn rule_10_switched_off_nothing_is_doubted() {
 }
 
 #[test]
-fn in_mode_normal_nothing_of_this_happens() {
+pub(super) fn in_mode_normal_nothing_of_this_happens() {
     let mut world = world(config(Mode::Normal, Link::Wifi));
     world.direct = Direct::Mute;
     let flow = connect(&mut world, OTHER);

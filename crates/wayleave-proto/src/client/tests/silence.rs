@@ -35,7 +35,7 @@ fn count(world: &World, wanted: impl Fn(&What) -> bool) -> usize {
 }
 
 #[test]
-fn a_call_leaves_a_relay_that_vanished_within_seconds_and_a_stream_is_told() {
+pub(super) fn a_call_leaves_a_relay_that_vanished_within_seconds_and_a_stream_is_told() {
     let mut world = world(config(Mode::Normal, Link::Wifi));
     let stream = connect(&mut world, ECHO);
     let call = open(&mut world, Kind::Datagram, ECHO);
@@ -55,7 +55,7 @@ fn a_call_leaves_a_relay_that_vanished_within_seconds_and_a_stream_is_told() {
 }
 
 #[test]
-fn a_new_stream_does_not_wait_for_a_relay_that_vanished() {
+pub(super) fn a_new_stream_does_not_wait_for_a_relay_that_vanished() {
     let mut world = world(config(Mode::Normal, Link::Wifi));
     world.run(SECOND);
     world.silence(0);
@@ -69,7 +69,7 @@ fn a_new_stream_does_not_wait_for_a_relay_that_vanished() {
 }
 
 #[test]
-fn a_request_that_is_owed_an_answer_is_repeated_until_somebody_answers() {
+pub(super) fn a_request_that_is_owed_an_answer_is_repeated_until_somebody_answers() {
     let mut world = world(config(Mode::Normal, Link::Wifi));
     world.run(SECOND);
     world.silence(0);
@@ -83,7 +83,7 @@ fn a_request_that_is_owed_an_answer_is_repeated_until_somebody_answers() {
 }
 
 #[test]
-fn all_who_waited_go_on_as_soon_as_one_connection_stands() {
+pub(super) fn all_who_waited_go_on_as_soon_as_one_connection_stands() {
     let mut config = config(Mode::Normal, Link::Wifi);
     config.proxies = vec!["relay.example:443".parse().unwrap()];
     let mut world = world(config);
@@ -99,7 +99,7 @@ fn all_who_waited_go_on_as_soon_as_one_connection_stands() {
 
 /// Their connections stand, and nothing that is said on them arrives.
 #[test]
-fn all_who_wait_for_an_answer_that_got_lost_go_on_as_soon_as_another_relay_connection_stands() {
+pub(super) fn all_who_wait_for_an_answer_that_got_lost_go_on_as_soon_as_another_relay_connection_stands() {
     let mut config = config(Mode::Normal, Link::Wifi);
     config.proxies.truncate(1);
     config.limits.standby = 0;
@@ -117,7 +117,7 @@ fn all_who_wait_for_an_answer_that_got_lost_go_on_as_soon_as_another_relay_conne
 
 /// Nothing comes back from this target, because the relay lets nothing through to the client.
 #[test]
-fn media_that_goes_one_way_stays_where_it_is() {
+pub(super) fn media_that_goes_one_way_stays_where_it_is() {
     let rates = Rates { bits_per_second: Some(8), ..Rates::default() };
     let mut world = world_with(config(Mode::Normal, Link::Wifi), |config| config.scope.to_client = rates);
     let flow = open(&mut world, Kind::Datagram, ECHO);
@@ -131,7 +131,7 @@ fn media_that_goes_one_way_stays_where_it_is() {
 }
 
 #[test]
-fn a_false_alarm_costs_nothing() {
+pub(super) fn a_false_alarm_costs_nothing() {
     let mut config = config(Mode::Normal, Link::Wifi);
     config.proxies.truncate(1);
     let mut world = world(config);
@@ -146,7 +146,7 @@ fn a_false_alarm_costs_nothing() {
 }
 
 #[test]
-fn an_asked_stream_asks_again_when_the_network_changes() {
+pub(super) fn an_asked_stream_asks_again_when_the_network_changes() {
     let mut world = world(config(Mode::Normal, Link::Wifi));
     world.run(SECOND);
     world.silence(0);
@@ -157,7 +157,7 @@ fn an_asked_stream_asks_again_when_the_network_changes() {
 }
 
 #[test]
-fn an_asked_stream_goes_directly_when_that_is_tried_again() {
+pub(super) fn an_asked_stream_goes_directly_when_that_is_tried_again() {
     let mut world = world(config(Mode::Smart, Link::Wifi));
     world.direct = Direct::BlackHole;
     connect(&mut world, ECHO);
@@ -172,7 +172,7 @@ fn an_asked_stream_goes_directly_when_that_is_tried_again() {
 }
 
 #[test]
-fn each_word_after_a_long_silence_is_answered_as_fast_as_the_first() {
+pub(super) fn each_word_after_a_long_silence_is_answered_as_fast_as_the_first() {
     let mut world =
         world_with(config(Mode::Normal, Link::Wifi), |config| config.limits.datagram_idle = 120 * SECOND);
     let flow = open(&mut world, Kind::Datagram, ECHO);
@@ -189,7 +189,7 @@ fn each_word_after_a_long_silence_is_answered_as_fast_as_the_first() {
 }
 
 #[test]
-fn a_word_that_waited_for_its_way_is_not_too_old_for_it() {
+pub(super) fn a_word_that_waited_for_its_way_is_not_too_old_for_it() {
     let mut config = config(Mode::Normal, Link::Wifi);
     config.proxies.truncate(1);
     let mut world = world(config);
@@ -215,7 +215,7 @@ fn a_word_that_waited_for_its_way_is_not_too_old_for_it() {
 }
 
 #[test]
-fn a_call_is_heard_again_a_second_after_the_end_of_an_outage() {
+pub(super) fn a_call_is_heard_again_a_second_after_the_end_of_an_outage() {
     for (away, refuses) in [(3, false), (8, false), (20, false), (3, true), (8, true), (20, true)] {
         let mut config = config(Mode::Normal, Link::Wifi);
         config.proxies.truncate(1);

@@ -37,7 +37,7 @@ fn answered() -> (World, FlowId) {
 }
 
 #[test]
-fn rule_2_an_open_network_settles_direct_at_once() {
+pub(super) fn rule_2_an_open_network_settles_direct_at_once() {
     let mut world = world(config(Mode::Smart, Link::Wifi));
     let flow = connect(&mut world, ECHO);
     assert_eq!(world.client.status(flow), FlowStatus::Open(Route::Direct));
@@ -48,7 +48,7 @@ fn rule_2_an_open_network_settles_direct_at_once() {
 }
 
 #[test]
-fn rule_3_every_link_but_cellular_becomes_proxied_at_the_deadline() {
+pub(super) fn rule_3_every_link_but_cellular_becomes_proxied_at_the_deadline() {
     for direct in [Direct::BlackHole, Direct::Refusing] {
         for link in [Link::Wifi, Link::Ethernet, Link::Unknown] {
             let mut world = world(config(Mode::Smart, link));
@@ -62,7 +62,7 @@ fn rule_3_every_link_but_cellular_becomes_proxied_at_the_deadline() {
 }
 
 #[test]
-fn rule_3_cellular_stays_direct_and_tries_again() {
+pub(super) fn rule_3_cellular_stays_direct_and_tries_again() {
     for direct in [Direct::BlackHole, Direct::Refusing] {
         let mut world = world(config(Mode::Smart, Link::Cellular));
         world.direct = direct;
@@ -83,7 +83,7 @@ fn rule_3_cellular_stays_direct_and_tries_again() {
 }
 
 #[test]
-fn rule_3_probes_on_cellular_try_again_soon_after_the_deadline() {
+pub(super) fn rule_3_probes_on_cellular_try_again_soon_after_the_deadline() {
     for (direct, millis) in [(Direct::BlackHole, 1_200), (Direct::Refusing, 2_000)] {
         let mut config = config(Mode::Smart, Link::Cellular);
         config.probes = vec![Probe { kind: Kind::Stream, target: "10.0.0.1:3478".parse().unwrap() }];
@@ -99,7 +99,7 @@ fn rule_3_probes_on_cellular_try_again_soon_after_the_deadline() {
 }
 
 #[test]
-fn rule_4_an_answered_datagram_flow_stays_direct_on_an_open_network() {
+pub(super) fn rule_4_an_answered_datagram_flow_stays_direct_on_an_open_network() {
     let (mut world, flow) = answered();
     world.client.handle_network(world.now, Network::up(Link::Ethernet));
     assert!(is_echoed(&mut world, flow, b"over the new link"), "{}", story(&world.events));
@@ -110,7 +110,7 @@ fn rule_4_an_answered_datagram_flow_stays_direct_on_an_open_network() {
 }
 
 #[test]
-fn rule_4_an_answered_datagram_flow_leaves_a_black_hole_after_one_second() {
+pub(super) fn rule_4_an_answered_datagram_flow_leaves_a_black_hole_after_one_second() {
     for link in [Link::Wifi, Link::Ethernet] {
         let (mut world, flow) = answered();
         world.direct = Direct::BlackHole;
@@ -125,7 +125,7 @@ fn rule_4_an_answered_datagram_flow_leaves_a_black_hole_after_one_second() {
 }
 
 #[test]
-fn rule_4_a_datagram_flow_outlives_a_time_without_network() {
+pub(super) fn rule_4_a_datagram_flow_outlives_a_time_without_network() {
     let (mut world, flow) = answered();
     world.client.handle_network(world.now, Network::down(Link::Wifi));
     world.run(60 * SECOND);
@@ -138,7 +138,7 @@ fn rule_4_a_datagram_flow_outlives_a_time_without_network() {
 }
 
 #[test]
-fn rule_4_a_new_network_with_nothing_that_looks_for_its_way_is_tried_with_the_next_flow() {
+pub(super) fn rule_4_a_new_network_with_nothing_that_looks_for_its_way_is_tried_with_the_next_flow() {
     let (mut world, flow) = answered();
     world.client.release(world.now, flow);
     let stream = connect(&mut world, ECHO);
@@ -154,7 +154,7 @@ fn rule_4_a_new_network_with_nothing_that_looks_for_its_way_is_tried_with_the_ne
 }
 
 #[test]
-fn rule_4_a_new_network_during_the_trial_gives_a_flow_a_whole_new_second() {
+pub(super) fn rule_4_a_new_network_during_the_trial_gives_a_flow_a_whole_new_second() {
     let mut world = world(config(Mode::Smart, Link::Wifi));
     world.direct = Direct::BlackHole;
     let flow = open(&mut world, Kind::Stream, ECHO);
@@ -166,7 +166,7 @@ fn rule_4_a_new_network_during_the_trial_gives_a_flow_a_whole_new_second() {
 }
 
 #[test]
-fn rule_4_a_new_network_starts_the_trial_anew() {
+pub(super) fn rule_4_a_new_network_starts_the_trial_anew() {
     let mut world = world(config(Mode::Smart, Link::Wifi));
     connect(&mut world, ECHO);
     world.run(SECOND);
@@ -179,7 +179,7 @@ fn rule_4_a_new_network_starts_the_trial_anew() {
 }
 
 #[test]
-fn rule_4_while_the_network_is_down_everything_waits() {
+pub(super) fn rule_4_while_the_network_is_down_everything_waits() {
     let mut world = world(config(Mode::Smart, Link::Wifi));
     world.client.handle_network(world.now, Network::down(Link::Wifi));
     let flow = open(&mut world, Kind::Stream, ECHO);
@@ -191,7 +191,7 @@ fn rule_4_while_the_network_is_down_everything_waits() {
 }
 
 #[test]
-fn rule_5_a_proxied_route_stays_and_datagram_tunnels_are_made_anew() {
+pub(super) fn rule_5_a_proxied_route_stays_and_datagram_tunnels_are_made_anew() {
     let mut world = world(config(Mode::Smart, Link::Wifi));
     world.direct = Direct::BlackHole;
     let flow = open(&mut world, Kind::Datagram, ECHO);
@@ -207,7 +207,7 @@ fn rule_5_a_proxied_route_stays_and_datagram_tunnels_are_made_anew() {
 }
 
 #[test]
-fn rule_7_a_new_trial_on_request_can_return_to_direct() {
+pub(super) fn rule_7_a_new_trial_on_request_can_return_to_direct() {
     let mut world = world(config(Mode::Smart, Link::Wifi));
     world.direct = Direct::BlackHole;
     let old = connect(&mut world, ECHO);
@@ -219,7 +219,7 @@ fn rule_7_a_new_trial_on_request_can_return_to_direct() {
 }
 
 #[test]
-fn rule_7_a_new_trial_on_the_same_network_keeps_the_sockets_of_datagram_flows() {
+pub(super) fn rule_7_a_new_trial_on_the_same_network_keeps_the_sockets_of_datagram_flows() {
     let (mut world, flow) = answered();
     // Nothing new gets out; only the socket that was there before still leads somewhere.
     world.direct = Direct::BlackHole;
@@ -232,7 +232,7 @@ fn rule_7_a_new_trial_on_the_same_network_keeps_the_sockets_of_datagram_flows() 
 }
 
 #[test]
-fn rule_7_a_datagram_flow_that_is_not_answered_anew_goes_to_the_relay() {
+pub(super) fn rule_7_a_datagram_flow_that_is_not_answered_anew_goes_to_the_relay() {
     let (mut world, flow) = answered();
     let at = world.now;
     world.client.retry_direct(at, Some(Kind::Datagram));
@@ -243,7 +243,7 @@ fn rule_7_a_datagram_flow_that_is_not_answered_anew_goes_to_the_relay() {
 }
 
 #[test]
-fn rule_7_a_flow_that_waits_for_a_relay_begins_the_new_trial() {
+pub(super) fn rule_7_a_flow_that_waits_for_a_relay_begins_the_new_trial() {
     let mut world = world(config(Mode::Smart, Link::Wifi));
     world.direct = Direct::Refusing;
     connect(&mut world, ECHO);
@@ -261,7 +261,7 @@ fn rule_7_a_flow_that_waits_for_a_relay_begins_the_new_trial() {
 }
 
 #[test]
-fn rule_7_a_flow_that_loses_its_tunnel_begins_the_new_trial() {
+pub(super) fn rule_7_a_flow_that_loses_its_tunnel_begins_the_new_trial() {
     let mut world = world(config(Mode::Smart, Link::Wifi));
     world.direct = Direct::BlackHole;
     let flow = open(&mut world, Kind::Datagram, ECHO);
@@ -279,7 +279,7 @@ fn rule_7_a_flow_that_loses_its_tunnel_begins_the_new_trial() {
 }
 
 #[test]
-fn rule_8_an_open_stream_is_not_cut_by_a_route_change() {
+pub(super) fn rule_8_an_open_stream_is_not_cut_by_a_route_change() {
     let mut world = world(config(Mode::Smart, Link::Wifi));
     let flow = connect(&mut world, ECHO);
     world.direct = Direct::BlackHole;
@@ -290,7 +290,7 @@ fn rule_8_an_open_stream_is_not_cut_by_a_route_change() {
 }
 
 #[test]
-fn kinds_are_judged_apart_and_together_in_session_scope() {
+pub(super) fn kinds_are_judged_apart_and_together_in_session_scope() {
     for (scope, datagram) in [(Scope::Kind, Route::Direct), (Scope::Session, Route::Proxied)] {
         let mut config = config(Mode::Smart, Link::Wifi);
         config.route.scope = scope;
@@ -302,7 +302,7 @@ fn kinds_are_judged_apart_and_together_in_session_scope() {
 }
 
 #[test]
-fn probes_start_the_trial_and_prove_the_path() {
+pub(super) fn probes_start_the_trial_and_prove_the_path() {
     for kind in [Kind::Stream, Kind::Datagram] {
         for (direct, route) in [(Direct::Open, Route::Direct), (Direct::BlackHole, Route::Proxied)] {
             let mut config = config(Mode::Smart, Link::Wifi);
@@ -317,7 +317,7 @@ fn probes_start_the_trial_and_prove_the_path() {
 }
 
 #[test]
-fn the_same_inputs_give_the_same_story() {
+pub(super) fn the_same_inputs_give_the_same_story() {
     let run = || {
         let mut world = world(config(Mode::Smart, Link::Cellular));
         world.direct = Direct::Refusing;
@@ -329,7 +329,7 @@ fn the_same_inputs_give_the_same_story() {
 }
 
 #[test]
-fn rule_3_an_answer_that_comes_before_an_overdue_timer_dials_nothing_directly() {
+pub(super) fn rule_3_an_answer_that_comes_before_an_overdue_timer_dials_nothing_directly() {
     let clock = Clock::new(Instant::ZERO, START);
     let config = config(Mode::Smart, Link::Wifi).build().unwrap();
     let mut client = Client::new(config, &Seed::new([1; 32]), clock, Instant::ZERO);

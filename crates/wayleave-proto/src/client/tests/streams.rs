@@ -10,7 +10,7 @@ fn pattern(length: usize) -> Vec<u8> {
 }
 
 #[test]
-fn bytes_come_back_whole_at_any_split_of_writes() {
+pub(super) fn bytes_come_back_whole_at_any_split_of_writes() {
     for mode in [Mode::Normal, Mode::Off] {
         for chunk in [1, 7, 1_000, usize::MAX] {
             let mut world = world(config(mode, Link::Wifi));
@@ -26,7 +26,7 @@ fn bytes_come_back_whole_at_any_split_of_writes() {
 }
 
 #[test]
-fn who_does_not_read_slows_down_who_writes_and_loses_nothing() {
+pub(super) fn who_does_not_read_slows_down_who_writes_and_loses_nothing() {
     for mode in [Mode::Normal, Mode::Off] {
         let mut world = world(config(mode, Link::Wifi));
         let flow = connect(&mut world, ECHO);
@@ -44,7 +44,7 @@ fn who_does_not_read_slows_down_who_writes_and_loses_nothing() {
 }
 
 #[test]
-fn a_relay_that_falls_silent_is_heard_again() {
+pub(super) fn a_relay_that_falls_silent_is_heard_again() {
     let mut world = world(config(Mode::Normal, Link::Wifi));
     let flow = connect(&mut world, ECHO);
     world.silence(0);
@@ -57,7 +57,7 @@ fn a_relay_that_falls_silent_is_heard_again() {
 }
 
 #[test]
-fn one_half_ends_while_the_other_goes_on() {
+pub(super) fn one_half_ends_while_the_other_goes_on() {
     let mut world = world(config(Mode::Normal, Link::Wifi));
     let flow = connect(&mut world, ECHO);
     world.client.write(world.now, flow, b"last words").unwrap();
@@ -74,7 +74,7 @@ fn one_half_ends_while_the_other_goes_on() {
 }
 
 #[test]
-fn what_was_written_before_the_release_is_delivered() {
+pub(super) fn what_was_written_before_the_release_is_delivered() {
     let mut world = world(config(Mode::Normal, Link::Wifi));
     let flow = connect(&mut world, ECHO);
     let taken = world.client.write(world.now, flow, &pattern(50_000)).unwrap();
@@ -89,7 +89,7 @@ fn what_was_written_before_the_release_is_delivered() {
 }
 
 #[test]
-fn a_reader_that_does_not_read_stops_the_sender() {
+pub(super) fn a_reader_that_does_not_read_stops_the_sender() {
     let mut world = world(config(Mode::Normal, Link::Wifi));
     let flow = connect(&mut world, ECHO);
     let mut sent = 0;
@@ -103,7 +103,7 @@ fn a_reader_that_does_not_read_stops_the_sender() {
 }
 
 #[test]
-fn a_broken_connection_is_an_error_behind_the_last_byte() {
+pub(super) fn a_broken_connection_is_an_error_behind_the_last_byte() {
     for mode in [Mode::Normal, Mode::Off] {
         let (mut world, flow) = broken_behind_a_greeting(mode);
         let Ok(Incoming::Bytes(bytes)) = world.client.read(flow) else {
@@ -118,7 +118,7 @@ fn a_broken_connection_is_an_error_behind_the_last_byte() {
 }
 
 #[test]
-fn a_broken_connection_is_given_back_with_its_unread_bytes() {
+pub(super) fn a_broken_connection_is_given_back_with_its_unread_bytes() {
     for mode in [Mode::Normal, Mode::Off] {
         let (mut world, flow) = broken_behind_a_greeting(mode);
         world.client.release(world.now, flow);
@@ -141,7 +141,7 @@ fn broken_behind_a_greeting(mode: Mode) -> (World, FlowId) {
 }
 
 #[test]
-fn a_target_that_refuses_is_told_apart_from_one_that_is_forbidden() {
+pub(super) fn a_target_that_refuses_is_told_apart_from_one_that_is_forbidden() {
     let mut world = world(config(Mode::Normal, Link::Wifi));
     world.refusing.insert("10.0.0.9:80".parse().unwrap());
     let refused = open(&mut world, Kind::Stream, "10.0.0.9:80");
@@ -165,7 +165,7 @@ fn a_target_that_refuses_is_told_apart_from_one_that_is_forbidden() {
 }
 
 #[test]
-fn normal_mode_reaches_nothing_but_proxies_whatever_fails() {
+pub(super) fn normal_mode_reaches_nothing_but_proxies_whatever_fails() {
     let mut world = world(config(Mode::Normal, Link::Unknown));
     world.direct = Direct::Open;
     world.crash(0);
@@ -181,7 +181,7 @@ fn normal_mode_reaches_nothing_but_proxies_whatever_fails() {
 }
 
 #[test]
-fn in_mode_off_a_stream_that_is_dialled_when_the_network_changes_is_dialled_over_the_new_one() {
+pub(super) fn in_mode_off_a_stream_that_is_dialled_when_the_network_changes_is_dialled_over_the_new_one() {
     let mut world = world(config(Mode::Off, Link::Wifi));
     world.direct = Direct::BlackHole;
     let flow = open(&mut world, Kind::Stream, ECHO);

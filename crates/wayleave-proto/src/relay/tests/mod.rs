@@ -59,6 +59,7 @@ struct Rig {
     finished: BTreeSet<SocketId>,
     /// Closed sockets, and whether with a reset.
     closed: BTreeMap<SocketId, bool>,
+    accepted: Vec<SocketId>,
     /// How each connection is watched.
     watched: BTreeMap<SocketId, Liveness>,
 }
@@ -70,6 +71,7 @@ impl Rig {
 
     fn with(change: impl FnOnce(&mut RelayConfig)) -> Self {
         let mut config = relay_config().unwrap();
+        config.carrier = mux::carrier();
         change(&mut config);
         let clock = Clock::new(Instant::ZERO, START);
         Self {
@@ -85,6 +87,7 @@ impl Rig {
             paused: BTreeSet::new(),
             finished: BTreeSet::new(),
             closed: BTreeMap::new(),
+            accepted: Vec::new(),
             watched: BTreeMap::new(),
         }
     }
@@ -168,13 +171,14 @@ impl Rig {
     /// A connection that has said nothing yet.
     fn accept_silent(&mut self, client: &str) -> Option<Peer> {
         let (client, local) = (client.parse().unwrap(), LISTENER.parse().unwrap());
-        if mux::is_on() {
-            let socket = self.relay.handle_accepted_mux(self.now, client, local)?;
-            return Some(Peer { socket, session: Box::new(mux::Caller::new(1)), got: Vec::new() });
-        }
         let socket = self.relay.handle_accepted(self.now, client, local)?;
+        self.accepted.push(socket);
         let host: Host = "relay.example".parse().unwrap();
-        Some(Peer { socket, session: PlainConnector.connect(&host).unwrap(), got: Vec::new() })
+        let mut session = PlainConnector.connect(&host).unwrap();
+        if mux::is_on() {
+            session = Box::new(mux::Caller::new(1, Some(session)));
+        }
+        Some(Peer { socket, session, got: Vec::new() })
     }
 
     /// Carries what the client's session has to send, and what the relay wrote.
@@ -205,10 +209,14 @@ impl Rig {
         loop {
             let plain = peer.session.plaintext().to_vec();
             if plain.is_empty() {
-                return;
+                break;
             }
             peer.session.consume(plain.len());
             peer.got.extend(plain);
+        }
+        // A client on the carrier of the tests ends a connection that carries nothing any more.
+        if mux::is_on() && peer.session.is_finished() && !self.closed.contains_key(&peer.socket) {
+            self.fin(peer.socket);
         }
     }
 
@@ -314,7 +322,11 @@ impl Rig {
     }
 
     /// Everything is over: nothing may be left of it.
-    fn assert_clean(&self) {
+    fn assert_clean(&mut self) {
+        // What carries many tunnels waits for its client to end it.
+        for socket in core::mem::take(&mut self.accepted).into_iter().filter(|_| mux::is_on()) {
+            self.fin(socket);
+        }
         let Stats { connections, tunnels, held, .. } = self.relay.stats();
         assert_eq!((connections, tunnels, held), (0, 0, 0), "connections, tunnels, bytes held");
         assert!(self.relay.is_idle());

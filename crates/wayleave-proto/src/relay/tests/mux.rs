@@ -5,11 +5,11 @@ use core::ops::Range;
 
 use super::*;
 use crate::base::Kind;
-use crate::carrier::mux::{ANSWER, ASK, CREDIT, DATA, END, Frame, RESET, WINDOW};
+use crate::carrier::Carrier;
+use crate::carrier::mux::{ANSWER, ASK, CREDIT, DATA, END, Frame, LEAVING, RESET, WINDOW, asking};
 use crate::carrier::tls::TlsError;
 use crate::codec::capsule::{CapsuleDecoder, datagram_header};
 use crate::codec::h1::{HeadLimits, parse_ask};
-use crate::codec::http::Want;
 use crate::queue::ByteQueue;
 
 /// A client that has one tunnel of a connection. It is asked in the words of HTTP/1.1 and answers in them, so that whoever
@@ -17,6 +17,8 @@ use crate::queue::ByteQueue;
 #[derive(Debug)]
 pub(super) struct Caller {
     number: u32,
+    /// TLS, where the connection is this client's alone.
+    tls: Option<Box<dyn Session>>,
     /// What came of the request.
     head: Vec<u8>,
     kind: Option<Kind>,
@@ -31,6 +33,8 @@ pub(super) struct Caller {
     got: ByteQueue,
     ended: bool,
     reset: bool,
+    /// How often the relay has said that it leaves.
+    leaving: usize,
 }
 
 #[derive(Default)]
@@ -43,9 +47,10 @@ impl core::fmt::Debug for Capsules {
 }
 
 impl Caller {
-    pub(super) fn new(number: u32) -> Self {
+    pub(super) fn new(number: u32, tls: Option<Box<dyn Session>>) -> Self {
         Self {
             number,
+            tls,
             head: Vec::new(),
             kind: None,
             asked: false,
@@ -58,27 +63,28 @@ impl Caller {
             got: ByteQueue::default(),
             ended: false,
             reset: false,
+            leaving: 0,
         }
+    }
+
+    pub(super) const fn leaving(&self) -> usize {
+        self.leaving
     }
 
     fn frame(&mut self, tag: u8, payload: &[u8]) {
         let mut frame = Vec::new();
         Frame { tag, number: self.number, payload }.write(&mut frame);
-        self.pending.push(&frame);
+        match &mut self.tls {
+            Some(tls) => tls.send(&[&frame]),
+            None => self.pending.push(&frame),
+        }
     }
 
     fn ask(&mut self, head: &[u8]) {
         let text = match parse_ask(head, &HeadLimits::default()) {
             Ok(ask) => {
                 self.kind = ask.want.kind();
-                let authorization = ask.authorization.map(|value| value.expose().clone()).unwrap_or_default();
-                match ask.want {
-                    Want::Options => format!("options\n\n{authorization}"),
-                    Want::Tunnel { kind: Kind::Stream, target } => {
-                        format!("stream\n{target}\n{authorization}")
-                    }
-                    Want::Tunnel { target, .. } => format!("datagrams\n{target}\n{authorization}"),
-                }
+                asking(&ask)
             }
             Err(_) => "nonsense".to_owned(),
         };
@@ -147,6 +153,7 @@ impl Caller {
             }
             END => self.ended = true,
             RESET => self.reset = true,
+            LEAVING => self.leaving += 1,
             other => panic!("{other}"),
         }
     }
@@ -154,11 +161,22 @@ impl Caller {
 
 impl Session for Caller {
     fn decrypt(&mut self, bytes: &mut [u8]) -> (Range<usize>, Result<(), TlsError>) {
-        self.partial.extend_from_slice(bytes);
+        match &mut self.tls {
+            Some(tls) => {
+                tls.receive(bytes).unwrap();
+                while tls.plaintext_len() > 0 {
+                    let plaintext = tls.plaintext();
+                    let length = plaintext.len();
+                    self.partial.extend_from_slice(plaintext);
+                    tls.consume(length);
+                }
+            }
+            None => self.partial.extend_from_slice(bytes),
+        }
         let all = core::mem::take(&mut self.partial);
         let mut rest = all.as_slice();
         while let Some((frame, length)) = Frame::read(rest) {
-            if frame.number == self.number {
+            if frame.number == self.number || frame.tag == LEAVING {
                 self.hear(frame.tag, frame.payload);
             }
             rest = &rest[length..];
@@ -215,19 +233,25 @@ impl Session for Caller {
     }
 
     fn pending(&mut self) -> &[u8] {
-        self.pending.as_slice()
+        match &mut self.tls {
+            Some(tls) => tls.pending(),
+            None => self.pending.as_slice(),
+        }
     }
 
     fn written(&mut self, amount: usize) {
-        self.pending.consume(amount);
+        match &mut self.tls {
+            Some(tls) => tls.written(amount),
+            None => self.pending.consume(amount),
+        }
     }
 
     fn pending_len(&self) -> usize {
-        self.pending.len()
+        self.tls.as_ref().map_or(self.pending.len(), |tls| tls.pending_len())
     }
 
     fn is_handshaking(&self) -> bool {
-        false
+        self.tls.as_ref().is_some_and(|tls| tls.is_handshaking())
     }
 
     fn alpn(&self) -> Option<&[u8]> {
@@ -247,7 +271,12 @@ thread_local! {
     static OVER_MUX: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether rigs of this thread speak the carrier of the tests.
+/// What rigs of this thread speak.
+pub(super) fn carrier() -> Carrier {
+    if is_on() { Carrier::Mux } else { Carrier::H1 }
+}
+
+/// Whether that is the carrier of the tests.
 pub(super) fn is_on() -> bool {
     OVER_MUX.get()
 }

@@ -3,6 +3,7 @@
 use super::mux::Caller;
 use super::*;
 use crate::auth::{AccountId, CredentialKind, Revoked, TokenError, Verdict};
+use crate::carrier::Carrier;
 use crate::carrier::mux::{Frame, GONE};
 use crate::config::Verifier;
 use crate::policy::Scope;
@@ -11,6 +12,7 @@ use crate::relay::{ConnectionId, TunnelId};
 /// One connection and those who call on it.
 struct Shared {
     socket: SocketId,
+    tls: Box<dyn Session>,
     callers: Vec<Caller>,
     got: Vec<Vec<u8>>,
 }
@@ -18,14 +20,37 @@ struct Shared {
 impl Shared {
     fn new(rig: &mut Rig) -> Self {
         let (client, local) = (CLIENT.parse().unwrap(), LISTENER.parse().unwrap());
-        let socket = rig.relay.handle_accepted_mux(rig.now, client, local).unwrap();
-        Self { socket, callers: Vec::new(), got: Vec::new() }
+        let socket = rig.relay.handle_accepted(rig.now, client, local).unwrap();
+        let tls = PlainConnector.connect(&"relay.example".parse().unwrap()).unwrap();
+        let mut shared = Self { socket, tls, callers: Vec::new(), got: Vec::new() };
+        shared.utter(rig, &[]);
+        shared.exchange(rig);
+        shared
+    }
+
+    /// Sends bytes inside of TLS.
+    fn utter(&mut self, rig: &mut Rig, bytes: &[u8]) {
+        self.tls.send(&[bytes]);
+        let sent = self.tls.pending().to_vec();
+        self.tls.written(sent.len());
+        rig.receive(self.socket, &sent);
+    }
+
+    /// Hands what the relay wrote to everybody; whether that was anything.
+    fn hear(&mut self, mut bytes: Vec<u8>) -> bool {
+        self.tls.receive(&mut bytes).unwrap();
+        let plain = self.tls.plaintext().to_vec();
+        self.tls.consume(plain.len());
+        for caller in &mut self.callers {
+            caller.receive(&mut plain.clone()).unwrap();
+        }
+        !plain.is_empty()
     }
 
     /// One more asks for something.
     fn ask(&mut self, rig: &mut Rig, request: impl AsRef<[u8]>) -> usize {
         let number = self.callers.len();
-        self.callers.push(Caller::new(u32::try_from(number).unwrap()));
+        self.callers.push(Caller::new(u32::try_from(number).unwrap(), None));
         self.got.push(Vec::new());
         self.say(rig, number, request);
         number
@@ -60,14 +85,11 @@ impl Shared {
                 caller.written(caller.pending_len());
             }
             if !sent.is_empty() && !rig.closed.contains_key(&self.socket) {
-                rig.receive(self.socket, &sent);
+                self.utter(rig, &sent);
             }
             let came = rig.sent(self.socket).concat();
-            if sent.is_empty() && came.is_empty() {
+            if !self.hear(came) && sent.is_empty() {
                 break;
-            }
-            for caller in &mut self.callers {
-                caller.receive(&mut came.clone()).unwrap();
             }
         }
         for (caller, got) in self.callers.iter_mut().zip(&mut self.got) {
@@ -79,6 +101,14 @@ impl Shared {
     fn take(&mut self, number: usize) -> Vec<u8> {
         core::mem::take(&mut self.got[number])
     }
+}
+
+/// A relay that serves the carrier of the tests, with something changed.
+fn over_mux(change: impl FnOnce(&mut RelayConfig)) -> Rig {
+    Rig::with(|config| {
+        config.carrier = Carrier::Mux;
+        change(config);
+    })
 }
 
 /// What was opened and refused, in order: the connection and the tunnel.
@@ -98,7 +128,7 @@ fn closed(rig: &Rig) -> Vec<(TunnelId, CloseReason)> {
 
 #[test]
 fn each_has_a_name_and_an_end_of_its_own() {
-    let mut rig = Rig::new();
+    let mut rig = over_mux(|_| {});
     let mut shared = Shared::new(&mut rig);
     let (one, first) = shared.stream(&mut rig, "10.0.0.1:443");
     let (two, second) = shared.stream(&mut rig, "10.0.0.2:443");
@@ -139,13 +169,14 @@ fn each_has_a_name_and_an_end_of_its_own() {
     shared.say(&mut rig, media, capsule(b"still here"));
     assert_eq!(rig.sent(third), [b"still here"]);
     shared.end(&mut rig, media);
-    assert_eq!(rig.closed.get(&shared.socket), Some(&false), "it ends with its last tunnel");
+    assert_eq!(rig.closed.get(&shared.socket), None, "its client may ask for more");
+    rig.fin(shared.socket);
     rig.assert_clean();
 }
 
 #[test]
 fn one_that_stands_still_holds_up_no_other() {
-    let mut rig = Rig::new();
+    let mut rig = over_mux(|_| {});
     let mut shared = Shared::new(&mut rig);
     let (slow, stuck) = shared.stream(&mut rig, "10.0.0.1:443");
     let (fast, open) = shared.stream(&mut rig, "10.0.0.2:443");
@@ -173,7 +204,7 @@ fn one_that_stands_still_holds_up_no_other() {
 
 #[test]
 fn datagrams_of_several_take_turns() {
-    let mut rig = Rig::new();
+    let mut rig = over_mux(|_| {});
     let mut shared = Shared::new(&mut rig);
     let mut targets = Vec::new();
     for _ in 0..2 {
@@ -195,9 +226,7 @@ fn datagrams_of_several_take_turns() {
     for _ in 0..2 {
         let bytes = rig.relay.pending(rig.now, shared.socket).unwrap().to_vec();
         rig.relay.handle_written(rig.now, shared.socket, bytes.len());
-        for caller in &mut shared.callers {
-            caller.receive(&mut bytes.clone()).unwrap();
-        }
+        shared.hear(bytes);
     }
     shared.exchange(&mut rig);
     let early: Vec<_> = (0..2).map(|number| payloads(&shared.take(number)).len()).collect();
@@ -211,7 +240,7 @@ fn datagrams_of_several_take_turns() {
 #[test]
 fn the_end_of_the_connection_takes_all_with_it() {
     for way in 0..3 {
-        let mut rig = Rig::new();
+        let mut rig = over_mux(|_| {});
         let mut shared = Shared::new(&mut rig);
         let (_, first) = shared.stream(&mut rig, "10.0.0.1:443");
         let (_, second) = shared.stream(&mut rig, "10.0.0.2:443");
@@ -221,7 +250,7 @@ fn the_end_of_the_connection_takes_all_with_it() {
         let mut gone = Vec::new();
         Frame { tag: GONE, number: 0, payload: &[] }.write(&mut gone);
         match way {
-            0 => rig.receive(shared.socket, &gone),
+            0 => shared.utter(&mut rig, &gone),
             1 => rig.fin(shared.socket),
             _ => rig.fail(shared.socket, IoFailure::ConnectionReset),
         }
@@ -235,7 +264,7 @@ fn the_end_of_the_connection_takes_all_with_it() {
 
 #[test]
 fn a_connection_has_so_many_and_another_has_as_many_again() {
-    let mut rig = Rig::with(|config| config.limits.tunnels_per_connection = 2);
+    let mut rig = over_mux(|config| config.limits.tunnels_per_connection = 2);
     let mut shared = Shared::new(&mut rig);
     let (one, first) = shared.stream(&mut rig, "10.0.0.1:443");
     shared.stream(&mut rig, "10.0.0.2:443");
@@ -260,7 +289,7 @@ fn a_connection_has_so_many_and_another_has_as_many_again() {
 
 #[test]
 fn what_is_revoked_ends_and_its_neighbour_stays() {
-    let mut rig = Rig::new();
+    let mut rig = over_mux(|_| {});
     let mut shared = Shared::new(&mut rig);
     let mut targets = Vec::new();
     for (user, target) in [("alice", "10.0.0.1:443"), ("bob", "10.0.0.2:443")] {
@@ -281,7 +310,7 @@ fn what_is_revoked_ends_and_its_neighbour_stays() {
 
 #[test]
 fn the_embedder_answers_each_in_any_order() {
-    let mut rig = Rig::with(|config| config.verifier = Verifier::Embedder);
+    let mut rig = over_mux(|config| config.verifier = Verifier::Embedder);
     let mut shared = Shared::new(&mut rig);
     for target in ["10.0.0.1:443", "10.0.0.2:443", "10.0.0.3:443"] {
         shared.ask(&mut rig, connect_with(target, "Proxy-Authorization: Bearer own\r\n"));
@@ -310,7 +339,7 @@ fn the_embedder_answers_each_in_any_order() {
 
 #[test]
 fn each_is_idle_by_itself() {
-    let mut rig = Rig::new();
+    let mut rig = over_mux(|_| {});
     let mut shared = Shared::new(&mut rig);
     let (_, first) = shared.stream(&mut rig, "10.0.0.1:443");
     rig.pass(3_600 * SECOND);
@@ -319,4 +348,47 @@ fn each_is_idle_by_itself() {
     assert_eq!(rig.closed.get(&first), Some(&true));
     shared.say(&mut rig, two, b"x");
     assert_eq!(rig.sent(second).concat(), b"x");
+}
+
+#[test]
+fn a_relay_that_leaves_says_so_and_goes_behind_its_last_tunnel() {
+    let mut rig = over_mux(|_| {});
+    let mut shared = Shared::new(&mut rig);
+    let (one, target) = shared.stream(&mut rig, "10.0.0.1:443");
+    let mut unused = Shared::new(&mut rig);
+    rig.relay.drain(rig.now);
+    rig.pump();
+    unused.exchange(&mut rig);
+    assert_eq!(rig.closed.get(&unused.socket), Some(&false), "nothing was asked for on it");
+    shared.exchange(&mut rig);
+    assert_eq!(shared.callers[one].leaving(), 1);
+    // What was asked before the client knew is answered.
+    let late = shared.ask(&mut rig, connect("10.0.0.2:443"));
+    assert!(shared.take(late).starts_with(b"HTTP/1.1 503 "));
+    shared.say(&mut rig, one, b"goes on");
+    assert_eq!(rig.sent(target).concat(), b"goes on");
+    shared.end(&mut rig, one);
+    rig.fin(target);
+    shared.exchange(&mut rig);
+    assert_eq!(rig.closed.get(&shared.socket), None, "its client ends it");
+    rig.pass(5 * SECOND);
+    assert_eq!(rig.closed.get(&shared.socket), Some(&false), "or the relay, in the end");
+    rig.assert_clean();
+}
+
+#[test]
+fn a_connection_on_which_nothing_is_asked_for_any_more_leaves_as_well() {
+    let mut rig = over_mux(|_| {});
+    let mut shared = Shared::new(&mut rig);
+    let (one, target) = shared.stream(&mut rig, "10.0.0.1:443");
+    shared.end(&mut rig, one);
+    rig.fin(target);
+    rig.pass(29 * SECOND);
+    shared.exchange(&mut rig);
+    assert_eq!(shared.callers[one].leaving(), 0);
+    rig.pass(SECOND);
+    shared.exchange(&mut rig);
+    assert_eq!(shared.callers[one].leaving(), 1);
+    rig.fin(shared.socket);
+    rig.assert_clean();
 }

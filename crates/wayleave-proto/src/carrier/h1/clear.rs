@@ -1,29 +1,23 @@
-//! A connection without a carrier: the direct route.
+//! A connection whose client spoke in the clear, for the answer in its own words.
 
 use core::ops::Range;
 
-use super::tls::{Session, TlsError};
+use crate::carrier::tls::{Session, TlsError};
 use crate::queue::ByteQueue;
 
-/// A TCP connection to a target, seen as the same kind of pipe that a carrier gives.
-///
-/// It lets the client treat a direct stream and a proxied one alike. The end of the connection is the end of its
-/// bytes; there is no handshake, no protocol and no key.
+/// What is sent goes out as it is, and what comes is thrown away.
 #[derive(Debug, Default)]
-pub struct Clear {
-    received: ByteQueue,
+pub(super) struct Clear {
     pending: ByteQueue,
     ended: bool,
 }
 
 impl Session for Clear {
-    fn decrypt(&mut self, bytes: &mut [u8]) -> (Range<usize>, Result<(), TlsError>) {
-        (0..bytes.len(), Ok(()))
+    fn decrypt(&mut self, _: &mut [u8]) -> (Range<usize>, Result<(), TlsError>) {
+        (0..0, Ok(()))
     }
 
-    fn keep(&mut self, bytes: &[u8]) {
-        self.received.push(bytes);
-    }
+    fn keep(&mut self, _: &[u8]) {}
 
     fn receive_end(&mut self) -> Result<(), TlsError> {
         self.ended = true;
@@ -35,19 +29,17 @@ impl Session for Clear {
     }
 
     fn plaintext(&mut self) -> &[u8] {
-        self.received.as_slice()
+        &[]
     }
 
-    fn consume(&mut self, amount: usize) {
-        self.received.consume(amount);
-    }
+    fn consume(&mut self, _: usize) {}
 
     fn plaintext_len(&self) -> usize {
-        self.received.len()
+        0
     }
 
     fn is_finished(&mut self) -> bool {
-        self.ended && self.received.is_empty()
+        self.ended
     }
 
     fn send(&mut self, chunks: &[&[u8]]) {
@@ -81,10 +73,10 @@ impl Session for Clear {
     }
 
     fn export_keying_material(&self, _: &mut [u8], _: &[u8], _: Option<&[u8]>) -> Result<(), TlsError> {
-        Err(TlsError::Protocol { detail: "a direct connection has no keys".into() })
+        Err(TlsError::Protocol { detail: "a connection in the clear has no keys".into() })
     }
 
     fn held(&self) -> usize {
-        self.received.len() + self.pending.len()
+        self.pending.len()
     }
 }
