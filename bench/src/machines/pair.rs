@@ -1,6 +1,6 @@
 //! A client and a relay that hand each other their bytes directly: no socket, no time, one flow.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use wayleave_proto::carrier::tls::{
 };
 use wayleave_proto::client::{Client, FlowId, FlowStatus, Incoming};
 use wayleave_proto::config::{ClientConfig, Mode};
-use wayleave_proto::net::{Machine, Output, SocketId};
+use wayleave_proto::net::{Machine, Output, Packets, SocketId};
 use wayleave_proto::relay::Relay;
 use wayleave_proto::testing::{relay_config, token};
 
@@ -29,6 +29,7 @@ pub(super) struct Pair {
     client: Client,
     relay: Relay,
     flow: FlowId,
+    kind: Kind,
     now: Instant,
     near: Option<SocketId>,
     far: Option<SocketId>,
@@ -71,6 +72,7 @@ impl Pair {
             client,
             relay,
             flow,
+            kind,
             now,
             near: None,
             far: None,
@@ -130,29 +132,34 @@ impl Pair {
         let Some(target) = self.target else { return };
         self.buffer.clear();
         self.buffer.extend_from_slice(bytes);
-        self.relay.handle_received(self.now, target, &mut self.buffer);
+        match self.kind {
+            Kind::Stream => self.relay.handle_received(self.now, target, &mut self.buffer),
+            Kind::Datagram => {
+                let packets = Packets::one(LOCAL, &mut self.buffer);
+                self.relay.handle_packets(self.now, target, packets);
+            }
+        }
         self.pump();
     }
 
     /// Does what both ask for until they ask for nothing more.
     fn pump(&mut self) {
         let now = self.now;
-        let local = SocketAddr::from(([192, 0, 2, 1], 40_000));
         loop {
             let mut is_quiet = true;
             while let Some(output) = self.client.poll_output() {
                 is_quiet = false;
                 if let Output::Dial { id, address } = output {
                     self.near = Some(id);
-                    self.far = self.relay.handle_accepted(now, local, address);
-                    self.client.handle_opened(now, id, local);
+                    self.far = self.relay.handle_accepted(now, LOCAL, address);
+                    self.client.handle_opened(now, id, LOCAL);
                 }
             }
             while let Some(output) = self.relay.poll_output() {
                 is_quiet = false;
                 if let Output::Dial { id, .. } | Output::Bind { id, .. } = output {
                     self.target = Some(id);
-                    self.relay.handle_opened(now, id, local);
+                    self.relay.handle_opened(now, id, LOCAL);
                 }
             }
             if let (Some(near), Some(far)) = (self.near, self.far) {
@@ -164,6 +171,12 @@ impl Pair {
                     let count = bytes.len();
                     self.arrived += count;
                     self.relay.handle_written(now, target, count);
+                    is_quiet = false;
+                }
+                while let Some(transmit) = self.relay.transmit(now, target) {
+                    let count = transmit.count();
+                    self.arrived += transmit.contents.len();
+                    self.relay.handle_sent(now, target, count);
                     is_quiet = false;
                 }
             }
@@ -201,3 +214,5 @@ fn client_config(transport: &Transport, unix: UnixTime) -> anyhow::Result<Client
     config.limits.standby = 0;
     Ok(config)
 }
+
+const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 40_000);

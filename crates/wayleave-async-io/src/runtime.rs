@@ -12,7 +12,7 @@ use futures_lite::io::{AsyncRead, AsyncWrite};
 use wayleave_drive::{Lookup, Resolver, Runtime, at_once};
 use wayleave_proto::base::{Clock, Instant, Name, Seed};
 use wayleave_proto::config::Liveness;
-use wayleave_proto::net::Remote;
+use wayleave_proto::net::{Arrival, Remote, Transmit};
 use wayleave_sockets::{Lookups, Spare};
 
 use crate::connection::{Connection, Watches};
@@ -194,36 +194,25 @@ impl Runtime for AsyncIo {
         socket: &mut Async<UdpSocket>,
         cx: &mut Context<'_>,
         buffer: &mut [u8],
+        arrivals: &mut [Arrival],
     ) -> Poll<io::Result<usize>> {
-        poll_until(|| socket.get_ref().recv(buffer), || socket.poll_readable(cx))
+        let (len, from) =
+            ready!(poll_until(|| socket.get_ref().recv_from(buffer), || socket.poll_readable(cx)))?;
+        arrivals[0] = Arrival::one(from, len);
+        Poll::Ready(Ok(1))
     }
 
     fn poll_send(
         &self,
         socket: &mut Async<UdpSocket>,
         cx: &mut Context<'_>,
-        payload: &[u8],
+        transmit: Transmit<'_>,
     ) -> Poll<io::Result<usize>> {
-        poll_until(|| socket.get_ref().send(payload), || socket.poll_writable(cx))
-    }
-
-    fn poll_receive_from(
-        &self,
-        socket: &mut Async<UdpSocket>,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<(usize, SocketAddr)>> {
-        poll_until(|| socket.get_ref().recv_from(buffer), || socket.poll_readable(cx))
-    }
-
-    fn poll_send_to(
-        &self,
-        socket: &mut Async<UdpSocket>,
-        cx: &mut Context<'_>,
-        payload: &[u8],
-        to: SocketAddr,
-    ) -> Poll<io::Result<usize>> {
-        poll_until(|| socket.get_ref().send_to(payload, to), || socket.poll_writable(cx))
+        let send = || match transmit.destination {
+            None => socket.get_ref().send(transmit.first()),
+            Some(to) => socket.get_ref().send_to(transmit.first(), to),
+        };
+        poll_until(send, || socket.poll_writable(cx)).map_ok(|_| 1)
     }
 
     fn overflowed(&self, socket: &Async<UdpSocket>) -> u64 {

@@ -1,15 +1,16 @@
 //! One machine, its sockets and its clock.
 
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::task::{Context, Poll, Waker};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
-use crate::socket::{LEAST_READ, MOST_READ, State, refusal};
+use crate::socket::{LEAST_READ, MOST_READ, State, Stop, refusal, send};
 use crate::{Kind, Ready, Runtime, Served, Socket, Turn};
 use wayleave_proto::base::{Beside, Instant};
 use wayleave_proto::error::IoFailed;
-use wayleave_proto::net::{Machine, Onward, Output, Remote, SocketId};
+use wayleave_proto::net::{Arrival, Machine, Onward, Output, Packets, SocketId, Transmit};
 
 /// Drives one machine on one runtime. All its sockets belong to one task.
 pub(crate) struct Driver<M: Machine, R: Runtime> {
@@ -27,6 +28,7 @@ pub(crate) struct Driver<M: Machine, R: Runtime> {
     /// The deadline that the timer waits for.
     armed: Option<Instant>,
     buffer: Box<[u8]>,
+    arrivals: Box<[Arrival]>,
     /// What the system keeps for a UDP socket, in bytes.
     receive_buffer: usize,
     /// A descriptor was given back since this was last asked.
@@ -35,6 +37,7 @@ pub(crate) struct Driver<M: Machine, R: Runtime> {
 
 impl<M: Machine<Event: 'static>, R: Runtime> Driver<M, R> {
     pub(crate) fn new(machine: M, runtime: R, receive_buffer: usize) -> Self {
+        let most_arrivals = runtime.most_arrivals().max(1);
         Self {
             machine,
             runtime,
@@ -45,7 +48,8 @@ impl<M: Machine<Event: 'static>, R: Runtime> Driver<M, R> {
             noted: Vec::new(),
             alarm: None,
             armed: None,
-            buffer: vec![0; MOST_READ].into(),
+            buffer: vec![0; MOST_READ.max(most_arrivals.saturating_mul(Packets::SLOT))].into(),
+            arrivals: vec![Arrival::one(NOBODY, 0); most_arrivals].into(),
             receive_buffer,
             freed: false,
         }
@@ -165,13 +169,7 @@ impl<M: Machine<Event: 'static>, R: Runtime> Driver<M, R> {
                 Output::Bind { id, remote, fragments } => {
                     match self.runtime.bind(remote, fragments, self.receive_buffer) {
                         Ok((socket, local)) => {
-                            self.insert(
-                                id,
-                                match remote {
-                                    Remote::Every(_) => Kind::Shared(socket),
-                                    Remote::One(_) => Kind::Datagrams(socket),
-                                },
-                            );
+                            self.insert(id, Kind::Datagrams(socket));
                             let now = self.runtime.now();
                             self.machine.handle_opened(now, id, local);
                         }
@@ -256,8 +254,9 @@ impl<M: Machine<Event: 'static>, R: Runtime> Driver<M, R> {
     fn serve(&mut self, id: SocketId) {
         let Some(socket) = self.sockets.get_mut(id) else { return };
         let now = self.runtime.now();
-        let (machine, runtime, buffer) = (&mut self.machine, &self.runtime, &mut self.buffer);
-        match socket.serve(Turn { id, now, machine, runtime, buffer }) {
+        let (machine, runtime) = (&mut self.machine, &self.runtime);
+        let (buffer, arrivals) = (&mut *self.buffer, &mut *self.arrivals);
+        match socket.serve(Turn { id, now, machine, runtime, buffer, arrivals }) {
             Served::Waits => {}
             Served::Again => {
                 socket.queued = true;
@@ -323,13 +322,14 @@ impl<R: Runtime> Onward for Straight<'_, R> {
         }
     }
 
-    fn send(&mut self, id: SocketId, payload: &[u8]) -> Result<bool, IoFailed> {
-        let Some(socket) = self.sockets.get_mut(id) else { return Ok(false) };
-        let Socket { kind: Kind::Datagrams(datagrams), waker, .. } = socket else { return Ok(false) };
-        match self.runtime.poll_send(datagrams, &mut Context::from_waker(waker), payload) {
-            Poll::Pending => Ok(false),
-            Poll::Ready(Ok(_)) => Ok(true),
-            Poll::Ready(Err(error)) => refusal(&error).map_or(Ok(true), Err),
+    fn send(&mut self, id: SocketId, transmit: Transmit<'_>) -> usize {
+        let Some(socket) = self.sockets.get_mut(id) else { return 0 };
+        let Socket { kind: Kind::Datagrams(datagrams), waker, .. } = socket else { return 0 };
+        let (gone, stop) = send(self.runtime, datagrams, &mut Context::from_waker(waker), transmit);
+        match stop {
+            // The answer to an earlier datagram cost none of these; the machine has no use for it.
+            Some(Stop::Failed(error)) if refusal(&error).is_none() => gone + 1,
+            _ => gone,
         }
     }
 }
@@ -342,3 +342,5 @@ const UNREAD: usize = 4;
 const FAREWELL: usize = 16_384;
 /// Rounds of that before other tasks have their turn.
 const ROUNDS: usize = 16;
+/// In the place of who sent something, until somebody has.
+const NOBODY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);

@@ -9,7 +9,7 @@ use std::io::{self, IoSlice};
 use wayleave_proto::base::{Clock, Families, Instant, Name, Seed};
 use wayleave_proto::config::Liveness;
 use wayleave_proto::error::IoFailed;
-use wayleave_proto::net::Remote;
+use wayleave_proto::net::{Arrival, Remote, Transmit};
 
 /// A look-up under way. It is given up when it is dropped: what has not been asked by then is not asked any more.
 pub type Lookup = Box<dyn PollAnswer>;
@@ -154,37 +154,29 @@ pub trait Runtime: Send + 'static {
     /// Makes the drop of a connection a reset.
     fn reset(&self, stream: &mut Self::Stream);
 
-    /// Receives one datagram from whom the socket is connected to.
+    /// Receives what waits: a datagram, or several that one call to the system brings. Their bytes go into `buffer` as
+    /// [`Packets::new`](wayleave_proto::net::Packets::new) wants them, the rest of what is known into `arrivals`. Returns how many of
+    /// those there are: at least one, and at most [`most_arrivals`](Self::most_arrivals), for which there is room.
     fn poll_receive(
         &self,
         socket: &mut Self::Datagrams,
         cx: &mut Context<'_>,
         buffer: &mut [u8],
+        arrivals: &mut [Arrival],
     ) -> Poll<io::Result<usize>>;
 
-    /// Sends one datagram to whom the socket is connected to.
+    /// How many pieces [`poll_receive`](Self::poll_receive) brings at once.
+    fn most_arrivals(&self) -> usize {
+        1
+    }
+
+    /// Sends the first datagram of `transmit`, or more of them with one call to the system, and returns how many. Where there is an
+    /// error, none was sent.
     fn poll_send(
         &self,
         socket: &mut Self::Datagrams,
         cx: &mut Context<'_>,
-        payload: &[u8],
-    ) -> Poll<io::Result<usize>>;
-
-    /// Receives one datagram from anybody; with it comes who sent it.
-    fn poll_receive_from(
-        &self,
-        socket: &mut Self::Datagrams,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<(usize, SocketAddr)>>;
-
-    /// Sends one datagram to `to`.
-    fn poll_send_to(
-        &self,
-        socket: &mut Self::Datagrams,
-        cx: &mut Context<'_>,
-        payload: &[u8],
-        to: SocketAddr,
+        transmit: Transmit<'_>,
     ) -> Poll<io::Result<usize>>;
 
     /// How many datagrams of a socket the system has dropped since it was opened, because its buffer was full; zero where the

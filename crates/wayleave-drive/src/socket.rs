@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::{Answer, Lookup, Ready, Runtime, SocketWaker};
 use wayleave_proto::base::{Families, Instant};
 use wayleave_proto::error::IoFailed;
-use wayleave_proto::net::{Machine, SocketId};
+use wayleave_proto::net::{Arrival, Machine, Packets, SocketId, Transmit};
 
 /// One socket or look-up.
 pub(crate) struct Socket<R: Runtime> {
@@ -28,10 +28,7 @@ pub(crate) enum Kind<R: Runtime> {
     },
     Dialling(R::Stream),
     Stream(R::Stream),
-    /// Connected to one address.
     Datagrams(R::Datagrams),
-    /// Speaks with everybody.
-    Shared(R::Datagrams),
 }
 
 /// What a socket has to do.
@@ -81,6 +78,15 @@ pub(crate) struct Turn<'a, M, R> {
     pub(crate) machine: &'a mut M,
     pub(crate) runtime: &'a R,
     pub(crate) buffer: &'a mut [u8],
+    pub(crate) arrivals: &'a mut [Arrival],
+}
+
+/// Why not everything was sent.
+pub(crate) enum Stop {
+    /// The socket takes no more now.
+    Full,
+    /// The first of what is left was not sent.
+    Failed(io::Error),
 }
 
 impl<R: Runtime> Socket<R> {
@@ -116,10 +122,6 @@ impl<R: Runtime> Socket<R> {
             Kind::Datagrams(socket) => {
                 turn.send(socket, state, &mut cx);
                 turn.receive(socket, state, &mut cx)
-            }
-            Kind::Shared(socket) => {
-                turn.send_around(socket, state, &mut cx);
-                turn.receive_around(socket, state, &mut cx)
             }
         }
     }
@@ -213,17 +215,22 @@ impl<M: Machine, R: Runtime> Turn<'_, M, R> {
 
     fn send(&mut self, socket: &mut R::Datagrams, state: &mut State, cx: &mut Context<'_>) {
         while state.wants_write {
-            let Some(payload) = self.machine.pending(self.now, self.id) else {
+            let Some(transmit) = self.machine.transmit(self.now, self.id) else {
                 state.wants_write = false;
                 return;
             };
-            match self.runtime.poll_send(socket, cx, payload) {
-                Poll::Pending => return,
-                Poll::Ready(Ok(_)) => {}
+            let (mut gone, stop) = send(self.runtime, socket, cx, transmit);
+            if let Some(Stop::Failed(error)) = &stop {
                 // Too large for the path, or the answer to an earlier datagram: this one is lost, the socket is not.
-                Poll::Ready(Err(error)) => self.refused(&error),
+                self.refused(error);
+                gone += 1;
             }
-            self.machine.handle_written(self.now, self.id, 0);
+            if gone > 0 {
+                self.machine.handle_sent(self.now, self.id, gone);
+            }
+            if matches!(stop, Some(Stop::Full)) {
+                return;
+            }
         }
     }
 
@@ -231,8 +238,9 @@ impl<M: Machine, R: Runtime> Turn<'_, M, R> {
         if state.paused || state.awaits_input {
             return Served::Waits;
         }
-        for received in 0..BATCH {
-            match self.runtime.poll_receive(socket, cx, self.buffer) {
+        let mut received = 0;
+        while received < BATCH {
+            match self.runtime.poll_receive(socket, cx, self.buffer, self.arrivals) {
                 Poll::Pending => {
                     state.awaits_input = true;
                     if received >= MANY {
@@ -241,58 +249,19 @@ impl<M: Machine, R: Runtime> Turn<'_, M, R> {
                     return Served::Waits;
                 }
                 Poll::Ready(Ok(count)) => {
-                    let data = self.buffer.get_mut(..count).unwrap_or_default();
-                    self.machine.handle_received(self.now, self.id, data);
+                    let arrivals = self.arrivals.get(..count).unwrap_or_default();
+                    let joined: usize = arrivals.iter().map(Arrival::count).sum();
+                    self.machine.handle_packets(self.now, self.id, Packets::new(self.buffer, arrivals));
+                    // As many as one queue may hold can come joined: they go on before others come.
+                    received += if joined > count { BATCH } else { count.max(1) };
                 }
-                Poll::Ready(Err(error)) => self.refused(&error),
+                Poll::Ready(Err(error)) => {
+                    self.refused(&error);
+                    received += 1;
+                }
             }
         }
         self.count_overflow(socket, state);
-        Served::Again
-    }
-
-    /// [`Self::send`] on a socket that speaks with everybody.
-    fn send_around(&mut self, socket: &mut R::Datagrams, state: &mut State, cx: &mut Context<'_>) {
-        while state.wants_write {
-            if self.machine.pending(self.now, self.id).is_none() {
-                state.wants_write = false;
-                return;
-            }
-            if let Some(to) = self.machine.destination(self.id)
-                && let Some(payload) = self.machine.pending(self.now, self.id)
-                // What cannot be sent is lost, as datagrams are; the socket is not.
-                && self.runtime.poll_send_to(socket, cx, payload, to).is_pending()
-            {
-                return;
-            }
-            self.machine.handle_written(self.now, self.id, 0);
-        }
-    }
-
-    /// [`Self::receive`] on a socket that speaks with everybody.
-    fn receive_around(
-        &mut self,
-        socket: &mut R::Datagrams,
-        state: &mut State,
-        cx: &mut Context<'_>,
-    ) -> Served {
-        if state.paused || state.awaits_input {
-            return Served::Waits;
-        }
-        for _ in 0..BATCH {
-            match self.runtime.poll_receive_from(socket, cx, self.buffer) {
-                Poll::Pending => {
-                    state.awaits_input = true;
-                    return Served::Waits;
-                }
-                Poll::Ready(Ok((count, from))) => {
-                    let data = self.buffer.get_mut(..count).unwrap_or_default();
-                    self.machine.handle_datagram(self.now, self.id, from, data);
-                }
-                // Whoever refused a datagram, the others are still there.
-                Poll::Ready(Err(_)) => {}
-            }
-        }
         Served::Again
     }
 
@@ -312,6 +281,24 @@ impl<M: Machine, R: Runtime> Turn<'_, M, R> {
     }
 }
 
+/// Sends datagrams as far as the socket takes them, and returns how many.
+pub(crate) fn send<R: Runtime>(
+    runtime: &R,
+    socket: &mut R::Datagrams,
+    cx: &mut Context<'_>,
+    transmit: Transmit<'_>,
+) -> (usize, Option<Stop>) {
+    let mut gone = 0;
+    while let Some(left) = transmit.behind(gone) {
+        match runtime.poll_send(socket, cx, left) {
+            Poll::Pending => return (gone, Some(Stop::Full)),
+            Poll::Ready(Ok(count)) => gone += count.max(1),
+            Poll::Ready(Err(error)) => return (gone, Some(Stop::Failed(error))),
+        }
+    }
+    (gone, None)
+}
+
 /// Only an answer of the target or its network concerns the machine; a datagram that is too large is just dropped.
 pub(crate) fn refusal(error: &io::Error) -> Option<IoFailed> {
     (error.kind() == io::ErrorKind::ConnectionRefused).then(|| IoFailed::from(error))
@@ -321,7 +308,7 @@ pub(crate) fn refusal(error: &io::Error) -> Option<IoFailed> {
 pub(crate) const LEAST_READ: usize = 65_536;
 /// What a read takes at most, once those before it were full and all of it went on at once.
 pub(crate) const MOST_READ: usize = 2 * LEAST_READ;
-/// Datagrams read from one socket before the next has its turn.
+/// Datagrams received from one socket before the next has its turn.
 const BATCH: usize = 32;
 /// So many datagrams in one turn may have come out of a buffer that was full.
 const MANY: usize = 8;

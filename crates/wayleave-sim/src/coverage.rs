@@ -128,7 +128,11 @@ pub const GROUPS: &[Group] = &[
     ),
     ("names", "names", &["Truly", "Denied", "Silent", "HalfSilent", "Wrong"]),
     ("lost packets", "packet", &["dropped", "refused", "down", "on link", "unmapped", "nobody"]),
-    ("systems", "system", &["Broken", "Full", "Partial", "Pending", "Woken"]),
+    (
+        "systems",
+        "system",
+        &["Batched", "Broken", "Full", "Joined", "Partial", "Pending", "Together", "Woken"],
+    ),
     ("the intruder", "intruder", &["400", "403", "407", "429", "431", "501", "503"]),
 ];
 

@@ -18,7 +18,7 @@ use wayleave_proto::base::{Families, Instant, Kind, Target};
 use wayleave_proto::client::{Client, FlowId, FlowStatus, Incoming, Notice};
 use wayleave_proto::config::{ClientConfig, Mode, Valid};
 use wayleave_proto::error::IoFailed;
-use wayleave_proto::net::{Machine, Output, SocketId};
+use wayleave_proto::net::{Machine, Output, Packets, SocketId};
 use wayleave_sockets as sockets;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -342,20 +342,22 @@ impl Host {
         let Some(entry) = self.sockets.get_mut(&id) else { return Ok(()) };
         let Socket::Datagrams(socket) = &entry.socket else { return Ok(()) };
         while entry.wants_write {
-            let Some(datagram) = self.machine.pending(now, id) else {
+            let Some(transmit) = self.machine.transmit(now, id) else {
                 entry.wants_write = false;
                 break;
             };
-            let sent = socket.send(datagram);
+            let sent = socket.send(transmit.first()); // one at a time; the others are lent again
             if matches!(&sent, Err(error) if is_passing(error)) {
                 break;
             }
-            self.machine.handle_written(now, id, 0); // sent or lost, it is gone
+            self.machine.handle_sent(now, id, 1); // sent or lost, it is gone
             sent?;
         }
         if !entry.paused {
-            match socket.recv(&mut self.buffer) {
-                Ok(count) => self.machine.handle_received(now, id, &mut self.buffer[..count]),
+            match socket.recv_from(&mut self.buffer) {
+                Ok((count, from)) => {
+                    self.machine.handle_packets(now, id, Packets::one(from, &mut self.buffer[..count]));
+                }
                 Err(error) if is_passing(&error) => {}
                 Err(error) => return Err(error),
             }

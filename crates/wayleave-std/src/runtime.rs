@@ -11,7 +11,7 @@ use std::thread;
 use wayleave_drive::{Lookup, Resolver, Runtime, at_once};
 use wayleave_proto::base::{Clock, Instant, Name, Seed};
 use wayleave_proto::config::Liveness;
-use wayleave_proto::net::Remote;
+use wayleave_proto::net::{Arrival, Remote, Transmit};
 use wayleave_sockets::{Lookups, Spare};
 
 use crate::reactor::{Reactor, Side, Socket};
@@ -166,36 +166,24 @@ impl Runtime for Std {
         socket: &mut Self::Datagrams,
         cx: &mut Context<'_>,
         buffer: &mut [u8],
+        arrivals: &mut [Arrival],
     ) -> Poll<io::Result<usize>> {
-        socket.poll(Side::Reader, cx, |socket| socket.recv(buffer))
+        let (len, from) = ready!(socket.poll(Side::Reader, cx, |socket| socket.recv_from(buffer)))?;
+        arrivals[0] = Arrival::one(from, len);
+        Poll::Ready(Ok(1))
     }
 
     fn poll_send(
         &self,
         socket: &mut Self::Datagrams,
         cx: &mut Context<'_>,
-        payload: &[u8],
+        transmit: Transmit<'_>,
     ) -> Poll<io::Result<usize>> {
-        socket.poll(Side::Writer, cx, |socket| socket.send(payload))
-    }
-
-    fn poll_receive_from(
-        &self,
-        socket: &mut Self::Datagrams,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<(usize, SocketAddr)>> {
-        socket.poll(Side::Reader, cx, |socket| socket.recv_from(buffer))
-    }
-
-    fn poll_send_to(
-        &self,
-        socket: &mut Self::Datagrams,
-        cx: &mut Context<'_>,
-        payload: &[u8],
-        to: SocketAddr,
-    ) -> Poll<io::Result<usize>> {
-        socket.poll(Side::Writer, cx, |socket| socket.send_to(payload, to))
+        let send = |socket: &UdpSocket| match transmit.destination {
+            None => socket.send(transmit.first()),
+            Some(to) => socket.send_to(transmit.first(), to),
+        };
+        socket.poll(Side::Writer, cx, send).map_ok(|_| 1)
     }
 
     fn overflowed(&self, socket: &Self::Datagrams) -> u64 {

@@ -15,7 +15,7 @@ use tokio::time::{Sleep, sleep, sleep_until};
 use wayleave_drive::{Lookup, Resolver, Runtime, at_once};
 use wayleave_proto::base::{Clock, Instant, Name, Seed};
 use wayleave_proto::config::Liveness;
-use wayleave_proto::net::Remote;
+use wayleave_proto::net::{Arrival, Remote, Transmit};
 use wayleave_sockets::{Lookups, Spare};
 
 use crate::connection::Connection;
@@ -178,40 +178,25 @@ impl Runtime for Tokio {
         socket: &mut UdpSocket,
         cx: &mut Context<'_>,
         buffer: &mut [u8],
+        arrivals: &mut [Arrival],
     ) -> Poll<io::Result<usize>> {
         let mut buffer = ReadBuf::new(buffer);
-        ready!(socket.poll_recv(cx, &mut buffer))?;
-        Poll::Ready(Ok(buffer.filled().len()))
+        let from = ready!(socket.poll_recv_from(cx, &mut buffer))?;
+        arrivals[0] = Arrival::one(from, buffer.filled().len());
+        Poll::Ready(Ok(1))
     }
 
     fn poll_send(
         &self,
         socket: &mut UdpSocket,
         cx: &mut Context<'_>,
-        payload: &[u8],
+        transmit: Transmit<'_>,
     ) -> Poll<io::Result<usize>> {
-        socket.poll_send(cx, payload)
-    }
-
-    fn poll_receive_from(
-        &self,
-        socket: &mut UdpSocket,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<(usize, SocketAddr)>> {
-        let mut buffer = ReadBuf::new(buffer);
-        let from = ready!(socket.poll_recv_from(cx, &mut buffer))?;
-        Poll::Ready(Ok((buffer.filled().len(), from)))
-    }
-
-    fn poll_send_to(
-        &self,
-        socket: &mut UdpSocket,
-        cx: &mut Context<'_>,
-        payload: &[u8],
-        to: SocketAddr,
-    ) -> Poll<io::Result<usize>> {
-        socket.poll_send_to(cx, payload, to)
+        let sent = match transmit.destination {
+            None => socket.poll_send(cx, transmit.first()),
+            Some(to) => socket.poll_send_to(cx, transmit.first(), to),
+        };
+        sent.map_ok(|_| 1)
     }
 
     fn overflowed(&self, socket: &UdpSocket) -> u64 {

@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 use wayleave_proto::base::{Families, Instant, Name};
 use wayleave_proto::error::IoFailed;
-use wayleave_proto::net::{Machine, Output, Remote, SocketId};
+use wayleave_proto::net::{Machine, Output, Packets, Remote, SocketId};
 
 /// A machine, its sockets and its clock.
 ///
@@ -146,7 +146,11 @@ impl<M: Machine<Event: Debug> + Debug> Rig<M> {
     }
 
     pub(crate) fn received(&mut self, id: SocketId, bytes: &[u8]) {
-        self.machine.handle_received(self.now(), id, &mut bytes.to_vec());
+        let (now, mut bytes) = (self.now(), bytes.to_vec());
+        match self.sockets.get(&id).map(|socket| &socket.asked) {
+            Some(Asked::Udp(from)) => self.machine.handle_packets(now, id, Packets::one(*from, &mut bytes)),
+            _ => self.machine.handle_received(now, id, &mut bytes),
+        }
         self.settle();
     }
 
@@ -162,12 +166,20 @@ impl<M: Machine<Event: Debug> + Debug> Rig<M> {
     pub(crate) fn written(&mut self, id: SocketId, most: usize) -> Option<Vec<u8>> {
         let now = self.now();
         let socket = self.sockets.get_mut(&id).filter(|socket| socket.is_open)?;
+        if matches!(socket.asked, Asked::Udp(_)) {
+            let first = self.machine.transmit(now, id).map(|transmit| transmit.first().to_vec());
+            socket.is_pending = first.is_some();
+            if first.is_some() {
+                self.machine.handle_sent(now, id, 1);
+            }
+            self.settle();
+            return first;
+        }
         let bytes = match self.machine.pending(now, id) {
             None => {
                 socket.is_pending = false;
                 None
             }
-            Some(pending) if matches!(socket.asked, Asked::Udp(_)) => Some(pending.to_vec()),
             Some(pending) => {
                 assert!(!pending.is_empty(), "nothing is pending on {id}, and it is said to be");
                 Some(pending[..pending.len().min(most.max(1))].to_vec())
@@ -188,12 +200,21 @@ impl<M: Machine<Event: Debug> + Debug> Rig<M> {
         self.drain();
         let due = self.machine.poll_timeout();
         let now = self.latest;
-        match which % 6 {
+        match which % 8 {
             0 => self.machine.handle_resolved(now, id, Families::Both, Ok(&[IpAddr::from([192, 0, 2, 1])])),
             1 => self.machine.handle_opened(now, id, SocketAddr::from(([192, 0, 2, 1], 1))),
             2 => self.machine.handle_failed(now, id, IoFailed::new(wayleave_proto::error::IoFailure::Other)),
             3 => self.machine.handle_received(now, id, &mut [0; 64]),
             4 => self.machine.handle_finished(now, id),
+            5 => self.machine.handle_packets(
+                now,
+                id,
+                Packets::one(SocketAddr::from(([192, 0, 2, 1], 1)), &mut [0; 64]),
+            ),
+            6 => {
+                assert!(self.machine.transmit(now, id).is_none());
+                self.machine.handle_sent(now, id, 10);
+            }
             _ => {
                 assert!(self.machine.pending(now, id).is_none());
                 self.machine.handle_written(now, id, 10);

@@ -13,7 +13,7 @@ use std::task::Wake;
 use wayleave_proto::base::{Clock, Instant, Name, Seed, UnixTime};
 
 use wayleave_proto::config::Liveness;
-use wayleave_proto::net::Remote;
+use wayleave_proto::net::{Arrival, Packets, Remote, Transmit};
 
 use crate::{Lookup, Runtime, at_once};
 
@@ -33,8 +33,21 @@ pub(crate) struct State {
     /// Whether a descriptor is left to refuse with.
     pub(crate) has_spare: bool,
     pub(crate) refused: usize,
+    pub(crate) datagrams: Datagrams,
     listener: Option<Waker>,
     timer: Option<Waker>,
+}
+
+/// The UDP socket; there is one at a time.
+#[derive(Default)]
+pub(crate) struct Datagrams {
+    /// What each call brings: pieces with their strides, or an error.
+    pub(crate) incoming: VecDeque<Result<Vec<(Vec<u8>, usize)>, io::ErrorKind>>,
+    /// How many datagrams each call takes, or why none; a call takes all when nothing is said.
+    pub(crate) takes: VecDeque<Result<usize, io::ErrorKind>>,
+    /// What was sent, by call.
+    pub(crate) sent: Vec<Vec<Vec<u8>>>,
+    wakers: Vec<Waker>,
 }
 
 #[derive(Default)]
@@ -96,6 +109,16 @@ impl World {
 
     pub(crate) fn look<T>(&self, id: usize, look: impl FnOnce(&Stream) -> T) -> T {
         look(&self.lock().streams[&id])
+    }
+
+    /// Changes the UDP socket, and wakes who waits for it.
+    pub(crate) fn change_datagrams<T>(&self, change: impl FnOnce(&mut Datagrams) -> T) -> T {
+        let (answer, wakers) = {
+            let datagrams = &mut self.lock().datagrams;
+            (change(datagrams), core::mem::take(&mut datagrams.wakers))
+        };
+        wakers.into_iter().for_each(Waker::wake);
+        answer
     }
 
     pub(crate) fn pass(&self, time: Duration) {
@@ -259,31 +282,44 @@ impl Runtime for Fake {
         self.0.lock().streams.get_mut(&stream.id).unwrap().is_reset = true;
     }
 
-    fn poll_receive(&self, (): &mut (), _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
-        Poll::Pending
-    }
-
-    fn poll_send(&self, (): &mut (), _: &mut Context<'_>, payload: &[u8]) -> Poll<io::Result<usize>> {
-        Poll::Ready(Ok(payload.len()))
-    }
-
-    fn poll_receive_from(
+    fn poll_receive(
         &self,
         (): &mut (),
-        _: &mut Context<'_>,
-        _: &mut [u8],
-    ) -> Poll<io::Result<(usize, SocketAddr)>> {
-        Poll::Pending
-    }
-
-    fn poll_send_to(
-        &self,
-        (): &mut (),
-        _: &mut Context<'_>,
-        payload: &[u8],
-        _: SocketAddr,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+        arrivals: &mut [Arrival],
     ) -> Poll<io::Result<usize>> {
-        Poll::Ready(Ok(payload.len()))
+        let datagrams = &mut self.0.lock().datagrams;
+        let Some(pieces) = datagrams.incoming.pop_front() else {
+            datagrams.wakers.push(cx.waker().clone());
+            return Poll::Pending;
+        };
+        let pieces = pieces?;
+        for (nth, (bytes, stride)) in pieces.iter().enumerate() {
+            buffer[nth * Packets::SLOT..][..bytes.len()].copy_from_slice(bytes);
+            arrivals[nth] = Arrival { stride: *stride, ..Arrival::one(local(), bytes.len()) };
+        }
+        Poll::Ready(Ok(pieces.len()))
+    }
+
+    fn most_arrivals(&self) -> usize {
+        2
+    }
+
+    fn poll_send(
+        &self,
+        (): &mut (),
+        cx: &mut Context<'_>,
+        transmit: Transmit<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let datagrams = &mut self.0.lock().datagrams;
+        let count = datagrams.takes.pop_front().unwrap_or(Ok(usize::MAX))?.min(transmit.count());
+        if count == 0 {
+            datagrams.wakers.push(cx.waker().clone());
+            return Poll::Pending;
+        }
+        datagrams.sent.push(transmit.datagrams().take(count).map(<[u8]>::to_vec).collect());
+        Poll::Ready(Ok(count))
     }
 
     fn overflowed(&self, (): &()) -> u64 {

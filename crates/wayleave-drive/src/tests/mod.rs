@@ -1,5 +1,6 @@
 //! The loop on a runtime whose sockets do what a test says.
 
+mod datagrams;
 mod fake;
 
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -43,6 +44,17 @@ impl Serving {
         let Self { relay, executor, told, events, .. } = self;
         executor.run(|cx| assert_eq!(relay.poll(cx), Poll::Pending));
         events.extend(core::iter::from_fn(|| told.try_recv().ok()));
+    }
+
+    /// Has a client that is connected ask for something with a good token.
+    fn ask(&mut self, connected: usize, head: &str) {
+        let token = token(UnixTime::from_secs(1_800_000_000), HOUR).unwrap();
+        let request = format!("{head}proxy-authorization: Bearer {}\r\n\r\n", token.expose());
+        self.world.change(connected, |it| {
+            it.input.extend(record(0, b"relay.example"));
+            it.input.extend(record(1, request.as_bytes()));
+        });
+        self.run();
     }
 
     fn said(&self, wanted: impl Fn(&What) -> bool) -> usize {
@@ -128,16 +140,7 @@ fn what_a_handle_ends_is_ended_before_another_connection_takes_its_place() {
     let mut serving = Serving::new();
     let connected = serving.world.connect();
     serving.run();
-    let token = token(UnixTime::from_secs(1_800_000_000), Duration::from_secs(3_600)).unwrap();
-    let request = format!(
-        "CONNECT 10.0.0.1:7 HTTP/1.1\r\nhost: 10.0.0.1:7\r\nproxy-authorization: Bearer {}\r\n\r\n",
-        token.expose()
-    );
-    serving.world.change(connected, |it| {
-        it.input.extend(record(0, b"relay.example"));
-        it.input.extend(record(1, request.as_bytes()));
-    });
-    serving.run();
+    serving.ask(connected, "CONNECT 10.0.0.1:7 HTTP/1.1\r\nhost: 10.0.0.1:7\r\n");
     assert_eq!(serving.said(|what| matches!(what, What::TunnelOpened { .. })), 1, "{:?}", serving.events);
     let user = Revoked::User { user: "alice".to_owned(), app_id: None };
     assert_eq!(serving.relay.handle().revoke(user).unwrap(), 1);

@@ -12,7 +12,7 @@ use super::io::Role;
 use super::{Client, FlowError, FlowId, Notice};
 use crate::base::{Instant, Kind, Target, key};
 use crate::error::IoFailed;
-use crate::net::{Family, Remote, SocketId};
+use crate::net::{Family, Packet, Packets, Remote, SocketId, Transmit};
 use crate::queue::DatagramQueue;
 
 key! {
@@ -199,19 +199,20 @@ impl Client {
         }
     }
 
-    pub(super) fn on_shared_received(
-        &mut self,
-        key: AssociationId,
-        family: Family,
-        from: SocketAddr,
-        data: &mut [u8],
-    ) {
-        let (now, from) = (self.io.now, plain(from));
+    pub(super) fn on_shared_packets(&mut self, key: AssociationId, family: Family, packets: Packets<'_>) {
+        for packet in packets {
+            self.on_shared_packet(key, family, &packet);
+        }
+    }
+
+    fn on_shared_packet(&mut self, key: AssociationId, family: Family, packet: &Packet<'_>) {
+        let (now, from) = (self.io.now, plain(packet.from));
         let Some(shared) = self.shared(key, family) else { return };
-        let socket = shared.socket;
         let asked = shared.users.iter().find(|(_, address)| **address == from).map(|(id, _)| *id);
         if let Some(id) = asked {
-            return self.on_flow_received(id, socket, data);
+            self.take_in(id, packet.payload);
+            self.io.nudge(id);
+            return self.on_flow_answered(id);
         }
         // Another port of a target answers for it: what was sent got there.
         let of_host = shared.users.iter().filter(|(_, address)| address.ip() == from.ip());
@@ -221,16 +222,16 @@ impl Client {
         else {
             return;
         };
-        association.strays.push_joined(now, [&write_sender(from), data]);
+        association.strays.push_joined(now, [&write_sender(from), packet.payload]);
         self.io.requests.event(Notice::Association(key));
     }
 
-    pub(super) fn pending_of_shared(
+    pub(super) fn transmit_of_shared(
         &mut self,
         key: AssociationId,
         family: Family,
         socket: SocketId,
-    ) -> Option<&[u8]> {
+    ) -> Option<Transmit<'_>> {
         let now = self.io.now;
         let shared =
             self.associations.get_mut(key).and_then(|association| association.shared_mut(family).as_mut());
@@ -238,37 +239,32 @@ impl Client {
             while let Some(id) = shared.senders.front() {
                 let queues = self.flows.get_mut(*id).and_then(|flow| flow.queues.as_mut());
                 if queues.is_some_and(|queues| queues.outgoing.front(now).is_some()) {
-                    return Some(*id);
+                    return Some((*id, *shared.users.get(id)?));
                 }
                 // What it had has become too old.
                 shared.senders.pop_front();
             }
             None
         });
-        let Some(id) = sender else {
+        let Some((id, destination)) = sender else {
             self.io.requests.settle(socket);
             return None;
         };
-        self.flows.get_mut(id)?.queues.as_mut()?.outgoing.front(now)
+        let queues = self.flows.get_mut(id)?.queues.as_mut()?;
+        Some(Transmit::of(&mut queues.outgoing, now)?.to(destination))
     }
 
-    /// Where what is pending goes.
-    pub(super) fn destination_of_shared(&self, key: AssociationId, family: Family) -> Option<SocketAddr> {
-        let shared = self.associations.get(key)?.shared(family)?;
-        shared.users.get(shared.senders.front()?).copied()
-    }
-
-    /// One datagram is gone: the next of the flows has its turn.
-    pub(super) fn on_shared_written(&mut self, key: AssociationId, family: Family) {
+    /// Datagrams of one flow are gone: the next has its turn.
+    pub(super) fn on_shared_sent(&mut self, key: AssociationId, family: Family, count: usize) {
         let Some(association) = self.associations.get_mut(key) else { return };
         let Some(shared) = association.shared_mut(family) else { return };
         let Some(id) = shared.senders.pop_front() else { return };
         let Some(queues) = self.flows.get_mut(id).and_then(|flow| flow.queues.as_mut()) else { return };
-        queues.outgoing.pop();
+        (0..count).for_each(|_| queues.outgoing.pop());
         if !queues.outgoing.is_empty() {
             shared.senders.push_back(id);
         }
-        self.on_datagram_sent(id);
+        self.on_datagrams_sent(id);
     }
 
     fn shared(&mut self, key: AssociationId, family: Family) -> Option<&mut Shared> {
@@ -284,14 +280,6 @@ impl Client {
 }
 
 impl Association {
-    const fn shared(&self, family: Family) -> Option<&Shared> {
-        let [v4, v6] = &self.shared;
-        match family {
-            Family::V4 => v4.as_ref(),
-            Family::V6 => v6.as_ref(),
-        }
-    }
-
     const fn shared_mut(&mut self, family: Family) -> &mut Option<Shared> {
         let [v4, v6] = &mut self.shared;
         match family {

@@ -1,8 +1,9 @@
 //! Datagrams that an application neither wants to lose without a word nor to wait for longer than it must.
 
-use super::flow::Flow;
+use super::flow::{Flow, State};
 use super::{Client, FlowError, FlowId};
-use crate::base::Instant;
+use crate::base::{Instant, Kind};
+use crate::net::{Packets, SocketId, Transmit};
 use crate::queue::Drops;
 
 /// What became of the datagrams of one flow, as far as this machine knows: the network, the relay and the target drop what they
@@ -57,6 +58,63 @@ impl Client {
         let queues = self.flows.get_mut(id).and_then(|flow| flow.queues.as_deref_mut());
         if queues.is_some_and(|queues| core::mem::take(&mut queues.sender_waits)) {
             self.io.nudge(id);
+        }
+    }
+}
+
+/// Those of a flow on the direct way.
+impl Client {
+    pub(super) fn on_flow_packets(&mut self, id: FlowId, packets: Packets<'_>) {
+        if self.flows.get_mut(id).is_some_and(|flow| matches!(flow.direct(), State::DirectDatagrams { .. })) {
+            packets.for_each(|packet| self.take_in(id, packet.payload));
+            self.io.nudge(id);
+            self.on_flow_answered(id);
+        }
+    }
+
+    /// One more datagram waits for the application.
+    pub(super) fn take_in(&mut self, id: FlowId, payload: &[u8]) {
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        flow.received += payload.len() as u64;
+        if let Some(queues) = &mut flow.queues {
+            queues.incoming.push(self.io.now, payload);
+        }
+    }
+
+    pub(super) fn transmit_of_flow(&mut self, id: FlowId, socket: SocketId) -> Option<Transmit<'_>> {
+        let flow = self.flows.get_mut(id)?;
+        let direct = flow.spare.as_deref().unwrap_or(&flow.state);
+        let transmit = match (direct, &mut flow.queues) {
+            (State::DirectDatagrams { .. }, Some(queues)) => Transmit::of(&mut queues.outgoing, self.io.now),
+            _ => None,
+        };
+        if transmit.is_none() {
+            self.io.requests.settle(socket);
+        }
+        transmit
+    }
+
+    pub(super) fn on_flow_sent(&mut self, id: FlowId, count: usize) {
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        let direct = flow.spare.as_deref().unwrap_or(&flow.state);
+        if let (State::DirectDatagrams { .. }, Some(queues)) = (direct, &mut flow.queues) {
+            (0..count).for_each(|_| queues.outgoing.pop());
+            self.on_datagrams_sent(id);
+        }
+    }
+
+    /// Datagrams went out directly: an answer to them is overdue some time later.
+    pub(super) fn on_datagrams_sent(&mut self, id: FlowId) {
+        self.on_datagrams_gone(id);
+        let Some(State::DirectDatagrams { answered, asked, .. }) = self.flows.get_mut(id).map(Flow::direct)
+        else {
+            return;
+        };
+        if *answered {
+            self.routes.handle_sent(self.io.now, Kind::Datagram);
+        } else if asked.is_none() {
+            *asked = Some(self.io.now);
+            self.arm_flow(id);
         }
     }
 }

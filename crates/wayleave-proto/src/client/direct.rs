@@ -373,14 +373,6 @@ impl Client {
                     self.arm_flow(id);
                 }
             }
-            State::DirectDatagrams { .. } => {
-                flow.received += data.len() as u64;
-                if let Some(queues) = &mut flow.queues {
-                    queues.incoming.push(self.io.now, data);
-                }
-                self.io.nudge(id);
-                self.on_flow_answered(id);
-            }
             _ => {}
         }
     }
@@ -437,9 +429,8 @@ impl Client {
     pub(super) fn pending_of_flow(&mut self, id: FlowId, socket: SocketId) -> Option<&[u8]> {
         let flow = self.flows.get_mut(id)?;
         let direct = flow.spare.as_deref_mut().unwrap_or(&mut flow.state);
-        let pending = match (direct, &mut flow.queues) {
-            (State::DirectStream { clear, .. }, _) => Some(clear.pending()).filter(|bytes| !bytes.is_empty()),
-            (State::DirectDatagrams { .. }, Some(queues)) => queues.outgoing.front(self.io.now),
+        let pending = match direct {
+            State::DirectStream { clear, .. } => Some(clear.pending()).filter(|bytes| !bytes.is_empty()),
             _ => None,
         };
         if pending.is_none() {
@@ -451,9 +442,8 @@ impl Client {
     pub(super) fn on_flow_written(&mut self, id: FlowId, _socket: SocketId, written: usize) {
         let now = self.io.now;
         let Some(flow) = self.flows.get_mut(id) else { return };
-        let direct = flow.spare.as_deref_mut().unwrap_or(&mut flow.state);
-        match (direct, &mut flow.queues) {
-            (State::DirectStream { clear, opening, .. }, _) => {
+        match flow.direct() {
+            State::DirectStream { clear, opening, .. } => {
                 let was_quiet = opening.is_quiet();
                 let pending = clear.pending();
                 let taken = pending.get(..written).unwrap_or(pending);
@@ -470,26 +460,7 @@ impl Client {
                 }
                 self.on_room(id);
             }
-            (State::DirectDatagrams { .. }, Some(queues)) => {
-                queues.outgoing.pop();
-                self.on_datagram_sent(id);
-            }
             _ => {}
-        }
-    }
-
-    /// A datagram went out directly: an answer to it is overdue some time later.
-    pub(super) fn on_datagram_sent(&mut self, id: FlowId) {
-        self.on_datagrams_gone(id);
-        let Some(State::DirectDatagrams { answered, asked, .. }) = self.flows.get_mut(id).map(Flow::direct)
-        else {
-            return;
-        };
-        if *answered {
-            self.routes.handle_sent(self.io.now, Kind::Datagram);
-        } else if asked.is_none() {
-            *asked = Some(self.io.now);
-            self.arm_flow(id);
         }
     }
 

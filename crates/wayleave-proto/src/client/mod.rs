@@ -34,7 +34,7 @@ use std::collections::BTreeSet;
 use crate::base::{Clock, Families, Instant, Kind, Route, Seed, Slots, UnixTime};
 use crate::config::{ClientConfig, Valid};
 use crate::error::IoFailed;
-use crate::net::{Machine, Output, SocketId};
+use crate::net::{Machine, Output, Packets, SocketId, Transmit};
 use crate::route::{Phase, Routes};
 
 pub use association::AssociationId;
@@ -278,16 +278,18 @@ impl Machine for Client {
             Some(Role::Carrier(carrier)) => self.on_carrier_received(carrier, data),
             Some(Role::Dial(dial)) => self.pool.on_attempt_received(&mut self.io, dial, id, data),
             Some(Role::Flow(flow)) => self.on_flow_received(flow, id, data),
-            Some(Role::Probe(index)) => self.on_probe_answer(index),
-            Some(Role::Refresh | Role::Shared(..)) | None => {}
+            Some(Role::Probe(_) | Role::Refresh | Role::Shared(..)) | None => {}
         }
         self.advance();
     }
 
-    fn handle_datagram(&mut self, now: Instant, id: SocketId, from: SocketAddr, data: &mut [u8]) {
+    fn handle_packets(&mut self, now: Instant, id: SocketId, packets: Packets<'_>) {
         self.at(now);
-        if let Some(Role::Shared(association, family)) = self.io.requests.role(id) {
-            self.on_shared_received(association, family, from, data);
+        match self.io.requests.role(id) {
+            Some(Role::Flow(flow)) => self.on_flow_packets(flow, packets),
+            Some(Role::Probe(index)) => self.on_probe_answer(index),
+            Some(Role::Shared(association, family)) => self.on_shared_packets(association, family, packets),
+            Some(Role::Carrier(_) | Role::Dial(_) | Role::Refresh) | None => {}
         }
         self.advance();
     }
@@ -316,16 +318,7 @@ impl Machine for Client {
             Role::Carrier(carrier) => self.pending_of_carrier(carrier),
             Role::Dial(dial) => self.pool.pending_of_attempt(&mut self.io, dial, id),
             Role::Flow(flow) => self.pending_of_flow(flow, id),
-            Role::Probe(index) => self.pending_of_probe(index, id),
-            Role::Refresh => None,
-            Role::Shared(association, family) => self.pending_of_shared(association, family, id),
-        }
-    }
-
-    fn destination(&self, id: SocketId) -> Option<SocketAddr> {
-        match self.io.requests.role(id)? {
-            Role::Shared(association, family) => self.destination_of_shared(association, family),
-            _ => None,
+            Role::Probe(_) | Role::Refresh | Role::Shared(..) => None,
         }
     }
 
@@ -335,9 +328,28 @@ impl Machine for Client {
             Some(Role::Carrier(carrier)) => self.on_carrier_written(carrier, written),
             Some(Role::Dial(dial)) => self.pool.on_attempt_written(dial, id, written),
             Some(Role::Flow(flow)) => self.on_flow_written(flow, id, written),
-            Some(Role::Probe(index)) => self.on_probe_written(index),
-            Some(Role::Shared(association, family)) => self.on_shared_written(association, family),
-            Some(Role::Refresh) | None => {}
+            Some(Role::Probe(_) | Role::Refresh | Role::Shared(..)) | None => {}
+        }
+        self.advance();
+    }
+
+    fn transmit(&mut self, now: Instant, id: SocketId) -> Option<Transmit<'_>> {
+        self.at(now);
+        match self.io.requests.role(id)? {
+            Role::Flow(flow) => self.transmit_of_flow(flow, id),
+            Role::Probe(index) => self.transmit_of_probe(index, id),
+            Role::Shared(association, family) => self.transmit_of_shared(association, family, id),
+            Role::Carrier(_) | Role::Dial(_) | Role::Refresh => None,
+        }
+    }
+
+    fn handle_sent(&mut self, now: Instant, id: SocketId, count: usize) {
+        self.at(now);
+        match self.io.requests.role(id) {
+            Some(Role::Flow(flow)) => self.on_flow_sent(flow, count),
+            Some(Role::Probe(index)) => self.on_probe_sent(index),
+            Some(Role::Shared(association, family)) => self.on_shared_sent(association, family, count),
+            Some(Role::Carrier(_) | Role::Dial(_) | Role::Refresh) | None => {}
         }
         self.advance();
     }

@@ -9,7 +9,7 @@ use super::{Client, What};
 use crate::base::{Families, Instant, Kind, Rng};
 use crate::config::Probe;
 use crate::error::{IoFailed, IoFailure};
-use crate::net::{Backoff, Dial, DialConfig, Fault, Recall, SocketId};
+use crate::net::{Backoff, Dial, DialConfig, Fault, Recall, SocketId, Transmit};
 use crate::route::{Probed, Proof};
 
 /// One probe and what it is doing.
@@ -224,10 +224,10 @@ impl Client {
         self.prove(kind, Proof::Probe);
     }
 
-    pub(super) fn pending_of_probe(&mut self, index: usize, id: SocketId) -> Option<&[u8]> {
+    pub(super) fn transmit_of_probe(&mut self, index: usize, id: SocketId) -> Option<Transmit<'_>> {
         let probing = self.probes.get(index)?;
         match &probing.stage {
-            Stage::Asking { question, due: true, .. } => Some(question),
+            Stage::Asking { question, due: true, .. } => Some(Transmit::one(question)),
             _ => {
                 self.io.requests.settle(id);
                 None
@@ -235,7 +235,7 @@ impl Client {
         }
     }
 
-    pub(super) fn on_probe_written(&mut self, index: usize) {
+    pub(super) fn on_probe_sent(&mut self, index: usize) {
         if let Some(Probing { stage: Stage::Asking { due, .. }, .. }) = self.probes.get_mut(index) {
             *due = false;
         }

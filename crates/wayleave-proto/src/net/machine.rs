@@ -2,6 +2,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 
+use super::{Packets, Transmit};
 use crate::base::{Families, Instant, Name, UnixTime, key};
 use crate::config::Liveness;
 use crate::error::IoFailed;
@@ -42,8 +43,8 @@ pub enum Output<E> {
         /// the platform has the don't-fragment bit ([RFC 9298 §3.1](https://www.rfc-editor.org/rfc/rfc9298#section-3.1)).
         fragments: bool,
     },
-    /// There is something to send: write what [`Machine::pending`] lends whenever the socket takes it, until that
-    /// is empty. On a UDP socket each slice is one datagram.
+    /// There is something to send: on a TCP connection write what [`Machine::pending`] lends whenever it takes something, on a UDP
+    /// socket send what [`Machine::transmit`] lends, until nothing is lent.
     Pending(SocketId),
     /// Do not read from this socket until [`Output::ReadResume`].
     ReadPause(SocketId),
@@ -77,8 +78,7 @@ pub enum Output<E> {
 /// Whom a UDP socket speaks with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remote {
-    /// With everybody of this family, from one port: what comes is told with
-    /// [`Machine::handle_datagram`], and [`Machine::destination`] says where what is pending goes.
+    /// With everybody of this family, from one port: each [`Transmit`] says where it goes.
     Every(Family),
     /// With this address alone, which the socket is connected to.
     One(SocketAddr),
@@ -111,11 +111,14 @@ impl Family {
 /// does not know (any more) is ignored.
 ///
 /// Sending: after [`Output::Pending`] the adapter asks for [`pending`](Self::pending) and reports how much the
-/// socket took with [`handle_written`](Self::handle_written), so a partial write costs nothing.
+/// socket took with [`handle_written`](Self::handle_written), so a partial write costs nothing. For a UDP socket the two are
+/// [`transmit`](Self::transmit) and [`handle_sent`](Self::handle_sent).
 ///
 /// Receiving: the adapter lends what it read to [`handle_received`](Self::handle_received). A read
 /// that was under way when [`Output::ReadPause`] came is still accepted. What waits in a machine can exceed its limit by
-/// one read, so read no more than 64 KiB at once where the last read led to a pause.
+/// one read, so read no more than 64 KiB at once where the last read led to a pause. Datagrams go to
+/// [`handle_packets`](Self::handle_packets), one at a time or as many as one call brought. A queue of datagrams that is full
+/// drops the oldest, so let sockets write before much more is received.
 pub trait Machine {
     /// What the machine tells its embedder.
     type Event;
@@ -158,11 +161,11 @@ pub trait Machine {
     /// [`handle_failed`](Self::handle_failed). Said once, so that pausing makes nobody blind.
     fn handle_broken(&mut self, now: Instant, id: SocketId, error: IoFailed);
 
-    /// Bytes of a TCP connection, or one datagram of a connected UDP socket. May be decrypted in place.
+    /// Bytes of a TCP connection. May be decrypted in place.
     fn handle_received(&mut self, now: Instant, id: SocketId, data: &mut [u8]);
 
-    /// One datagram of a UDP socket that speaks with everybody, and who sent it.
-    fn handle_datagram(&mut self, _now: Instant, _id: SocketId, _from: SocketAddr, _data: &mut [u8]) {}
+    /// Datagrams of a UDP socket. May be decrypted in place.
+    fn handle_packets(&mut self, now: Instant, id: SocketId, packets: Packets<'_>);
 
     /// [`handle_received`](Self::handle_received) for bytes of a TCP connection, where the adapter can write to another one
     /// meanwhile: what is only forwarded need not be copied.
@@ -176,19 +179,18 @@ pub trait Machine {
     /// The other side of a TCP connection ended its sending half; no more bytes will come.
     fn handle_finished(&mut self, now: Instant, id: SocketId);
 
-    /// What to send on this socket now: a run of bytes that is not empty, or one whole datagram that may be; `None`
-    /// when there is nothing.
+    /// What to write on this TCP connection now, which is not empty; `None` when there is nothing.
     fn pending(&mut self, now: Instant, id: SocketId) -> Option<&[u8]>;
 
-    /// Where the datagram goes that [`pending`](Self::pending) lent last, on a UDP socket that speaks with everybody; `None` on
-    /// every other.
-    fn destination(&self, _id: SocketId) -> Option<SocketAddr> {
-        None
-    }
-
-    /// The socket took `written` bytes of what [`pending`](Self::pending) lent; for a datagram any number means that
-    /// it is gone.
+    /// The connection took `written` bytes of what [`pending`](Self::pending) lent.
     fn handle_written(&mut self, now: Instant, id: SocketId, written: usize);
+
+    /// What to send on this UDP socket now; `None` when there is nothing.
+    fn transmit(&mut self, now: Instant, id: SocketId) -> Option<Transmit<'_>>;
+
+    /// The first `count` datagrams of what [`transmit`](Self::transmit) lent are gone: the socket took them, or they are lost. The
+    /// others are lent again.
+    fn handle_sent(&mut self, now: Instant, id: SocketId, count: usize);
 }
 
 /// Writes to other sockets while bytes of one are lent.
@@ -198,14 +200,10 @@ pub trait Onward {
     /// [`Output::Pending`]; what was taken is not reported again.
     fn write(&mut self, id: SocketId, chunks: [&[u8]; 2]) -> usize;
 
-    /// Sends one datagram on the UDP socket `id`; `false` where the socket takes none now. It is not to be asked while
-    /// something is [`pending`](Machine::pending) there. The machine keeps what was not taken and says
-    /// [`Output::Pending`]; what was taken is not reported again.
-    ///
-    /// # Errors
-    /// The target refused an earlier datagram, and this one is lost. It is not told to
-    /// [`handle_failed`](Machine::handle_failed) again.
-    fn send(&mut self, id: SocketId, payload: &[u8]) -> Result<bool, IoFailed>;
+    /// Sends datagrams on the UDP socket `id`, and returns how many of them are gone. It is not to be asked while
+    /// something waits for [`transmit`](Machine::transmit) there. The machine keeps the others and says
+    /// [`Output::Pending`]; what is gone is not reported again.
+    fn send(&mut self, id: SocketId, transmit: Transmit<'_>) -> usize;
 }
 
 /// Takes nothing.
@@ -217,7 +215,7 @@ impl Onward for Nowhere {
         0
     }
 
-    fn send(&mut self, _: SocketId, _: &[u8]) -> Result<bool, IoFailed> {
-        Ok(false)
+    fn send(&mut self, _: SocketId, _: Transmit<'_>) -> usize {
+        0
     }
 }

@@ -162,6 +162,27 @@ impl DatagramQueue {
         })
     }
 
+    /// The datagrams from the front that are of one size, and that size: all but the last, which may be shorter. Together they make
+    /// at most `most_bytes` and `most_count`; the first is among them whatever its size. Those that are too old go before.
+    pub fn alike(&mut self, now: Instant, most_bytes: usize, most_count: usize) -> Option<(&[u8], usize)> {
+        self.expire(now);
+        let mut entries = self.entries.iter().take(most_count.max(1)).map(|entry| entry.len);
+        let size = entries.next()?;
+        let mut end = size;
+        for len in entries {
+            // One that is empty does not show between two others.
+            if len == 0 || len > size || end.saturating_add(len) > most_bytes {
+                break;
+            }
+            end = end.saturating_add(len);
+            if len < size {
+                break;
+            }
+        }
+        let live = self.bytes.get(self.start..)?;
+        Some((live.get(..end)?, size))
+    }
+
     /// How many datagrams wait.
     pub fn len(&self) -> usize {
         self.entries.len()

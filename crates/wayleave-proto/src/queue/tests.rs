@@ -139,6 +139,38 @@ fn gathering_stops_at_bytes_and_at_count() {
 }
 
 #[test]
+fn those_of_one_size_leave_together_with_one_that_is_shorter() {
+    let mut queue = DatagramQueue::new(DatagramLimits { count: 9, bytes: 99, ..LIMITS });
+    for payload in [&b"old"[..], b"one", b"two", b"3", b"fourth", b"", b"", b"a", b"b"] {
+        queue.push(at(if payload == b"old" { 0 } else { 1 }), payload);
+    }
+    let mut runs = Vec::new();
+    while let Some((contents, size)) = queue.alike(at(101), 99, 9) {
+        runs.push((String::from_utf8(contents.to_vec()).unwrap(), size));
+        for _ in 0..contents.len().checked_div(size).map_or(1, |_| contents.len().div_ceil(size)) {
+            queue.pop();
+        }
+    }
+    let expected = [("onetwo3", 3), ("fourth", 6), ("", 0), ("", 0), ("ab", 1)];
+    assert_eq!(runs, expected.map(|(contents, size)| (contents.to_owned(), size)));
+    assert_eq!(queue.drops(), Drops { aged: 1, crowded: 0 });
+}
+
+#[test]
+fn no_more_leaves_together_than_is_allowed() {
+    let mut queue = DatagramQueue::new(LIMITS);
+    for payload in [b"abc", b"def", b"ghi"] {
+        queue.push(at(0), payload);
+    }
+    for (bytes, count, expected) in
+        [(100, 100, "abcdefghi"), (8, 100, "abcdef"), (100, 2, "abcdef"), (2, 100, "abc"), (100, 0, "abc")]
+    {
+        let (contents, size) = queue.alike(at(0), bytes, count).unwrap();
+        assert_eq!((contents, size), (expected.as_bytes(), 3), "{bytes} bytes, {count} datagrams");
+    }
+}
+
+#[test]
 fn memory_is_bounded_kept_when_small_and_given_back_when_large() {
     let limits = DatagramLimits::default();
     let mut queue = DatagramQueue::new(limits);

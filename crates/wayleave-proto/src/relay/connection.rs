@@ -97,9 +97,11 @@ impl Relay {
             accounts: &mut self.accounts,
             timers: &mut self.timers,
             now: self.now,
+            reached: &mut self.reached,
             onward,
         };
         act(&mut connection.downlink, &mut io, &mut delivery);
+        delivery.send_on();
     }
 
     /// What a connection tells will be heard at the end of this input.

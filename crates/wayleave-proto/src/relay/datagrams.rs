@@ -6,6 +6,7 @@ use super::tunnel::{Payload, TunnelId, opened};
 use super::{CloseReason, ConnectionId, Relay, Timer};
 use crate::carrier::downlink::{End, Io};
 use crate::codec::capsule::{CapsuleError, MAX_PAYLOAD};
+use crate::net::{Packets, SocketId, Transmit};
 use crate::queue::DatagramQueue;
 
 impl Relay {
@@ -32,17 +33,24 @@ impl Relay {
         self.end_tunnel(id, CloseReason::BadCapsule(error.to_string()), false, Some(End::Clean));
     }
 
-    /// A datagram of a target came.
-    pub(super) fn on_target_datagram(&mut self, id: TunnelId, payload: &[u8]) {
+    /// Datagrams of a target came.
+    pub(super) fn on_target_packets(&mut self, id: TunnelId, packets: Packets<'_>) {
         let Some((open, key, connection)) = opened(&mut self.tunnels, &mut self.connections, id) else {
             return;
         };
         let Payload::Datagrams { incoming, limited, announced, .. } = &mut open.payload else { return };
-        if payload.len() > MAX_PAYLOAD {
-            *limited += 1;
+        open.moved = self.now;
+        for packet in packets {
+            open.received += packet.payload.len() as u64;
+            if packet.payload.len() > MAX_PAYLOAD {
+                *limited += 1;
+            } else {
+                incoming.push(self.now, packet.payload);
+            }
+        }
+        if incoming.is_empty() {
             return;
         }
-        incoming.push(self.now, payload);
         if !core::mem::replace(announced, true) {
             connection.senders.push_back(id);
         }
@@ -87,21 +95,25 @@ impl Relay {
         }
     }
 
-    /// A datagram of a client went to its target.
-    pub(super) fn on_datagram_written(&mut self, id: TunnelId) {
+    /// What waits for a target; it was charged when it came.
+    pub(super) fn transmit_of_target(&mut self, id: TunnelId, socket: SocketId) -> Option<Transmit<'_>> {
         let now = self.now;
+        let (open, ..) = opened(&mut self.tunnels, &mut self.connections, id)?;
+        let Payload::Datagrams { outgoing, .. } = &mut open.payload else { return None };
+        let transmit = Transmit::of(outgoing, now);
+        if transmit.is_none() {
+            self.requests.settle(socket);
+        }
+        transmit
+    }
+
+    /// Datagrams of a client went to its target.
+    pub(super) fn on_datagrams_sent(&mut self, id: TunnelId, count: usize) {
         let Some((open, ..)) = opened(&mut self.tunnels, &mut self.connections, id) else { return };
         let Payload::Datagrams { outgoing, ending, .. } = &mut open.payload else { return };
-        open.moved = now;
-        // It was young enough when it was lent; asking its age again could let the next one go in its place.
-        let bytes = outgoing.iter().next().map_or(0, <[u8]>::len) as u64;
-        outgoing.pop();
-        if let Some(account) = self.accounts.get_mut(&open.grant.verdict.account) {
-            account.charge(now, Direction::ToTarget, 1, bytes);
-            if account.is_spent() {
-                self.timers.set(Timer::Tunnel(id), Some(now));
-            }
-        }
+        open.moved = self.now;
+        // They were young enough when they were lent; asking their age again could let others go in their place.
+        (0..count).for_each(|_| outgoing.pop());
         let is_over = *ending && outgoing.is_empty();
         self.count_tunnel(id);
         if is_over {
@@ -142,7 +154,7 @@ impl Relay {
     }
 }
 
-pub(super) fn drop_all(queue: &mut DatagramQueue) -> u64 {
+fn drop_all(queue: &mut DatagramQueue) -> u64 {
     let count = queue.len() as u64;
     while !queue.is_empty() {
         queue.pop();

@@ -9,7 +9,7 @@ use super::tunnel::{Open, Payload, State, Tunnel, TunnelId};
 use crate::auth::AccountId;
 use crate::base::{Beside, Instant, Slots, Timers};
 use crate::carrier::downlink::{Sink, Sinks, TunnelKey};
-use crate::net::Onward;
+use crate::net::{Onward, Transmit};
 
 /// Where one connection delivers to.
 pub(super) struct Delivery<'a> {
@@ -18,6 +18,8 @@ pub(super) struct Delivery<'a> {
     pub(super) accounts: &'a mut BTreeMap<AccountId, Account>,
     pub(super) timers: &'a mut Timers<Timer>,
     pub(super) now: Instant,
+    /// Tunnels with datagrams that nothing older waits before.
+    pub(super) reached: &'a mut Vec<TunnelId>,
     pub(super) onward: &'a mut dyn Onward,
 }
 
@@ -29,7 +31,29 @@ pub(super) struct ToTarget<'a> {
     account: Option<&'a mut Account>,
     timers: &'a mut Timers<Timer>,
     now: Instant,
+    reached: &'a mut Vec<TunnelId>,
     onward: &'a mut dyn Onward,
+}
+
+impl Delivery<'_> {
+    /// Sends the datagrams on that came, those of one target and size together. What a socket does not take waits.
+    pub(super) fn send_on(&mut self) {
+        while let Some(id) = self.reached.pop() {
+            let Some(State::Open(open)) = self.tunnels.get_mut(id).map(|tunnel| &mut tunnel.state) else {
+                continue;
+            };
+            let (Some(socket), Payload::Datagrams { outgoing, .. }) = (open.socket, &mut open.payload) else {
+                continue;
+            };
+            while let Some(transmit) = Transmit::of(outgoing, self.now) {
+                let sent = self.onward.send(socket, transmit);
+                (0..sent).for_each(|_| outgoing.pop());
+                if sent == 0 {
+                    break;
+                }
+            }
+        }
+    }
 }
 
 impl Sinks for Delivery<'_> {
@@ -45,7 +69,8 @@ impl Sinks for Delivery<'_> {
             Payload::Datagrams { .. } => self.accounts.get_mut(&open.grant.verdict.account),
             Payload::Stream { .. } => None,
         };
-        Some(ToTarget { id, open, account, timers: self.timers, now: self.now, onward: self.onward })
+        let Self { timers, now, reached, onward, .. } = self;
+        Some(ToTarget { id, open, account, timers, now: *now, reached, onward: *onward })
     }
 }
 
@@ -67,17 +92,14 @@ impl Sink for ToTarget<'_> {
             *limited += 1;
             return;
         }
-        if let Some(socket) = self.open.socket.filter(|_| outgoing.is_empty()) {
-            // An error is the answer to an earlier datagram; this one was not sent.
-            if let Ok(true) = self.onward.send(socket, payload) {
-                if let Some(account) = &mut self.account {
-                    account.charge(now, Direction::ToTarget, 1, payload.len() as u64);
-                    if account.is_spent() {
-                        self.timers.set(Timer::Tunnel(self.id), Some(now));
-                    }
-                }
-                return;
+        if let Some(account) = &mut self.account {
+            account.charge(now, Direction::ToTarget, 1, payload.len() as u64);
+            if account.is_spent() {
+                self.timers.set(Timer::Tunnel(self.id), Some(now));
             }
+        }
+        if outgoing.is_empty() {
+            self.reached.push(self.id);
         }
         outgoing.push(now, payload);
     }

@@ -9,10 +9,9 @@
 use core::num::NonZeroU16;
 use std::sync::Arc;
 
-use super::meter::Direction;
 use super::streams::io;
 use super::tunnel::{Grant, Payload, TunnelId, opened};
-use super::{RefuseReason, Relay, Timer};
+use super::{RefuseReason, Relay};
 use crate::base::{Host, Kind};
 use crate::carrier::downlink::Io;
 use crate::codec::http::EchoWord;
@@ -43,25 +42,17 @@ impl Relay {
         self.open_tunnel(id, None, local, grant, self.now);
     }
 
-    /// Turns datagrams of a client around.
+    /// Turns datagrams of a client around, which were charged when they came.
     pub(super) fn echo(&mut self, id: TunnelId) {
         let now = self.now;
         let Some((open, key, connection)) = opened(&mut self.tunnels, &mut self.connections, id) else {
             return;
         };
         let Payload::Datagrams { outgoing, incoming, announced, .. } = &mut open.payload else { return };
-        let mut account = self.accounts.get_mut(&open.grant.verdict.account);
         while let Some(payload) = outgoing.front(now) {
-            let bytes = payload.len() as u64;
+            open.received += payload.len() as u64;
             incoming.push(now, payload);
             outgoing.pop();
-            open.received += bytes;
-            if let Some(account) = &mut account {
-                account.charge(now, Direction::ToTarget, 1, bytes);
-                if account.is_spent() {
-                    self.timers.set(Timer::Tunnel(id), Some(now));
-                }
-            }
         }
         if incoming.is_empty() {
             return;

@@ -33,7 +33,7 @@ use crate::auth::{AccountId, Revocations, Verdicts};
 use crate::base::{Clock, Families, Instant, Seed, Slots, Timers, UnixTime};
 use crate::config::{Canary, RelayConfig, Truncation, Valid, Verifier};
 use crate::error::IoFailed;
-use crate::net::{Episode, Ipv6, Machine, Nowhere, Onward, Output, Requests, SocketId};
+use crate::net::{Episode, Ipv6, Machine, Nowhere, Onward, Output, Packets, Requests, SocketId, Transmit};
 use crate::policy::SourceLimits;
 
 pub use crate::carrier::ConnectionFault;
@@ -73,6 +73,8 @@ pub struct Relay {
     tunnels: Slots<TunnelId, Tunnel>,
     /// Connections that have not been heard since something happened to them.
     touched: Vec<ConnectionId>,
+    /// Tunnels for whose targets datagrams came in the bytes that are lent now.
+    reached: Vec<TunnelId>,
     sources: BTreeMap<IpAddr, usize>,
     crowd: Crowd,
     accounts: BTreeMap<AccountId, Account>,
@@ -158,6 +160,7 @@ impl Relay {
             connections: Slots::new(),
             tunnels: Slots::new(),
             touched: Vec::new(),
+            reached: Vec::new(),
             sources: BTreeMap::new(),
             crowd: Crowd::default(),
             accounts: BTreeMap::new(),
@@ -344,6 +347,14 @@ impl Machine for Relay {
         }
     }
 
+    fn handle_packets(&mut self, now: Instant, id: SocketId, packets: Packets<'_>) {
+        self.at(now);
+        if let Some(Role::Target(tunnel)) = self.requests.role(id) {
+            self.on_target_packets(tunnel, packets);
+            self.hear();
+        }
+    }
+
     fn handle_overflow(&mut self, now: Instant, id: SocketId, count: u64) {
         self.at(now);
         self.stats.overflowed = self.stats.overflowed.saturating_add(count);
@@ -372,13 +383,29 @@ impl Machine for Relay {
         }
     }
 
+    fn transmit(&mut self, now: Instant, id: SocketId) -> Option<Transmit<'_>> {
+        self.at(now);
+        match self.requests.role(id)? {
+            Role::Client(_) => None,
+            Role::Target(tunnel) => self.transmit_of_target(tunnel, id),
+        }
+    }
+
+    fn handle_sent(&mut self, now: Instant, id: SocketId, count: usize) {
+        self.at(now);
+        if let Some(Role::Target(tunnel)) = self.requests.role(id) {
+            self.on_datagrams_sent(tunnel, count);
+            self.hear();
+        }
+    }
+
     fn handle_written(&mut self, now: Instant, id: SocketId, written: usize) {
         self.at(now);
         match self.requests.role(id) {
             Some(Role::Client(connection)) => {
                 self.with_downlink(connection, |downlink, io| downlink.handle_written(io, written));
             }
-            Some(Role::Target(tunnel)) => self.on_target_written(tunnel, written),
+            Some(Role::Target(tunnel)) => self.on_bytes_written(tunnel, written),
             None => {}
         }
         self.hear();

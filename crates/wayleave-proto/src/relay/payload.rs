@@ -4,8 +4,6 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::account::Account;
-use super::datagrams::drop_all;
-use super::meter::Direction;
 use super::streams::io;
 use super::tunnel::{Grant, Open, Payload, State, Tunnel, TunnelId, opened};
 use super::{CloseReason, ConnectionId, Relay, Timer, What};
@@ -92,12 +90,12 @@ impl Relay {
 
     pub(super) fn on_target_received(&mut self, id: TunnelId, data: &[u8], onward: &mut dyn Onward) {
         let Some(Tunnel { state: State::Open(open), .. }) = self.tunnels.get_mut(id) else { return };
+        if matches!(open.payload, Payload::Datagrams { .. }) {
+            return;
+        }
         open.received += data.len() as u64;
         open.moved = self.now;
-        match open.grant.kind {
-            Kind::Datagram => self.on_target_datagram(id, data),
-            Kind::Stream => self.on_target_bytes(id, data, onward),
-        }
+        self.on_target_bytes(id, data, onward);
     }
 
     pub(super) fn on_target_failed(&mut self, id: TunnelId, socket: SocketId, error: IoFailed) {
@@ -127,30 +125,15 @@ impl Relay {
     }
 
     pub(super) fn pending_of_target(&mut self, id: TunnelId, socket: SocketId) -> Option<&[u8]> {
-        let now = self.now;
         let (open, key, connection) = opened(&mut self.tunnels, &mut self.connections, id)?;
-        let pending = match &mut open.payload {
-            Payload::Stream { .. } => Some(connection.downlink.read(key)).filter(|bytes| !bytes.is_empty()),
-            Payload::Datagrams { outgoing, limited, .. } => {
-                let account = self.accounts.get(&open.grant.verdict.account);
-                if account.is_some_and(|account| account.is_over(now, Direction::ToTarget)) {
-                    *limited += drop_all(outgoing);
-                }
-                outgoing.front(now)
-            }
-        };
+        if matches!(open.payload, Payload::Datagrams { .. }) {
+            return None;
+        }
+        let pending = Some(connection.downlink.read(key)).filter(|bytes| !bytes.is_empty());
         if pending.is_none() {
             self.requests.settle(socket);
         }
         pending
-    }
-
-    pub(super) fn on_target_written(&mut self, id: TunnelId, written: usize) {
-        match self.tunnels.get(id).and_then(Tunnel::grant).map(|grant| grant.kind) {
-            Some(Kind::Datagram) => self.on_datagram_written(id),
-            Some(Kind::Stream) => self.on_bytes_written(id, written),
-            None => {}
-        }
     }
 
     /// The client's side of a tunnel is gone. What its target's socket has taken is still the target's; where something is left of

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::base::{Families, Instant};
 use crate::client::{Client, Event as ClientEvent, Notice};
 use crate::error::{IoFailed, IoFailure};
-use crate::net::{Machine, Output, Remote, SocketId};
+use crate::net::{Machine, Output, Packets, Remote, SocketId, Transmit};
 use crate::relay::{Event as RelayEvent, Relay};
 
 /// What the direct path from the client does with everything but proxies.
@@ -371,12 +371,20 @@ impl World {
         let is_datagram = self.datagram.contains(&end);
         let peer = self.peers.get(&end).copied();
         let waits = peer.and_then(|peer| self.unread.get(&peer)).copied().unwrap_or_default();
-        let mut room = if is_datagram { usize::MAX } else { WINDOW.saturating_sub(waits) };
+        let mut room = WINDOW.saturating_sub(waits);
         let (mut sent, mut is_full) = (Vec::new(), false);
         self.on(end, |machine, id| {
+            if is_datagram {
+                while let Some(transmit) = machine.transmit(now, id) {
+                    sent.extend(transmit.datagrams().map(<[u8]>::to_vec));
+                    let count = transmit.count();
+                    machine.handle_sent(now, id, count);
+                }
+                return;
+            }
             while let Some(bytes) = machine.pending(now, id) {
-                let count = if is_datagram { bytes.len() } else { bytes.len().min(chunk).min(room) };
-                is_full = count == 0 && !is_datagram;
+                let count = bytes.len().min(chunk).min(room);
+                is_full = count == 0;
                 if is_full {
                     return;
                 }
@@ -521,6 +529,11 @@ impl World {
                     self.later(Happening::Bytes(peer, bytes));
                 }
             }
+            Happening::Bytes(end, mut bytes) if self.datagram.contains(&end) => {
+                self.on(end, |machine, id| {
+                    machine.handle_packets(now, id, Packets::one(ANYWHERE, &mut bytes));
+                })
+            }
             Happening::Bytes(end, mut bytes) => {
                 self.on(end, |machine, id| machine.handle_received(now, id, &mut bytes))
             }
@@ -610,9 +623,12 @@ trait Driven {
     fn handle_opened(&mut self, now: Instant, id: SocketId, local: SocketAddr);
     fn handle_failed(&mut self, now: Instant, id: SocketId, error: IoFailed);
     fn handle_received(&mut self, now: Instant, id: SocketId, data: &mut [u8]);
+    fn handle_packets(&mut self, now: Instant, id: SocketId, packets: Packets<'_>);
     fn handle_finished(&mut self, now: Instant, id: SocketId);
     fn pending(&mut self, now: Instant, id: SocketId) -> Option<&[u8]>;
     fn handle_written(&mut self, now: Instant, id: SocketId, written: usize);
+    fn transmit(&mut self, now: Instant, id: SocketId) -> Option<Transmit<'_>>;
+    fn handle_sent(&mut self, now: Instant, id: SocketId, count: usize);
 }
 
 impl<M: Machine> Driven for M {
@@ -638,6 +654,10 @@ impl<M: Machine> Driven for M {
         Machine::handle_received(self, now, id, data);
     }
 
+    fn handle_packets(&mut self, now: Instant, id: SocketId, packets: Packets<'_>) {
+        Machine::handle_packets(self, now, id, packets);
+    }
+
     fn handle_finished(&mut self, now: Instant, id: SocketId) {
         Machine::handle_finished(self, now, id);
     }
@@ -648,6 +668,14 @@ impl<M: Machine> Driven for M {
 
     fn handle_written(&mut self, now: Instant, id: SocketId, written: usize) {
         Machine::handle_written(self, now, id, written);
+    }
+
+    fn transmit(&mut self, now: Instant, id: SocketId) -> Option<Transmit<'_>> {
+        Machine::transmit(self, now, id)
+    }
+
+    fn handle_sent(&mut self, now: Instant, id: SocketId, count: usize) {
+        Machine::handle_sent(self, now, id, count);
     }
 }
 

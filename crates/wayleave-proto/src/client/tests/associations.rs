@@ -6,7 +6,7 @@ use super::{Client, FlowId, config};
 use crate::base::{Clock, Instant, Kind, Link, Seed};
 use crate::client::{AssociationId, FlowError, Notice};
 use crate::config::Mode;
-use crate::net::{Family, Machine as _, Output, Remote, SocketId};
+use crate::net::{Family, Machine as _, Output, Packets, Remote, SocketId};
 
 /// A client in mode off, driven by hand.
 struct Hand {
@@ -53,14 +53,19 @@ impl Hand {
         flow
     }
 
-    /// Everything that goes out on `socket`, with where it goes.
+    /// Everything that goes out on `socket`, with where it goes; what can leave together is joined.
     fn sent(&mut self, socket: SocketId) -> Vec<(SocketAddr, Vec<u8>)> {
         let mut sent = Vec::new();
-        while let Some(payload) = self.client.pending(at(1), socket).map(<[u8]>::to_vec) {
-            sent.push((self.client.destination(socket).unwrap(), payload));
-            self.client.handle_written(at(1), socket, 0);
+        while let Some(transmit) = self.client.transmit(at(1), socket) {
+            let count = transmit.count();
+            sent.push((transmit.destination.unwrap(), transmit.contents.to_vec()));
+            self.client.handle_sent(at(1), socket, count);
         }
         sent
+    }
+
+    fn receive(&mut self, socket: SocketId, from: &str, payload: &[u8]) {
+        self.client.handle_packets(at(2), socket, Packets::one(address(from), &mut payload.to_vec()));
     }
 
     fn received(&mut self, flow: FlowId) -> Option<Vec<u8>> {
@@ -81,15 +86,15 @@ pub(super) fn the_flows_of_an_association_share_one_socket_for_each_family() {
     assert_eq!(remotes, [Remote::Every(Family::V4), Remote::Every(Family::V6)]);
     let (four, sixth) = (hand.sockets[0].0, hand.sockets[1].0);
 
-    for (flow, payload) in [(one, b"a"), (one, b"b"), (two, b"c"), (six, b"d")] {
-        hand.client.send_datagram(at(1), flow, payload).unwrap();
+    for (flow, payload) in [(one, "a"), (one, "b"), (one, "longer"), (two, "c"), (six, "d")] {
+        hand.client.send_datagram(at(1), flow, payload.as_bytes()).unwrap();
     }
-    // The flows take turns.
-    let sent = [("192.0.2.1:1", b"a"), ("192.0.2.2:2", b"c"), ("192.0.2.1:1", b"b")];
-    assert_eq!(hand.sent(four), sent.map(|(to, payload)| (address(to), payload.to_vec())));
+    // The flows take turns, each with what can leave together.
+    let sent = [("192.0.2.1:1", "ab"), ("192.0.2.2:2", "c"), ("192.0.2.1:1", "longer")];
+    assert_eq!(hand.sent(four), sent.map(|(to, payload)| (address(to), payload.as_bytes().to_vec())));
     assert_eq!(hand.sent(sixth), [(address("[2001:db8::1]:6"), b"d".to_vec())]);
 
-    hand.client.handle_datagram(at(2), four, address("192.0.2.2:2"), &mut b"answer".to_vec());
+    hand.receive(four, "192.0.2.2:2", b"answer");
     assert_eq!((hand.received(two), hand.received(one)), (Some(b"answer".to_vec()), None));
 
     hand.client.release(at(3), one);
@@ -113,7 +118,7 @@ pub(super) fn what_strangers_send_is_heard_with_their_name() {
     let flow = hand.open(association, "192.0.2.1:1");
     let socket = hand.sockets[0].0;
     for from in ["192.0.2.1:9", "198.51.100.7:7"] {
-        hand.client.handle_datagram(at(2), socket, address(from), &mut b"hello".to_vec());
+        hand.receive(socket, from, b"hello");
         hand.drain();
         assert!(hand.notices.contains(&Notice::Association(association)));
         assert_eq!(hand.client.stray(association), Ok(Some((address(from), &b"hello"[..]))));

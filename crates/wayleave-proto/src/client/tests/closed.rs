@@ -6,7 +6,7 @@ use super::*;
 use crate::base::{Families, Target};
 use crate::config::Probe;
 use crate::error::{IoFailed, IoFailure};
-use crate::net::{Machine as _, Nowhere, SocketId};
+use crate::net::{Machine as _, Nowhere, Packets, SocketId};
 
 /// Every verb of the embedder that changes something, and every input of an adapter.
 type Act = fn(&mut Client, Instant, FlowId, SocketId);
@@ -40,10 +40,15 @@ const ACTS: &[(&str, Act)] = &[
     ("opened", |client, now, _, id| client.handle_opened(now, id, "192.0.2.1:1".parse().unwrap())),
     ("failed", |client, now, _, id| client.handle_failed(now, id, IoFailed::new(IoFailure::ConnectionReset))),
     ("received", |client, now, _, id| client.handle_received(now, id, &mut [0, 0, 0])),
+    ("a datagram received", |client, now, _, id| {
+        client.handle_packets(now, id, Packets::one("192.0.2.1:1".parse().unwrap(), &mut [0, 0, 0]));
+    }),
     ("a stream received", |client, now, _, id| client.handle_stream(now, id, &mut [0, 0, 0], &mut Nowhere)),
     ("finished", |client, now, _, id| client.handle_finished(now, id)),
     ("pending", |client, now, _, id| assert!(client.pending(now, id).is_none())),
     ("written", |client, now, _, id| client.handle_written(now, id, 1)),
+    ("to transmit", |client, now, _, id| assert!(client.transmit(now, id).is_none())),
+    ("sent", |client, now, _, id| client.handle_sent(now, id, 1)),
 ];
 
 fn target() -> Target {

@@ -1,7 +1,7 @@
 //! Datagrams: capsules, queues, ends (rows 21 to 27, 31 and 32 of the abuse cases).
 
 use super::*;
-use crate::net::Onward;
+use crate::net::{Arrival, Onward};
 
 /// An integer of eight bytes, whatever its value.
 fn wide(value: u64) -> Vec<u8> {
@@ -194,10 +194,11 @@ pub(super) fn a_datagram_that_was_written_costs_no_other_its_place() {
     rig.say(&mut peer, capsule(b"new"));
     rig.pass(Duration::from_millis(100));
     // It is lent in its last moment, and reported a little later.
-    assert_eq!(rig.relay.pending(rig.now, target), Some(b"old".as_slice()));
+    let together = Transmit { segment_size: 3, ..Transmit::one(b"oldnew") };
+    assert_eq!(rig.relay.transmit(rig.now, target), Some(together));
     rig.now = rig.now + Duration::from_millis(1);
-    rig.relay.handle_written(rig.now, target, 3);
-    assert_eq!(rig.relay.pending(rig.now, target), Some(b"new".as_slice()));
+    rig.relay.handle_sent(rig.now, target, 1);
+    assert_eq!(rig.relay.transmit(rig.now, target), Some(Transmit::one(b"new")));
 }
 
 #[test]
@@ -258,7 +259,8 @@ pub(super) fn what_was_sent_just_before_the_end_is_delivered() {
 #[derive(Default)]
 struct Straight {
     room: usize,
-    refuses: bool,
+    /// What each call took.
+    calls: Vec<usize>,
     sent: Vec<Vec<u8>>,
 }
 
@@ -267,15 +269,11 @@ impl Onward for Straight {
         0
     }
 
-    fn send(&mut self, _: SocketId, payload: &[u8]) -> Result<bool, IoFailed> {
-        if self.refuses {
-            return Err(IoFailed::new(IoFailure::ConnectionRefused));
-        }
-        let takes = self.sent.len() < self.room;
-        if takes {
-            self.sent.push(payload.to_vec());
-        }
-        Ok(takes)
+    fn send(&mut self, _: SocketId, transmit: Transmit<'_>) -> usize {
+        let count = transmit.count().min(self.room - self.sent.len());
+        self.sent.extend(transmit.datagrams().take(count).map(<[u8]>::to_vec));
+        self.calls.push(count);
+        count
     }
 }
 
@@ -319,17 +317,39 @@ pub(super) fn what_goes_straight_on_counts_against_the_rate() {
     let mut onward = Straight { room: 9, ..Straight::default() };
     pass(&mut rig, &mut peer, &mut onward, &[b"a", b"b", b"c", b"d", b"e"]);
     assert_eq!(onward.sent, [b"a", b"b", b"c"], "one beyond the burst, and then no more");
+    assert_eq!(onward.calls, [3]);
     rig.end(&mut peer);
     assert!(matches!(rig.last(), What::TunnelClosed { dropped: 2, .. }));
 }
 
 #[test]
-pub(super) fn what_could_not_go_straight_on_because_of_an_earlier_refusal_goes_all_the_same() {
+pub(super) fn datagrams_of_one_read_leave_together_where_their_sizes_are_alike() {
+    let mut rig = Rig::new();
+    let (mut peer, _) = rig.datagrams();
+    let mut onward = Straight { room: 99, ..Straight::default() };
+    let large = [7; 1_200];
+    let mut payloads = vec![&large[..]; 60];
+    payloads.extend([&b"end"[..], b"one", b"two", b"", b"3"]);
+    pass(&mut rig, &mut peer, &mut onward, &payloads);
+    assert_eq!(onward.sent, payloads);
+    let whole = Transmit::MOST_BYTES / large.len();
+    assert_eq!(onward.calls, [whole, 60 - whole + 1, 2, 1, 1]);
+}
+
+#[test]
+pub(super) fn what_came_in_one_call_goes_to_the_client_in_one_write() {
     let mut rig = Rig::new();
     let (mut peer, target) = rig.datagrams();
-    pass(&mut rig, &mut peer, &mut Straight { refuses: true, ..Straight::default() }, &[b"a", b"b"]);
+    let mut buffer = vec![0; 2 * Packets::SLOT];
+    buffer[..5].copy_from_slice(b"aabbc");
+    buffer[Packets::SLOT..][..2].copy_from_slice(b"dd");
+    let from = TARGET.parse().unwrap();
+    let arrivals = [Arrival { stride: 2, ..Arrival::one(from, 5) }, Arrival::one(from, 2)];
+    rig.relay.handle_packets(rig.now, target, Packets::new(&mut buffer, &arrivals));
     rig.pump();
-    assert_eq!(rig.sent(target), [b"a", b"b"]);
+    assert_eq!(rig.written[&peer.socket].len(), 1);
+    rig.hear(&mut peer);
+    assert_eq!(payloads(&peer.take()), [&b"aa"[..], b"bb", b"c", b"dd"]);
     rig.end(&mut peer);
-    assert_eq!(rig.close_reason(), &CloseReason::Finished);
+    assert!(matches!(rig.last(), What::TunnelClosed { received: 7, .. }));
 }

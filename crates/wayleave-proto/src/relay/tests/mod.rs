@@ -30,7 +30,7 @@ use crate::base::{Clock, Families, Host, Instant, Name, Seed, UnixTime};
 use crate::carrier::tls::{Connector as _, PlainConnector, Session};
 use crate::config::{Liveness, RelayConfig};
 use crate::error::{IoFailed, IoFailure, Resource};
-use crate::net::{Machine as _, Output, Remote, SocketId};
+use crate::net::{Machine as _, Output, Packets, Remote, SocketId, Transmit};
 use crate::testing::{relay_config, signing_key, token};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -129,6 +129,11 @@ impl Rig {
             self.relay.handle_written(self.now, id, bytes.len());
             self.written.entry(id).or_default().push(bytes);
         }
+        while let Some(transmit) = self.relay.transmit(self.now, id) {
+            let datagrams: Vec<_> = transmit.datagrams().map(<[u8]>::to_vec).collect();
+            self.relay.handle_sent(self.now, id, datagrams.len());
+            self.written.entry(id).or_default().extend(datagrams);
+        }
     }
 
     /// The socket takes bytes again.
@@ -192,7 +197,12 @@ impl Rig {
     }
 
     fn receive(&mut self, id: SocketId, bytes: &[u8]) {
-        self.relay.handle_received(self.now, id, &mut bytes.to_vec());
+        if self.binds.iter().any(|(bound, _)| *bound == id) {
+            let packets = &mut bytes.to_vec();
+            self.relay.handle_packets(self.now, id, Packets::one(TARGET.parse().unwrap(), packets));
+        } else {
+            self.relay.handle_received(self.now, id, &mut bytes.to_vec());
+        }
         self.pump();
     }
 

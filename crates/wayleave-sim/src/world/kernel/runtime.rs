@@ -13,7 +13,7 @@ use wayleave_proto::base::{Clock, Instant, Name, Seed};
 use wayleave_proto::client::Notice;
 use wayleave_proto::config::Liveness;
 use wayleave_proto::error::{IoFailed, IoFailure, Resource};
-use wayleave_proto::net::Remote;
+use wayleave_proto::net::{Arrival, Packets, Remote, Transmit};
 
 use super::{Kernel, LookupId, Shared, Socket, Step};
 use crate::stack::Handle;
@@ -314,36 +314,22 @@ impl Runtime for Simulated {
         socket: &mut Descriptor,
         cx: &mut Context<'_>,
         buffer: &mut [u8],
+        arrivals: &mut [Arrival],
     ) -> Poll<io::Result<usize>> {
-        self.poll_receive_from(socket, cx, buffer).map_ok(|(count, _)| count)
+        socket.poll(cx, |kernel, handle| kernel.receive(handle, buffer, arrivals))
+    }
+
+    fn most_arrivals(&self) -> usize {
+        3
     }
 
     fn poll_send(
         &self,
         socket: &mut Descriptor,
         cx: &mut Context<'_>,
-        payload: &[u8],
+        transmit: Transmit<'_>,
     ) -> Poll<io::Result<usize>> {
-        socket.poll(cx, |kernel, handle| kernel.send(handle, None, payload))
-    }
-
-    fn poll_receive_from(
-        &self,
-        socket: &mut Descriptor,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<(usize, SocketAddr)>> {
-        socket.poll(cx, |kernel, handle| kernel.receive(handle, buffer))
-    }
-
-    fn poll_send_to(
-        &self,
-        socket: &mut Descriptor,
-        cx: &mut Context<'_>,
-        payload: &[u8],
-        to: SocketAddr,
-    ) -> Poll<io::Result<usize>> {
-        socket.poll(cx, |kernel, handle| kernel.send(handle, Some(to), payload))
+        socket.poll(cx, |kernel, handle| kernel.send(handle, transmit))
     }
 
     fn overflowed(&self, socket: &Descriptor) -> u64 {
@@ -431,27 +417,75 @@ impl Kernel {
         Some(Ok(taken))
     }
 
-    fn receive(&mut self, handle: Handle, buffer: &mut [u8]) -> Option<io::Result<(usize, SocketAddr)>> {
-        let socket = self.sockets.get_mut(&handle)?;
-        if let Some(failure) = socket.failed.take() {
+    /// Brings as many pieces as the system likes, and each made of as many datagrams as it likes.
+    fn receive(
+        &mut self,
+        handle: Handle,
+        buffer: &mut [u8],
+        arrivals: &mut [Arrival],
+    ) -> Option<io::Result<usize>> {
+        if let Some(failure) = self.sockets.get_mut(&handle)?.failed.take() {
             return Some(Err(failed(failure)));
         }
-        let (from, bytes) = socket.inbox.pop_front()?;
-        socket.waiting -= bytes.len();
-        buffer.get_mut(..bytes.len())?.copy_from_slice(&bytes);
-        self.log.push(Step::Answered { remote: from, is_stream: false });
-        Some(Ok((bytes.len(), from)))
+        let most = 1 + self.choices.below(arrivals.len());
+        let mut count = 0;
+        for (slot, arrival) in buffer.chunks_mut(Packets::SLOT).zip(arrivals).take(most) {
+            let Some(piece) = self.next_piece(handle, slot) else { break };
+            *arrival = piece;
+            count += 1;
+        }
+        if count > 1 {
+            self.see("Batched");
+        }
+        (count > 0).then_some(Ok(count))
     }
 
-    fn send(&mut self, handle: Handle, to: Option<SocketAddr>, payload: &[u8]) -> Option<io::Result<usize>> {
+    /// The next datagram that waits, maybe joined with those behind it.
+    fn next_piece(&mut self, handle: Handle, slot: &mut [u8]) -> Option<Arrival> {
+        let joins = self.choices.below(2) == 0;
         let socket = self.sockets.get_mut(&handle)?;
-        if let Some(failure) = socket.failed.take() {
+        let (from, first) = socket.inbox.pop_front()?;
+        let mut bytes = first;
+        let stride = bytes.len();
+        let mut last = stride;
+        let mut count = 1;
+        while joins
+            && last == stride
+            && count < Transmit::MOST
+            && let Some((sender, next)) = socket.inbox.front()
+            && *sender == from
+            && (1..=stride).contains(&next.len())
+            && bytes.len() + next.len() <= slot.len()
+        {
+            last = next.len();
+            bytes.extend_from_slice(next);
+            socket.inbox.pop_front();
+            count += 1;
+        }
+        socket.waiting -= bytes.len();
+        slot.get_mut(..bytes.len())?.copy_from_slice(&bytes);
+        (0..count).for_each(|_| self.log.push(Step::Answered { remote: from, is_stream: false }));
+        if count > 1 {
+            self.see("Joined");
+        }
+        Some(Arrival { stride, ..Arrival::one(from, bytes.len()) })
+    }
+
+    /// Takes as many of the datagrams as the system likes.
+    fn send(&mut self, handle: Handle, transmit: Transmit<'_>) -> Option<io::Result<usize>> {
+        if let Some(failure) = self.sockets.get_mut(&handle)?.failed.take() {
             return Some(Err(failed(failure)));
         }
-        socket.spoken = true;
-        self.stack.send(handle, to, payload.to_vec());
-        self.moved[0] += payload.len() as u64;
-        Some(Ok(payload.len()))
+        let count = 1 + self.choices.below(transmit.count());
+        if count > 1 {
+            self.see("Together");
+        }
+        self.sockets.get_mut(&handle)?.spoken = true;
+        for payload in transmit.datagrams().take(count) {
+            self.stack.send(handle, transmit.destination, payload.to_vec());
+            self.moved[0] += payload.len() as u64;
+        }
+        Some(Ok(count))
     }
 }
 
