@@ -41,8 +41,8 @@ pub(crate) struct State {
 /// The UDP socket; there is one at a time.
 #[derive(Default)]
 pub(crate) struct Datagrams {
-    /// What each call brings: pieces with their strides, or an error.
-    pub(crate) incoming: VecDeque<Result<Vec<(Vec<u8>, usize)>, io::ErrorKind>>,
+    /// What each call brings.
+    pub(crate) incoming: VecDeque<Result<Pieces, io::ErrorKind>>,
     /// How many datagrams each call takes, or why none; a call takes all when nothing is said.
     pub(crate) takes: VecDeque<Result<usize, io::ErrorKind>>,
     /// What was sent, by call.
@@ -63,6 +63,9 @@ pub(crate) struct Stream {
     pub(crate) is_closed: bool,
     wakers: Vec<Waker>,
 }
+
+/// What came in one piece each, and the stride of it.
+pub(crate) type Pieces = Vec<(Vec<u8>, usize)>;
 
 /// A connection, as the driver holds it.
 pub(crate) struct Held {

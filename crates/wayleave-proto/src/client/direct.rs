@@ -350,30 +350,26 @@ impl Client {
     pub(super) fn on_flow_received(&mut self, id: FlowId, socket: SocketId, data: &mut [u8]) {
         let Some(flow) = self.flows.get_mut(id) else { return };
         let released = flow.is_released();
-        match flow.direct() {
-            State::DirectStream { clear, opening, .. } => {
-                let first = opening.handle_answered();
-                let is_present = opening.epoch() >= self.network_epoch;
-                if !released {
-                    clear.receive(data);
-                }
-                let is_full = clear.received().len() > self.io.config.limits.buffer;
-                flow.received += data.len() as u64;
-                if is_full {
-                    self.io.requests.pause(socket, true);
-                }
-                if !released {
-                    self.io.nudge(id);
-                }
-                if is_present {
-                    self.on_heard(id, first);
-                }
-                if first {
-                    self.return_to_spare(id);
-                    self.arm_flow(id);
-                }
-            }
-            _ => {}
+        let State::DirectStream { clear, opening, .. } = flow.direct() else { return };
+        let first = opening.handle_answered();
+        let is_present = opening.epoch() >= self.network_epoch;
+        if !released {
+            clear.receive(data);
+        }
+        let is_full = clear.received().len() > self.io.config.limits.buffer;
+        flow.received += data.len() as u64;
+        if is_full {
+            self.io.requests.pause(socket, true);
+        }
+        if !released {
+            self.io.nudge(id);
+        }
+        if is_present {
+            self.on_heard(id, first);
+        }
+        if first {
+            self.return_to_spare(id);
+            self.arm_flow(id);
         }
     }
 
@@ -442,26 +438,22 @@ impl Client {
     pub(super) fn on_flow_written(&mut self, id: FlowId, _socket: SocketId, written: usize) {
         let now = self.io.now;
         let Some(flow) = self.flows.get_mut(id) else { return };
-        match flow.direct() {
-            State::DirectStream { clear, opening, .. } => {
-                let was_quiet = opening.is_quiet();
-                let pending = clear.pending();
-                let taken = pending.get(..written).unwrap_or(pending);
-                let is_heard = opening.handle_written(now, taken, pending.len() - taken.len());
-                let (was_answered, epoch) = (opening.is_answered(), opening.epoch());
-                clear.written(written);
-                if was_quiet {
-                    self.arm_flow(id);
-                } else if was_answered && epoch >= self.network_epoch {
-                    if is_heard {
-                        self.routes.handle_heard(now, Kind::Stream);
-                    }
-                    self.routes.handle_sent(now, Kind::Stream);
-                }
-                self.on_room(id);
+        let State::DirectStream { clear, opening, .. } = flow.direct() else { return };
+        let was_quiet = opening.is_quiet();
+        let pending = clear.pending();
+        let taken = pending.get(..written).unwrap_or(pending);
+        let is_heard = opening.handle_written(now, taken, pending.len() - taken.len());
+        let (was_answered, epoch) = (opening.is_answered(), opening.epoch());
+        clear.written(written);
+        if was_quiet {
+            self.arm_flow(id);
+        } else if was_answered && epoch >= self.network_epoch {
+            if is_heard {
+                self.routes.handle_heard(now, Kind::Stream);
             }
-            _ => {}
+            self.routes.handle_sent(now, Kind::Stream);
         }
+        self.on_room(id);
     }
 
     /// What a stream had sent on a path that it left goes out first, and its end behind it if it has ended.

@@ -177,16 +177,16 @@ mod tests {
 
     #[test]
     fn a_transmit_is_as_many_datagrams_as_its_segments() {
-        let cases: [(&[u8], usize, &[&[u8]]); 6] = [
-            (b"", 0, &[b""]),
-            (b"abc", 3, &[b"abc"]),
-            (b"abcdef", 3, &[b"abc", b"def"]),
-            (b"abcdefg", 3, &[b"abc", b"def", b"g"]),
-            (b"abc", 9, &[b"abc"]),
-            (b"ab", 1, &[b"a", b"b"]),
-        ];
-        for (contents, segment_size, expected) in cases {
-            let transmit = Transmit { segment_size, ..Transmit::one(contents) };
+        for (contents, segment_size, expected) in [
+            ("", 0, &[""][..]),
+            ("abc", 3, &["abc"]),
+            ("abcdef", 3, &["abc", "def"]),
+            ("abcdefg", 3, &["abc", "def", "g"]),
+            ("abc", 9, &["abc"]),
+            ("ab", 1, &["a", "b"]),
+        ] {
+            let expected: Vec<_> = expected.iter().map(|payload| payload.as_bytes()).collect();
+            let transmit = Transmit { segment_size, ..Transmit::one(contents.as_bytes()) };
             assert_eq!(transmit.datagrams().collect::<Vec<_>>(), expected);
             assert_eq!((transmit.count(), transmit.first()), (expected.len(), expected[0]));
             for count in 0..expected.len() {
