@@ -2,6 +2,7 @@
 
 mod agent;
 mod client;
+mod doctor;
 mod foreign;
 mod front;
 mod lab;

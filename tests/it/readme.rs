@@ -33,7 +33,8 @@ fn the_commands_of_the_readme_run_as_they_stand() {
     let ports: BTreeMap<u16, u16> = [8_000, 8_080, 8_443, 1_080].map(|port| (port, free())).into();
     let mut running = Background(Vec::new());
     let mut answers = 0;
-    for command in commands("## Run a relay").into_iter().chain(commands("## Run an agent")) {
+    let sections = ["## Run a relay", "## Run an agent", "## When it does not connect"];
+    for command in sections.into_iter().flat_map(commands) {
         let command = ports
             .iter()
             .fold(command, |command, (port, free)| command.replace(&port.to_string(), &free.to_string()));
@@ -51,6 +52,8 @@ fn the_commands_of_the_readme_run_as_they_stand() {
                     let page = String::from_utf8_lossy(&output.stdout);
                     assert!(page.contains("token.txt"), "{command}\n{page}\n{said}");
                     answers += 1;
+                } else if command.starts_with("wayleave check") {
+                    assert_eq!(table(&String::from_utf8_lossy(&output.stdout)), table(README), "{command}");
                 }
             }
         }
@@ -73,6 +76,16 @@ fn commands(title: &str) -> Vec<String> {
         }
     }
     commands
+}
+
+/// What a table of a check says of each step, without what differs from one run and one machine to the next.
+fn table(text: &str) -> Vec<String> {
+    let is_title = |line: &&str| line.starts_with("localhost:") && !line.contains(' ');
+    let lines = text.lines().skip_while(|line| !is_title(line)).take_while(|line| !line.ends_with(" works."));
+    let lines =
+        lines.filter(|line| line.starts_with("  ") && !line.contains("IPv6") && !line.contains("::1"));
+    let is_same = |word: &&str| word.len() > 3 && !word.contains(|c: char| c.is_ascii_digit());
+    lines.map(|line| line.split_whitespace().filter(is_same).collect()).collect()
 }
 
 fn shell(folder: &Path, command: &str) -> Command {

@@ -8,6 +8,7 @@ mod agent;
 pub mod check;
 mod demo;
 mod descriptors;
+mod doctor;
 mod failure;
 mod lines;
 mod log;
@@ -36,6 +37,7 @@ struct Cli {
 enum Command {
     Admin(admin::AdminArgs),
     Agent(Box<agent::AgentArgs>),
+    Check(Box<doctor::CheckArgs>),
     /// Show all of it on this machine: two relays, a client behind a black hole, a stop-watch.
     Demo,
     Relay(Box<relay::RelayArgs>),
@@ -48,15 +50,19 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     log::end_at_panics();
+    let done = |()| ExitCode::SUCCESS;
     let result = match cli.command {
-        Command::Admin(args) => run(admin::run(args)),
-        Command::Agent(args) => run(agent::run(*args)),
-        Command::Demo => run(demo::run()),
-        Command::Relay(args) => relay::main(*args),
-        Command::Token(args) => token::main(args),
+        Command::Admin(args) => run(admin::run(args)).map(done),
+        Command::Agent(args) => run(agent::run(*args)).map(done),
+        Command::Check(args) => {
+            run(doctor::run(*args)).map(|works| if works { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Command::Demo => run(demo::run()).map(done),
+        Command::Relay(args) => relay::main(*args).map(done),
+        Command::Token(args) => token::main(args).map(done),
     };
     let code = match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             log::say("ERROR", &format!("wayleave: {failure}"));
             failure.exit_code()
@@ -67,16 +73,16 @@ pub fn main() -> ExitCode {
 }
 
 /// Runs a command on a runtime of its own.
-fn run(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+fn run<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     on(tokio::runtime::Builder::new_multi_thread().enable_all().build(), command)
 }
 
 /// Runs a command on `runtime`. When it is over nobody waits for threads that still do something, a look-up perhaps: they
 /// end with the process.
-fn on(
+fn on<T>(
     runtime: io::Result<Runtime>,
-    command: impl Future<Output = Result<(), Failure>>,
-) -> Result<(), Failure> {
+    command: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
     let runtime = runtime.map_err(|error| Failure::run(format!("cannot start: {error}")))?;
     let result = runtime.block_on(command);
     runtime.shutdown_background();

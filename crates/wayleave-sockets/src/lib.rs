@@ -16,4 +16,4 @@ pub use origin::{clock_at, seed, unix_now};
 pub use overflow::overflowed;
 pub use sockets::{bind, broken, connected, delay_acks, dial, finish, listen, prepare, reset};
 pub use spare::Spare;
-pub use trust::{connector_with_ca, platform_connector};
+pub use trust::{connector_with_ca, platform_connector, platform_verifier, verifier_with_ca};

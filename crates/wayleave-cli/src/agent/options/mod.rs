@@ -1,5 +1,6 @@
 //! What a user can say to the agent, on the command line and in a file alike.
 
+mod checked;
 mod word;
 
 #[cfg(test)]

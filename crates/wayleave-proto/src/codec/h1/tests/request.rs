@@ -340,7 +340,7 @@ fn options_show_credentials_and_ask_for_nothing() {
 #[test]
 fn a_word_to_echo_is_one_short_word_behind_its_name() {
     let echo = |fields: &str| {
-        let ask = parse(&format!("OPTIONS * HTTP/1.1\r\nHost: r\r\n{fields}\r\n")).unwrap();
+        let ask = parse(format!("OPTIONS * HTTP/1.1\r\nHost: r\r\n{fields}\r\n")).unwrap();
         ask.echo.map(|word| word.as_str().to_owned())
     };
     let long = "a".repeat(64);

@@ -1,0 +1,84 @@
+//! The checks themselves, on real sockets. Every step has an end of its own, and none waits for another that it does not need.
+
+mod certificate;
+mod datagrams;
+mod direct;
+mod idle;
+mod name;
+mod notes;
+mod portal;
+mod proxy;
+mod reach;
+mod tls;
+mod tunnel;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::client::danger::ServerCertVerifier;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+use wayleave_proto::auth::Credential;
+use wayleave_proto::base::{Kind, Network, Target};
+use wayleave_proto::carrier::tls::Connector;
+use wayleave_proto::config::RouteConfig;
+
+use super::report::Report;
+
+pub(crate) use notes::Notes;
+
+/// What is to be checked.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) proxies: Vec<Target>,
+    /// Who says which certificates are trusted, and the same for the client library.
+    pub(crate) verifier: Arc<dyn ServerCertVerifier>,
+    pub(crate) connector: Arc<dyn Connector>,
+    /// What is shown to relays, or what is wrong with it.
+    pub(crate) credential: Option<Result<Credential, String>>,
+    pub(crate) targets: Vec<(Kind, Target)>,
+    /// Whether targets may be tried without a relay.
+    pub(crate) goes_direct: bool,
+    pub(crate) route: RouteConfig,
+    pub(crate) network: Network,
+    /// For how long connections are left idle.
+    pub(crate) idle: Option<Duration>,
+}
+
+/// Checks everything, and says what was found.
+pub(crate) async fn examine(plan: Arc<Plan>, notes: Arc<Notes>) -> Report {
+    let began = Instant::now();
+    let deadline = began + BUDGET;
+    let mut tasks = JoinSet::new();
+    for proxy in &plan.proxies {
+        tasks.spawn(proxy::check(Arc::clone(&plan), proxy.clone(), Arc::clone(&notes), deadline));
+    }
+    tasks.spawn(direct::check(Arc::clone(&plan), Arc::clone(&notes), deadline));
+    tasks.spawn(direct::route(Arc::clone(&plan), Arc::clone(&notes), deadline));
+    let end = deadline + plan.idle.map_or(SPARE, |idle| idle + BUDGET);
+    let _ = timeout_at(end, async { while tasks.join_next().await.is_some() {} }).await;
+    let mut report = Report {
+        proxies: plan.proxies.clone(),
+        findings: notes.take(),
+        took: began.elapsed(),
+        made: crate::doctor::now(),
+    };
+    report.sort();
+    report
+}
+
+/// What all steps but those of `--long` may take together.
+const BUDGET: Duration = Duration::from_millis(4_500);
+/// What the last word of a step may take beyond it.
+const SPARE: Duration = Duration::from_millis(300);
+/// What one step may take.
+const STEP: Duration = Duration::from_millis(1_500);
+
+/// When a step that begins now has to end.
+fn until(deadline: Instant) -> Instant {
+    deadline.min(Instant::now() + STEP)
+}

@@ -1,0 +1,181 @@
+//! One relay: the ways to it by each family, then what it does for a client.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+use wayleave_proto::auth::Credential;
+use wayleave_proto::base::{Kind, Target, UnixTime};
+use wayleave_proto::codec::http::Want;
+use wayleave_settings::duration::words;
+use wayleave_sockets::unix_now;
+
+use super::reach::{self, Reached};
+use super::tunnel::{self, Way};
+use super::{Notes, Plan, datagrams, idle, name, portal, until};
+use crate::doctor::code::Code;
+use crate::doctor::report::{Finding, Subject};
+
+pub(super) async fn check(plan: Arc<Plan>, proxy: Target, notes: Arc<Notes>, deadline: Instant) {
+    let addresses = name::check(&proxy, &notes, deadline).await;
+    if addresses.is_empty() {
+        notes.add(Finding::new(Code::TcpNotTried, Subject::proxy(&proxy)));
+        notes.add(Finding::new(Code::TlsNotTried, Subject::proxy(&proxy)));
+        notes.add(Finding::new(Code::RelayNotTried, Subject::proxy(&proxy)));
+    }
+    let reached = reach_all(&plan, &proxy, &addresses, &notes, deadline).await;
+    notes.add(clock(&proxy, &reached));
+    if reached.iter().any(|reached| reached.is_portal) {
+        notes.add(Finding::new(Code::PortalSeen, Subject::proxy(&proxy)));
+    } else if reached.iter().all(|reached| reached.relay.is_none()) {
+        portal::check(&proxy, &addresses, &notes, deadline).await;
+    }
+    let relay = reached.iter().find_map(|reached| reached.relay);
+    let way = credential(&plan, &proxy, relay, &notes, deadline).await;
+    use_it(&plan, &proxy, way.as_ref(), &notes, deadline).await;
+    if let Some(longest) = plan.idle {
+        idle::check(&proxy, way.as_ref(), longest, &notes).await;
+    }
+}
+
+/// Every address at the same time, in the order in which they reached the relay.
+async fn reach_all(
+    plan: &Arc<Plan>,
+    proxy: &Target,
+    addresses: &[SocketAddr],
+    notes: &Arc<Notes>,
+    deadline: Instant,
+) -> Vec<Reached> {
+    let mut tasks = JoinSet::new();
+    for address in addresses.iter().copied() {
+        let (plan, proxy, notes) = (Arc::clone(plan), proxy.clone(), Arc::clone(notes));
+        tasks.spawn(async move { reach::check(&plan, &proxy, address, &notes, deadline).await });
+    }
+    let mut all = Vec::new();
+    while let Some(reached) = tasks.join_next().await {
+        all.extend(reached.ok());
+    }
+    all
+}
+
+fn clock(proxy: &Target, reached: &[Reached]) -> Finding {
+    let subject = Subject::proxy(proxy);
+    let Some((theirs, ours)) = reached.iter().find_map(|reached| reached.clocks) else {
+        return Finding::new(Code::ClockUnknown, subject);
+    };
+    let (ahead, behind) = (ours.since(theirs), theirs.since(ours));
+    let apart = ahead.max(behind);
+    if apart <= TOLERATED {
+        return Finding::new(Code::ClockRight, subject).with("to the second, or nearly");
+    }
+    let way = if ahead > behind { "ahead of" } else { "behind" };
+    Finding::new(Code::ClockWrong, subject).with(format!("this one is {} {way} the relay's", words(apart)))
+}
+
+/// Shows the credential to a relay whose certificate is trusted, and to nobody else.
+async fn credential(
+    plan: &Arc<Plan>,
+    proxy: &Target,
+    relay: Option<SocketAddr>,
+    notes: &Notes,
+    deadline: Instant,
+) -> Option<Way> {
+    let subject = Subject::proxy(proxy);
+    let credential = match &plan.credential {
+        None => {
+            notes.add(Finding::new(Code::CredentialMissing, subject));
+            return None;
+        }
+        Some(Err(what)) => {
+            notes.add(Finding::new(Code::CredentialMalformed, subject).with(what));
+            return None;
+        }
+        Some(Ok(credential)) => credential,
+    };
+    let Some(address) = relay else {
+        notes.add(Finding::new(Code::CredentialNotShown, subject).with(times(credential, unix_now())));
+        return None;
+    };
+    let way = Way { plan: Arc::clone(plan), proxy: proxy.clone(), address, credential: credential.clone() };
+    let began = Instant::now();
+    let asked = timeout_at(until(deadline), tunnel::ask(&way, Want::Options)).await;
+    let (code, detail) = match asked {
+        Ok(Ok((head, _))) => of_credential(head.status, head.shown(), credential),
+        Ok(Err(error)) => (Code::CredentialUnclear, error.to_string()),
+        Err(_) => (Code::CredentialUnclear, "no answer in time".to_owned()),
+    };
+    notes.add(Finding::new(code, subject).with(detail).after(began.elapsed()));
+    (code == Code::CredentialAccepted).then_some(way)
+}
+
+/// What a status says of a credential, with what it says of itself.
+pub(super) fn of_credential(status: u16, shown: String, credential: &Credential) -> (Code, String) {
+    let now = unix_now();
+    match status {
+        200..=299 => (Code::CredentialAccepted, times(credential, now)),
+        407 if credential.expires().is_some_and(|end| end <= now) => {
+            (Code::CredentialExpired, times(credential, now))
+        }
+        407 if credential.not_before().is_some_and(|begin| begin > now) => {
+            (Code::CredentialEarly, times(credential, now))
+        }
+        407 => (Code::CredentialRefused, times(credential, now)),
+        429 => (Code::CredentialLimited, shown),
+        503 => (Code::CredentialBusy, shown),
+        _ => (Code::CredentialUnclear, shown),
+    }
+}
+
+/// What kind it is, and how long it is good by its own word.
+fn times(credential: &Credential, now: UnixTime) -> String {
+    let kind = match credential {
+        Credential::AppSign(_) => "the app sign, which does not expire",
+        _ => "the token",
+    };
+    let end = credential.expires().map(|end| match end <= now {
+        true => format!(" expired {} ago", words(now.since(end))),
+        false => format!(" expires in {}", words(end.since(now))),
+    });
+    let begin = credential.not_before().filter(|begin| *begin > now);
+    let begin = begin.map(|begin| format!(", becomes good in {}", words(begin.since(now))));
+    format!("{kind}{}{}", end.unwrap_or_default(), begin.unwrap_or_default())
+}
+
+/// What a relay does for a client that it accepts; all of it at the same time.
+async fn use_it(plan: &Arc<Plan>, proxy: &Target, way: Option<&Way>, notes: &Arc<Notes>, deadline: Instant) {
+    let subject = || Subject::proxy(proxy);
+    let streams = plan.targets.iter().filter(|(kind, _)| *kind == Kind::Stream);
+    if streams.clone().next().is_none() {
+        notes.add(Finding::new(Code::StreamNoTarget, subject()));
+    }
+    let Some(way) = way else {
+        for (kind, target) in &plan.targets {
+            let code = if *kind == Kind::Stream { Code::StreamNotTried } else { Code::DatagramsNotTried };
+            notes.add(Finding::new(code, subject().to(*kind, target)));
+        }
+        for code in [Code::DatagramsNotTried, Code::QualityUnknown, Code::SizeUnknown] {
+            notes.add(Finding::new(code, subject()));
+        }
+        return;
+    };
+    let mut tasks = JoinSet::new();
+    for (kind, target) in plan.targets.clone() {
+        let (way, notes) = (way.clone(), Arc::clone(notes));
+        match kind {
+            Kind::Datagram => {
+                tasks.spawn(async move { datagrams::stun(&way, &target, &notes, deadline).await });
+            }
+            Kind::Stream => {
+                tasks.spawn(async move { notes.add(tunnel::stream(&way, &target, deadline).await) });
+            }
+        }
+    }
+    let (way, notes) = (way.clone(), Arc::clone(notes));
+    tasks.spawn(async move { datagrams::echo(&way, &notes, deadline).await });
+    while tasks.join_next().await.is_some() {}
+}
+
+/// How far clocks may be apart: what relays allow for by default.
+const TOLERATED: Duration = Duration::from_secs(30);

@@ -1,0 +1,160 @@
+//! The way to a relay at one of its addresses: TCP, TLS, and who answers there.
+
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+use wayleave_proto::base::{Target, UnixTime};
+use wayleave_proto::codec::http::{Answer, Ask, EchoWord, Refusal, Want};
+use wayleave_proto::codec::text::escaped;
+use wayleave_sockets::unix_now;
+
+use super::tls::{self, Looked};
+use super::wire::{self, Head};
+use super::{Notes, Plan, until};
+use crate::doctor::code::Code;
+use crate::doctor::report::{Finding, Subject};
+
+/// What was reached at one address.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Reached {
+    /// Where a relay is whose certificate is trusted.
+    pub(super) relay: Option<SocketAddr>,
+    /// What the other side's clock showed, and ours at the same moment.
+    pub(super) clocks: Option<(UnixTime, UnixTime)>,
+    /// Whether a login page answered.
+    pub(super) is_portal: bool,
+}
+
+pub(super) async fn check(
+    plan: &Plan,
+    proxy: &Target,
+    address: SocketAddr,
+    notes: &Notes,
+    deadline: Instant,
+) -> Reached {
+    let subject = || Subject::at(proxy, address);
+    let unreached = |code| {
+        if code == Code::TlsNotTried {
+            notes.add(Finding::new(Code::TlsNotTried, subject()));
+        }
+        notes.add(Finding::new(Code::RelayNotTried, subject()));
+        Reached::default()
+    };
+    let began = Instant::now();
+    let stream = match timeout_at(until(deadline), TcpStream::connect(address)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => {
+            let (code, detail) = of_tcp(&error);
+            notes.add(Finding::new(code, subject()).with(detail).after(began.elapsed()));
+            return unreached(Code::TlsNotTried);
+        }
+        Err(_) => {
+            notes.add(Finding::new(Code::TcpSilent, subject()).after(began.elapsed()));
+            return unreached(Code::TlsNotTried);
+        }
+    };
+    notes.add(Finding::new(Code::TcpOpen, subject()).after(began.elapsed()));
+    let _ = stream.set_nodelay(true);
+    let began = Instant::now();
+    let connecting = Looked::connect(stream, &proxy.host, plan.verifier.clone());
+    let (code, detail, looked) = match timeout_at(until(deadline), connecting).await {
+        Ok(Ok(looked)) => {
+            let (code, detail) = looked.judgement();
+            (code, detail, Some(looked))
+        }
+        Ok(Err(error)) => {
+            let (code, detail) = tls::failure(&error);
+            (code, detail, None)
+        }
+        Err(_) => (Code::TlsSilent, String::new(), None),
+    };
+    notes.add(Finding::new(code, subject()).with(detail).after(began.elapsed()));
+    let is_trusted = code == Code::TlsTrusted;
+    let Some(mut looked) = looked else {
+        if code == Code::TlsNotTls {
+            return in_the_clear(proxy, address, notes, deadline).await;
+        }
+        return unreached(Code::RelayNotTried);
+    };
+    let word = word();
+    let ask = Ask {
+        want: Want::Options,
+        authority: Some(proxy.clone()),
+        authorization: None,
+        user_agent: None,
+        echo: word.clone(),
+    };
+    let began = Instant::now();
+    let asked = timeout_at(until(deadline), wire::ask(looked.for_strangers(), &ask)).await;
+    let (code, detail, head) = who(asked.ok(), word.as_ref());
+    notes.add(Finding::new(code, subject()).with(detail).after(began.elapsed()));
+    let is_relay = matches!(code, Code::RelayAnswers | Code::RelayOther);
+    Reached {
+        relay: (is_trusted && is_relay).then_some(address),
+        clocks: head.as_ref().and_then(Head::date).filter(|_| is_relay).map(|theirs| (theirs, unix_now())),
+        is_portal: head.is_some_and(|head| is_portal(&head, proxy)),
+    }
+}
+
+/// What speaks where TLS should: nothing of ours, but a portal perhaps.
+async fn in_the_clear(proxy: &Target, address: SocketAddr, notes: &Notes, deadline: Instant) -> Reached {
+    let asked = timeout_at(until(deadline), super::portal::get(proxy, address)).await;
+    let (code, detail, head) = who(asked.ok(), None);
+    notes.add(Finding::new(code, Subject::at(proxy, address)).with(detail));
+    Reached { is_portal: head.is_some_and(|head| is_portal(&head, proxy)), ..Reached::default() }
+}
+
+/// Who gave this answer to a request with `word`; `None` where none came in time.
+pub(super) fn who(asked: Option<io::Result<Head>>, word: Option<&EchoWord>) -> (Code, String, Option<Head>) {
+    let head = match asked {
+        None => return (Code::RelaySilent, String::new(), None),
+        Some(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
+            return (Code::RelayNotHttp, String::new(), None);
+        }
+        Some(Err(_)) => return (Code::RelayCut, String::new(), None),
+        Some(Ok(head)) => head,
+    };
+    let echo = match head.answer(None) {
+        Some(Answer::Accepted { echo, .. } | Answer::Refused(Refusal { echo, .. })) => echo,
+        None => None,
+    };
+    let is_proxy = head.status == 407 || head.field("proxy-status").is_some();
+    if word.is_some() && echo.as_ref() == word {
+        (Code::RelayAnswers, String::new(), Some(head))
+    } else if is_proxy {
+        (Code::RelayOther, head.shown(), Some(head))
+    } else {
+        (Code::RelayWebServer, head.shown(), Some(head))
+    }
+}
+
+/// Whether this is how a network asks its users to log in: RFC 6585 §6, or a way to somebody else's page.
+pub(super) fn is_portal(head: &Head, proxy: &Target) -> bool {
+    let leads_away = head.field("location").is_some_and(|location| {
+        let authority = location.split_once("://").map(|(_, rest)| rest.split(['/', '?', ':']).next());
+        authority.flatten().is_some_and(|host| !host.eq_ignore_ascii_case(&proxy.host.to_string()))
+    });
+    head.status == 511 || ((300..=399).contains(&head.status) && leads_away)
+}
+
+fn of_tcp(error: &io::Error) -> (Code, String) {
+    use wayleave_proto::error::{IoFailed, IoFailure};
+    let failed = IoFailed::from(error);
+    match failed.failure {
+        IoFailure::ConnectionRefused => (Code::TcpRefused, String::new()),
+        IoFailure::ConnectionReset => (Code::TcpReset, String::new()),
+        IoFailure::PermissionDenied => (Code::TcpForbidden, String::new()),
+        IoFailure::TimedOut => (Code::TcpSilent, String::new()),
+        IoFailure::Unreachable => (Code::TcpUnreachable, String::new()),
+        _ => (Code::TcpFailed, escaped(failed.to_string().as_bytes(), 200)),
+    }
+}
+
+/// A word that nobody has said before.
+fn word() -> Option<EchoWord> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).ok()?;
+    EchoWord::new(&bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+}
