@@ -4,79 +4,46 @@ use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use wayleave_proto::base::Secret;
-use wayleave_proto::codec::h1::{HeadLimits, HeadReader};
+use wayleave_proto::codec::h1::{BodyLength, HeadFault, HeadLimits, HeadReader, RequestHead, ResponseHead};
 
-/// Names and values; a value may be the secret.
-type Fields = Vec<(String, Secret<String>)>;
-
-/// A request or an answer.
+/// What an operator asks.
 #[derive(Debug)]
-pub(crate) struct Message {
-    /// The first line.
-    pub(crate) start: String,
-    fields: Fields,
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    /// The value of the only `Authorization`.
+    pub(crate) authorization: Option<Secret<String>>,
     pub(crate) body: String,
 }
 
-impl Message {
-    /// Reads one whole message from `stream`.
+impl Request {
+    /// Reads one whole request from `stream`.
     ///
     /// # Errors
     /// It breaks off, is malformed, or is too long.
     pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Self, Fault> {
-        let mut reader = HeadReader::new(LIMITS);
-        let mut behind = Vec::new();
-        let mut chunk = [0; 2_048];
-        loop {
-            let count = stream.read(&mut chunk).await?;
-            if count == 0 {
-                return Err(Fault::Malformed);
-            }
-            let bytes = chunk.get(..count).unwrap_or_default();
-            let progress = reader.push(bytes).map_err(|_| Fault::Malformed)?;
-            if progress.complete {
-                behind.extend(bytes.iter().skip(progress.consumed));
-                break;
-            }
-        }
-        let head = Secret::new(String::from_utf8(reader.take()).map_err(|_| Fault::Malformed)?);
-        let (start, fields) = parse(head.expose()).ok_or(Fault::Malformed)?;
-        let mut message = Self { start, fields, body: String::new() };
-        let length = message.body_length()?;
-        while behind.len() < length {
-            let count = stream.read(&mut chunk).await?;
-            if count == 0 {
-                return Err(Fault::Malformed);
-            }
-            behind.extend(chunk.iter().take(count));
-        }
-        behind.truncate(length);
-        message.body = String::from_utf8(behind).map_err(|_| Fault::Malformed)?;
-        Ok(message)
-    }
-
-    /// The only field of this name.
-    pub(crate) fn field(&self, name: &str) -> Option<&str> {
-        let mut found = self.fields.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
-        match (found.next(), found.next()) {
-            (Some((_, value)), None) => Some(value.expose()),
-            _ => None,
-        }
-    }
-
-    /// Nothing that could be framed in two ways is read (RFC 9112 §6.3).
-    fn body_length(&self) -> Result<usize, Fault> {
-        let named = |name: &str| self.fields.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
-        if named("transfer-encoding") {
+        let (head, behind) = head(stream).await?;
+        let head = RequestHead::parse(head.expose(), &LIMITS)?;
+        if head.minor != 1 {
             return Err(Fault::Malformed);
         }
-        if !named("content-length") {
-            return Ok(0);
-        }
-        let text = self.field("content-length").filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-        let length = text.and_then(|text| text.parse().ok()).ok_or(Fault::Malformed)?;
-        if length <= LONGEST_BODY { Ok(length) } else { Err(Fault::TooLong) }
+        let body = body(stream, behind, head.body_length()?).await?;
+        let authorization = head.fields().only("authorization");
+        let authorization = authorization.and_then(|value| str::from_utf8(value).ok());
+        let authorization = authorization.map(|value| Secret::new(value.to_owned()));
+        Ok(Self { method: head.method.to_owned(), path: head.uri.to_owned(), authorization, body })
     }
+}
+
+/// Reads one whole answer from `stream`: its status and its body.
+///
+/// # Errors
+/// It breaks off, is malformed, or is too long.
+pub(crate) async fn read_answer(stream: &mut (impl AsyncRead + Unpin)) -> Result<(u16, String), Fault> {
+    let (head, behind) = head(stream).await?;
+    let head = ResponseHead::parse(head.expose())?;
+    let body = body(stream, behind, head.body_length(false)?).await?;
+    Ok((head.status, body))
 }
 
 /// Why there is no message.
@@ -88,6 +55,12 @@ pub(crate) enum Fault {
     Malformed,
     /// The body is longer than any that is expected.
     TooLong,
+}
+
+impl From<HeadFault> for Fault {
+    fn from(_: HeadFault) -> Self {
+        Self::Malformed
+    }
 }
 
 impl From<io::Error> for Fault {
@@ -105,18 +78,50 @@ pub(crate) fn encode(start: &str, fields: &[(&str, &str)], body: &str) -> Secret
     Secret::new((text + "\r\n" + body).into_bytes())
 }
 
-/// The first line of a head and its fields. Control bytes and bare line ends were refused before.
-fn parse(head: &str) -> Option<(String, Fields)> {
-    let mut lines = head.strip_suffix("\r\n\r\n")?.split("\r\n");
-    let start = lines.next()?.to_owned();
-    let field = |line: &str| {
-        let (name, value) = line.split_once(':')?;
-        let is_name =
-            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        is_name.then(|| (name.to_owned(), Secret::new(value.trim_matches([' ', '\t']).to_owned())))
+/// A whole head, and what came behind it.
+async fn head(stream: &mut (impl AsyncRead + Unpin)) -> Result<(Secret<Vec<u8>>, Vec<u8>), Fault> {
+    let mut reader = HeadReader::new(LIMITS);
+    let mut chunk = [0; CHUNK];
+    loop {
+        let count = stream.read(&mut chunk).await?;
+        if count == 0 {
+            return Err(Fault::Malformed);
+        }
+        let bytes = chunk.get(..count).unwrap_or_default();
+        let progress = reader.push(bytes).map_err(|_| Fault::Malformed)?;
+        if progress.complete {
+            let behind = bytes.get(progress.consumed..).unwrap_or_default();
+            return Ok((Secret::new(reader.take()), behind.to_vec()));
+        }
+    }
+}
+
+/// The body of this length, of which `begun` came with the head. Nothing that has no length is read.
+async fn body(
+    stream: &mut (impl AsyncRead + Unpin),
+    begun: Vec<u8>,
+    length: BodyLength,
+) -> Result<String, Fault> {
+    let length = match length {
+        BodyLength::None => 0,
+        BodyLength::Exact(length) => {
+            usize::try_from(length).ok().filter(|length| *length <= LONGEST_BODY).ok_or(Fault::TooLong)?
+        }
+        _ => return Err(Fault::Malformed),
     };
-    Some((start, lines.map(field).collect::<Option<_>>()?))
+    let mut body = begun;
+    let mut chunk = [0; CHUNK];
+    while body.len() < length {
+        let count = stream.read(&mut chunk).await?;
+        if count == 0 {
+            return Err(Fault::Malformed);
+        }
+        body.extend(chunk.iter().take(count));
+    }
+    body.truncate(length);
+    String::from_utf8(body).map_err(|_| Fault::Malformed)
 }
 
 const LIMITS: HeadLimits = HeadLimits { bytes: 8_192, request_line: 1_024, fields: 32 };
 const LONGEST_BODY: usize = 16_384;
+const CHUNK: usize = 2_048;

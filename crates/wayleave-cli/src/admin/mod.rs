@@ -24,7 +24,7 @@ use crate::stdout::print;
 
 pub(crate) use connect::Duplex;
 pub(crate) use form::decode;
-pub(crate) use http::{Fault, Message, encode};
+pub(crate) use http::{Fault, Request, encode};
 pub(crate) use secret::AdminSecret;
 
 /// Ask a relay that runs, or tell it something, by its admin interface.
@@ -121,11 +121,7 @@ async fn ask(
     }
     let request = encode(&format!("{method} {path} HTTP/1.1"), &fields, body);
     stream.write_all(request.expose()).await.map_err(unreachable)?;
-    let answer = Message::read(&mut stream).await.ok().and_then(|message| {
-        let status = message.start.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
-        Some((status, message.body))
-    });
-    answer.ok_or_else(|| {
+    http::read_answer(&mut stream).await.map_err(|_| {
         Failure::run(format!(
             "{place} does not answer as the admin interface of a relay does; check the address"
         ))

@@ -3,7 +3,8 @@ use wayleave_settings::options::Word as _;
 use wayleave_settings::relay::Place;
 use wayleave_settings::testing::Directory;
 
-use super::{AdminArgs, AdminSecret, Fault, Message, form};
+use super::http::read_answer;
+use super::{AdminArgs, AdminSecret, Fault, Request, encode, form};
 
 #[derive(Debug, Parser)]
 struct Line {
@@ -61,19 +62,23 @@ fn an_order_says_what_it_is_about() {
 
 #[tokio::test]
 async fn a_message_is_read_strictly() {
-    async fn read(text: &str) -> Result<Message, Fault> {
-        Message::read(&mut text.as_bytes()).await
+    async fn read(text: &str) -> Result<Request, Fault> {
+        Request::read(&mut text.as_bytes()).await
     }
-    let whole =
-        read("POST /revoke HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na=b and more").await.unwrap();
-    assert_eq!(
-        (whole.start.as_str(), whole.field("host"), whole.body.as_str()),
-        ("POST /revoke HTTP/1.1", Some("a"), "a=b")
-    );
+    let whole = read("POST /revoke HTTP/1.1\r\nAuthorization: a\r\nContent-Length: 3\r\n\r\na=b and more")
+        .await
+        .unwrap();
+    assert_eq!((whole.method.as_str(), whole.path.as_str(), whole.body.as_str()), ("POST", "/revoke", "a=b"));
+    assert_eq!(whole.authorization.unwrap().expose(), "a");
+    let twice = read("GET / HTTP/1.1\r\nAuthorization: a\r\nAuthorization: a\r\n\r\n").await.unwrap();
+    assert!(twice.authorization.is_none(), "which of them counts?");
     for bad in [
         "",
         "GET / HTTP/1.1\r\n",
         "GET / HTTP/1.1\nHost: a\n\n",
+        "GET / HTTP/1.0\r\n\r\n",
+        "GET /\r\n\r\n",
+        "GET  / HTTP/1.1\r\n\r\n",
         "GET / HTTP/1.1\r\nHost : a\r\n\r\n",
         "GET / HTTP/1.1\r\n folded: a\r\n\r\n",
         "GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
@@ -85,6 +90,14 @@ async fn a_message_is_read_strictly() {
     }
     let long = read("GET / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n").await;
     assert!(matches!(long, Err(Fault::TooLong)));
+
+    let answer = encode("HTTP/1.1 409 Conflict", &[("Content-Type", "text/plain")], "no\n");
+    assert_eq!(read_answer(&mut answer.expose().as_slice()).await.unwrap(), (409, "no\n".into()));
+    for bad in
+        ["HTTP/1.1 200 OK\r\n\r\nto the end", "SSH-2.0-x\r\n", "HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n"]
+    {
+        assert!(matches!(read_answer(&mut bad.as_bytes()).await, Err(Fault::Malformed)), "{bad:?}");
+    }
 }
 
 #[test]

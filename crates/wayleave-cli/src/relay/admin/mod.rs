@@ -20,7 +20,7 @@ use wayleave_settings::relay::Place;
 use wayleave_tokio::RelayHandle;
 
 use crate::Failure;
-use crate::admin::{AdminSecret, Duplex, Fault, Message, encode};
+use crate::admin::{AdminSecret, Duplex, Fault, Request, encode};
 
 use super::reload::Told;
 use super::users::Users;
@@ -113,8 +113,8 @@ struct Service {
 
 impl Service {
     async fn serve(&self, mut stream: Box<dyn Duplex>) {
-        let answer = match Message::read(&mut stream).await {
-            Ok(message) => self.answer(&message).await,
+        let answer = match Request::read(&mut stream).await {
+            Ok(request) => self.answer(&request).await,
             Err(Fault::TooLong) => Answer::plain("413 Content Too Large", "the body is too long"),
             Err(Fault::Malformed) => Answer::plain("400 Bad Request", "this is no HTTP/1.1 as it should be"),
             Err(Fault::Broken) => return,
@@ -123,18 +123,14 @@ impl Service {
         let _ = stream.shutdown().await;
     }
 
-    async fn answer(&self, message: &Message) -> Answer {
-        let is_known =
-            self.secret.as_ref().is_none_or(|secret| secret.is_shown_by(message.field("authorization")));
+    async fn answer(&self, request: &Request) -> Answer {
+        let shown = request.authorization.as_ref().map(|value| value.expose().as_str());
+        let is_known = self.secret.as_ref().is_none_or(|secret| secret.is_shown_by(shown));
         if !is_known {
             warn!("admin: a request without the secret was refused");
             return Answer::unauthorized();
         }
-        let mut words = message.start.split(' ');
-        match (words.next(), words.next(), words.next(), words.next()) {
-            (Some(method), Some(path), Some("HTTP/1.1"), None) => self.act(method, path, &message.body).await,
-            _ => Answer::plain("400 Bad Request", "this is no request of HTTP/1.1"),
-        }
+        self.act(&request.method, &request.path, &request.body).await
     }
 }
 

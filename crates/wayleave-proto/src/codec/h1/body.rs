@@ -17,34 +17,38 @@ pub enum BodyLength {
     UntilClose,
 }
 
-/// How long the content of a request is.
-///
-/// # Errors
-/// [`HeadFault::Body`] where two readers could differ: a Content-Length that is repeated or is no plain number, one
-/// beside Transfer-Encoding, a coding other than chunked alone, or any coding in HTTP/1.0.
-pub(crate) fn of_request(head: &RequestHead<'_>) -> Result<BodyLength, HeadFault> {
-    Ok(match (coding(head.fields(), head.minor)?, length(head.fields())?) {
-        (true, None) => BodyLength::Chunked,
-        (true, Some(_)) => return Err(HeadFault::Body),
-        (false, Some(length)) => BodyLength::Exact(length),
-        (false, None) => BodyLength::None,
-    })
+impl RequestHead<'_> {
+    /// How long the content of this request is.
+    ///
+    /// # Errors
+    /// [`HeadFault::Body`] where two readers could differ: a Content-Length that is repeated or is no plain number, one
+    /// beside Transfer-Encoding, a coding other than chunked alone, or any coding in HTTP/1.0.
+    pub fn body_length(&self) -> Result<BodyLength, HeadFault> {
+        Ok(match (coding(self.fields(), self.minor)?, length(self.fields())?) {
+            (true, None) => BodyLength::Chunked,
+            (true, Some(_)) => return Err(HeadFault::Body),
+            (false, Some(length)) => BodyLength::Exact(length),
+            (false, None) => BodyLength::None,
+        })
+    }
 }
 
-/// How long the content of an answer is, to a request of HEAD or of something else.
-///
-/// # Errors
-/// As [`of_request`], except where there can be no content whatever the fields say.
-pub(crate) fn of_response(head: &ResponseHead<'_>, to_head: bool) -> Result<BodyLength, HeadFault> {
-    if to_head || matches!(head.status, 100..=199 | 204 | 304) {
-        return Ok(BodyLength::None);
+impl ResponseHead<'_> {
+    /// How long the content of this answer is, to a request of HEAD or of something else.
+    ///
+    /// # Errors
+    /// As of [`RequestHead::body_length`], except where there can be no content whatever the fields say.
+    pub fn body_length(&self, to_head: bool) -> Result<BodyLength, HeadFault> {
+        if to_head || matches!(self.status, 100..=199 | 204 | 304) {
+            return Ok(BodyLength::None);
+        }
+        Ok(match (coding(self.fields(), self.minor)?, length(self.fields())?) {
+            (true, None) => BodyLength::Chunked,
+            (true, Some(_)) => return Err(HeadFault::Body),
+            (false, Some(length)) => BodyLength::Exact(length),
+            (false, None) => BodyLength::UntilClose,
+        })
     }
-    Ok(match (coding(head.fields(), head.minor)?, length(head.fields())?) {
-        (true, None) => BodyLength::Chunked,
-        (true, Some(_)) => return Err(HeadFault::Body),
-        (false, Some(length)) => BodyLength::Exact(length),
-        (false, None) => BodyLength::UntilClose,
-    })
 }
 
 /// The value of the only Content-Length; `None` where there is none.

@@ -1,25 +1,33 @@
 //! The fields of a parsed head, looked up by name.
 
+use core::fmt;
+
 use httparse::Header;
 
 /// The fields in the order in which they came.
 #[derive(Clone, Copy)]
-pub(crate) struct Fields<'h, 'b>(pub(super) &'h [Header<'b>]);
+pub struct Fields<'h, 'b>(pub(super) &'h [Header<'b>]);
 
 impl<'h, 'b> Fields<'h, 'b> {
     /// The values of every line of this name.
-    pub(crate) fn all<'n>(self, name: &'n str) -> impl Iterator<Item = &'b [u8]> + use<'h, 'b, 'n> {
+    pub fn all<'n>(self, name: &'n str) -> impl Iterator<Item = &'b [u8]> + use<'h, 'b, 'n> {
         self.0.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
     }
 
+    /// The value of the only line of this name; `None` where there is none, or more than one.
+    pub fn only(self, name: &str) -> Option<&'b [u8]> {
+        let mut values = self.all(name);
+        values.next().filter(|_| values.next().is_none())
+    }
+
     /// Whether there is a line of this name.
-    pub(crate) fn has(self, name: &str) -> bool {
+    pub fn has(self, name: &str) -> bool {
         self.all(name).next().is_some()
     }
 
     /// The members of a list of tokens, over all its lines, without empty ones:
     /// [RFC 9110 §5.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.1).
-    pub(crate) fn tokens<'n>(self, name: &'n str) -> impl Iterator<Item = &'b [u8]> + use<'h, 'b, 'n> {
+    pub fn tokens<'n>(self, name: &'n str) -> impl Iterator<Item = &'b [u8]> + use<'h, 'b, 'n> {
         self.all(name)
             .flat_map(|value| value.split(|b| *b == b','))
             .map(<[u8]>::trim_ascii)
@@ -27,12 +35,12 @@ impl<'h, 'b> Fields<'h, 'b> {
     }
 
     /// Whether a list of tokens contains `token`, whatever its case.
-    pub(crate) fn lists(self, name: &str, token: &str) -> bool {
+    pub fn lists(self, name: &str, token: &str) -> bool {
         self.tokens(name).any(|member| member.eq_ignore_ascii_case(token.as_bytes()))
     }
 
     /// Every line, as name and value.
-    pub(crate) fn iter(self) -> impl Iterator<Item = (&'b str, &'b [u8])> + use<'h, 'b> {
+    pub fn iter(self) -> impl Iterator<Item = (&'b str, &'b [u8])> + use<'h, 'b> {
         self.0.iter().map(|field| (field.name, field.value))
     }
 
@@ -51,6 +59,13 @@ impl<'h, 'b> Fields<'h, 'b> {
             }
             _ => Upgrade::Malformed,
         }
+    }
+}
+
+impl fmt::Debug for Fields<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The values may hold secrets.
+        f.debug_list().entries(self.0.iter().map(|field| field.name)).finish()
     }
 }
 

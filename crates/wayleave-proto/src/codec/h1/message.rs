@@ -10,24 +10,24 @@ use super::head::HeadLimits;
 use super::lines;
 
 /// The head of a request, in the words of its client.
-pub(crate) struct RequestHead<'b> {
+pub struct RequestHead<'b> {
     /// The method; its case counts.
-    pub(crate) method: &'b str,
+    pub method: &'b str,
     /// The target, in any of the forms of [RFC 9112 §3.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2).
-    pub(crate) uri: &'b str,
+    pub uri: &'b str,
     /// 1 for HTTP/1.1, 0 for HTTP/1.0.
-    pub(crate) minor: u8,
+    pub minor: u8,
     fields: Vec<Header<'b>>,
 }
 
 /// The head of an answer, in the words of its server.
-pub(crate) struct ResponseHead<'b> {
+pub struct ResponseHead<'b> {
     /// Three digits.
-    pub(crate) status: u16,
+    pub status: u16,
     /// The reason phrase, which may be empty.
-    pub(crate) reason: &'b str,
+    pub reason: &'b str,
     /// 1 for HTTP/1.1, 0 for HTTP/1.0.
-    pub(crate) minor: u8,
+    pub minor: u8,
     fields: Vec<Header<'b>>,
 }
 
@@ -36,7 +36,7 @@ impl<'b> RequestHead<'b> {
     ///
     /// # Errors
     /// It is no head, or not a whole one.
-    pub(crate) fn parse(head: &'b [u8], limits: &HeadLimits) -> Result<Self, HeadFault> {
+    pub fn parse(head: &'b [u8], limits: &HeadLimits) -> Result<Self, HeadFault> {
         let mut fields = vec![EMPTY_HEADER; lines::check(head, limits)?];
         let mut parsed = httparse::Request::new(&mut fields);
         match parsed.parse(head) {
@@ -53,7 +53,7 @@ impl<'b> RequestHead<'b> {
     }
 
     /// Its fields.
-    pub(crate) fn fields(&self) -> Fields<'_, 'b> {
+    pub fn fields(&self) -> Fields<'_, 'b> {
         Fields(&self.fields)
     }
 }
@@ -63,7 +63,7 @@ impl<'b> ResponseHead<'b> {
     ///
     /// # Errors
     /// It is no head, or not a whole one.
-    pub(crate) fn parse(head: &'b [u8]) -> Result<Self, HeadFault> {
+    pub fn parse(head: &'b [u8]) -> Result<Self, HeadFault> {
         // The reader has kept its own limits.
         let limits = HeadLimits { bytes: usize::MAX, request_line: usize::MAX, fields: usize::MAX };
         let mut fields = vec![EMPTY_HEADER; lines::check(head, &limits)?];
@@ -82,7 +82,7 @@ impl<'b> ResponseHead<'b> {
     }
 
     /// Its fields.
-    pub(crate) fn fields(&self) -> Fields<'_, 'b> {
+    pub fn fields(&self) -> Fields<'_, 'b> {
         Fields(&self.fields)
     }
 }

@@ -21,14 +21,14 @@ mod response;
 mod tests;
 
 pub use answer::encode_answer;
-pub(crate) use body::{length, of_request, of_response};
-pub(crate) use fields::Fields;
-pub(crate) use message::{RequestHead, ResponseHead};
+pub(crate) use body::length;
 
 pub use body::BodyLength;
 pub use chunks::{Chunk, ChunkFault, ChunkReader, Trailer};
 pub use encode::encode_ask;
 pub use fault::{HeadError, HeadFault};
+pub use fields::Fields;
 pub use head::{HeadLimits, HeadReader, Progress};
+pub use message::{RequestHead, ResponseHead};
 pub use request::parse_ask;
 pub use response::parse_answer;

@@ -7,7 +7,7 @@ use zeroize::Zeroize;
 use super::fields::{self, put};
 use crate::base::Target;
 use crate::codec::authority;
-use crate::codec::h1::{self, BodyLength, Fields, RequestHead};
+use crate::codec::h1::{BodyLength, Fields, RequestHead};
 use crate::local::HttpFault;
 
 /// A request of a local client for an `http://` page, to be forwarded to its origin server
@@ -53,7 +53,7 @@ impl HttpRequest {
             return Err(HttpFault::Method);
         }
         let fields = head.fields();
-        let body = h1::of_request(head).map_err(|_| HttpFault::Framing)?;
+        let body = head.body_length().map_err(|_| HttpFault::Framing)?;
         let is_modern = head.minor == 1;
         let upgrade = if is_modern { offered(fields, body) } else { Vec::new() };
         let closes = fields.lists("connection", "close") || fields.lists("proxy-connection", "close");

@@ -56,7 +56,7 @@ fn finished(
     asked_whole: bool,
 ) -> Result<Answer, ExchangeFault> {
     let fields = head.fields();
-    let body = h1::of_response(head, request.is_head).map_err(ExchangeFault::Head)?;
+    let body = head.body_length(request.is_head).map_err(ExchangeFault::Head)?;
     let ends_with_connection = match body {
         BodyLength::Chunked => !request.is_modern,
         BodyLength::UntilClose => true,
