@@ -70,8 +70,8 @@ macro_rules! pairs {
             }
         })+
 
-        /// The pairs that there are.
-        const PAIRS: &[&str] = &[$(stringify!($name)),+];
+        /// The pairs that there are, with their behaviours.
+        const PAIRS: &[(&str, &[&str])] = &[$((stringify!($name), $name::BEHAVIOURS)),+];
     };
 }
 
@@ -83,6 +83,9 @@ macro_rules! tests {
                 suite::$room::$behaviour(&Lab::<$client, $relay>::new() $(, $argument)?);
             }
         })+
+
+        /// The behaviours that are tested.
+        pub(super) const BEHAVIOURS: &[&str] = &[$(stringify!($behaviour)),+];
     };
 }
 
@@ -108,9 +111,15 @@ fn is_left_out(pair: &str, behaviour: &str) -> bool {
 
 #[test]
 fn the_ledger_names_what_is_there() {
-    for skip in LEDGER {
-        assert!(PAIRS.contains(&skip.pair), "no pair {}", skip.pair);
+    assert!(PAIRS.iter().all(|(_, behaviours)| behaviours == &PAIRS[0].1 && !behaviours.is_empty()));
+    for (at, skip) in LEDGER.iter().enumerate() {
+        let Some((_, behaviours)) = PAIRS.iter().find(|(pair, _)| *pair == skip.pair) else {
+            panic!("there is no pair {}", skip.pair)
+        };
+        assert!(behaviours.contains(&skip.behaviour), "there is no behaviour {}", skip.behaviour);
         assert!(!skip.reason.is_empty());
+        let is_same = |other: &Skip| other.pair == skip.pair && other.behaviour == skip.behaviour;
+        assert!(!LEDGER[..at].iter().any(is_same), "{} leaves out {} twice", skip.pair, skip.behaviour);
     }
     eprintln!("{} pairs, {} behaviours left out", PAIRS.len(), LEDGER.len());
 }

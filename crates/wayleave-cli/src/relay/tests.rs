@@ -174,7 +174,7 @@ fn what_is_wrong_is_told_with_its_remedy() {
         ("--drain soon", "like 250ms"),
         ("--gather soon", "like 250ms"),
         ("--max-connections -1", "write a whole number"),
-        ("--self-signed DIR/tls --token-keys DIR/relay-keys.toml --leeway 2h", "--leeway: give at most 1h"),
+        ("--self-signed DIR/tls --token-keys DIR/relay-keys.toml --leeway 2h", "leeway: give at most 1 h"),
         ("--self-signed DIR/tls --admin-anywhere", "give --admin ADDRESS:PORT"),
         (
             "--self-signed DIR/relay-keys.toml --token-keys DIR/relay-keys.toml",
@@ -194,7 +194,7 @@ fn what_is_wrong_is_told_with_its_remedy() {
     let error = lab.run(&format!("--self-signed DIR/tls {keys} {keys}")).unwrap_err();
     assert!(error.contains("two keys have the name (kid) a"), "{error}");
     let error = lab.run(&format!("--self-signed DIR/tls {keys} --audience=")).unwrap_err();
-    assert!(error.contains("--audience is empty"), "{error}");
+    assert!(error.contains("audience: give the name"), "{error}");
     let error = lab.run(&format!("--self-signed DIR/tls {keys} --max-connections 0")).unwrap_err();
     assert!(error.starts_with("limits.connections: "), "{error}");
     let error =

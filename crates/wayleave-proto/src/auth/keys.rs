@@ -267,9 +267,9 @@ pub struct Rules {
     /// The name by which tokens know this relay.
     ///
     /// With a name, a token must be meant for it. Without, a token must not say whom it is meant for, because that is
-    /// then somebody else ([RFC 7519 §4.1.3](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.3)).
+    /// then somebody else ([RFC 7519 §4.1.3](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.3)). It is not empty.
     pub audience: Option<String>,
-    /// How far the clock of the issuer may be off, either way; 30 s by default.
+    /// How far the clock of the issuer may be off, either way; 30 s by default, at most 1 h.
     pub leeway: Duration,
 }
 

@@ -1,5 +1,6 @@
 //! Every bound and every time, with its default and its reason.
 
+use core::ops::RangeInclusive;
 use core::time::Duration;
 
 use super::{ConfigError, Liveness, Peer, liveness};
@@ -16,7 +17,8 @@ pub struct ClientLimits {
     pub dials: usize,
     /// Bytes that wait in each direction of one stream before its source is paused. Default 64 KiB, range 4 KiB to 16 MiB.
     pub buffer: usize,
-    /// Datagrams that wait in each direction of one flow. Late media is worthless, so the queue is short and drops the oldest.
+    /// Datagrams that wait in each direction of one flow: 1 to 65,536, 2 KiB to 64 MiB, for 10 ms to 1 min. Late media is
+    /// worthless, so the queue is short and drops the oldest.
     pub datagrams: DatagramLimits,
     /// Bytes that the system keeps for each UDP socket while they wait to be received, as far as it allows (on Linux
     /// `net.core.rmem_max`); a burst beyond is dropped there, and counted. Default 1 MiB, range 4 KiB to 64 MiB.
@@ -32,7 +34,8 @@ pub struct ClientLimits {
     pub standby: usize,
     /// How long such a connection is kept before it is replaced; relays close silent ones. Default 25 s.
     pub standby_age: Duration,
-    /// For how long after the last flow was opened connections are kept ready. Default 5 min.
+    /// For how long after the last flow was opened connections are kept ready. Default 5 min, at most 1 day;
+    /// zero keeps none.
     pub standby_keep: Duration,
     /// How long before its expiry a token is announced; one that is good for no longer than that, when half of its time is
     /// over. Default 30 s, at most 1 day.
@@ -82,28 +85,42 @@ impl ClientLimits {
     /// # Errors
     /// The first that is not.
     pub fn check(&self) -> Result<(), ConfigError> {
-        within("limits.flows", self.flows, 1, 1 << 24)?;
-        within("limits.dials", self.dials, 1, 1_024)?;
-        within("limits.buffer", self.buffer, 4 * 1024, 16 << 20)?;
-        within("limits.receive_buffer", self.receive_buffer, 4 * 1024, 64 << 20)?;
-        within("limits.standby", self.standby, 0, 16)?;
-        span("limits.open_timeout", self.open_timeout)?;
-        span("limits.proxy_timeout", self.proxy_timeout)?;
-        span("limits.linger", self.linger)?;
-        span("limits.standby_age", self.standby_age)?;
-        if !(Duration::from_millis(100)..=Duration::from_secs(10)).contains(&self.hedge) {
-            return Err(ConfigError::new("limits.hedge", "give a time from 100 ms to 10 s"));
-        }
-        if !(Duration::from_millis(500)..=Duration::from_secs(60)).contains(&self.silence) {
-            return Err(ConfigError::new("limits.silence", "give a time from 500 ms to 1 min"));
-        }
-        if self.token_warning > Duration::from_secs(86_400) {
-            return Err(ConfigError::new("limits.token_warning", "give a time of at most 1 day"));
-        }
-        if self.stagger < Duration::from_millis(10) || self.stagger > Duration::from_secs(2) {
-            return Err(ConfigError::new("limits.stagger", "give a time from 10 ms to 2 s"));
-        }
-        liveness::check(self.keep_alive, self.user_timeout)
+        // Taken apart whole, so that a field without a range does not compile.
+        let Self {
+            flows,
+            dials,
+            buffer,
+            datagrams,
+            receive_buffer,
+            open_timeout,
+            proxy_timeout,
+            stagger,
+            standby,
+            standby_age,
+            standby_keep,
+            token_warning,
+            linger,
+            hedge,
+            silence,
+            keep_alive,
+            user_timeout,
+        } = *self;
+        within("limits.flows", flows, 1, 1 << 24)?;
+        within("limits.dials", dials, 1, 1_024)?;
+        within("limits.buffer", buffer, 4 * 1024, 16 << 20)?;
+        check_datagrams(datagrams)?;
+        within("limits.receive_buffer", receive_buffer, 4 * 1024, 64 << 20)?;
+        span("limits.open_timeout", open_timeout)?;
+        span("limits.proxy_timeout", proxy_timeout)?;
+        check_stagger(stagger)?;
+        within("limits.standby", standby, 0, 16)?;
+        span("limits.standby_age", standby_age)?;
+        time("limits.standby_keep", standby_keep, Duration::ZERO..=DAY, "of at most 1 day")?;
+        time("limits.token_warning", token_warning, Duration::ZERO..=DAY, "of at most 1 day")?;
+        span("limits.linger", linger)?;
+        time("limits.hedge", hedge, millis(100)..=millis(10_000), "from 100 ms to 10 s")?;
+        time("limits.silence", silence, millis(500)..=millis(60_000), "from 500 ms to 1 min")?;
+        liveness::check(keep_alive, user_timeout)
     }
 
     /// How a connection to `peer` is watched.
@@ -131,7 +148,8 @@ pub struct RelayLimits {
     /// Bytes in all buffers above which new tunnels get 503. Default 1 GiB. Clients that have not asked for anything yet may
     /// fill a quarter of them; those that would fill more are ended.
     pub memory: usize,
-    /// The request head. Default 16 KiB and 64 fields.
+    /// The request head: 1 KiB to 1 MiB, with a first line of 256 bytes up to the whole, and 4 to 1,024 fields. Default 16 KiB,
+    /// 8 KiB and 64.
     pub head: HeadLimits,
     /// From the acceptance of a connection to the end of the TLS handshake. Default 10 s.
     pub handshake_timeout: Duration,
@@ -142,8 +160,8 @@ pub struct RelayLimits {
     pub dial_timeout: Duration,
     /// Between the starts of two attempts (RFC 8305 §5). Default 250 ms.
     pub stagger: Duration,
-    /// A tunnel of datagrams in which nothing moved for this long is closed. Default 5 min, at least 2 min
-    /// (RFC 9298 §3.1).
+    /// A tunnel of datagrams in which nothing moved for this long is closed. Default 5 min, range 2 min (RFC 9298 §3.1) to
+    /// 1 day.
     pub datagram_idle: Duration,
     /// A stream tunnel in which nothing moved for this long is closed. Default 2 h.
     pub stream_idle: Duration,
@@ -160,7 +178,7 @@ pub struct RelayLimits {
     pub user_timeout: Duration,
     /// Bytes that wait in each direction of one stream before its source is paused. Default 64 KiB.
     pub buffer: usize,
-    /// Datagrams that wait in each direction of one tunnel.
+    /// Datagrams that wait in each direction of one tunnel; the ranges are those of a client.
     pub datagrams: DatagramLimits,
     /// Bytes that the system keeps for each UDP socket while they wait to be received, as far as it allows (on Linux
     /// `net.core.rmem_max`); a burst beyond is dropped there, and counted. Default 1 MiB, range 4 KiB to 64 MiB.
@@ -230,49 +248,102 @@ impl RelayLimits {
     /// # Errors
     /// The first that is not.
     pub fn check(&self) -> Result<(), ConfigError> {
-        within("limits.connections", self.connections, 1, 1 << 24)?;
-        within("limits.lookups", self.lookups, 1, 1 << 24)?;
-        within("limits.lookups_per_account", self.lookups_per_account, 1, 1 << 24)?;
-        within("limits.connections_per_source", self.connections_per_source, 1, 1 << 24)?;
-        within("limits.tunnels_per_connection", self.tunnels_per_connection, 1, 1 << 16)?;
-        within("limits.tunnels_per_account", self.tunnels_per_account, 1, 1 << 24)?;
-        within("limits.buffer", self.buffer, 4 * 1024, 16 << 20)?;
-        within("limits.stray", self.stray, 64 * 1024, usize::MAX)?;
-        within("limits.receive_buffer", self.receive_buffer, 4 * 1024, 64 << 20)?;
-        within("limits.memory", self.memory, 1 << 20, usize::MAX)?;
-        within("limits.accounts", self.accounts, 0, 1 << 24)?;
-        within("limits.revocations", self.revocations, 0, 1 << 24)?;
-        within("limits.verdicts", self.verdicts, 0, 1 << 24)?;
-        within("limits.verifying", self.verifying, 1, 1 << 24)?;
-        for (field, value) in [
-            ("limits.handshake_timeout", self.handshake_timeout),
-            ("limits.head_timeout", self.head_timeout),
-            ("limits.dial_timeout", self.dial_timeout),
-            ("limits.stream_idle", self.stream_idle),
-            ("limits.half_idle", self.half_idle),
-            ("limits.linger", self.linger),
-            ("limits.verify_timeout", self.verify_timeout),
-        ] {
-            span(field, value)?;
-        }
-        if self.stagger < Duration::from_millis(10) || self.stagger > Duration::from_secs(2) {
-            return Err(ConfigError::new("limits.stagger", "give a time from 10 ms to 2 s"));
-        }
-        for (field, rate) in [("limits.failures", self.failures), ("limits.suspects", self.suspects)] {
-            if rate.per_second == 0 || rate.burst == 0 {
-                return Err(ConfigError::new(field, "give a rate and a burst of at least 1"));
-            }
-        }
-        if self.datagram_idle < Duration::from_secs(120) {
-            return Err(ConfigError::new("limits.datagram_idle", "give at least 2 min (RFC 9298 §3.1)"));
-        }
-        liveness::check(self.keep_alive, self.user_timeout)
+        // As above.
+        let Self {
+            connections,
+            lookups,
+            lookups_per_account,
+            connections_per_source,
+            tunnels_per_connection,
+            tunnels_per_account,
+            memory,
+            head,
+            handshake_timeout,
+            head_timeout,
+            dial_timeout,
+            stagger,
+            datagram_idle,
+            stream_idle,
+            half_idle,
+            linger,
+            keep_alive,
+            user_timeout,
+            buffer,
+            datagrams,
+            receive_buffer,
+            accounts,
+            revocations,
+            verdicts,
+            verifying,
+            verify_timeout,
+            failures,
+            suspects,
+            stray,
+        } = *self;
+        within("limits.connections", connections, 1, 1 << 24)?;
+        within("limits.lookups", lookups, 1, 1 << 24)?;
+        within("limits.lookups_per_account", lookups_per_account, 1, 1 << 24)?;
+        within("limits.connections_per_source", connections_per_source, 1, 1 << 24)?;
+        within("limits.tunnels_per_connection", tunnels_per_connection, 1, 1 << 16)?;
+        within("limits.tunnels_per_account", tunnels_per_account, 1, 1 << 24)?;
+        within("limits.memory", memory, 1 << 20, usize::MAX)?;
+        check_head(head)?;
+        span("limits.handshake_timeout", handshake_timeout)?;
+        span("limits.head_timeout", head_timeout)?;
+        span("limits.dial_timeout", dial_timeout)?;
+        check_stagger(stagger)?;
+        time(
+            "limits.datagram_idle",
+            datagram_idle,
+            millis(120_000)..=DAY,
+            "from 2 min (RFC 9298 §3.1) to 1 day",
+        )?;
+        span("limits.stream_idle", stream_idle)?;
+        span("limits.half_idle", half_idle)?;
+        span("limits.linger", linger)?;
+        within("limits.buffer", buffer, 4 * 1024, 16 << 20)?;
+        check_datagrams(datagrams)?;
+        within("limits.receive_buffer", receive_buffer, 4 * 1024, 64 << 20)?;
+        within("limits.accounts", accounts, 0, 1 << 24)?;
+        within("limits.revocations", revocations, 0, 1 << 24)?;
+        within("limits.verdicts", verdicts, 0, 1 << 24)?;
+        within("limits.verifying", verifying, 1, 1 << 24)?;
+        span("limits.verify_timeout", verify_timeout)?;
+        check_rate("limits.failures", failures)?;
+        check_rate("limits.suspects", suspects)?;
+        within("limits.stray", stray, 64 * 1024, usize::MAX)?;
+        liveness::check(keep_alive, user_timeout)
     }
 
     /// How a connection to `peer` is watched.
     pub const fn liveness(&self, peer: Peer) -> Liveness {
         Liveness { idle: self.keep_alive, timeout: self.user_timeout, peer }
     }
+}
+
+fn check_datagrams(limits: DatagramLimits) -> Result<(), ConfigError> {
+    let DatagramLimits { count, bytes, age } = limits;
+    within("limits.datagrams.count", count, 1, 1 << 16)?;
+    within("limits.datagrams.bytes", bytes, 2 * 1024, 64 << 20)?;
+    time("limits.datagrams.age", age, millis(10)..=millis(60_000), "from 10 ms to 1 min")
+}
+
+fn check_head(limits: HeadLimits) -> Result<(), ConfigError> {
+    let HeadLimits { bytes, request_line, fields } = limits;
+    within("limits.head.bytes", bytes, 1_024, 1 << 20)?;
+    within("limits.head.request_line", request_line, 256, bytes)?;
+    within("limits.head.fields", fields, 4, 1_024)
+}
+
+fn check_rate(field: &'static str, rate: RateLimit) -> Result<(), ConfigError> {
+    if rate.per_second == 0 || rate.burst == 0 {
+        return Err(ConfigError::new(field, "give a rate and a burst of at least 1"));
+    }
+    Ok(())
+}
+
+fn check_stagger(stagger: Duration) -> Result<(), ConfigError> {
+    time("limits.stagger", stagger, millis(10)..=millis(2_000), "from 10 ms to 2 s")
 }
 
 fn within(field: &'static str, value: usize, least: usize, most: usize) -> Result<(), ConfigError> {
@@ -283,8 +354,24 @@ fn within(field: &'static str, value: usize, least: usize, most: usize) -> Resul
 }
 
 fn span(field: &'static str, value: Duration) -> Result<(), ConfigError> {
-    if (Duration::from_millis(10)..=Duration::from_secs(86_400)).contains(&value) {
+    time(field, value, millis(10)..=DAY, "from 10 ms to 1 day")
+}
+
+/// Checks that `value` is in `range`, which `words` says.
+fn time(
+    field: &'static str,
+    value: Duration,
+    range: RangeInclusive<Duration>,
+    words: &str,
+) -> Result<(), ConfigError> {
+    if range.contains(&value) {
         return Ok(());
     }
-    Err(ConfigError::new(field, format!("give a time from 10 ms to 1 day, not {value:?}")))
+    Err(ConfigError::new(field, format!("give a time {words}, not {value:?}")))
 }
+
+const fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+const DAY: Duration = Duration::from_secs(86_400);

@@ -8,6 +8,9 @@ mod relay;
 mod route;
 mod truncation;
 
+#[cfg(test)]
+mod tests;
+
 use core::ops::Deref;
 use std::sync::Arc;
 

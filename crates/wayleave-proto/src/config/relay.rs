@@ -1,6 +1,7 @@
 //! The configuration of a relay.
 
 use core::net::IpAddr;
+use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -82,10 +83,22 @@ impl RelayConfig {
     /// # Errors
     /// The first field that is out of its range, with what it takes instead.
     pub fn build(mut self) -> Result<Valid<Self>, ConfigError> {
+        check_rules(&self.rules)?;
         self.limits.check()?;
         self.scope = self.scope.granted_by(Grantor::Operator);
         Ok(Valid::new(self))
     }
+}
+
+fn check_rules(rules: &Rules) -> Result<(), ConfigError> {
+    let Rules { audience, leeway } = rules;
+    if audience.as_deref().is_some_and(str::is_empty) {
+        return Err(ConfigError::new("audience", "give the name that tokens have in aud, or leave it out"));
+    }
+    if *leeway > MOST_LEEWAY {
+        return Err(ConfigError::new("leeway", "give at most 1 h; every token is good for that much longer"));
+    }
+    Ok(())
 }
 
 /// Who says whether the credentials of a client are good.
@@ -103,3 +116,6 @@ impl From<Keys> for Verifier {
         Self::Keys(keys)
     }
 }
+
+/// Clocks that differ by more are wrong.
+const MOST_LEEWAY: Duration = Duration::from_secs(3_600);

@@ -615,6 +615,7 @@ pub(super) fn in_mode_normal_nothing_of_this_happens() {
     let next = open(&mut world, Kind::Stream, OTHER);
     world.run(60 * SECOND);
     assert!(matches!(world.client.status(next), FlowStatus::Failed(_)));
+    assert!(RELAYS.iter().all(|relay| world.reached.contains(*relay)), "{:?}", world.reached);
     assert!(world.reached.iter().all(|reached| RELAYS.contains(&reached.as_str())), "{:?}", world.reached);
     assert!(rescues(&world).is_empty());
 }

@@ -63,7 +63,16 @@ fn no_key_shows_in_debug_or_errors() {
     let line = key.lines().nth(1).unwrap();
     let acceptor_text = format!("{:?} {:?}", acceptor(&certificate, &key), environment());
     assert!(!acceptor_text.contains(line) && acceptor_text.len() < 200, "{acceptor_text}");
-    let damaged = key.replace("-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----\n----- ");
-    let error = acceptor(&certificate, &damaged).map(|_| ());
-    assert!(!format!("{error:?}").contains(line), "{error:?}");
+    for (from, to) in [
+        // No PEM, no base64, no key.
+        ("-----END PRIVATE KEY-----", "-----END PRIVATE"),
+        (line, &*format!("{line}*")),
+        (line, &*format!("AAAA{line}")),
+    ] {
+        let damaged = key.replace(from, to);
+        assert_ne!(damaged, key);
+        let error = acceptor(&certificate, &damaged).unwrap_err();
+        let said = format!("{error} {error:?}");
+        assert!(!said.contains(&line[..16]), "{said}");
+    }
 }
