@@ -6,6 +6,7 @@
 use core::time::Duration;
 
 use wayleave_proto::base::{Kind, Link};
+use wayleave_proto::carrier::Carrier;
 use wayleave_proto::config::{Mode, Scope};
 
 use crate::network::Quality;
@@ -72,6 +73,11 @@ pub fn scenario(tape: &mut Tape) -> Scenario {
         scenario.intruder = Some(IntruderPlan { at_once, drips, ..IntruderPlan::new(tape.between(1, 8)) });
     }
     scenario.unnoticed = tape.chance(90);
+    // No draw of its own, so that saved tapes keep their meaning. Intruders speak HTTP/1.1.
+    if scenario.length.as_millis() / 4 % 4 == 3 {
+        scenario.carrier = Carrier::Mux;
+        scenario.intruder = None;
+    }
     scenario
 }
 

@@ -65,5 +65,6 @@ const ALLOWED: &[(&str, &str, &str)] = &[
     ("relay/turned_away.rs", "tls", "every carrier is encrypted, and fails with the same words"),
     ("route/routes.rs", "Session", "a scope of the routing decision"),
     ("client/lack.rs", "Session", "a scope of the routing decision"),
+    ("testing/mod.rs", "mux", "a stranger for the simulation"),
     ("testing/keys.rs", "tls", "a relay of the tests without cryptography"),
 ];

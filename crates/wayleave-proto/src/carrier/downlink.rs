@@ -66,7 +66,7 @@ pub(crate) enum Ending {
 pub(crate) enum Loss {
     /// The client said that it breaks off.
     BrokenOff,
-    /// Its connection is gone.
+    /// Its connection is gone, or it gave the tunnel up at once.
     Gone,
 }
 

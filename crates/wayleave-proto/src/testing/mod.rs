@@ -9,6 +9,7 @@ mod hello;
 mod keys;
 mod world;
 
+pub use crate::carrier::mux::stranger as stranger_over_mux;
 #[cfg(test)]
 pub(crate) use cases::cases;
 pub use hello::client_hello;

@@ -85,6 +85,8 @@ catalogue! {
     relays {
         the_second_relay_serves_when_the_first_is_gone,
         a_relay_that_crashes_is_replaced,
+        calls_that_share_a_connection_move_together,
+        streams_that_share_a_connection_end_each_by_itself,
         a_relay_that_drains_finishes_what_it_has,
         a_relay_without_its_keys_is_passed_over,
         nonsense_in_place_of_a_relay_is_passed_over,

@@ -42,6 +42,34 @@ pub(super) fn a_relay_that_crashes_is_replaced() -> Scenario {
         .expect("the new stream is done", |report| report.is_done_within(2, Route::Proxied, 150))
 }
 
+pub(super) fn calls_that_share_a_connection_move_together() -> Scenario {
+    let call = || FlowPlan { pace: Duration::from_millis(20), ..FlowPlan::datagrams(400).ending(Ending::Open) };
+    let client = (0..5).fold(normal(), |client, _| client.opens(0, call()));
+    Scenario::new("", "Calls that share a connection move to the next relay together when theirs crashes, within a second.")
+        .shared()
+        .relays(2)
+        .client(client.opens(3_000, FlowPlan::stream(20_000, 20_000)))
+        .fault(2_000, becomes(0, State::Crashed))
+        .expect("every call goes on", |report| {
+            (0..5).all(|flow| report.error(flow).is_none() && report.longest_quiet(flow) <= 1_000)
+        })
+        .expect("the new stream is done", |report| report.is_done_within(5, Route::Proxied, 200))
+}
+
+pub(super) fn streams_that_share_a_connection_end_each_by_itself() -> Scenario {
+    let slow = FlowPlan { pace: Duration::from_millis(20), ..FlowPlan::stream(100, 200_000) };
+    Scenario::new("", "A relay that drains says so: streams that share its connection end by themselves, and what is new goes elsewhere.")
+        .shared()
+        .relays(2)
+        .client(normal().opens(0, slow.clone()).opens(100, slow).opens(1_000, FlowPlan::stream(2_000, 2_000)))
+        .fault(500, becomes(0, State::Draining))
+        .lasts(15_000)
+        .expect("all streams are done", |report| {
+            (0..2).all(|flow| report.is_done_within(flow, Route::Proxied, 5_000))
+                && report.is_done_within(2, Route::Proxied, 250)
+        })
+}
+
 pub(super) fn a_relay_that_drains_finishes_what_it_has() -> Scenario {
     let slow = FlowPlan { pace: Duration::from_millis(20), ..FlowPlan::stream(100, 200_000) };
     Scenario::new("", "A relay that drains finishes what it has, and what is new goes to the next one.")

@@ -11,6 +11,7 @@ mod words;
 
 use core::time::Duration;
 
+use wayleave_proto::carrier::Carrier;
 use wayleave_proto::config::Canary;
 
 pub use application::{Application, Ending, FlowPlan, Server, Step};
@@ -45,6 +46,8 @@ pub struct Scenario {
     pub after: Condition,
     /// Whether liveness is checked after the faults; a scenario that ends before has a shorter picture.
     pub heals: bool,
+    /// What carries tunnels between clients and relays.
+    pub carrier: Carrier,
     /// Whether all relays stand behind the name of the first, as behind a balancer.
     pub balanced: bool,
     /// Whether clients end while flows are open.
@@ -76,6 +79,7 @@ impl Scenario {
             length: Duration::from_secs(10),
             after: Condition::Open,
             heals: true,
+            carrier: Carrier::H1,
             balanced: false,
             abrupt: false,
             unnoticed: false,
@@ -83,6 +87,18 @@ impl Scenario {
             canary: None,
             fast: false,
         }
+    }
+
+    /// How many tunnels a client asks for on one connection at once.
+    pub fn width(&self) -> usize {
+        if self.carrier == Carrier::Mux { 8 } else { 1 }
+    }
+
+    /// Over the carrier with many tunnels on one connection.
+    #[must_use]
+    pub const fn shared(mut self) -> Self {
+        self.carrier = Carrier::Mux;
+        self
     }
 
     /// With a client.

@@ -244,6 +244,7 @@ fn client_config(
     let credential = world.credential(index, plan.credential, plan.allowed)?;
     let mut config =
         ClientConfig::new(proxies?, credential, Authority::Trusted.connector(world.scenario.fast)?);
+    config.carrier = world.scenario.carrier;
     config.route = RouteConfig {
         mode: plan.mode,
         scope: plan.scope,
@@ -289,6 +290,7 @@ fn relay_config(
 ) -> anyhow::Result<RelayConfig> {
     let keys = credentials::keys(&scenario.clients, scenario.fast, has_keys)?;
     let mut config = RelayConfig::new(Authority::Trusted.acceptor(scenario.fast)?, keys);
+    config.carrier = scenario.carrier;
     #[cfg(feature = "canary")]
     {
         config.canary = scenario.canary;

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use wayleave_proto::auth::Token;
 use wayleave_proto::base::{Host, Instant, Kind};
+use wayleave_proto::carrier::Carrier;
 use wayleave_proto::carrier::tls::{Connector, Session};
+use wayleave_proto::testing::stranger_over_mux;
 
 use super::World;
 use super::build::{RELAY_PORT, relay_address, relay_name};
@@ -98,12 +100,15 @@ impl World {
     pub(super) fn knock(&mut self, host: usize) {
         let now = self.now;
         let relays = self.scenario.relays.len();
+        let request: Vec<u8> = match self.scenario.carrier {
+            Carrier::Mux => stranger_over_mux(),
+            _ => b"CONNECT good.example:443 HTTP/1.1\r\nHost: good.example:443\r\n\r\n".to_vec(),
+        };
         let machine::Host { kernel, role: Role::Intruder(intruder), .. } = &mut self.hosts[host] else {
             return;
         };
         for relay in 0..relays {
-            let request = b"CONNECT good.example:443 HTTP/1.1\r\nHost: good.example:443\r\n\r\n".to_vec();
-            intruder.ask(now, &mut kernel.lock().stack, relay, request);
+            intruder.ask(now, &mut kernel.lock().stack, relay, request.clone());
         }
         self.settle(host);
     }

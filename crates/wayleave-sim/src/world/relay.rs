@@ -215,8 +215,9 @@ impl World {
         let limits = relay.limits.clone();
         let Some(process) = relay.process() else { return };
         let (stats, sockets) = (process.handle.stats(), process.kernel.lock().open());
-        // A connection may go on to fill what it has; only new work is refused at the limit.
-        let bound = limits.memory + stats.connections * (2 * limits.buffer + READ_AND_RECORDS);
+        let tunnels = stats.connections * self.scenario.width();
+        // A tunnel may go on to fill what it has; only new work is refused at the limit.
+        let bound = limits.memory + tunnels * (2 * limits.buffer + READ_AND_RECORDS);
         let what = if stats.held > bound {
             format!(
                 "{} bytes in buffers, {} connections, limit {}",
@@ -224,7 +225,7 @@ impl World {
             )
         } else if stats.connections > limits.connections {
             format!("{} connections, limit {}", stats.connections, limits.connections)
-        } else if sockets > stats.connections * SOCKETS_PER_CONNECTION {
+        } else if sockets > tunnels * SOCKETS_PER_CONNECTION {
             format!("{sockets} sockets and look-ups for {} connections", stats.connections)
         } else if stats.accounts > limits.accounts + stats.connections {
             format!(

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
-use super::frame::{ANSWER, ASK, CREDIT, DATA, END, Frame, GONE, LEAVING, RESET, answering};
+use super::frame::{ABORT, ANSWER, ASK, CREDIT, DATA, END, Frame, GONE, LEAVING, RESET, answering};
 use super::tunnel::{Finish, Tunnel};
 use super::wire::Wire;
 use crate::base::{Instant, Kind, Slots};
@@ -97,11 +97,12 @@ impl Downlink {
                     self.signals.push_back(Signal::Ended(key));
                 }
             }
-            (RESET, Some(key)) => {
+            (ABORT | RESET, Some(key)) => {
                 self.numbers.remove(&frame.number);
                 if let Some(tunnel) = self.tunnels.get_mut(key) {
+                    let loss = if frame.tag == ABORT { Loss::BrokenOff } else { Loss::Gone };
                     tunnel.lost = true;
-                    self.signals.push_back(Signal::Lost(key, Loss::BrokenOff));
+                    self.signals.push_back(Signal::Lost(key, loss));
                 }
             }
             (CREDIT, Some(key)) => {
@@ -111,7 +112,7 @@ impl Downlink {
             }
             (GONE, _) => self.lose(io, true),
             // What was on its way to a tunnel that is over.
-            (DATA | END | RESET | CREDIT, None) => {}
+            (ABORT | DATA | END | RESET | CREDIT, None) => {}
             _ => self.lose(io, true),
         }
     }

@@ -22,7 +22,9 @@ pub(crate) const ANSWER: u8 = b'A';
 pub(crate) const DATA: u8 = b'd';
 /// A half has ended, and what was sent is whole.
 pub(crate) const END: u8 = b'e';
-/// A tunnel is broken off.
+/// A client breaks a stream off behind what it has sent.
+pub(crate) const ABORT: u8 = b'b';
+/// A tunnel is given up at once.
 pub(crate) const RESET: u8 = b'r';
 /// So many bytes more of a stream may be sent, as a number of four bytes.
 pub(crate) const CREDIT: u8 = b'c';
@@ -107,6 +109,13 @@ pub(crate) fn asking(ask: &Ask) -> String {
         }
         Want::Tunnel { target, .. } => format!("datagrams\n{target}\n{authority}\n{authorization}"),
     }
+}
+
+/// What somebody sends on the carrier of the tests who asks for a stream to `good.example` and shows no token.
+pub fn stranger() -> Vec<u8> {
+    let mut frame = Vec::new();
+    Frame { tag: ASK, number: 0, payload: b"stream\ngood.example:443\ngood.example:443\n" }.write(&mut frame);
+    frame
 }
 
 /// The payload of an [`ANSWER`].

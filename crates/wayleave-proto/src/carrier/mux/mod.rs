@@ -10,9 +10,10 @@ mod uplink;
 mod wire;
 
 pub(crate) use downlink::Downlink;
+pub use frame::stranger;
 pub(crate) use uplink::Uplink;
 
 #[cfg(test)]
-pub(crate) use frame::{ANSWER, ASK, CREDIT, DATA, END, Frame, GONE, LEAVING, RESET, asking};
+pub(crate) use frame::{ABORT, ANSWER, ASK, CREDIT, DATA, END, Frame, GONE, LEAVING, RESET, asking};
 #[cfg(test)]
 pub(crate) use tunnel::WINDOW;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::frame::{ANSWER, ASK, CREDIT, DATA, END, Frame, LEAVING, RESET, asking};
+use super::frame::{ABORT, ANSWER, ASK, CREDIT, DATA, END, Frame, LEAVING, RESET, asking};
 use super::tunnel::{Finish, Tunnel};
 use super::wire::Wire;
 use crate::base::{Instant, Kind, Slots};
@@ -265,12 +265,12 @@ impl Uplink {
     }
 
     pub(crate) fn abort<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>, key: TunnelKey) {
-        self.finish_with(io, key, RESET);
+        self.finish_with(io, key, ABORT);
     }
 
     fn finish_with<R: Copy, E>(&mut self, io: &mut Io<'_, R, E>, key: TunnelKey, tag: u8) {
         if let Some(tunnel) = self.tunnels.get_mut(key).filter(|tunnel| tunnel.finish == Finish::No) {
-            tunnel.finish = Finish::With { tag, is_over: tag == RESET };
+            tunnel.finish = Finish::With { tag, is_over: tag == ABORT };
             self.flush(io);
         }
     }

@@ -6,7 +6,7 @@ use core::ops::Range;
 use super::*;
 use crate::base::Kind;
 use crate::carrier::Carrier;
-use crate::carrier::mux::{ANSWER, ASK, CREDIT, DATA, END, Frame, LEAVING, RESET, WINDOW, asking};
+use crate::carrier::mux::{ABORT, ANSWER, ASK, CREDIT, DATA, END, Frame, LEAVING, RESET, WINDOW, asking};
 use crate::carrier::tls::TlsError;
 use crate::codec::capsule::{CapsuleDecoder, datagram_header};
 use crate::codec::h1::{HeadLimits, parse_ask};
@@ -229,7 +229,7 @@ impl Session for Caller {
     }
 
     fn send_abort(&mut self) {
-        self.frame(RESET, &[]);
+        self.frame(ABORT, &[]);
     }
 
     fn pending(&mut self) -> &[u8] {
