@@ -1,6 +1,6 @@
 //! Networks that let little through, links that change, name servers that die.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -76,7 +76,12 @@ fn an_agent_hears_within_a_second_that_its_address_is_gone_or_new() {
         let lab = Lab::new();
         let relay = lab.relay(&[]);
         let agent = lab.agent(&[relay.listening(1)], &["--mode", "smart"]);
-        agent.listening(1);
+        let door = agent.listening(1);
+        let server = echoing("192.0.2.7:0").local_addr().unwrap();
+        let host = server.ip().to_string();
+        // Both ends have the address that is about to go, and the system tells neither.
+        let mut old = connect(door, &host, server.port());
+        assert!(echoes(&mut old));
         let changes = |up: bool, change: &dyn Fn()| {
             change();
             let began = Instant::now();
@@ -91,6 +96,9 @@ fn an_agent_hears_within_a_second_that_its_address_is_gone_or_new() {
         };
         // The route goes with the address.
         changes(false, &|| ip("address del 192.0.2.7/24 dev wire0"));
+        old.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let told = old.read(&mut [0; 16]).unwrap_err();
+        assert_eq!(told.kind(), ErrorKind::ConnectionReset, "{}", agent.log());
         changes(true, &|| {
             ip("address add 192.0.2.7/24 dev wire0");
             ip("route add default via 192.0.2.1");

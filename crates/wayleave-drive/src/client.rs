@@ -128,9 +128,13 @@ impl<R: Runtime> Client<R> {
         self.with(|state, _| state.listeners.subscribe())
     }
 
-    /// Says that the network underneath is another, has other addresses, or went away.
+    /// Says that the network underneath is another, has other addresses, or went away. Streams whose own address is gone with
+    /// it break at once.
     pub fn network_changed(&self, network: Network) {
-        self.tell(|machine, now| machine.handle_network(now, network));
+        self.with(|state, now| {
+            state.driver.machine.handle_network(now, network);
+            state.driver.break_homeless();
+        });
     }
 
     /// Puts a new credential in force for every tunnel that is opened from now on.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::socket::{LEAST_READ, MOST_READ, State, Stop, refusal, send};
 use crate::{Kind, Ready, Runtime, Served, Socket, Turn};
 use wayleave_proto::base::{Beside, Instant};
-use wayleave_proto::error::IoFailed;
+use wayleave_proto::error::{IoFailed, IoFailure};
 use wayleave_proto::net::{Arrival, Machine, Onward, Output, Packets, SocketId, Transmit};
 
 /// Drives one machine on one runtime. All its sockets belong to one task.
@@ -77,6 +77,21 @@ impl<M: Machine<Event: 'static>, R: Runtime> Driver<M, R> {
         self.run(FAREWELL);
         close(&mut self.machine, now);
         self.run(usize::MAX);
+    }
+
+    /// The network underneath is another: connections whose own address is gone with the one before break at once, where the
+    /// system would send to nowhere for minutes.
+    pub(crate) fn break_homeless(&mut self) {
+        for (id, socket) in self.sockets.iter_mut() {
+            let Kind::Stream(stream) = &socket.kind else { continue };
+            if socket.state.broken.is_some() || !self.runtime.has_lost_address(stream) {
+                continue;
+            }
+            socket.state.broken = Some(homeless());
+            if !core::mem::replace(&mut socket.queued, true) {
+                self.work.push_back(id);
+            }
+        }
     }
 
     /// Does what the machine asks for until nothing more can be done without waiting, or until `limit` sockets were
@@ -332,6 +347,13 @@ impl<R: Runtime> Onward for Straight<'_, R> {
             _ => gone,
         }
     }
+}
+
+/// Why a connection is broken whose own address is gone.
+fn homeless() -> io::Error {
+    let what = "its own address is none of this machine's any more";
+    let failed = IoFailed::with_detail(IoFailure::ConnectionReset, what);
+    io::Error::new(io::ErrorKind::ConnectionReset, failed)
 }
 
 /// Sockets served before time and wake-ups are looked at again.

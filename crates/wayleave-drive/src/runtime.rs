@@ -3,7 +3,7 @@
 use core::any::Any;
 use core::net::{IpAddr, SocketAddr};
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, Waker};
 use std::io::{self, IoSlice};
 
 use wayleave_proto::base::{Clock, Families, Instant, Name, Seed};
@@ -118,6 +118,13 @@ pub trait Runtime: Send + 'static {
     /// it has received can still be read. A regular end is none.
     fn poll_broken(&self, stream: &mut Self::Stream, cx: &mut Context<'_>) -> Poll<io::Error>;
 
+    /// Whether the address that a connection has here is none of this machine's any more, so that nothing can come back to it.
+    /// Asked when the network underneath has changed. A runtime that cannot tell says no: such a connection breaks when the
+    /// system gives it up, which may take minutes.
+    fn has_lost_address(&self, _stream: &Self::Stream) -> bool {
+        false
+    }
+
     /// Reads; zero is the end.
     fn poll_read(
         &self,
@@ -125,6 +132,19 @@ pub trait Runtime: Send + 'static {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>>;
+
+    /// Reads what a connection that broke has received before; nothing more will come, so nothing is waited for. By default it
+    /// asks as [`Self::poll_read`] does. Where that goes by what a reactor has noticed so far, what the reactor has not noticed
+    /// yet would be lost.
+    ///
+    /// # Errors
+    /// Nothing is left.
+    fn read_rest(&self, stream: &mut Self::Stream, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.poll_read(stream, &mut Context::from_waker(Waker::noop()), buffer) {
+            Poll::Ready(read) => read,
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
 
     /// Writes what the socket takes.
     fn poll_write(

@@ -168,25 +168,31 @@ impl<M: Machine, R: Runtime> Turn<'_, M, R> {
         if state.paused || state.ended {
             return self.watch(stream, state, cx);
         }
-        let is_silent = state.awaits_input;
         let room = self.buffer.get_mut(..state.appetite).unwrap_or_default();
-        let read = if is_silent { Poll::Pending } else { self.runtime.poll_read(stream, cx, room) };
-        match (read, state.broken.take()) {
-            (Poll::Ready(Ok(count)), broken) if count > 0 => {
-                state.broken = broken;
+        if let Some(error) = state.broken.take() {
+            return match self.runtime.read_rest(stream, room) {
+                Ok(count) if count > 0 => {
+                    state.broken = Some(error);
+                    Served::Read(count)
+                }
+                _ => Served::Failed(error),
+            };
+        }
+        let read = if state.awaits_input { Poll::Pending } else { self.runtime.poll_read(stream, cx, room) };
+        match read {
+            Poll::Ready(Ok(0)) => {
+                state.ended = true;
+                self.machine.handle_finished(self.now, self.id);
+                Served::Waits
+            }
+            Poll::Ready(Ok(count)) => {
                 if count == state.appetite {
                     state.appetite = (2 * count).min(MOST_READ);
                 }
                 Served::Read(count)
             }
-            // Nothing is left to be read of a connection that cannot be written to any more.
-            (_, Some(error)) | (Poll::Ready(Err(error)), None) => Served::Failed(error),
-            (Poll::Ready(Ok(_)), None) => {
-                state.ended = true;
-                self.machine.handle_finished(self.now, self.id);
-                Served::Waits
-            }
-            (Poll::Pending, None) => {
+            Poll::Ready(Err(error)) => Served::Failed(error),
+            Poll::Pending => {
                 state.awaits_input = true;
                 Served::Waits
             }

@@ -14,6 +14,8 @@ pub use liveness::watch;
 pub use lookups::{Lookups, look_up};
 pub use origin::{clock_at, seed, unix_now};
 pub use overflow::overflowed;
-pub use sockets::{bind, broken, connected, delay_acks, dial, finish, listen, prepare, reset};
+pub use sockets::{
+    bind, broken, connected, delay_acks, dial, finish, has_lost_address, listen, prepare, read_rest, reset,
+};
 pub use spare::Spare;
 pub use trust::{connector_with_ca, platform_connector, platform_verifier, verifier_with_ca};

@@ -1,7 +1,7 @@
 //! Sockets as the machines want them, before any runtime has them: non-blocking, small writes sent at once, datagrams cut
 //! into fragments only where that is wanted.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 #[cfg(unix)]
 use std::os::fd::AsFd;
@@ -64,6 +64,25 @@ pub(crate) fn lacking() -> Option<IoFailed> {
 /// Why a connection is broken, where it is: the other side reset it, or the system gave it up. It is told once.
 pub fn broken(stream: &impl AsFd) -> Option<io::Error> {
     SockRef::from(stream).take_error().ok().flatten()
+}
+
+/// Whether the address that `stream` has here is none of this machine's any more. UDP tells: it takes any address that there is.
+pub fn has_lost_address(stream: &impl AsFd) -> bool {
+    let Some(local) = SockRef::from(stream).local_addr().ok().and_then(|local| local.as_socket()) else {
+        return false;
+    };
+    let free = SocketAddr::new(local.ip(), 0);
+    let socket = Socket::new(Domain::for_address(free), Type::DGRAM, Some(Protocol::UDP));
+    let bound = socket.and_then(|socket| socket.bind(&free.into()));
+    bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrNotAvailable)
+}
+
+/// Reads what the system holds of `stream`, without waiting.
+///
+/// # Errors
+/// Nothing is left to be read.
+pub fn read_rest(stream: &impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
+    (&*SockRef::from(stream)).read(buffer)
 }
 
 /// Makes an accepted or connected stream non-blocking and quick.

@@ -118,6 +118,14 @@ impl Runtime for Std {
         stream.poll_broken(cx)
     }
 
+    fn read_rest(&self, stream: &mut Self::Stream, buffer: &mut [u8]) -> io::Result<usize> {
+        wayleave_sockets::read_rest(&stream.socket, buffer)
+    }
+
+    fn has_lost_address(&self, stream: &Self::Stream) -> bool {
+        wayleave_sockets::has_lost_address(&stream.socket)
+    }
+
     fn poll_read(
         &self,
         stream: &mut Self::Stream,

@@ -128,6 +128,14 @@ impl Runtime for Tokio {
         stream.poll_broken(cx)
     }
 
+    fn read_rest(&self, stream: &mut Connection, buffer: &mut [u8]) -> io::Result<usize> {
+        wayleave_sockets::read_rest(&*stream.socket, buffer)
+    }
+
+    fn has_lost_address(&self, stream: &Connection) -> bool {
+        wayleave_sockets::has_lost_address(&*stream.socket)
+    }
+
     fn poll_read(
         &self,
         stream: &mut Connection,

@@ -61,6 +61,8 @@ pub(crate) struct Stream {
     pub(crate) is_finished: bool,
     pub(crate) is_reset: bool,
     pub(crate) is_closed: bool,
+    /// Its own address is gone.
+    pub(crate) is_homeless: bool,
     wakers: Vec<Waker>,
 }
 
@@ -231,6 +233,10 @@ impl Runtime for Fake {
             Poll::Ready(Err(error)) => Poll::Ready(error),
             Poll::Pending => Poll::Pending,
         }
+    }
+
+    fn has_lost_address(&self, stream: &Held) -> bool {
+        self.0.look(stream.id, |it| it.is_homeless)
     }
 
     fn poll_read(

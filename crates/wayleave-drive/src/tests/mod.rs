@@ -231,6 +231,21 @@ fn a_break_is_noticed_while_nobody_reads_and_what_came_before_is_still_read() {
 }
 
 #[test]
+fn a_stream_whose_own_address_is_gone_breaks_behind_what_it_received() {
+    for is_homeless in [false, true] {
+        let mut opened = Opened::new();
+        opened.world.change(opened.socket, |it| it.is_homeless = is_homeless);
+        opened.world.lock().streams.get_mut(&opened.socket).unwrap().input.extend(*b"last");
+        opened.client.network_changed(Network::up(Link::Ethernet));
+        opened.run();
+        assert_eq!(opened.read(&mut [0; 8]), Poll::Ready(Ok(4)), "{is_homeless}");
+        opened.run();
+        let after = if is_homeless { Poll::Ready(Err(FlowError::Reset)) } else { Poll::Pending };
+        assert_eq!(opened.read(&mut [0; 8]), after);
+    }
+}
+
+#[test]
 fn flush_waits_until_the_system_has_taken_everything() {
     let mut opened = Opened::new();
     opened.world.change(opened.socket, |it| it.room = 3);

@@ -207,7 +207,12 @@ impl<K: Key, T> Beside<K, T> {
 
     /// Every entry, in the order of the places, to change.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.entries.iter_mut().flatten().map(|(_, value)| value)
+        self.iter_mut().map(|(_, value)| value)
+    }
+
+    /// Every entry with its key, to change, in the order of the places.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (K, &mut T)> {
+        self.entries.iter_mut().flatten().map(|(key, value)| (*key, value))
     }
 
     /// The entry of `key`, to change.

@@ -244,6 +244,18 @@ impl Runtime for Simulated {
         stream.poll(cx, broken).map(|error| error.unwrap_or_else(|error| error))
     }
 
+    fn read_rest(&self, stream: &mut Descriptor, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(mut kernel) = self.enter() else { return Err(io::ErrorKind::WouldBlock.into()) };
+        kernel.read(stream.handle, buffer, true).unwrap_or_else(|| Err(io::ErrorKind::WouldBlock.into()))
+    }
+
+    fn has_lost_address(&self, stream: &Descriptor) -> bool {
+        self.enter().is_some_and(|kernel| {
+            let local = kernel.stack.addresses(stream.handle).map(|(local, _)| local.ip());
+            local.is_some_and(|local| local != kernel.stack.address)
+        })
+    }
+
     fn poll_read(
         &self,
         stream: &mut Descriptor,
