@@ -1,6 +1,7 @@
 //! End to end: the real command, real sockets, real clients.
 
 mod agent;
+mod allowlist;
 mod client;
 mod doctor;
 mod foreign;

@@ -44,14 +44,57 @@ pub(crate) fn ip(words: &str) {
     assert!(ran.status.success(), "ip {words}: {}", String::from_utf8_lossy(&ran.stderr));
 }
 
+/// Another network behind a wire: this one is 192.0.2.2 on it, that one 192.0.2.1 and 192.0.2.3.
+#[cfg(target_os = "linux")]
+pub(crate) struct Beyond(std::fs::File);
+
+#[cfg(target_os = "linux")]
+impl Beyond {
+    pub(crate) fn new() -> Self {
+        // The names of networks are kept in a folder, which is that of this test alone.
+        let ran = Command::new("mount").args(["-t", "tmpfs", "tmpfs", "/run"]).output().unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        ip("netns add beyond");
+        ip("link add wire0 type veth peer name wire1 netns beyond");
+        ip("address add 192.0.2.2/24 dev wire0");
+        ip("link set wire0 up");
+        let beyond = Self(std::fs::File::open("/run/netns/beyond").unwrap());
+        beyond.run(|| {
+            ip("link set lo up");
+            ip("address add 192.0.2.1/24 dev wire1");
+            ip("address add 192.0.2.3/24 dev wire1");
+            ip("link set wire1 up");
+        });
+        beyond
+    }
+
+    /// Does something there: sockets and programs that it makes are in that network for good.
+    pub(crate) fn run<T: Send>(&self, there: impl FnOnce() -> T + Send) -> T {
+        use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+        use std::os::fd::AsFd;
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                move_into_link_name_space(self.0.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+                there()
+            });
+            thread.join().unwrap()
+        })
+    }
+}
+
+/// Loads `rules` with nft.
+pub(crate) fn nft(rules: &str) {
+    let mut nft = Command::new("nft").args(["-f", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+    nft.stdin.take().unwrap().write_all(rules.as_bytes()).unwrap();
+    assert!(nft.wait().unwrap().success(), "{rules}");
+}
+
 /// A firewall that says nothing: whatever comes and fits one of these rules of nft is gone.
 pub(crate) fn drop_silently(rules: &[String]) {
     let rules: String = rules.iter().map(|rule| format!("{rule} drop\n")).collect();
     let table =
         format!("table inet silent {{ chain come {{ type filter hook input priority 0\n{rules}}}\n}}\n");
-    let mut nft = Command::new("nft").args(["-f", "-"]).stdin(Stdio::piped()).spawn().unwrap();
-    nft.stdin.take().unwrap().write_all(table.as_bytes()).unwrap();
-    assert!(nft.wait().unwrap().success(), "{table}");
+    nft(&table);
 }
 
 /// Lays `file` over another, for the processes in here.

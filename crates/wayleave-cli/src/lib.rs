@@ -5,6 +5,7 @@
 
 mod admin;
 mod agent;
+mod allowlist;
 pub mod check;
 mod demo;
 mod descriptors;
@@ -37,6 +38,7 @@ struct Cli {
 enum Command {
     Admin(admin::AdminArgs),
     Agent(Box<agent::AgentArgs>),
+    Allowlist(allowlist::AllowlistArgs),
     Check(Box<doctor::CheckArgs>),
     /// Show all of it on this machine: two relays, a client behind a black hole, a stop-watch.
     Demo,
@@ -51,12 +53,12 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     log::end_at_panics();
     let done = |()| ExitCode::SUCCESS;
+    let judged = |is_good| if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     let result = match cli.command {
         Command::Admin(args) => run(admin::run(args)).map(done),
         Command::Agent(args) => run(agent::run(*args)).map(done),
-        Command::Check(args) => {
-            run(doctor::run(*args)).map(|works| if works { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-        }
+        Command::Allowlist(args) => run(allowlist::run(args)).map(judged),
+        Command::Check(args) => run(doctor::run(*args)).map(judged),
         Command::Demo => run(demo::run()).map(done),
         Command::Relay(args) => relay::main(*args).map(done),
         Command::Token(args) => token::main(args).map(done),

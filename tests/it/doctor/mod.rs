@@ -1,6 +1,6 @@
 //! `wayleave check` in networks in which something is broken, each in its own way.
 
-mod servers;
+pub(crate) mod servers;
 
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -178,7 +178,7 @@ fn each_broken_network_is_told_by_its_code_and_by_what_to_do() {
         let lab = Lab::new();
         lab.write("resolv.conf", "nameserver 127.0.0.53\noptions timeout:5\n");
         lay_over(&lab.folder().join("resolv.conf"), "/etc/resolv.conf");
-        name_server();
+        name_server("127.0.0.53");
         break_everything(&lab);
         let names = ["--name", "relay.example", "--name", "six.example"];
         let relay = lab.relay_at("127.0.0.1:443", &names);

@@ -133,7 +133,7 @@ codes! {
     TcpRefused, "tcp-refused", Tcp Failed, "{at} refuses connections",
         "Nobody listens at {at}, or a firewall refuses for it: check the port and that the relay runs; permit TCP to {at}.";
     TcpSilent, "tcp-silent", Tcp Failed, "{at} does not answer",
-        "A firewall on the way drops TCP to {at}: permit it outwards.";
+        "A firewall on the way drops TCP to {at}: permit it outwards. `wayleave allowlist --proxy {proxy}` writes the rule.";
     TcpUnreachable, "tcp-unreachable", Tcp Failed, "there is no way from here to {at}",
         "This network has no route of that family, or a firewall says so: check the network, and permit TCP to {at}.";
     TcpForbidden, "tcp-forbidden", Tcp Failed, "this machine does not let connections to {at} out",

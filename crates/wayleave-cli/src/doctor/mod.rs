@@ -64,7 +64,8 @@ pub(crate) async fn run(args: CheckArgs) -> Result<bool, Failure> {
 
 /// The present, as it stands in a report.
 fn now() -> String {
-    OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default()
+    let now = OffsetDateTime::now_utc();
+    now.replace_nanosecond(0).unwrap_or(now).format(&Rfc3339).unwrap_or_default()
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {

@@ -174,7 +174,10 @@ fn remedies_name_what_is_to_be_permitted() {
     let address: SocketAddr = "192.0.2.7:443".parse().unwrap();
     let finding = Finding::new(Code::TcpSilent, Subject::at(&one(), address));
     assert_eq!(finding.sentence(), "192.0.2.7:443 does not answer");
-    assert!(finding.remedy().contains("permit it outwards"));
+    assert!(
+        finding.remedy().contains("permit it outwards")
+            && finding.remedy().contains("--proxy one.example:443")
+    );
     let target = proxy("target.example:5060");
     let finding =
         Finding::new(Code::StreamForbidden, Subject::proxy(&one()).to(Kind::Stream, &target)).with("403");

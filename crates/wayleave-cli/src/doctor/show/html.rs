@@ -92,6 +92,7 @@ h1.ok { color: var(--ok); } h1.failed { color: var(--failed); }
 .remedy { border-left: 4px solid var(--failed); padding-left: 1rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .6rem; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+th, td:nth-child(1), td:nth-child(3) { white-space: nowrap; overflow-wrap: normal; }
 td:nth-child(3) { font-weight: 600; } code, small { color: var(--unknown); }
 tr.ok td:nth-child(3) { color: var(--ok); } tr.failed td:nth-child(3) { color: var(--failed); }
 tr.unknown td:nth-child(3) { color: var(--unknown); }

@@ -29,6 +29,16 @@ impl PortRange {
         }
     }
 
+    /// The first port.
+    pub const fn first(&self) -> NonZeroU16 {
+        self.first
+    }
+
+    /// The last port.
+    pub const fn last(&self) -> NonZeroU16 {
+        self.last
+    }
+
     /// Whether `port` lies in it.
     pub fn contains(&self, port: NonZeroU16) -> bool {
         (self.first..=self.last).contains(&port)
