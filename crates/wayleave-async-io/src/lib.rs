@@ -73,7 +73,7 @@ mod thread;
 mod watch;
 
 pub use client::{Client, Task};
-pub use relay::{Relay, RelayHandle};
+pub use relay::{Relay, RelayBuilder, RelayHandle};
 pub use runtime::AsyncIo;
 pub use stream::{ReadHalf, Stream, WriteHalf};
 pub use wayleave_drive as drive;
@@ -81,7 +81,7 @@ pub use wayleave_drive::Events;
 #[doc(inline)]
 pub use wayleave_drive::embed::*;
 pub use wayleave_proto as proto;
-pub use wayleave_sockets::{connector_with_ca, platform_connector};
+pub use wayleave_sockets::{connector_with_ca, platform_connector, threads};
 
 /// Datagram flows that share one port where they are direct.
 ///

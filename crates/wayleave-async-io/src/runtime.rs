@@ -49,6 +49,12 @@ impl AsyncIo {
         }
     }
 
+    /// For another machine of the relay of this one: it asks the same resolver, and its clock has the same zero.
+    pub(crate) fn beside(&self) -> Self {
+        let (lookups, resolver) = (Arc::clone(&self.lookups), self.resolver.clone());
+        Self { epoch: self.epoch, lookups, resolver, ..Self::new() }
+    }
+
     /// The same, with `resolver` in the place of the platform's.
     #[must_use]
     pub fn with_resolver(self, resolver: Arc<dyn Resolver>) -> Self {
@@ -119,6 +125,11 @@ impl Runtime for AsyncIo {
         let socket = Async::new_nonblocking(wayleave_sockets::listen(address)?)?;
         let address = socket.get_ref().local_addr()?;
         Ok((Listener { socket, spare: Spare::new() }, address))
+    }
+
+    fn listen_beside(&self, other: &Listener) -> io::Result<Listener> {
+        let socket = Async::new_nonblocking(wayleave_sockets::listen_beside(&other.socket)?)?;
+        Ok(Listener { socket, spare: Spare::new() })
     }
 
     fn poll_accept(

@@ -23,7 +23,7 @@ pub use association::Association;
 pub use client::Client;
 pub use events::Events;
 pub use flow::{DatagramFlow, StreamFlow};
-pub use relay::{Relay, RelayHandle};
+pub use relay::{Common, Relay, RelayHandle};
 pub use runtime::{Answer, Lookup, PollAnswer, Resolver, Runtime, at_once};
 pub use target::IntoTarget;
 

@@ -100,6 +100,13 @@ pub trait Runtime: Send + 'static {
     /// The address is in use, or not this machine's.
     fn listen(&self, address: SocketAddr) -> io::Result<(Self::Listener, SocketAddr)>;
 
+    /// Listens on the address of `other` too: from now on the system gives each connection to one of the two, or of all that
+    /// were made so. A process that listens by [`Self::listen`] is still refused the address.
+    ///
+    /// # Errors
+    /// The platform cannot divide connections (`Unsupported`), or the system lacks something.
+    fn listen_beside(&self, other: &Self::Listener) -> io::Result<Self::Listener>;
+
     /// Accepts a connection; with it come the client's address and that which it reached.
     fn poll_accept(
         &self,

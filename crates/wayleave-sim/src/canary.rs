@@ -84,6 +84,7 @@ const EXPECTED: &[Expected] = &[
     Expected(Canary::SilenceTrusted, Law::Recovery, 3_000),
     Expected(Canary::NotRescued, Law::Liveness, 1_000),
     Expected(Canary::ClockReadOnce, Law::Grants, 1_000),
+    Expected(Canary::LimitPerMachine, Law::Grants, 12_000),
 ];
 
 #[cfg(test)]

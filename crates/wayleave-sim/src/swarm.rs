@@ -43,6 +43,9 @@ pub fn scenario(tape: &mut Tape) -> Scenario {
     while scenario.relays.len() < 3 && tape.chance(90) {
         scenario.relays.push(relay(tape));
     }
+    // No draw of its own either: every third world has relays of three machines.
+    let machines = [3, 1, 1][(scenario.length.as_millis() / 4 % 3) as usize];
+    scenario.relays.iter_mut().for_each(|relay| relay.machines = machines);
     scenario.clients.push(client(tape, scenario.length));
     while scenario.clients.len() < 2 && tape.chance(40) {
         scenario.clients.push(client(tape, scenario.length));
@@ -219,6 +222,7 @@ fn relay(tape: &mut Tape) -> RelayPlan {
         tunnels: if tape.chance(20) { tape.between(2, 5) as usize } else { 1_000 },
         rate: if tape.chance(20) { u64::from(tape.between(2_000, 200_000)) } else { 0 },
         tight: tape.chance(25),
+        machines: 1,
         lean: tape.chance(25),
     }
 }

@@ -180,6 +180,45 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
+/// Another listener on the address of `other`: from now on the system gives each connection to one of the two, or of all that
+/// were made so, by a hash of its addresses.
+///
+/// `other` was bound alone and listens before it shares, so that its address was nobody else's; and whoever binds it alone, as
+/// [`listen`] does, is refused. Only a process of the same user that means to share the address can.
+///
+/// # Errors
+/// The platform cannot divide connections among listeners (`Unsupported`), or there is no descriptor.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+pub fn listen_beside(other: &impl AsFd) -> io::Result<TcpListener> {
+    let other = SockRef::from(other);
+    other.set_reuse_port(true)?;
+    let address = other.local_addr()?;
+    let domain = if address.is_ipv6() { Domain::IPV6 } else { Domain::IPV4 };
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address)?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Elsewhere the system does not divide them.
+///
+/// # Errors
+/// `Unsupported`.
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+pub fn listen_beside(_: &impl AsFd) -> io::Result<TcpListener> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// How many threads can share the port of a relay where nobody says it: as many as there are cores, or one where the platform
+/// does not divide connections among listeners.
+pub fn threads() -> usize {
+    let divides = cfg!(any(target_os = "android", target_os = "linux"));
+    if divides { std::thread::available_parallelism().map_or(1, usize::from) } else { 1 }
+}
+
 /// Lets the system keep more of what waits to be received. It may give less: a burst that is too large is lost then, and counted.
 fn grow(socket: &Socket, receive_buffer: usize) {
     // A process with the right to do so may pass the limit of the system.

@@ -80,11 +80,11 @@ pub use association::Association;
 pub use client::Client;
 pub use datagrams::DatagramFlow;
 pub use events::Events;
-pub use relay::{Relay, RelayHandle};
+pub use relay::{Relay, RelayBuilder, RelayHandle};
 pub use runtime::Std;
 pub use stream::Stream;
 pub use wayleave_drive as drive;
 #[doc(inline)]
 pub use wayleave_drive::embed::*;
 pub use wayleave_proto as proto;
-pub use wayleave_sockets::{connector_with_ca, platform_connector};
+pub use wayleave_sockets::{connector_with_ca, platform_connector, threads};

@@ -58,9 +58,21 @@ pub(crate) enum Side {
 
 impl Reactor {
     pub(crate) fn new() -> io::Result<Arc<Self>> {
+        Self::since(StdInstant::now())
+    }
+
+    /// Another one, whose clock has the same zero.
+    ///
+    /// # Errors
+    /// The system has no descriptor to wait with.
+    pub(crate) fn beside(&self) -> io::Result<Arc<Self>> {
+        Self::since(self.epoch)
+    }
+
+    fn since(epoch: StdInstant) -> io::Result<Arc<Self>> {
         Ok(Arc::new(Self {
             poller: Poller::new()?,
-            epoch: StdInstant::now(),
+            epoch,
             deadline: AtomicU64::new(NEVER),
             thread: AtomicU8::new(RUNNING),
             table: Mutex::default(),

@@ -1,5 +1,6 @@
 //! The relay that an operator runs.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::sync::Arc;
 use wayleave_drive::{self as drive, Resolver};
 use wayleave_proto::config::{RelayConfig, Valid};
 use wayleave_proto::relay::Event;
+use wayleave_sockets::Crew;
 
 use crate::reactor::Reactor;
 use crate::{Events, Std};
@@ -38,33 +40,22 @@ pub type RelayHandle = drive::RelayHandle<Std>;
 pub struct Relay {
     relay: drive::Relay<Std>,
     reactor: Arc<Reactor>,
+    /// The threads of its other machines.
+    crew: Crew,
 }
 
 impl Relay {
-    /// Listens on `address`.
+    /// Listens on `address`, to serve on one core.
     ///
     /// # Errors
     /// The address cannot be listened on.
     pub fn bind(config: Valid<RelayConfig>, address: SocketAddr) -> io::Result<Self> {
-        Self::listen(config, address, Std::new()?)
+        Self::builder().bind(config, address)
     }
 
-    /// The same, with `resolver` in the place of the platform's, which holds a thread for each name and lets nobody give a
-    /// name up: a relay for many users does better with one that asks name servers itself.
-    ///
-    /// # Errors
-    /// The address cannot be listened on.
-    pub fn bind_with_resolver(
-        config: Valid<RelayConfig>,
-        address: SocketAddr,
-        resolver: Arc<dyn Resolver>,
-    ) -> io::Result<Self> {
-        Self::listen(config, address, Std::new()?.with_resolver(resolver))
-    }
-
-    fn listen(config: Valid<RelayConfig>, address: SocketAddr, std: Std) -> io::Result<Self> {
-        let reactor = std.reactor();
-        Ok(Self { relay: drive::Relay::bind(config, address, std)?, reactor })
+    /// For a relay on several cores, or with a resolver of its own.
+    pub fn builder() -> RelayBuilder {
+        RelayBuilder { resolver: None, threads: 1 }
     }
 
     /// The address that it listens on.
@@ -83,15 +74,72 @@ impl Relay {
         Events::new(self.relay.events())
     }
 
-    /// Serves on the calling thread until the relay was drained or closed through its handle and nothing is left. However
-    /// many clients there are, all are served here.
+    /// Serves on the calling thread, and on those that the builder was asked for, until the relay was drained or closed
+    /// through its handle and nothing is left. However many clients there are, all are served there.
     pub fn serve(self) {
+        self.crew.begin();
         self.reactor.run(self.relay.serve());
     }
 }
 
-impl std::fmt::Debug for Relay {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Relay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.relay.fmt(f)
+    }
+}
+
+/// How a relay is served, beside what its configuration says.
+#[derive(Clone)]
+#[must_use = "nothing listens before `bind`"]
+pub struct RelayBuilder {
+    resolver: Option<Arc<dyn Resolver>>,
+    threads: usize,
+}
+
+impl RelayBuilder {
+    /// `resolver` in the place of the platform's, which holds a thread for each name and lets nobody give a name up: a relay
+    /// for many users does better with one that asks name servers itself.
+    pub fn resolver(mut self, resolver: Arc<dyn Resolver>) -> Self {
+        self.resolver = Some(resolver);
+        self
+    }
+
+    /// On so many threads, 1 to 128: that on which the relay is served, and further ones. Each takes a part of the connections
+    /// as the system divides them (`SO_REUSEPORT`); it does so on Linux and Android only, see
+    /// [`threads`](crate::threads). Limits are those of the relay, however many threads it has.
+    pub const fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// Listens on `address`.
+    ///
+    /// # Errors
+    /// The address cannot be listened on, the system gives no thread or descriptor, there are too many threads
+    /// (`InvalidInput`), or the platform divides no port among several (`Unsupported`).
+    pub fn bind(self, config: Valid<RelayConfig>, address: SocketAddr) -> io::Result<Relay> {
+        let first = match self.resolver {
+            Some(resolver) => Std::new()?.with_resolver(resolver),
+            None => Std::new()?,
+        };
+        let (mut crew, reactor) = (Crew::default(), first.reactor());
+        if self.threads == 1 {
+            return Ok(Relay { relay: drive::Relay::bind(config, address, first)?, reactor, crew });
+        }
+        let others = (1..self.threads).map(|_| first.beside()).collect::<io::Result<Vec<Std>>>()?;
+        let reactors: Vec<_> = others.iter().map(Std::reactor).collect();
+        let runtimes = core::iter::once(first).chain(others).take(self.threads).collect();
+        let mut relays = drive::Relay::bind_all(config, address, runtimes)?.into_iter();
+        let Some(relay) = relays.next() else { return Err(io::ErrorKind::InvalidInput.into()) };
+        for (reactor, other) in reactors.into_iter().zip(relays) {
+            crew.add("wayleave-relay", move || reactor.run(other.serve()))?;
+        }
+        Ok(Relay { relay, reactor, crew })
+    }
+}
+
+impl fmt::Debug for RelayBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RelayBuilder").field("threads", &self.threads).finish_non_exhaustive()
     }
 }

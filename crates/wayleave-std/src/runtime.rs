@@ -31,6 +31,15 @@ impl Std {
         Ok(Self { reactor: Reactor::new()?, lookups: Arc::default(), resolver: None })
     }
 
+    /// For another machine of the relay of this one: it asks the same resolver, and its clock has the same zero.
+    ///
+    /// # Errors
+    /// The system has no descriptor to wait with.
+    pub(crate) fn beside(&self) -> io::Result<Self> {
+        let (lookups, resolver) = (Arc::clone(&self.lookups), self.resolver.clone());
+        Ok(Self { reactor: self.reactor.beside()?, lookups, resolver })
+    }
+
     /// The same, with `resolver` in the place of the platform's.
     pub(crate) fn with_resolver(self, resolver: Arc<dyn Resolver>) -> Self {
         Self { resolver: Some(resolver), ..self }
@@ -94,6 +103,11 @@ impl Runtime for Std {
         let listener = wayleave_sockets::listen(address)?;
         let address = listener.local_addr()?;
         Ok((Listener { socket: Socket::new(listener, &self.reactor), spare: Spare::new() }, address))
+    }
+
+    fn listen_beside(&self, other: &Self::Listener) -> io::Result<Self::Listener> {
+        let listener = wayleave_sockets::listen_beside(&other.socket.socket)?;
+        Ok(Listener { socket: Socket::new(listener, &self.reactor), spare: Spare::new() })
     }
 
     fn poll_accept(

@@ -81,7 +81,7 @@ pub use client::Client;
 pub use connector::HttpConnector;
 #[cfg(feature = "quinn")]
 pub use quic::QuicSocket;
-pub use relay::{Relay, RelayHandle};
+pub use relay::{Relay, RelayBuilder, RelayHandle};
 pub use runtime::Tokio;
 pub use stream::{OwnedReadHalf, OwnedWriteHalf, Stream};
 pub use wayleave_drive as drive;
@@ -89,7 +89,7 @@ pub use wayleave_drive::Events;
 #[doc(inline)]
 pub use wayleave_drive::embed::*;
 pub use wayleave_proto as proto;
-pub use wayleave_sockets::{connector_with_ca, platform_connector};
+pub use wayleave_sockets::{connector_with_ca, platform_connector, threads};
 
 /// Datagram flows that share one port where they are direct.
 ///

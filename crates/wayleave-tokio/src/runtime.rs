@@ -46,6 +46,13 @@ impl Tokio {
         }
     }
 
+    /// The runtime that the caller runs on, for another machine of the relay of this one: it asks the same resolver, and its
+    /// clock has the same zero.
+    pub(crate) fn beside(&self) -> Self {
+        let (lookups, resolver) = (Arc::clone(&self.lookups), self.resolver.clone());
+        Self { epoch: self.epoch, lookups, resolver, ..Self::current() }
+    }
+
     /// The same, with `resolver` in the place of the platform's.
     #[must_use]
     pub fn with_resolver(self, resolver: Arc<dyn Resolver>) -> Self {
@@ -104,6 +111,12 @@ impl Runtime for Tokio {
         let socket = TcpListener::from_std(wayleave_sockets::listen(address)?)?;
         let address = socket.local_addr()?;
         Ok((Listener { socket, spare: Spare::new() }, address))
+    }
+
+    fn listen_beside(&self, other: &Listener) -> io::Result<Listener> {
+        let _context = self.handle.enter();
+        let socket = TcpListener::from_std(wayleave_sockets::listen_beside(&other.socket)?)?;
+        Ok(Listener { socket, spare: Spare::new() })
     }
 
     fn poll_accept(

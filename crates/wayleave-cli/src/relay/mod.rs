@@ -26,6 +26,7 @@ use tracing::{info, warn};
 use wayleave_proto::auth::Keys;
 use wayleave_proto::carrier::tls::{Acceptor, Session, TlsError};
 use wayleave_proto::config::{RelayConfig, Valid};
+use wayleave_proto::relay::Shards;
 use wayleave_settings::files::Follower;
 use wayleave_settings::relay::RelaySettings;
 use wayleave_tokio::{Relay, RelayHandle};
@@ -52,7 +53,8 @@ pub(crate) fn main(args: RelayArgs) -> Result<(), Failure> {
     if gather > gather::MOST {
         return Err(Failure::usage("--gather: give at most 1ms; more would be heard in a call"));
     }
-    on(gather::runtime(gather), run(said))
+    let threads = threads(said.threads)?;
+    on(gather::runtime(gather), run(said, threads, gather))
 }
 
 /// What a configuration file with this text makes of a relay that has no certificate yet and these keys.
@@ -63,20 +65,36 @@ pub(crate) fn config_in_text(path: &Path, text: &str, keys: Keys) -> Result<Vali
     Ok(RelaySettings::from_text(path, text)?.config(Arc::new(NoCertificate), keys, [])?)
 }
 
-async fn run(said: RelaySettings) -> Result<(), Failure> {
+/// How many threads serve.
+fn threads(wanted: Option<usize>) -> Result<usize, Failure> {
+    let divides = cfg!(any(target_os = "android", target_os = "linux"));
+    match wanted {
+        None => Ok(wayleave_tokio::threads().min(Shards::MOST)),
+        Some(2..=Shards::MOST) if !divides => Err(Failure::usage(
+            "--threads: this system does not divide connections among threads; give 1, or leave it out",
+        )),
+        Some(threads @ 1..=Shards::MOST) => Ok(threads),
+        Some(_) => Err(Failure::usage(format!("--threads: give 1 to {}", Shards::MOST))),
+    }
+}
+
+async fn run(said: RelaySettings, threads: usize, gather: Duration) -> Result<(), Failure> {
     log::start(said.log.as_deref(), said.log_format.unwrap_or_default())?;
     let Settings { config, listen, certificate, files, admin, drain, users, name_servers } =
         Settings::new(said)?;
     let connections = config.limits.connections;
     let room = descriptors::raise();
     let mut signals = Signals::new()?;
-    let bound = match name_servers {
-        Some(servers) => Relay::bind_with_resolver(config, listen, Arc::new(NameServers::new(servers))).await,
-        None => Relay::bind(config, listen).await,
-    };
-    let relay = bound.map_err(|error| unbound(listen, &error))?;
+    let mut builder = Relay::builder().threads(threads).runtimes(move || gather::runtime(gather));
+    if let Some(servers) = name_servers {
+        builder = builder.resolver(Arc::new(NameServers::new(servers)));
+    }
+    let relay = builder.bind(config, listen).await.map_err(|error| unbound(listen, &error))?;
     let handle = relay.handle();
     log::say("INFO", &format!("listening on {}", relay.local_addr()));
+    if threads > 1 {
+        info!("{threads} threads serve, and divide the connections among them");
+    }
     tell_room(room, connections);
     let files =
         Follower::start(files, EVERY).map_err(|error| Failure::run(format!("cannot start: {error}")))?;

@@ -58,6 +58,7 @@ The same as a file, for `wayleave relay --config relay.toml`; every limit is sho
   look-up = \"dns\"                    # or \"platform\"
   # name-server = [\"192.0.2.53\"]     # those of /etc/resolv.conf by default
   drain = \"10s\"
+  # threads = 4                      # one for each core by default
   gather = \"0\"                       # 0.1ms lets one wake-up serve many calls
   # admin = \"unix:admin.sock\"       # nobody by default
   log-format = \"json\"

@@ -198,6 +198,10 @@ impl Runtime for Fake {
         Ok(((), local()))
     }
 
+    fn listen_beside(&self, (): &()) -> io::Result<()> {
+        Ok(())
+    }
+
     fn poll_accept(
         &self,
         (): &mut (),
@@ -354,6 +358,11 @@ struct Calls(AtomicUsize);
 impl Executor {
     pub(crate) fn new() -> Self {
         Self(Arc::new(Calls(AtomicUsize::new(1))))
+    }
+
+    /// Whether nobody has woken the task since it rested.
+    pub(crate) fn rests(&self) -> bool {
+        self.0.0.load(Ordering::SeqCst) == 0
     }
 
     pub(crate) fn run(&self, mut poll: impl FnMut(&mut Context<'_>)) {

@@ -1,7 +1,7 @@
 //! The loop on a runtime whose sockets do what a test says.
 
 mod datagrams;
-mod fake;
+pub(crate) mod fake;
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::task::{Context, Poll, Waker};

@@ -33,4 +33,4 @@ pub use token04::{
     MOST_SECRETS, Payload, Privilege, Room, Token04Claims, Token04Key, Token04KeyError, Token04Mode,
     inspect_token04,
 };
-pub use verdicts::Verdicts;
+pub use verdicts::{TokenName, Verdicts};

@@ -17,15 +17,26 @@ use crate::base::UnixTime;
 pub struct Verdicts {
     capacity: usize,
     keys: [u8; 32],
-    entries: BTreeMap<[u8; 32], Entry>,
+    entries: BTreeMap<TokenName, Entry>,
     /// The same entries, the soonest to end first.
-    order: BTreeSet<(UnixTime, [u8; 32])>,
+    order: BTreeSet<(UnixTime, TokenName)>,
 }
 
 #[derive(Debug)]
 struct Entry {
     until: UnixTime,
     verdict: Arc<Verdict>,
+}
+
+/// What a token is remembered by, so that it is not kept itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TokenName([u8; 32]);
+
+impl TokenName {
+    /// That of `token`.
+    pub fn of(token: &str) -> Self {
+        Self(sha256(|digest| digest.update(token.as_bytes())))
+    }
 }
 
 impl Verdicts {
@@ -45,25 +56,36 @@ impl Verdicts {
         now: UnixTime,
         rules: &Rules,
     ) -> Result<Arc<Verdict>, TokenError> {
-        if self.keys != *keys.fingerprint() {
-            self.clear();
-            self.keys = *keys.fingerprint();
-        }
-        let name = sha256(|digest| digest.update(token.as_bytes()));
-        if let Some(entry) = self.entries.get(&name).filter(|entry| now < entry.until) {
-            rules.judge(&entry.verdict, now)?;
-            keys.judge_revocation(&entry.verdict)?;
-            return Ok(Arc::clone(&entry.verdict));
+        let name = TokenName::of(token);
+        if let Some(judged) = self.recall(keys, &name, now, rules) {
+            return judged;
         }
         let verdict = Arc::new(keys.verify(token, now, rules)?);
-        self.remember(name, Arc::clone(&verdict), now, rules);
+        self.remember(keys, name, Arc::clone(&verdict), now, rules);
         Ok(verdict)
     }
 
-    /// Whether `token` is remembered as good under these keys; its times may be over all the same.
-    pub fn knows(&self, keys: &Keys, token: &str) -> bool {
-        self.keys == *keys.fingerprint()
-            && self.entries.contains_key(&sha256(|digest| digest.update(token.as_bytes())))
+    /// The same for a token that is remembered, judged anew; `None` where [`Keys::verify`] has to say it, and
+    /// [`Self::remember`] is told.
+    pub fn recall(
+        &self,
+        keys: &Keys,
+        name: &TokenName,
+        now: UnixTime,
+        rules: &Rules,
+    ) -> Option<Result<Arc<Verdict>, TokenError>> {
+        let entry = self.entry(keys, name).filter(|entry| now < entry.until)?;
+        let judged = rules.judge(&entry.verdict, now).and_then(|()| keys.judge_revocation(&entry.verdict));
+        Some(judged.map(|()| Arc::clone(&entry.verdict)))
+    }
+
+    /// Whether a token is remembered as good under these keys; its times may be over all the same.
+    pub fn knows(&self, keys: &Keys, name: &TokenName) -> bool {
+        self.entry(keys, name).is_some()
+    }
+
+    fn entry(&self, keys: &Keys, name: &TokenName) -> Option<&Entry> {
+        self.entries.get(name).filter(|_| self.keys == *keys.fingerprint())
     }
 
     /// Forgets everything.
@@ -82,7 +104,19 @@ impl Verdicts {
         self.entries.is_empty()
     }
 
-    fn remember(&mut self, name: [u8; 32], verdict: Arc<Verdict>, now: UnixTime, rules: &Rules) {
+    /// Remembers a token that `keys` found good.
+    pub fn remember(
+        &mut self,
+        keys: &Keys,
+        name: TokenName,
+        verdict: Arc<Verdict>,
+        now: UnixTime,
+        rules: &Rules,
+    ) {
+        if self.keys != *keys.fingerprint() {
+            self.clear();
+            self.keys = *keys.fingerprint();
+        }
         if let Some(old) = self.entries.remove(&name) {
             self.order.remove(&(old.until, name));
         }

@@ -58,10 +58,14 @@ pub(crate) use key;
 
 /// A table of `T` that gives out its own keys.
 ///
-/// A key whose entry was removed finds nothing, for ever: the place is given out again with the next generation.
+/// A key whose entry was removed finds nothing, for ever: the place is given out again with the next generation. Several
+/// tables can share the keys of one kind, so that no two of them ever give out the same.
 #[derive(Clone)]
 pub struct Slots<K, T> {
     entries: Vec<Entry<T>>,
+    /// The number of the first place, and from one place to the next.
+    first: u32,
+    step: u32,
     free: Vec<u32>,
     len: usize,
     key: PhantomData<K>,
@@ -76,7 +80,13 @@ struct Entry<T> {
 impl<K: Key, T> Slots<K, T> {
     /// An empty table; it allocates nothing.
     pub const fn new() -> Self {
-        Self { entries: Vec::new(), free: Vec::new(), len: 0, key: PhantomData }
+        Self::one_of(0, 1)
+    }
+
+    /// The `nth` of `tables` that share their keys, counted from zero; it allocates nothing.
+    pub const fn one_of(nth: u32, tables: u32) -> Self {
+        let step = if tables == 0 { 1 } else { tables };
+        Self { entries: Vec::new(), first: nth, step, free: Vec::new(), len: 0, key: PhantomData }
     }
 
     /// How many entries there are.
@@ -98,26 +108,28 @@ impl<K: Key, T> Slots<K, T> {
     pub fn insert_with(&mut self, make: impl FnOnce(K) -> T) -> K {
         self.len += 1;
         if let Some(index) = self.free.pop()
-            && let Some(entry) = self.entries.get_mut(index as usize)
+            && let Some(place) = self.place(index)
+            && let Some(entry) = self.entries.get_mut(place)
         {
             let key = K::from_parts(index, entry.generation);
             entry.value = Some(make(key));
             return key;
         }
-        let key = K::from_parts(u32::try_from(self.entries.len()).unwrap_or(u32::MAX), 0);
+        let key = K::from_parts(self.index(self.entries.len()), 0);
         self.entries.push(Entry { generation: 0, value: Some(make(key)) });
         key
     }
 
     /// The entry of `key`.
     pub fn get(&self, key: K) -> Option<&T> {
-        let entry = self.entries.get(key.index() as usize)?;
+        let entry = self.entries.get(self.place(key.index())?)?;
         if entry.generation == key.generation() { entry.value.as_ref() } else { None }
     }
 
     /// The entry of `key`, to change.
     pub fn get_mut(&mut self, key: K) -> Option<&mut T> {
-        let entry = self.entries.get_mut(key.index() as usize)?;
+        let place = self.place(key.index())?;
+        let entry = self.entries.get_mut(place)?;
         if entry.generation == key.generation() { entry.value.as_mut() } else { None }
     }
 
@@ -128,7 +140,8 @@ impl<K: Key, T> Slots<K, T> {
 
     /// Removes the entry of `key`.
     pub fn remove(&mut self, key: K) -> Option<T> {
-        let entry = self.entries.get_mut(key.index() as usize)?;
+        let place = self.place(key.index())?;
+        let entry = self.entries.get_mut(place)?;
         if entry.generation != key.generation() {
             return None;
         }
@@ -141,8 +154,8 @@ impl<K: Key, T> Slots<K, T> {
 
     /// All entries, in the order of their places.
     pub fn iter(&self) -> impl Iterator<Item = (K, &T)> {
-        self.entries.iter().enumerate().filter_map(|(index, entry)| {
-            let key = K::from_parts(u32::try_from(index).ok()?, entry.generation);
+        self.entries.iter().enumerate().filter_map(|(place, entry)| {
+            let key = K::from_parts(self.index(place), entry.generation);
             entry.value.as_ref().map(|value| (key, value))
         })
     }
@@ -150,6 +163,21 @@ impl<K: Key, T> Slots<K, T> {
     /// All keys, in the order of their places.
     pub fn keys(&self) -> Vec<K> {
         self.iter().map(|(key, _)| key).collect()
+    }
+
+    /// Which of the entries has that index; none where it is one of another table.
+    const fn place(&self, index: u32) -> Option<usize> {
+        if self.step == 1 {
+            return Some(index as usize);
+        }
+        match index.checked_sub(self.first) {
+            Some(offset) if offset % self.step == 0 => Some((offset / self.step) as usize),
+            _ => None,
+        }
+    }
+
+    fn index(&self, place: usize) -> u32 {
+        u32::try_from(place).unwrap_or(u32::MAX).saturating_mul(self.step).saturating_add(self.first)
     }
 }
 

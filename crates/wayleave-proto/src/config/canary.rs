@@ -49,11 +49,13 @@ pub enum Canary {
     NotRescued,
     /// A relay reads the civil clock once.
     ClockReadOnce,
+    /// A relay of several machines grants an account its tunnels once for each of them.
+    LimitPerMachine,
 }
 
 impl Canary {
     /// Every one, in the order of the rules and laws.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::TrialTooLong,
         Self::ConnectionProves,
         Self::CellularSwitches,
@@ -75,6 +77,7 @@ impl Canary {
         Self::SilenceTrusted,
         Self::NotRescued,
         Self::ClockReadOnce,
+        Self::LimitPerMachine,
     ];
 }
 

@@ -72,6 +72,11 @@ impl Bucket {
         self.over_until(now, limit)
     }
 
+    /// Gives back `amount` units that were taken and not used.
+    pub fn give_back(&mut self, limit: &RateLimit, amount: u64) {
+        self.paid_at = self.paid_at.saturating_sub(limit.ticks(amount).unwrap_or(0));
+    }
+
     /// Until when nothing more should be taken; `None` where no more was taken than the limit lets pass.
     pub fn over_until(&self, now: Instant, limit: &RateLimit) -> Option<Instant> {
         let until = self.paid_at.saturating_sub(limit.ticks(limit.burst).unwrap_or(0));

@@ -1,8 +1,9 @@
 //! How a connection arrives: counted for its source, or turned away.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 
 use super::connection::Connection;
+use super::ledger::Ledger;
 use super::{ConnectionFault, ConnectionId, Relay, Role, TurnedAway, What};
 use crate::base::Instant;
 use crate::carrier::downlink::{Arrival, Downlink, Io};
@@ -11,7 +12,7 @@ use crate::error::IoFailed;
 use crate::net::{Over, SocketId};
 use crate::policy::group;
 
-impl Relay {
+impl<L: Ledger> Relay<L> {
     /// Takes a connection that the adapter accepted from `client` on its own address `local`.
     ///
     /// The answer is its id, or `None` when the relay is draining or at its limits, which it tells ([`What::TurnedAway`]): the
@@ -27,25 +28,25 @@ impl Relay {
         if let Some(Over { failed, count, lasted }) = self.accepting.handle_good(now) {
             self.tell_all(What::AcceptRecovered { error: failed, failures: count, lasted });
         }
-        let limits = &self.config.limits;
         let address = client.ip().to_canonical();
         let is_balancer = self.config.balancers.iter().any(|range| range.contains(address));
         let source = (!is_balancer).then(|| group(address));
         if self.draining || (self.stats.refused > 0 && self.config.breaks(Canary::DeafAfterRefusal)) {
             return None;
         }
-        let full = (self.connections.len() >= limits.connections)
-            .then_some(TurnedAway::All(limits.connections))
-            .or_else(|| self.full(source?));
-        let arrival = match full.map_or_else(|| Arrival::new(&self.config).map_err(TurnedAway::Tls), Err) {
+        if let Err(reason) = self.ledger.write(|books| books.connect(source)) {
+            self.turn_away(client, reason);
+            return None;
+        }
+        let arrival = match Arrival::new(&self.config) {
             Ok(arrival) => arrival,
-            Err(reason) => {
-                self.turn_away(client, reason);
+            Err(error) => {
+                self.ledger.write(|books| books.disconnect(source));
+                self.turn_away(client, TurnedAway::Tls(error));
                 return None;
             }
         };
         self.stats.accepted += 1;
-        self.count_for(source);
         let mut accepted = None;
         let id = self.connections.insert_with(|id| {
             let socket = *accepted.insert(self.requests.accept(Role::Client(id)));
@@ -71,48 +72,13 @@ impl Relay {
         }
     }
 
-    /// Where so many connections of `source` are open that no other is taken.
-    fn full(&self, source: IpAddr) -> Option<TurnedAway> {
-        let open = self.sources.get(&source).copied().unwrap_or_default();
-        let most = self.config.limits.connections_per_source;
-        (open >= most).then_some(TurnedAway::Source { address: source, most })
-    }
-
-    /// Counts a connection of `client`, whom a balancer has named, for its source.
-    ///
-    /// # Errors
-    /// There are too many.
-    pub(super) fn count_source(&mut self, client: SocketAddr) -> Result<IpAddr, TurnedAway> {
-        let source = group(client.ip());
-        if let Some(reason) = self.full(source) {
-            return Err(reason);
-        }
-        self.count_for(Some(source));
-        Ok(source)
-    }
-
-    fn count_for(&mut self, source: Option<IpAddr>) {
-        if let Some(source) = source {
-            *self.sources.entry(source).or_default() += 1;
-        }
-    }
-
-    /// A connection that was counted for `source` is gone.
-    pub(super) fn uncount(&mut self, source: Option<IpAddr>) {
-        let Some(source) = source else { return };
-        if let Some(count) = self.sources.get_mut(&source) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.sources.remove(&source);
-            }
-        }
-    }
-
     /// Ends a connection that took part of the buffers that strangers may fill together. Who asks at once is never in them: a
     /// whole request is judged as it comes, and needs no buffer afterwards.
     pub(super) fn crowd_out(&mut self, id: ConnectionId) {
         let most = self.config.limits.memory / STRANGERS_SHARE;
-        if self.strange > most && self.connections.get(id).is_some_and(|connection| connection.strange > 0) {
+        if self.buffers.strange.saturating_add(self.others.strange) > most
+            && self.connections.get(id).is_some_and(|connection| connection.strange > 0)
+        {
             self.tell_of(id, None, What::ConnectionFailed { reason: ConnectionFault::Crowded(most) });
             self.with_downlink(id, |downlink, io| downlink.close(io, true));
             self.hear();

@@ -4,11 +4,13 @@ use core::net::{IpAddr, SocketAddr};
 use std::collections::VecDeque;
 
 use super::delivery::Delivery;
+use super::ledger::{Buffers, Ledger};
 use super::tunnel::TunnelId;
 use super::{ConnectionId, Event, Relay, Role, Timer, What};
 use crate::base::{Beside, Instant};
 use crate::carrier::downlink::{Downlink, Io, Loss, Signal, TunnelKey};
 use crate::net::{Nowhere, Onward};
+use crate::policy::group;
 
 /// One connection.
 #[derive(Debug)]
@@ -58,7 +60,7 @@ impl Connection {
     }
 }
 
-impl Relay {
+impl<L: Ledger> Relay<L> {
     /// Does something to a connection, and marks it so that it is heard afterwards.
     pub(super) fn with_downlink<T>(
         &mut self,
@@ -81,7 +83,7 @@ impl Relay {
         &mut self,
         id: ConnectionId,
         onward: &mut dyn Onward,
-        act: impl FnOnce(&mut Downlink, &mut Io<'_, Role, Event>, &mut Delivery<'_>),
+        act: impl FnOnce(&mut Downlink, &mut Io<'_, Role, Event>, &mut Delivery<'_, L>),
     ) {
         self.touch(id);
         let Some(connection) = self.connections.get_mut(id) else { return };
@@ -94,7 +96,8 @@ impl Relay {
         let mut delivery = Delivery {
             keys: &connection.tunnels,
             tunnels: &mut self.tunnels,
-            accounts: &mut self.accounts,
+            shares: &mut self.shares,
+            ledger: &mut self.ledger,
             timers: &mut self.timers,
             now: self.now,
             reached: &mut self.reached,
@@ -140,6 +143,25 @@ impl Relay {
             }
             self.count(id);
         }
+        self.tell_buffers();
+    }
+
+    /// Tells the books what this machine has in its buffers where that is much more or less than they know, and hears of the
+    /// others'.
+    fn tell_buffers(&mut self) {
+        let Buffers { all, strange } = self.buffers;
+        let is_near = all.abs_diff(self.told.all).max(strange.abs_diff(self.told.strange)) < NEAR;
+        if !self.is_alone && !is_near {
+            self.compare_buffers();
+        }
+    }
+
+    /// The same, whatever they know; the answer is what all machines hold.
+    pub(super) fn compare_buffers(&mut self) -> usize {
+        let (shard, own) = (self.shard, self.buffers);
+        self.told = own;
+        self.others = self.ledger.write(|books| books.buffers(shard, own));
+        own.all.saturating_add(self.others.all)
     }
 
     fn on_signal(&mut self, id: ConnectionId, signal: Signal) {
@@ -165,8 +187,9 @@ impl Relay {
         let Some(connection) = self.connections.get_mut(id) else { return };
         connection.client = client.unwrap_or(connection.client);
         let client = connection.client;
-        match self.count_source(client) {
-            Ok(source) => {
+        let source = group(client.ip());
+        match self.ledger.write(|books| books.connect_from(source)) {
+            Ok(()) => {
                 if let Some(connection) = self.connections.get_mut(id) {
                     connection.source = Some(source);
                 }
@@ -191,8 +214,9 @@ impl Relay {
         let Some(connection) = self.connections.get_mut(id) else { return };
         let held = connection.downlink.held();
         let strange = if connection.downlink.is_strange() { held } else { 0 };
-        self.held = self.held.saturating_sub(connection.held).saturating_add(held);
-        self.strange = self.strange.saturating_sub(connection.strange).saturating_add(strange);
+        let Buffers { all, strange: of_strangers } = &mut self.buffers;
+        *all = all.saturating_sub(connection.held).saturating_add(held);
+        *of_strangers = of_strangers.saturating_sub(connection.strange).saturating_add(strange);
         (connection.held, connection.strange) = (held, strange);
     }
 
@@ -203,9 +227,12 @@ impl Relay {
             self.on_client_lost(tunnel, Loss::Gone);
         }
         let Some(connection) = self.connections.remove(id) else { return };
-        self.held = self.held.saturating_sub(connection.held);
-        self.strange = self.strange.saturating_sub(connection.strange);
+        self.buffers.all = self.buffers.all.saturating_sub(connection.held);
+        self.buffers.strange = self.buffers.strange.saturating_sub(connection.strange);
         self.timers.set(Timer::Connection(id), None);
-        self.uncount(connection.source);
+        self.ledger.write(|books| books.disconnect(connection.source));
     }
 }
+
+/// Bytes in buffers that others may not know of.
+const NEAR: usize = 64 * 1024;

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::account::{Account, expiry};
+use super::ledger::{Books, Ledger};
+use super::share::{Share, expiry};
 use super::tunnel::{Grant, State, Tunnel, TunnelId};
 use super::{CloseReason, RefuseReason, Relay};
 use crate::auth::{AccountId, Keys, Revoked, TokenError, Verdict};
 use crate::base::Instant;
-use crate::config::Verifier;
+use crate::config::{RelayConfig, Verifier};
 use crate::policy::{OnExpiry, Scope};
 
-impl Relay {
+impl<L: Ledger> Relay<L> {
     /// Takes other keys into force, with what they say of applications and revocations: for every request from now on,
     /// and for what is open.
     ///
@@ -20,9 +21,7 @@ impl Relay {
     /// stay. Where the embedder verifies, the keys themselves are not used.
     pub fn renew_keys(&mut self, now: Instant, keys: Keys) {
         self.at(now);
-        self.verdicts.clear();
-        self.revocations = keys.revocations().clone();
-        self.revocations.extend(self.revoked.iter().cloned());
+        self.ledger.write(|books| books.renew_keys(&keys));
         if let Verifier::Keys(old) = &mut self.verifier {
             *old = keys;
             self.rescope();
@@ -38,12 +37,7 @@ impl Relay {
     /// There are as many revocations as the limits allow.
     pub fn revoke(&mut self, now: Instant, revoked: Revoked) -> Result<usize, TooManyRevocations> {
         self.at(now);
-        let most = self.config.limits.revocations;
-        if self.revoked.len() >= most && !self.revoked.iter().any(|known| *known == revoked) {
-            return Err(TooManyRevocations(most));
-        }
-        self.revoked.insert(revoked.clone());
-        self.revocations.insert(revoked);
+        self.ledger.write(|books| books.revoke(revoked))?;
         let ended = self.enforce();
         self.hear();
         Ok(ended)
@@ -54,27 +48,13 @@ impl Relay {
         Arc::new(self.config.scope.intersect(&verdict.scope))
     }
 
-    /// What an older verdict allows by the keys that are in force now: those of its time may have allowed more.
-    fn scope_now(&self, verdict: &Verdict) -> Arc<Scope> {
-        let Verifier::Keys(keys) = &self.verifier else { return self.scope_of(verdict) };
-        let claims = &verdict.claims;
-        let allowed = keys.scope(claims.app_id.as_ref()).intersect(&claims.scope);
-        Arc::new(self.config.scope.intersect(&allowed))
-    }
-
     /// Lets everything that is open, remembered or on its way obey the keys that are in force now.
     fn rescope(&mut self) {
-        let accounts = self.accounts.iter();
-        let scopes: Vec<_> =
-            accounts.map(|(id, account)| (*id, self.scope_now(&account.credential))).collect();
-        for (id, scope) in scopes {
-            if let Some(account) = self.accounts.get_mut(&id) {
-                account.scope = scope;
-            }
-        }
+        let (config, verifier) = (&self.config, &self.verifier);
+        self.ledger.write(|books| books.rescope(|verdict| scope_now(config, verifier, verdict)));
         for id in self.tunnels.keys() {
             let Some(grant) = self.tunnels.get(id).and_then(Tunnel::grant) else { continue };
-            let scope = self.scope_now(&grant.verdict);
+            let scope = scope_now(&self.config, &self.verifier, &grant.verdict);
             if let Some(State::Dialling(opening)) = self.tunnels.get_mut(id).map(|it| &mut it.state) {
                 opening.scope = scope;
             }
@@ -83,9 +63,9 @@ impl Relay {
 
     /// Whether nothing may be opened any more by a credential that was good when it was shown.
     pub(super) fn is_too_late(&self, grant: &Grant) -> bool {
-        let Some(account) = self.accounts.get(&grant.verdict.account) else { return false };
-        let keeps = account.scope.on_expiry.unwrap_or_default() == OnExpiry::Keep;
-        let ends = expiry(&account.credential).after(self.config.rules.leeway);
+        let Some(share) = self.shares.get(&grant.verdict.account) else { return false };
+        let keeps = share.scope.on_expiry.unwrap_or_default() == OnExpiry::Keep;
+        let ends = expiry(&share.credential).after(self.config.rules.leeway);
         !keeps && self.clock.unix(self.now) >= ends
     }
 
@@ -94,12 +74,15 @@ impl Relay {
         let mut ended = 0;
         for id in self.tunnels.keys() {
             let Some(grant) = self.tunnels.get(id).and_then(Tunnel::grant) else { continue };
-            if self.revocations.hold(&grant.verdict) {
+            if self.ledger.read(|books| books.is_revoked(&grant.verdict)) {
                 ended += 1;
                 self.end_revoked(id);
             }
         }
         self.fall_back();
+        for id in self.shares.keys().copied().collect::<Vec<_>>() {
+            self.renew_share(&id);
+        }
         self.arm_tunnels();
         ended
     }
@@ -114,7 +97,8 @@ impl Relay {
     /// The civil clock was set, or went on while the other slept: every credential is judged by what it shows now.
     pub(super) fn on_clock_parted(&mut self) {
         self.arm_tunnels();
-        self.rest_anew();
+        let (now, clock) = (self.now, &self.clock);
+        self.ledger.write(|books| books.rest_anew(now, clock));
     }
 
     fn end_revoked(&mut self, id: TunnelId) {
@@ -130,10 +114,11 @@ impl Relay {
 
     /// Where the credential is revoked that tunnels were renewed with, they have the best of those again that opened them.
     fn fall_back(&mut self) {
-        let is_orphan = |account: &Account| account.tunnels > 0 && self.revocations.hold(&account.credential);
-        let orphans = self.accounts.iter().filter(|(_, account)| is_orphan(account));
-        let mut best: BTreeMap<AccountId, Option<Arc<Verdict>>> =
-            orphans.map(|(id, _)| (*id, None)).collect();
+        let is_revoked = |books: &Books, share: &Share| books.is_revoked(&share.credential);
+        let mut best: BTreeMap<AccountId, Option<Arc<Verdict>>> = self.ledger.read(|books| {
+            let orphans = self.shares.iter().filter(|(_, share)| is_revoked(books, share));
+            orphans.map(|(id, _)| (*id, None)).collect()
+        });
         if best.is_empty() {
             return;
         }
@@ -144,15 +129,24 @@ impl Relay {
                 *best = Some(Arc::clone(&grant.verdict));
             }
         }
-        for (id, credential) in best {
-            let Some(credential) = credential else { continue };
-            let scope = self.scope_now(&credential);
-            if let Some(account) = self.accounts.get_mut(&id) {
-                account.credential = credential;
-                account.scope = scope;
-            }
+        let shard = self.shard;
+        for credential in best.into_values().flatten() {
+            let scope = scope_now(&self.config, &self.verifier, &credential);
+            self.ledger.write(|books| books.show(shard, &credential, &scope));
         }
     }
+}
+
+/// What an older verdict allows by the keys that are in force now: those of its time may have allowed more.
+fn scope_now(config: &RelayConfig, verifier: &Verifier, verdict: &Verdict) -> Arc<Scope> {
+    let claims = &verdict.claims;
+    let allowed = match verifier {
+        Verifier::Embedder => config.scope.intersect(&verdict.scope),
+        Verifier::Keys(keys) => {
+            config.scope.intersect(&keys.scope(claims.app_id.as_ref()).intersect(&claims.scope))
+        }
+    };
+    Arc::new(allowed)
 }
 
 /// There is no room for another revocation.

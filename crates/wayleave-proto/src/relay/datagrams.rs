@@ -1,5 +1,6 @@
 //! A tunnel of datagrams: a short queue each way, and rates that drop what is too much.
 
+use super::ledger::Ledger;
 use super::meter::Direction;
 use super::streams::{finished, io};
 use super::tunnel::{Payload, TunnelId, opened};
@@ -9,7 +10,7 @@ use crate::codec::capsule::{CapsuleError, MAX_PAYLOAD};
 use crate::net::{Packets, SocketId, Transmit};
 use crate::queue::DatagramQueue;
 
-impl Relay {
+impl<L: Ledger> Relay<L> {
     /// Datagrams of a client came; those that its target's socket did not take wait.
     pub(super) fn on_client_datagrams(&mut self, id: TunnelId) {
         let Some((open, key, connection)) = opened(&mut self.tunnels, &mut self.connections, id) else {
@@ -69,8 +70,8 @@ impl Relay {
                 continue;
             };
             let Payload::Datagrams { incoming, limited, announced, .. } = &mut open.payload else { continue };
-            let account = self.accounts.get_mut(&open.grant.verdict.account);
-            if account.as_ref().is_some_and(|account| account.is_over(now, Direction::ToClient)) {
+            let share = self.shares.get_mut(&open.grant.verdict.account);
+            if share.as_ref().is_some_and(|share| share.is_over(now, Direction::ToClient)) {
                 *limited += drop_all(incoming);
             }
             let moved = connection.downlink.send_datagrams(now, key, incoming);
@@ -82,9 +83,9 @@ impl Relay {
             } else if *announced {
                 connection.senders.push_back(id);
             }
-            if let Some(account) = account {
-                account.charge(now, Direction::ToClient, moved.datagrams, moved.bytes);
-                if account.is_spent() {
+            if let Some(share) = share {
+                share.charge(&mut self.ledger, now, Direction::ToClient, moved.datagrams, moved.bytes);
+                if share.is_spent() {
                     self.timers.set(Timer::Tunnel(id), Some(now));
                 }
             }

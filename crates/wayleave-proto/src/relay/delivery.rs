@@ -1,21 +1,20 @@
 //! Payload on its way from a client's connection to the sockets of its targets, while its bytes are lent.
 
-use std::collections::BTreeMap;
-
 use super::Timer;
-use super::account::Account;
+use super::ledger::Ledger;
 use super::meter::Direction;
+use super::share::{Share, Shares};
 use super::tunnel::{Open, Payload, State, Tunnel, TunnelId};
-use crate::auth::AccountId;
 use crate::base::{Beside, Instant, Slots, Timers};
 use crate::carrier::downlink::{Sink, Sinks, TunnelKey};
 use crate::net::{Onward, Transmit};
 
 /// Where one connection delivers to.
-pub(super) struct Delivery<'a> {
+pub(super) struct Delivery<'a, L> {
     pub(super) keys: &'a Beside<TunnelKey, TunnelId>,
     pub(super) tunnels: &'a mut Slots<TunnelId, Tunnel>,
-    pub(super) accounts: &'a mut BTreeMap<AccountId, Account>,
+    pub(super) shares: &'a mut Shares,
+    pub(super) ledger: &'a mut L,
     pub(super) timers: &'a mut Timers<Timer>,
     pub(super) now: Instant,
     /// Tunnels with datagrams that nothing older waits before.
@@ -24,18 +23,19 @@ pub(super) struct Delivery<'a> {
 }
 
 /// Where one tunnel delivers to.
-pub(super) struct ToTarget<'a> {
+pub(super) struct ToTarget<'a, L> {
     id: TunnelId,
     open: &'a mut Open,
     /// Whose rates count for each datagram; a stream is charged behind the whole read.
-    account: Option<&'a mut Account>,
+    share: Option<&'a mut Share>,
+    ledger: &'a mut L,
     timers: &'a mut Timers<Timer>,
     now: Instant,
     reached: &'a mut Vec<TunnelId>,
     onward: &'a mut dyn Onward,
 }
 
-impl Delivery<'_> {
+impl<L: Ledger> Delivery<'_, L> {
     /// Sends the datagrams on that came, those of one target and size together. What a socket does not take waits.
     pub(super) fn send_on(&mut self) {
         while let Some(id) = self.reached.pop() {
@@ -56,25 +56,25 @@ impl Delivery<'_> {
     }
 }
 
-impl Sinks for Delivery<'_> {
+impl<L: Ledger> Sinks for Delivery<'_, L> {
     type Sink<'s>
-        = ToTarget<'s>
+        = ToTarget<'s, L>
     where
         Self: 's;
 
-    fn sink(&mut self, key: TunnelKey) -> Option<ToTarget<'_>> {
+    fn sink(&mut self, key: TunnelKey) -> Option<ToTarget<'_, L>> {
         let id = *self.keys.get(key)?;
         let State::Open(open) = &mut self.tunnels.get_mut(id)?.state else { return None };
-        let account = match open.payload {
-            Payload::Datagrams { .. } => self.accounts.get_mut(&open.grant.verdict.account),
+        let share = match open.payload {
+            Payload::Datagrams { .. } => self.shares.get_mut(&open.grant.verdict.account),
             Payload::Stream { .. } => None,
         };
-        let Self { timers, now, reached, onward, .. } = self;
-        Some(ToTarget { id, open, account, timers, now: *now, reached, onward: *onward })
+        let Self { ledger, timers, now, reached, onward, .. } = self;
+        Some(ToTarget { id, open, share, ledger, timers, now: *now, reached, onward: *onward })
     }
 }
 
-impl Sink for ToTarget<'_> {
+impl<L: Ledger> Sink for ToTarget<'_, L> {
     fn write(&mut self, chunks: [&[u8]; 2]) -> usize {
         let Payload::Stream { passed, .. } = &mut self.open.payload else { return 0 };
         let Some(socket) = self.open.socket else { return 0 };
@@ -88,13 +88,13 @@ impl Sink for ToTarget<'_> {
         let Payload::Datagrams { outgoing, limited, .. } = &mut self.open.payload else { return };
         self.open.sent += payload.len() as u64;
         self.open.moved = now;
-        if self.account.as_ref().is_some_and(|account| account.is_over(now, Direction::ToTarget)) {
+        if self.share.as_ref().is_some_and(|share| share.is_over(now, Direction::ToTarget)) {
             *limited += 1;
             return;
         }
-        if let Some(account) = &mut self.account {
-            account.charge(now, Direction::ToTarget, 1, payload.len() as u64);
-            if account.is_spent() {
+        if let Some(share) = &mut self.share {
+            share.charge(self.ledger, now, Direction::ToTarget, 1, payload.len() as u64);
+            if share.is_spent() {
                 self.timers.set(Timer::Tunnel(self.id), Some(now));
             }
         }

@@ -9,6 +9,7 @@
 use core::num::NonZeroU16;
 use std::sync::Arc;
 
+use super::ledger::Ledger;
 use super::streams::io;
 use super::tunnel::{Grant, Payload, TunnelId, opened};
 use super::{RefuseReason, Relay};
@@ -27,7 +28,7 @@ pub(super) fn is_echo_host(host: &Host) -> bool {
     matches!(host, Host::Name(name) if name.as_str() == HOST)
 }
 
-impl Relay {
+impl<L: Ledger> Relay<L> {
     /// A client with a good credential wants the echo.
     pub(super) fn on_echo_wanted(&mut self, id: TunnelId, grant: Grant, scope: &Arc<Scope>) {
         let target = Some(grant.target.clone());

@@ -3,19 +3,18 @@
 use core::time::Duration;
 
 use super::Relay;
+use super::ledger::Ledger;
 use super::streams::io;
 use super::tunnel::{State, Tunnel, TunnelId, opened};
 use crate::auth::AccountId;
 use crate::carrier::downlink::Io;
 
-impl Relay {
+impl<L: Ledger> Relay<L> {
     /// An account has as many tunnels as it may, and wants one more: some of them may be those of a phone that left its
     /// network without a word. Their clients are asked at once whether they are there, and tunnels of those that are not end
     /// within seconds; whoever was refused is told to try again, and finds room.
     pub(super) fn ask_clients(&mut self, id: &AccountId) {
         let now = self.now;
-        let Some(account) = self.accounts.get_mut(id).filter(|account| account.asked <= now) else { return };
-        account.asked = now + ASKED;
         let is_its = |tunnel: &Tunnel| match &tunnel.state {
             State::Open(open) => open.grant.verdict.account == *id,
             State::Asking | State::Dialling(_) | State::Verifying { .. } => false,
@@ -37,4 +36,4 @@ impl Relay {
 const IDLE: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_secs(6);
 /// How long clients are asked so, and how long until they are asked so again.
-const ASKED: Duration = Duration::from_secs(10);
+pub(super) const ASKED: Duration = Duration::from_secs(10);

@@ -4,7 +4,6 @@
 //! tunnels, each with the connection that it belongs to: a request, a judgement, a dial, then payload. Nothing is looked up or
 //! dialled for a client that has not shown a valid token.
 
-mod account;
 mod arrival;
 mod connection;
 mod credentials;
@@ -12,12 +11,15 @@ mod datagrams;
 mod delivery;
 pub mod echo;
 mod event;
+mod ledger;
 mod liveness;
 mod meter;
 mod payload;
 mod refuse;
 mod request;
 mod sentence;
+mod share;
+mod stats;
 mod streams;
 mod tunnel;
 mod turned_away;
@@ -27,47 +29,41 @@ mod verify;
 mod tests;
 
 use core::net::{IpAddr, SocketAddr};
-use std::collections::BTreeMap;
 
-use crate::auth::{AccountId, Revocations, Verdicts};
 use crate::base::{Clock, Families, Instant, Seed, Slots, Timers, UnixTime};
 use crate::config::{Canary, RelayConfig, Truncation, Valid, Verifier};
 use crate::error::IoFailed;
 use crate::net::{Episode, Ipv6, Machine, Nowhere, Onward, Output, Packets, Requests, SocketId, Transmit};
-use crate::policy::SourceLimits;
 
 pub use crate::carrier::ConnectionFault;
 pub use credentials::TooManyRevocations;
 pub use event::{Bound, CloseReason, ConnectionId, Event, RefuseReason, TurnedAway, What};
+pub use ledger::{Books, Ledger, Shards};
+pub use stats::Stats;
 pub use tunnel::TunnelId;
 pub use verify::Presented;
 
-use account::Account;
 use connection::Connection;
+use ledger::{Buffers, News};
+use share::Shares;
 use tunnel::{State, Tunnel};
 use turned_away::Crowd;
 
-/// The relay machine.
+/// The relay machine: the whole relay, or one of several that share a [`Ledger`].
 #[derive(Debug)]
-pub struct Relay {
+pub struct Relay<L = Books> {
     config: Valid<RelayConfig>,
     /// What it calls itself where it accepts something, so that clients can tell it from others behind the same name.
     name: String,
     clock: Clock,
     now: Instant,
     verifier: Verifier,
-    verdicts: Verdicts,
-    /// What is revoked, by the keys and since the start.
-    revocations: Revocations,
-    /// What was revoked since the start.
-    revoked: Revocations,
-    /// Requests that wait for the embedder's verifier.
-    verifying: usize,
-    failures: SourceLimits,
+    /// What all machines of the relay count together, and which of them this one is.
+    ledger: L,
+    shard: usize,
+    is_alone: bool,
     /// Whether IPv6 works where the relay stands.
     ipv6: Ipv6,
-    /// Names that are being looked up.
-    lookups: usize,
     requests: Requests<Role, Event>,
     connections: Slots<ConnectionId, Connection>,
     tunnels: Slots<TunnelId, Tunnel>,
@@ -75,50 +71,18 @@ pub struct Relay {
     touched: Vec<ConnectionId>,
     /// Tunnels for whose targets datagrams came in the bytes that are lent now.
     reached: Vec<TunnelId>,
-    sources: BTreeMap<IpAddr, usize>,
     crowd: Crowd,
-    accounts: BTreeMap<AccountId, Account>,
-    /// Accounts without a tunnel, and until when each is remembered.
-    resting: Timers<AccountId>,
+    shares: Shares,
     timers: Timers<Timer>,
-    /// Bytes in all buffers, as last counted for each connection and tunnel.
-    held: usize,
-    /// Those of them that belong to clients who have asked for nothing yet.
-    strange: usize,
+    /// Bytes in all buffers of this machine, as last counted for each connection and tunnel.
+    buffers: Buffers,
+    /// What the books know of that, and what the other machines hold as far as this one knows.
+    told: Buffers,
+    others: Buffers,
     /// What the adapter says of its listener.
     accepting: Episode,
     draining: bool,
     stats: Stats,
-}
-
-/// What a relay has counted, and what it has open.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Stats {
-    /// Connections open now.
-    pub connections: usize,
-    /// Tunnels open now.
-    pub tunnels: usize,
-    /// Connections accepted so far.
-    pub accepted: u64,
-    /// Connections closed at once so far, because the system lacked what it takes to serve them.
-    pub unaccepted: u64,
-    /// Datagrams that the system dropped so far, because they came faster than the relay received them.
-    pub overflowed: u64,
-    /// Tunnels opened so far.
-    pub opened: u64,
-    /// Requests refused so far.
-    pub refused: u64,
-    /// Connections turned away so far, at a limit.
-    pub turned_away: u64,
-    /// Bytes in buffers now.
-    pub held: usize,
-    /// Accounts that have something open or are remembered.
-    pub accounts: usize,
-    /// Tokens, users and applications that are revoked.
-    pub revocations: usize,
-    /// Whether it drains.
-    pub draining: bool,
 }
 
 /// What a socket is for.
@@ -138,41 +102,67 @@ enum Timer {
 }
 
 impl Relay {
-    /// A relay that follows `config`. `seed` gives it a name of its own, and `clock` ties the machine's time to the civil
-    /// clock, by which tokens expire.
+    /// A relay of one machine that follows `config`. `seed` gives it a name of its own, and `clock` ties the machine's time to
+    /// the civil clock, by which tokens expire.
     pub fn new(config: Valid<RelayConfig>, seed: &Seed, clock: Clock, now: Instant) -> Self {
+        let books = Books::new(config.clone(), 1);
+        Self::on(books, 0, config, seed, clock, now)
+    }
+}
+
+impl<L: Ledger> Relay<L> {
+    /// The machine number `shard` of a relay, counted from zero. All of them are given the same configuration and seed, a
+    /// `ledger` that leads to the same books, and moments from clocks with the same zero. No two give the same id to anything.
+    pub fn on(
+        ledger: L,
+        shard: usize,
+        config: Valid<RelayConfig>,
+        seed: &Seed,
+        clock: Clock,
+        now: Instant,
+    ) -> Self {
+        let machines = ledger.read(Books::machines);
+        let (nth, tables) =
+            (u32::try_from(shard).unwrap_or(u32::MAX), u32::try_from(machines).unwrap_or(u32::MAX));
         Self {
             name: format!("wayleave-{:016x}", seed.stream("relay").draw()),
-            revocations: match &config.verifier {
-                Verifier::Embedder => Revocations::default(),
-                Verifier::Keys(keys) => keys.revocations().clone(),
-            },
-            revoked: Revocations::default(),
             verifier: config.verifier.clone(),
-            verifying: 0,
+            ledger,
+            shard,
+            is_alone: machines == 1,
             clock,
             now,
-            verdicts: Verdicts::new(config.limits.verdicts),
-            failures: SourceLimits::new(config.limits.failures, config.limits.suspects, SOURCES),
             ipv6: Ipv6::default(),
-            lookups: 0,
             requests: Requests::new(),
-            connections: Slots::new(),
-            tunnels: Slots::new(),
+            connections: Slots::one_of(nth, tables),
+            tunnels: Slots::one_of(nth, tables),
             touched: Vec::new(),
             reached: Vec::new(),
-            sources: BTreeMap::new(),
             crowd: Crowd::default(),
-            accounts: BTreeMap::new(),
-            resting: Timers::new(),
+            shares: Shares::new(),
             timers: Timers::new(),
-            held: 0,
-            strange: 0,
+            buffers: Buffers::default(),
+            told: Buffers::default(),
+            others: Buffers::default(),
             accepting: Episode::default(),
             draining: false,
             stats: Stats::default(),
             config,
         }
+    }
+
+    /// Hears what other machines of the relay have done that concerns what is open here. It is due when
+    /// [`Books::take_called`] names this machine.
+    pub fn handle_news(&mut self, now: Instant) {
+        self.at(now);
+        let shard = self.shard;
+        for news in self.ledger.write(|books| books.take_news(shard)) {
+            match news {
+                News::Full(account) => self.ask_clients(&account),
+                News::Renewed(account) => self.renew_share(&account),
+            }
+        }
+        self.hear();
     }
 
     /// Stops accepting; what is open goes on. [`Self::is_idle`] says when nothing is left.
@@ -204,18 +194,6 @@ impl Relay {
     /// Whether no connection is open.
     pub const fn is_idle(&self) -> bool {
         self.connections.is_empty()
-    }
-
-    /// What the relay has counted.
-    pub fn stats(&self) -> Stats {
-        Stats {
-            accounts: self.accounts.len(),
-            connections: self.connections.len(),
-            draining: self.draining,
-            held: self.held,
-            revocations: self.revocations.len(),
-            ..self.stats
-        }
     }
 
     fn at(&mut self, now: Instant) -> Instant {
@@ -251,7 +229,7 @@ impl Relay {
     }
 }
 
-impl Machine for Relay {
+impl<L: Ledger> Machine for Relay<L> {
     type Event = Event;
 
     fn poll_output(&mut self) -> Option<Output<Event>> {
@@ -411,6 +389,3 @@ impl Machine for Relay {
         self.hear();
     }
 }
-
-/// Source addresses whose failures are remembered.
-const SOURCES: usize = 65_536;

@@ -3,7 +3,8 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use super::account::Account;
+use super::ledger::Ledger;
+use super::share::Share;
 use super::streams::io;
 use super::tunnel::{Grant, Open, Payload, State, Tunnel, TunnelId, opened};
 use super::{CloseReason, ConnectionId, Relay, Timer, What};
@@ -14,7 +15,7 @@ use crate::error::IoFailed;
 use crate::net::{Fault, Nowhere, Onward, SocketId};
 use crate::queue::DatagramQueue;
 
-impl Relay {
+impl<L: Ledger> Relay<L> {
     /// The target answered: so does the relay, and the tunnel begins.
     pub(super) fn open_tunnel(
         &mut self,
@@ -157,7 +158,7 @@ impl Relay {
 }
 
 /// Its deadlines and its end.
-impl Relay {
+impl<L: Ledger> Relay<L> {
     pub(super) fn on_tunnel_timeout(&mut self, id: TunnelId) {
         let now = self.now;
         let Some((open, ..)) = opened(&mut self.tunnels, &mut self.connections, id) else { return };
@@ -173,9 +174,9 @@ impl Relay {
             connection.downlink.watch(&mut io!(self), key, limits.keep_alive, limits.user_timeout);
         }
         let idle = open.moved + idle_limit(&self.config.limits, &open.payload);
-        let account = self.accounts.get(&open.grant.verdict.account);
-        let ends_at = account.and_then(|account| account.ends_at(self.config.rules.leeway));
-        if account.is_some_and(Account::is_spent) {
+        let share = self.shares.get(&open.grant.verdict.account);
+        let ends_at = share.and_then(|share| share.ends_at(self.config.rules.leeway));
+        if share.is_some_and(Share::is_spent) {
             self.cut(id, CloseReason::VolumeSpent);
         } else if ends_at.is_some_and(|end| end <= self.clock.unix(now)) {
             self.cut(id, CloseReason::Expired);
@@ -199,10 +200,10 @@ impl Relay {
             }
             Payload::Datagrams { .. } => (None, None),
         };
-        let account = self.accounts.get(&open.grant.verdict.account);
-        let ends_at = account.and_then(|account| account.ends_at(self.config.rules.leeway));
+        let share = self.shares.get(&open.grant.verdict.account);
+        let ends_at = share.and_then(|share| share.ends_at(self.config.rules.leeway));
         let ends_at = ends_at.map(|end| self.clock.look_at(self.now, end));
-        let spent = account.filter(|account| account.is_spent()).map(|_| self.now);
+        let spent = share.filter(|share| share.is_spent()).map(|_| self.now);
         let due = [Some(idle), to_client, to_target, ends_at, spent, open.asked].into_iter().flatten().min();
         self.timers.set(Timer::Tunnel(id), due);
     }

@@ -1,5 +1,6 @@
 //! Refusals: what a client may know of a reason.
 
+use super::ledger::Ledger;
 use super::tunnel::TunnelId;
 use super::{RefuseReason, Relay, What};
 use crate::auth::Challenge;
@@ -10,7 +11,7 @@ use crate::error::IoFailure;
 use crate::net::Fault;
 use crate::policy::Denied;
 
-impl Relay {
+impl<L: Ledger> Relay<L> {
     /// Answers a request with a refusal.
     pub(super) fn refuse(&mut self, id: TunnelId, target: Option<Target>, reason: RefuseReason) {
         let mut refusal = refusal_of(&reason);

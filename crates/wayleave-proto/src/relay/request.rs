@@ -4,6 +4,7 @@ use core::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::echo::is_echo_host;
+use super::ledger::Ledger;
 use super::tunnel::{Grant, Opening, State, Tunnel, TunnelId};
 use super::{ConnectionId, RefuseReason, Relay, Role, Timer};
 use crate::auth::{TokenError, Verdict};
@@ -15,7 +16,7 @@ use crate::error::{IoFailed, IoFailure};
 use crate::net::{Dial, DialConfig, Fault, Judge, Known, Refresh, SocketId};
 use crate::policy::{Denied, Scope};
 
-impl Relay {
+impl<L: Ledger> Relay<L> {
     /// A client asks for something on a connection.
     pub(super) fn on_asked(&mut self, connection: ConnectionId, key: TunnelKey, ask: Result<Ask, Malformed>) {
         let most = self.config.limits.tunnels_per_connection;
@@ -59,10 +60,8 @@ impl Relay {
         if let Err(reason) = self.join(&verdict, &scope) {
             return self.refuse(id, Some(target), reason);
         }
-        if let Host::Name(name) = &target.host
-            && !self.config.hosts.contains_key(name)
-            && let Err(reason) = self.may_look_up(&verdict.account)
-        {
+        let asks = matches!(&target.host, Host::Name(name) if !self.config.hosts.contains_key(name));
+        if asks && let Err(reason) = self.ledger.write(|books| books.begin_lookup(&verdict.account)) {
             self.leave(&verdict.account);
             return self.refuse(id, Some(target), reason);
         }
@@ -74,7 +73,7 @@ impl Relay {
         let grant = Grant { kind, target, verdict };
         let asked = self.now;
         if let Some(tunnel) = self.tunnels.get_mut(id) {
-            tunnel.state = State::Dialling(Box::new(Opening { grant, scope, dial, asks: false, asked }));
+            tunnel.state = State::Dialling(Box::new(Opening { grant, scope, dial, asks, asked }));
         }
         self.advance_dial(id);
     }
@@ -93,7 +92,7 @@ impl Relay {
         dial.advance(self.now, &mut self.requests, Role::Target(id), &mut judge);
         let (account, asks) = (grant.verdict.account, dial.is_asking());
         if core::mem::replace(&mut opening.asks, asks) != asks {
-            self.count_lookup(&account, asks);
+            self.ledger.write(|books| books.count_lookup(&account, asks));
         }
         let Some(Tunnel { state: State::Dialling(opening), .. }) = self.tunnels.get_mut(id) else { return };
         let Opening { grant, dial, .. } = &mut **opening;
@@ -135,7 +134,7 @@ impl Relay {
         opening.dial.end(&mut self.requests, Some(socket));
         let (grant, asked) = (opening.grant.clone(), opening.asked);
         if core::mem::take(&mut opening.asks) {
-            self.count_lookup(&grant.verdict.account, false);
+            self.ledger.write(|books| books.count_lookup(&grant.verdict.account, false));
         }
         if self.is_too_late(&grant) {
             self.requests.close(socket, false);

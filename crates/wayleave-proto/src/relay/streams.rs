@@ -1,5 +1,6 @@
 //! A tunnel of a stream: bytes both ways, paced and counted, each half with an end of its own.
 
+use super::ledger::Ledger;
 use super::meter::Direction;
 use super::tunnel::{Payload, State, TunnelId, opened};
 use super::{CloseReason, Relay};
@@ -21,7 +22,7 @@ macro_rules! io {
 }
 pub(super) use io;
 
-impl Relay {
+impl<L: Ledger> Relay<L> {
     /// Bytes of a client's came, and may wait.
     pub(super) fn on_client_bytes(&mut self, id: TunnelId) {
         let Some((open, key, connection)) = opened(&mut self.tunnels, &mut self.connections, id) else {
@@ -160,9 +161,9 @@ impl Relay {
         };
         let Some(socket) = open.socket else { return };
         let Payload::Stream { to_client_slowed, to_target_slowed, .. } = &mut open.payload else { return };
-        let Some(account) = self.accounts.get_mut(&open.grant.verdict.account) else { return };
-        let until = account.charge(now, direction, 0, bytes as u64);
-        if until.is_none() && !account.is_spent() {
+        let Some(share) = self.shares.get_mut(&open.grant.verdict.account) else { return };
+        let until = share.charge(&mut self.ledger, now, direction, 0, bytes as u64);
+        if until.is_none() && !share.is_spent() {
             return;
         }
         match direction {
@@ -199,7 +200,7 @@ impl Relay {
     }
 }
 
-impl Relay {
+impl<L: Ledger> Relay<L> {
     /// The target's connection takes nothing any more, while reading from it is paused. What it sent before still goes to the
     /// client; as soon as the client sends something, it is told by a reset, as the target itself would tell it.
     pub(super) fn on_target_broken(&mut self, id: TunnelId, error: &IoFailed) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::connection::Connection;
+use super::ledger::{Books, Ledger};
 use super::{ConnectionId, Relay, Timer, What};
 use crate::auth::Verdict;
 use crate::base::{Instant, Kind, Slots, Target, key};
@@ -15,6 +16,16 @@ use crate::queue::DatagramQueue;
 key! {
     /// One tunnel of a client, from the request for it on, whether it was refused or opened.
     pub TunnelId, "t"
+}
+
+impl TunnelId {
+    /// Which of the `machines` of a relay gave it out.
+    pub const fn shard(self, machines: usize) -> usize {
+        match (self.index as usize).checked_rem(machines) {
+            Some(shard) => shard,
+            None => 0,
+        }
+    }
 }
 
 /// One tunnel.
@@ -141,7 +152,7 @@ pub(super) fn opened<'a>(
     Some((open, tunnel.key, connections.get_mut(tunnel.connection)?))
 }
 
-impl Relay {
+impl<L: Ledger> Relay<L> {
     /// Something is asked for on a connection: from now on it has a name.
     pub(super) fn begin_tunnel(&mut self, connection: ConnectionId, key: TunnelKey) -> Option<TunnelId> {
         let carrier = self.connections.get_mut(connection)?;
@@ -155,7 +166,7 @@ impl Relay {
     pub(super) fn remove_tunnel(&mut self, id: TunnelId) -> Option<Tunnel> {
         let mut tunnel = self.tunnels.remove(id)?;
         self.timers.set(Timer::Tunnel(id), None);
-        self.held = self.held.saturating_sub(tunnel.held);
+        self.buffers.all = self.buffers.all.saturating_sub(tunnel.held);
         if let Some(connection) = self.connections.get_mut(tunnel.connection) {
             connection.tunnels.remove(tunnel.key);
             connection.count = connection.count.saturating_sub(1);
@@ -167,11 +178,11 @@ impl Relay {
                 opening.dial.end(&mut self.requests, None);
                 let account = opening.grant.verdict.account;
                 if opening.asks {
-                    self.count_lookup(&account, false);
+                    self.ledger.write(|books| books.count_lookup(&account, false));
                 }
                 self.leave(&account);
             }
-            State::Verifying { .. } => self.verifying = self.verifying.saturating_sub(1),
+            State::Verifying { .. } => self.ledger.write(Books::end_verifying),
         }
         Some(tunnel)
     }
@@ -192,7 +203,7 @@ impl Relay {
     pub(super) fn count_tunnel(&mut self, id: TunnelId) {
         let Some(tunnel) = self.tunnels.get_mut(id) else { return };
         let held = tunnel.queued();
-        self.held = self.held.saturating_sub(tunnel.held).saturating_add(held);
+        self.buffers.all = self.buffers.all.saturating_sub(tunnel.held).saturating_add(held);
         tunnel.held = held;
     }
 }

@@ -4,6 +4,7 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use super::ledger::Ledger;
 use super::{Event, Relay, TurnedAway, What};
 use crate::base::Instant;
 
@@ -45,7 +46,7 @@ impl Crowd {
     }
 }
 
-impl Relay {
+impl<L: Ledger> Relay<L> {
     /// A connection of `client` is not taken.
     pub(super) fn turn_away(&mut self, client: SocketAddr, reason: TurnedAway) {
         self.stats.turned_away = self.stats.turned_away.saturating_add(1);

@@ -3,9 +3,10 @@
 use core::net::IpAddr;
 use std::sync::Arc;
 
+use super::ledger::{Books, Ledger};
 use super::tunnel::{State, Tunnel, TunnelId};
 use super::{RefuseReason, Relay, Timer, What};
-use crate::auth::{Authorization, TokenError, Verdict, authorization};
+use crate::auth::{Authorization, TokenError, TokenName, Verdict, authorization};
 use crate::base::{Instant, Secret, Target};
 use crate::codec::http::{Ask, Want};
 use crate::config::{Canary, Verifier};
@@ -35,7 +36,7 @@ impl PartialEq for Presented {
 
 impl Eq for Presented {}
 
-impl Relay {
+impl<L: Ledger> Relay<L> {
     /// The embedder's answer to [`What::Verify`] about `tunnel`: who the client is, or why it is nobody.
     ///
     /// An answer that comes after its time, or a second one, is ignored. What is answered is not remembered: the embedder
@@ -49,7 +50,7 @@ impl Relay {
             return;
         }
         let State::Verifying { want, .. } = core::mem::replace(state, State::Asking) else { return };
-        self.verifying = self.verifying.saturating_sub(1);
+        self.ledger.write(Books::end_verifying);
         self.timers.set(Timer::Tunnel(tunnel), None);
         let judged = answer.map(Arc::new).map_err(RefuseReason::Token);
         let judged = self.judge(source, judged);
@@ -95,20 +96,20 @@ impl Relay {
         // Asking without credentials is how clients learn what is wanted.
         let Some(value) = value else { return Err(RefuseReason::NoToken) };
         let shown = authorization(value).map_err(RefuseReason::Authorization);
-        // Many users can share one address: who guesses there must not keep the others out. Those whose tokens are known
-        // cost nothing, and the rest are judged at a rate of their own.
-        let is_known = match (&self.verifier, &shown) {
-            (Verifier::Keys(keys), Ok(Authorization::Token(token))) => {
-                self.verdicts.knows(keys, token.expose())
-            }
-            _ => false,
+        let (now, unix, carrier) = (self.now, self.clock.unix(self.now), self.carrier(id));
+        let keys = match &self.verifier {
+            Verifier::Embedder => None,
+            Verifier::Keys(keys) => Some(keys),
         };
-        if !is_known && !self.failures.may_try(self.now, source) {
-            return Err(RefuseReason::TooManyFailures(source));
+        let name = match &shown {
+            Ok(Authorization::Token(token)) => Some(TokenName::of(token.expose())),
+            _ => None,
+        };
+        let known = self.ledger.write(|books| books.recall(now, unix, source, keys.zip(name.as_ref())))?;
+        let Some(keys) = keys else { return Ok(None) };
+        if let Some(judged) = known {
+            return Ok(Some(judged.map_err(RefuseReason::Token)));
         }
-        let carrier = self.carrier(id);
-        let Verifier::Keys(keys) = &self.verifier else { return Ok(None) };
-        let unix = self.clock.unix(self.now);
         let verdict = shown.and_then(|shown| {
             let verdict = match shown {
                 // What an app sign proves holds for this connection alone, and is not remembered.
@@ -118,7 +119,11 @@ impl Relay {
                     keys.verify_app_sign(&concealed, authority, export).map(Arc::new)
                 }
                 Authorization::Token(token) => {
-                    self.verdicts.verify(keys, token.expose(), unix, &self.config.rules)
+                    let verdict = keys.verify(token.expose(), unix, &self.config.rules).map(Arc::new);
+                    if let (Ok(verdict), Some(name)) = (&verdict, name) {
+                        self.ledger.write(|books| books.remember(keys, name, Arc::clone(verdict), unix));
+                    }
+                    verdict
                 }
             };
             verdict.map_err(RefuseReason::Token)
@@ -133,28 +138,32 @@ impl Relay {
         verdict: Result<Arc<Verdict>, RefuseReason>,
     ) -> Result<Arc<Verdict>, RefuseReason> {
         let verdict = verdict.and_then(|verdict| {
-            let is_revoked = self.revocations.hold(&verdict) && !self.config.breaks(Canary::RevokedServed);
+            let is_revoked = self.ledger.read(|books| books.is_revoked(&verdict))
+                && !self.config.breaks(Canary::RevokedServed);
             if is_revoked { Err(RefuseReason::Token(TokenError::Revoked)) } else { Ok(verdict) }
         });
         if let Err(reason) = &verdict {
             let is_guess = !matches!(reason, RefuseReason::Token(error) if !error.is_guess());
             if is_guess {
-                self.failures.record_failure(self.now, source);
+                let now = self.now;
+                self.ledger.write(|books| books.fail(now, source));
             }
-        } else if self.held >= self.config.limits.memory {
-            return Err(RefuseReason::Overload(self.held));
+            return verdict;
+        }
+        let held = self.compare_buffers();
+        if held >= self.config.limits.memory {
+            return Err(RefuseReason::Overload(held));
         }
         verdict
     }
 
     fn ask_embedder(&mut self, id: TunnelId, want: Want, value: &str) {
         let (most, deadline) = (self.config.limits.verifying, self.now + self.config.limits.verify_timeout);
-        if self.verifying >= most {
-            return self.on_judged(id, want, Err(RefuseReason::TooManyToVerify(most)));
-        }
         let Some(tunnel) = self.tunnels.get_mut(id) else { return };
+        if let Err(reason) = self.ledger.write(|books| books.begin_verifying(most)) {
+            return self.on_judged(id, want, Err(reason));
+        }
         tunnel.state = State::Verifying { deadline, want };
-        self.verifying += 1;
         self.timers.set(Timer::Tunnel(id), Some(deadline));
         self.tell(id, What::Verify { presented: Presented::new(value) });
     }

@@ -153,6 +153,14 @@ pub struct RelaySettings {
     #[serde(deserialize_with = "one")]
     pub drain: Option<Duration>,
 
+    /// Serve on so many threads, each of which takes a part of the connections [default: one for each core]
+    ///
+    /// Together they are one relay: every limit is granted once. The system gives each connection to one of them, by a hash of
+    /// its addresses. It does so on Linux; elsewhere there is one thread.
+    #[cfg_attr(feature = "clap", arg(long, value_name = "COUNT", value_parser = read::<usize>))]
+    #[serde(deserialize_with = "one")]
+    pub threads: Option<usize>,
+
     /// Let packets gather for this long, at most 1ms, while they come faster than that [default: 0]
     ///
     /// One wake-up serves more of them then: fewer cycles for a packet, and up to this much delay in each direction. A
@@ -256,6 +264,7 @@ settings!(RelaySettings {
     name_server,
     drain,
     gather,
+    threads,
     admin,
     admin_secret_file,
     admin_anywhere,

@@ -131,6 +131,8 @@ pub struct RelayPlan {
     pub rate: u64,
     /// Whether its other limits are as tight as they can be.
     pub tight: bool,
+    /// On how many machines it runs, which share its limits.
+    pub machines: usize,
     /// Whether it has little memory and large buffers, so that few slow readers fill it.
     pub lean: bool,
 }
@@ -144,6 +146,7 @@ impl Default for RelayPlan {
             tunnels: 1_000,
             rate: 0,
             tight: false,
+            machines: 1,
             lean: false,
         }
     }

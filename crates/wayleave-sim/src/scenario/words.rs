@@ -107,6 +107,9 @@ impl fmt::Display for RelayPlan {
         if self.lean {
             f.write_str(", little memory")?;
         }
+        if self.machines > 1 {
+            write!(f, ", {} machines", self.machines)?;
+        }
         if self.ahead != 0 {
             write!(f, ", clock {:+} s", self.ahead)?;
         }

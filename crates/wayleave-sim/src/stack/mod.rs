@@ -22,6 +22,13 @@ use tcp::{Tcp, Told};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Handle(u64);
 
+impl Handle {
+    /// Its number, counted from the start of the host.
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+}
+
 /// What happened to a socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Happened {
@@ -255,7 +262,8 @@ impl Stack {
         if let Some(happened) = self.poll_news() {
             return Some(happened);
         }
-        let handle = self.accept()?;
+        let waiting = self.waiting().next()?;
+        let handle = self.accept(waiting)?;
         // Bytes may have come before.
         self.happened.push_back(Happened::Readable(handle));
         Some(Happened::Accepted(handle))
@@ -266,28 +274,27 @@ impl Stack {
         self.happened.pop_front()
     }
 
-    /// Whether a connection waits to be accepted.
-    pub fn has_waiting(&self) -> bool {
-        !self.backlog.is_empty()
+    /// The connections that wait to be accepted, in the order of their coming.
+    pub fn waiting(&self) -> impl Iterator<Item = Handle> {
+        self.backlog.iter().copied()
     }
 
-    /// The next connection that waits; `None` where there is none, or no room for it.
-    pub fn accept(&mut self) -> Option<Handle> {
+    /// Accepts a connection that waits; `None` where there is no room for it.
+    pub fn accept(&mut self, waiting: Handle) -> Option<Handle> {
         if self.is_full() {
             return None;
         }
-        let handle = self.backlog.pop_front()?;
-        if let Some(tcp) = self.connections.get_mut(&handle) {
+        self.backlog.retain(|other| *other != waiting);
+        if let Some(tcp) = self.connections.get_mut(&waiting) {
             tcp.accepted();
         }
-        Some(handle)
+        Some(waiting)
     }
 
-    /// Closes the next connection that waits; `false` where there is none.
-    pub fn refuse_one(&mut self, now: Instant) -> bool {
-        let Some(handle) = self.backlog.pop_front() else { return false };
-        self.close(now, handle, true);
-        true
+    /// Closes a connection that waits.
+    pub fn refuse(&mut self, now: Instant, waiting: Handle) {
+        self.backlog.retain(|other| *other != waiting);
+        self.close(now, waiting, true);
     }
 
     /// Forgets everything without a word, as a crash does. Who still sends gets a reset.

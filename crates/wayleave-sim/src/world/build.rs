@@ -218,7 +218,8 @@ impl World {
         let kernel = &self.hosts[host].kernel;
         // Each start makes another machine of it, which clients can tell from the one before.
         kernel.lock().seed = relay_seed(index, self.now)?;
-        let process = RelayProcess::start(config, (relay_address(index), RELAY_PORT).into(), kernel)?;
+        let address = (relay_address(index), RELAY_PORT).into();
+        let process = RelayProcess::start(config, address, plan.machines, kernel)?;
         Ok(Stand::Runs(Box::new(process)))
     }
 }

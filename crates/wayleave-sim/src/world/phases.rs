@@ -449,8 +449,9 @@ impl World {
                     })
                 }
                 Role::Relay(relay) => relay.process().and_then(|process| {
-                    let (stats, is_idle) =
-                        process.handle.look(|machine| (machine.stats(), machine.is_idle()));
+                    let stats = process.handle.stats();
+                    let is_idle =
+                        process.handle.look(|machine| machine.is_idle()).into_iter().all(|idle| idle);
                     (!is_idle || stats.held > 0 || sockets > 0 || left > 0)
                         .then(|| format!("{stats:?}, {sockets} sockets, {left} in the network code are left"))
                 }),
@@ -471,8 +472,9 @@ impl World {
             let text = match &mut self.hosts[host].role {
                 Role::Client(client) => client.process.client.look(|machine| format!("{machine:?}")),
                 Role::Relay(relay) => {
-                    let shown =
-                        |process: &mut RelayProcess| process.handle.look(|machine| format!("{machine:?}"));
+                    let shown = |process: &mut RelayProcess| {
+                        process.handle.look(|machine| format!("{machine:?}")).concat()
+                    };
                     relay.process().map_or(String::new(), shown)
                 }
                 Role::Servers(_) | Role::Intruder(_) | Role::Bait => String::new(),

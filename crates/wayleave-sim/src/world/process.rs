@@ -8,6 +8,7 @@ use core::task::{Context, Waker};
 use std::sync::Arc;
 use std::task::Wake;
 
+use anyhow::Context as _;
 use wayleave_drive::{Client, Events, Relay, RelayHandle};
 use wayleave_proto::client;
 use wayleave_proto::config::{ClientConfig, RelayConfig, Valid};
@@ -28,9 +29,9 @@ pub(super) struct ClientProcess {
 #[derive(Debug)]
 pub(super) struct RelayProcess {
     pub(super) handle: RelayHandle<Simulated>,
-    relay: Relay<Simulated>,
+    /// Its machines, until their tasks end.
+    machines: Vec<(Option<Relay<Simulated>>, Executor)>,
     events: Events<relay::Event>,
-    executor: Executor,
     pub(super) kernel: Shared,
 }
 
@@ -73,27 +74,53 @@ impl RelayProcess {
     pub(super) fn start(
         config: Valid<RelayConfig>,
         address: SocketAddr,
+        machines: usize,
         kernel: &Shared,
     ) -> anyhow::Result<Self> {
-        let relay = Relay::bind(config, address, kernel.runtime())?;
-        let (handle, events) = (relay.handle(), relay.events());
-        Ok(Self { handle, relay, events, executor: Executor::default(), kernel: kernel.clone() })
+        let runtime = kernel.runtime();
+        let runtimes = (0..machines).map(|machine| runtime.machine(machine)).collect();
+        let relays = match machines {
+            1 => vec![Relay::bind(config, address, runtime)?],
+            _ => Relay::bind_all(config, address, runtimes)?,
+        };
+        let first = relays.first().context("a relay has a machine")?;
+        let (handle, events) = (first.handle(), first.events());
+        let machines = relays.into_iter().map(|relay| (Some(relay), Executor::default())).collect();
+        Ok(Self { handle, machines, events, kernel: kernel.clone() })
     }
 
-    /// Lets its task run until it rests.
+    /// Lets its tasks run until they rest.
     ///
     /// # Errors
-    /// It never rests.
+    /// They never rest.
     pub(super) fn run(&mut self, served: &mut Served) -> Result<bool, String> {
-        let Self { relay, executor, kernel, .. } = self;
-        let ran = executor.run(kernel, |cx| served.is_over = served.is_over || relay.poll(cx).is_ready());
+        let mut ran = Err(restless());
+        for round in 0..ROUNDS {
+            self.kernel.lock().deliver();
+            let mut is_woken = false;
+            for (machine, executor) in &mut self.machines {
+                let mut is_over = false;
+                let poll = |cx: &mut Context<'_>| {
+                    is_over = machine.as_mut().is_some_and(|relay| relay.poll(cx).is_ready());
+                };
+                is_woken |= executor.poll(poll);
+                if is_over {
+                    *machine = None;
+                }
+            }
+            if !is_woken {
+                ran = Ok(round > 0);
+                break;
+            }
+        }
+        served.is_over = self.machines.iter().all(|(machine, _)| machine.is_none());
         served.steps.append(&mut self.kernel.lock().take_log());
         served.events.extend(core::iter::from_fn(|| self.events.try_recv().ok()));
         ran
     }
 }
 
-/// An executor with one task: it polls the task as long as somebody wakes it, and never else.
+/// An executor of one task: it polls the task when somebody has woken it, and never else.
 #[derive(Debug)]
 struct Executor {
     woken: Arc<Woken>,
@@ -107,12 +134,20 @@ impl Executor {
     fn run(&self, kernel: &Shared, mut poll: impl FnMut(&mut Context<'_>)) -> Result<bool, String> {
         for round in 0..ROUNDS {
             kernel.lock().deliver();
-            if !self.woken.0.swap(false, Ordering::Relaxed) {
+            if !self.poll(&mut poll) {
                 return Ok(round > 0);
             }
+        }
+        Err(restless())
+    }
+
+    /// Polls the task once where it was woken; whether it was.
+    fn poll(&self, poll: impl FnOnce(&mut Context<'_>)) -> bool {
+        let is_woken = self.woken.0.swap(false, Ordering::Relaxed);
+        if is_woken {
             poll(&mut Context::from_waker(&self.waker));
         }
-        Err(format!("the task is woken again and again at one moment, {ROUNDS} times"))
+        is_woken
     }
 }
 
@@ -138,6 +173,10 @@ impl fmt::Debug for ClientProcess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientProcess").field("client", &self.client).finish_non_exhaustive()
     }
+}
+
+fn restless() -> String {
+    format!("the task is woken again and again at one moment, {ROUNDS} times")
 }
 
 /// So often a task may be polled at one moment.

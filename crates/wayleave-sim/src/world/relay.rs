@@ -199,7 +199,7 @@ impl World {
         let moved = self.hosts[host].kernel.lock().take_moved();
         let Some(process) = self.hosts[host].relay().and_then(RelayHost::process) else { return };
         // What is due is done when the deadline is handled.
-        let due = process.handle.look(|machine| machine.poll_timeout());
+        let due = process.handle.look(|machine| machine.poll_timeout()).into_iter().flatten().min();
         let is_done = has_run && due.is_none_or(|due| due > now);
         let moved = self.grants.moved(host, now, moved);
         let result = if is_done { moved.and_then(|()| self.grants.settled(host, unix)) } else { moved };

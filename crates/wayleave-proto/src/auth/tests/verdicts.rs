@@ -2,7 +2,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use super::{NOW, claims, keys, signing};
-use crate::auth::{AccountId, Algorithm, Claims, Rules, TokenError, Verdicts};
+use crate::auth::{AccountId, Algorithm, Claims, Rules, TokenError, TokenName, Verdicts};
 use crate::base::UnixTime;
 
 fn at(secs: u64) -> UnixTime {
@@ -47,7 +47,11 @@ fn other_keys_empty_the_memory() {
     let token = old.mint(&claims()).unwrap();
     assert!(verdicts.verify(&both, token.expose(), NOW, &rules).is_ok());
     assert_eq!(verdicts.verify(&only_new, token.expose(), NOW, &rules), Err(TokenError::UnknownKey));
-    assert!(verdicts.is_empty());
+    let name = TokenName::of(token.expose());
+    assert!(verdicts.knows(&both, &name) && !verdicts.knows(&only_new, &name));
+    let new = new.mint(&claims()).unwrap();
+    assert!(verdicts.verify(&only_new, new.expose(), NOW, &rules).is_ok());
+    assert_eq!(verdicts.len(), 1);
     let bound = crate::auth::Keys::new(vec![old.verifying().for_app(5.into())]).unwrap();
     assert!(verdicts.verify(&both, token.expose(), NOW, &rules).is_ok());
     assert_eq!(verdicts.verify(&bound, token.expose(), NOW, &rules), Err(TokenError::WrongApp));

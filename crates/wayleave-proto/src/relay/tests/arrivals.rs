@@ -177,7 +177,7 @@ fn strangers_never_fill_the_memory_of_those_who_are_allowed() {
     assert_eq!(rig.sent(target).concat(), b"x");
     rig.relay.close(rig.now);
     rig.pump();
-    assert_eq!(rig.relay.strange, 0);
+    assert_eq!(rig.relay.buffers.strange, 0);
     rig.assert_clean();
 }
 

@@ -157,7 +157,7 @@ proptest! {
             prop_assert!(held <= connections * (1 << 20), "{} bytes in {} connections", held, connections);
             prop_assert!(connections > 0 || held == 0);
             prop_assert!(connections > 0 || rig.relay.poll_timeout().is_none());
-            let tunnel = rig.relay.accounts.values().map(|account| account.tunnels).sum::<usize>();
+            let tunnel = rig.relay.ledger.read(Books::tunnels);
             prop_assert!(tunnels <= tunnel && tunnel <= connections, "tunnels and dials of the accounts");
         }
         if is_closed {
@@ -167,7 +167,7 @@ proptest! {
             // Everything runs into its timeouts, and nobody does anything more.
             rig.pass(24 * 3_600 * SECOND);
         }
-        rig.relay.accounts.retain(|_, account| account.tunnels > 0);
+        rig.relay.ledger.write(Books::forget_resting);
         rig.assert_clean();
         let opened = rig.events.iter().filter(|event| matches!(event.what, What::TunnelOpened { .. }));
         let ended = rig.events.iter().filter(|event| matches!(event.what, What::TunnelClosed { .. }));

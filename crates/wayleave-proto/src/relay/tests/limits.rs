@@ -223,7 +223,8 @@ pub(super) fn accounts_that_are_at_rest_are_forgotten() {
         rig.end(&mut peer);
         rig.pass(SECOND);
     }
-    assert!(rig.relay.accounts.len() < 200, "{} accounts", rig.relay.accounts.len());
+    let accounts = rig.relay.stats().accounts;
+    assert!(accounts < 200, "{accounts} accounts");
 }
 
 #[test]
@@ -311,7 +312,7 @@ pub(super) fn one_account_has_so_many_names_looked_up_and_others_are_not_touched
     assert_eq!(rig.lookups.len(), 4);
     rig.relay.close(rig.now);
     rig.pump();
-    assert_eq!(rig.relay.lookups, 0, "every look-up is counted off");
+    assert_eq!(rig.relay.ledger.read(Books::lookups), 0, "every look-up is counted off");
     rig.assert_clean();
 }
 
@@ -330,5 +331,5 @@ fn a_family_that_is_never_answered_is_given_up_when_the_other_was_reached() {
     rig.hear(&mut peer);
     assert!(peer.take().starts_with(b"HTTP/1.1 200 "));
     assert!(rig.closed.contains_key(&lookup));
-    assert_eq!(rig.relay.lookups, 0);
+    assert_eq!(rig.relay.ledger.read(Books::lookups), 0);
 }

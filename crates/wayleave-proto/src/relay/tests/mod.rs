@@ -15,20 +15,23 @@ mod liveness;
 mod mux;
 mod requests;
 mod scope;
+mod shards;
 mod shared;
 mod streams;
 mod targets;
 mod verify;
 
+use core::cell::RefCell;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
-use super::{CloseReason, Event, RefuseReason, Relay, Stats, TurnedAway, What};
+use super::{Books, CloseReason, Event, Ledger, RefuseReason, Relay, Stats, TurnedAway, What};
 use crate::auth::{Claims, Token};
 use crate::base::{Clock, Families, Host, Instant, Name, Seed, UnixTime};
 use crate::carrier::tls::{Connector as _, PlainConnector, Session};
-use crate::config::{Liveness, RelayConfig};
+use crate::config::{Liveness, RelayConfig, Valid};
 use crate::error::{IoFailed, IoFailure, Resource};
 use crate::net::{Machine as _, Output, Packets, Remote, SocketId, Transmit};
 use crate::testing::{relay_config, signing_key, token};
@@ -43,7 +46,7 @@ const TARGET: &str = "10.0.0.1:443";
 ///
 /// Sockets take every byte at once, unless they are in `stalled`. Nothing is answered by itself.
 struct Rig {
-    relay: Relay,
+    relay: Relay<Common>,
     now: Instant,
     /// Look-ups, connections and UDP sockets that were asked for, in order.
     lookups: Vec<(SocketId, Name)>,
@@ -73,9 +76,20 @@ impl Rig {
         let mut config = relay_config().unwrap();
         config.carrier = mux::carrier();
         change(&mut config);
+        Self::several(1, config).remove(0)
+    }
+
+    /// The machines of one relay.
+    fn several(count: usize, config: RelayConfig) -> Vec<Self> {
+        let config = config.build().unwrap();
+        let common = Common(Rc::new(RefCell::new(Books::new(config.clone(), count))));
+        (0..count).map(|shard| Self::on(common.clone(), shard, config.clone())).collect()
+    }
+
+    fn on(common: Common, shard: usize, config: Valid<RelayConfig>) -> Self {
         let clock = Clock::new(Instant::ZERO, START);
         Self {
-            relay: Relay::new(config.build().unwrap(), &Seed::new([1; 32]), clock, Instant::ZERO),
+            relay: Relay::on(common, shard, config, &Seed::new([1; 32]), clock, Instant::ZERO),
             now: Instant::ZERO,
             lookups: Vec::new(),
             dials: Vec::new(),
@@ -331,6 +345,11 @@ impl Rig {
         }
     }
 
+    /// No tunnel is open or on its way on this machine.
+    fn assert_gone(&self) {
+        assert!(self.relay.tunnels.is_empty() && self.relay.shares.is_empty(), "{:?}", self.relay.tunnels);
+    }
+
     /// Everything is over: nothing may be left of it.
     fn assert_clean(&mut self) {
         // What carries many tunnels waits for its client to end it.
@@ -343,8 +362,22 @@ impl Rig {
         assert_eq!(self.relay.poll_timeout(), None);
         assert!(self.relay.tunnels.is_empty(), "{:?}", self.relay.tunnels);
         assert!(self.relay.requests.is_empty(), "{:?}", self.relay.requests);
-        assert!(self.relay.sources.is_empty(), "{:?}", self.relay.sources);
-        assert!(self.relay.accounts.is_empty(), "{:?}", self.relay.accounts);
+        assert!(self.relay.shares.is_empty(), "{:?}", self.relay.shares);
+        self.relay.ledger.read(Books::assert_clean);
+    }
+}
+
+/// The books of a relay, for all its machines in a test.
+#[derive(Clone, Debug)]
+struct Common(Rc<RefCell<Books>>);
+
+impl Ledger for Common {
+    fn read<T>(&self, look: impl FnOnce(&Books) -> T) -> T {
+        look(&self.0.borrow())
+    }
+
+    fn write<T>(&mut self, act: impl FnOnce(&mut Books) -> T) -> T {
+        act(&mut self.0.borrow_mut())
     }
 }
 

@@ -35,10 +35,10 @@ pub(super) struct Kernel {
     sockets: BTreeMap<Handle, Socket>,
     lookups: BTreeMap<LookupId, Lookup>,
     next_lookup: u64,
-    /// Who waits for connections to accept.
-    listener: Option<Waker>,
-    /// What the process waits for, and since when it may know that it has come.
-    timer: Option<(Instant, Waker)>,
+    /// The machines of the process that listen, and who of them waits for connections to accept.
+    listeners: BTreeMap<usize, Option<Waker>>,
+    /// What each machine of the process waits for, and since when they may know that it has come.
+    timers: BTreeMap<usize, (Instant, Waker)>,
     fired: Option<Instant>,
     choices: Choices,
     /// What was seen of what seldom happens, by name.
@@ -128,8 +128,8 @@ impl Shared {
             sockets: BTreeMap::new(),
             lookups: BTreeMap::new(),
             next_lookup: 0,
-            listener: None,
-            timer: None,
+            listeners: BTreeMap::new(),
+            timers: BTreeMap::new(),
             fired: None,
             crashes: 0,
         })))
@@ -170,11 +170,26 @@ impl Kernel {
                 self.wake(handle);
             }
         }
-        if self.stack.has_waiting()
-            && let Some(listener) = self.listener.take()
-        {
-            listener.wake();
+        for machine in self.listeners.keys().copied().collect::<Vec<_>>() {
+            if self.waiting_for(machine).is_some()
+                && let Some(listener) = self.listeners.get_mut(&machine).and_then(Option::take)
+            {
+                listener.wake();
+            }
         }
+    }
+
+    /// The next connection that waits for a machine: they are divided among those that listen.
+    fn waiting_for(&self, machine: usize) -> Option<Handle> {
+        let place = self.listeners.keys().position(|listening| *listening == machine)?;
+        self.stack.waiting().find(|handle| handle.number() % self.listeners.len() as u64 == place as u64)
+    }
+
+    /// Closes the next connection that waits for a machine; `false` where there is none.
+    fn refuse_one(&mut self, machine: usize) -> bool {
+        let Some(handle) = self.waiting_for(machine) else { return false };
+        self.stack.refuse(self.now, handle);
+        true
     }
 
     /// Notes what happened to a socket of the process, and gives it.
@@ -210,17 +225,22 @@ impl Kernel {
 
     /// When the timer of the process, or one of its connections, is due.
     pub(super) fn poll_timeout(&self, is_asleep: bool) -> Option<Instant> {
-        let timer = self.timer.as_ref().filter(|_| !is_asleep).map(|(at, _)| *at);
-        timer.into_iter().chain(self.stack.poll_timeout()).min()
+        let timers = self.timers.values().filter(|_| !is_asleep).map(|(at, _)| *at);
+        timers.chain(self.stack.poll_timeout()).min()
     }
 
     /// Lets time pass: what is due now is due from now on.
     pub(super) fn handle_timeout(&mut self) {
         self.stack.handle_timeout(self.now);
         self.fired = Some(self.now);
-        if let Some((_, waker)) = self.timer.take_if(|(at, _)| *at <= self.now) {
-            waker.wake();
-        }
+        let now = self.now;
+        self.timers.retain(|_, (at, waker)| {
+            let is_due = *at <= now;
+            if is_due {
+                waker.wake_by_ref();
+            }
+            !is_due
+        });
     }
 
     /// Ends the process without a word, as a crash does.
@@ -230,7 +250,7 @@ impl Kernel {
         self.sockets.clear();
         self.lookups.clear();
         self.log.clear();
-        (self.listener, self.timer, self.moved) = (None, None, [0; 2]);
+        (self.listeners, self.timers, self.moved) = (BTreeMap::new(), BTreeMap::new(), [0; 2]);
     }
 
     /// What was seen of what seldom happens.

@@ -24,6 +24,8 @@ pub(in crate::world) struct Simulated {
     kernel: Shared,
     /// Which of the processes it is that have run on the host.
     process: u32,
+    /// Which of its machines.
+    machine: usize,
 }
 
 /// A descriptor of the process.
@@ -47,7 +49,12 @@ struct Question {
 
 impl Simulated {
     pub(super) const fn new(kernel: Shared, process: u32) -> Self {
-        Self { kernel, process }
+        Self { kernel, process, machine: 0 }
+    }
+
+    /// The same for another machine of the process.
+    pub(in crate::world) fn machine(&self, machine: usize) -> Self {
+        Self { machine, ..self.clone() }
     }
 
     /// The system, as long as the process lives.
@@ -98,10 +105,13 @@ impl Drop for Descriptor {
 
 impl Drop for Listener {
     fn drop(&mut self) {
+        let machine = self.runtime.machine;
         if let Some(mut kernel) = self.runtime.enter() {
-            let now = kernel.now;
-            kernel.stack.listen(self.port, false);
-            while kernel.stack.refuse_one(now) {}
+            while kernel.refuse_one(machine) {}
+            kernel.listeners.remove(&machine);
+            if kernel.listeners.is_empty() {
+                kernel.stack.listen(self.port, false);
+            }
         }
     }
 }
@@ -202,7 +212,14 @@ impl Runtime for Simulated {
     fn listen(&self, address: SocketAddr) -> io::Result<(Listener, SocketAddr)> {
         let mut kernel = self.enter().ok_or_else(no_descriptor)?;
         kernel.stack.listen(address.port(), true);
+        kernel.listeners.insert(self.machine, None);
         Ok((Listener { port: address.port(), runtime: self.clone() }, address))
+    }
+
+    fn listen_beside(&self, other: &Listener) -> io::Result<Listener> {
+        let mut kernel = self.enter().ok_or_else(no_descriptor)?;
+        kernel.listeners.insert(self.machine, None);
+        Ok(Listener { port: other.port, runtime: self.clone() })
     }
 
     fn poll_accept(
@@ -214,11 +231,11 @@ impl Runtime for Simulated {
         if kernel.puts_off(cx) {
             return Poll::Pending;
         }
-        if !kernel.stack.has_waiting() {
-            kernel.listener = Some(cx.waker().clone());
+        let Some(waiting) = kernel.waiting_for(self.machine) else {
+            kernel.listeners.insert(self.machine, Some(cx.waker().clone()));
             return Poll::Pending;
-        }
-        let Some(handle) = kernel.stack.accept() else {
+        };
+        let Some(handle) = kernel.stack.accept(waiting) else {
             kernel.see("Full");
             return Poll::Ready(Err(no_descriptor()));
         };
@@ -235,8 +252,7 @@ impl Runtime for Simulated {
         if !kernel.choices.has_spare {
             return Err(no_descriptor());
         }
-        let now = kernel.now;
-        if kernel.stack.refuse_one(now) { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
+        if kernel.refuse_one(self.machine) { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
     }
 
     fn poll_broken(&self, stream: &mut Descriptor, cx: &mut Context<'_>) -> Poll<io::Error> {
@@ -355,7 +371,7 @@ impl Runtime for Simulated {
         if deadline < kernel.now || (deadline == kernel.now && kernel.fired == Some(kernel.now)) {
             return Poll::Ready(());
         }
-        kernel.timer = Some((deadline, cx.waker().clone()));
+        kernel.timers.insert(self.machine, (deadline, cx.waker().clone()));
         Poll::Pending
     }
 
