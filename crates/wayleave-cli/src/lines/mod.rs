@@ -65,6 +65,10 @@ struct State {
     most: usize,
     /// The thread is busy with what it took.
     busy: bool,
+    /// The thread waits for something to do, and has to be woken.
+    sleeps: bool,
+    /// Somebody waits until everything is written.
+    hurries: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -83,7 +87,8 @@ impl Lines {
     /// The outlet cannot be opened, or there are no more threads. An outlet that takes longer to open than a moment (a FIFO
     /// without a reader) is no error: lines wait for it.
     pub(crate) fn start(name: &str, mut outlet: impl Outlet, most: usize) -> io::Result<Self> {
-        let state = State { queue: VecDeque::new(), held: 0, most, busy: true };
+        let state =
+            State { queue: VecDeque::new(), held: 0, most, busy: true, sleeps: false, hurries: false };
         let (wanted, done) = (Condvar::new(), Condvar::new());
         let shared = Arc::new(Shared { state: Mutex::new(state), wanted, done });
         let (tell, told) = sync_channel(1);
@@ -129,8 +134,7 @@ impl Lines {
             state.held += cost;
             state.queue.push_back(Entry::Line(line));
         }
-        drop(state);
-        self.0.wanted.notify_one();
+        self.0.wake(state);
     }
 
     /// Opens the outlet anew behind what waits: a file that was renamed is left to whoever did it.
@@ -139,8 +143,7 @@ impl Lines {
         if state.queue.back() != Some(&Entry::Reopen) {
             state.queue.push_back(Entry::Reopen);
         }
-        drop(state);
-        self.0.wanted.notify_one();
+        self.0.wake(state);
     }
 
     /// Waits until everything is written, at most until `until`; whether it is.
@@ -154,6 +157,8 @@ impl Lines {
             if left.is_zero() {
                 return false;
             }
+            state.hurries = true;
+            self.0.wanted.notify_one();
             state = self.0.done.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -164,7 +169,17 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for something to do.
+    /// Wakes the thread where it waits for something to do.
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        let sleeps = core::mem::take(&mut state.sleeps);
+        drop(state);
+        if sleeps {
+            self.wanted.notify_one();
+        }
+    }
+
+    /// Waits for something to do. Who was woken lets more gather, so that many lines in a row cost one wake-up and not each its
+    /// own, unless somebody waits for them.
     fn next(&self) -> Entry {
         let mut state = self.lock();
         loop {
@@ -172,7 +187,14 @@ impl Shared {
                 state.busy = true;
                 return entry;
             }
-            state = self.wanted.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.hurries = false;
+            state.sleeps = true;
+            while state.sleeps && !state.hurries {
+                state = self.wanted.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+            let gathering = |state: &mut State| !state.hurries;
+            let waited = self.wanted.wait_timeout_while(state, GATHERING, gathering);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -202,5 +224,7 @@ impl State {
 
 /// What a line costs beside its bytes, about.
 const COST: usize = 64;
+/// How long lines gather before they are written.
+const GATHERING: Duration = Duration::from_millis(10);
 /// How long to wait for whether an outlet can be opened.
 const OPENING: Duration = Duration::from_secs(2);
