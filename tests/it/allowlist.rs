@@ -29,7 +29,9 @@ mod by_nft {
             );
             let relay = beyond.run(|| {
                 name_server("192.0.2.1");
-                ["192.0.2.1:80", "192.0.2.3:443", "192.0.2.1:444", "192.0.2.3:8000"].map(echoing);
+                for address in ["192.0.2.1:80", "192.0.2.3:443", "192.0.2.1:444", "192.0.2.3:8000"] {
+                    echoing(address);
+                }
                 echoing_datagrams("192.0.2.1:5060");
                 let arguments = ["relay", "--config", "relay.toml"].map(String::from);
                 crate::process::Process::start(lab.folder(), &arguments)

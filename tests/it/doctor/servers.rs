@@ -98,12 +98,36 @@ fn respond(mut stream: impl Read + Write, answer: &impl Fn(&str) -> Option<Strin
         }
         head.push(byte[0]);
     }
-    if let Some(said) = answer(&String::from_utf8_lossy(&head)) {
-        if stream.write_all(said.as_bytes()).and_then(|()| stream.flush()).is_err() || said.is_empty() {
-            return;
-        }
+    if let Some(said) = answer(&String::from_utf8_lossy(&head))
+        && (stream.write_all(said.as_bytes()).and_then(|()| stream.flush()).is_err() || said.is_empty())
+    {
+        return;
     }
     let _ = std::io::copy(&mut stream, &mut std::io::sink());
+}
+
+/// What a relay of another kind says, which knows CONNECT and CONNECT-UDP but no OPTIONS.
+pub(super) fn of_another_kind(request: &str) -> Option<String> {
+    let is_shown = request.contains("Proxy-Authorization");
+    let status = match request.split(' ').next() {
+        Some("CONNECT") if is_shown => "200 OK",
+        Some("CONNECT") => "407 Who",
+        Some("GET") => "502 Bad Gateway\r\nProxy-Status: other; error=dns_error",
+        _ => "404 Not Found",
+    };
+    Some(format!("HTTP/1.1 {status}\r\n\r\n"))
+}
+
+/// A STUN server.
+pub(super) fn stun(address: &str) {
+    let socket = UdpSocket::bind(address).unwrap();
+    thread::spawn(move || {
+        let mut message = [0; 512];
+        while let Ok((count, from)) = socket.recv_from(&mut message) {
+            message[..2].copy_from_slice(&[1, 1]);
+            let _ = socket.send_to(&message[..count], from);
+        }
+    });
 }
 
 /// What a relay says to OPTIONS, with `more` fields; nothing to anything else.

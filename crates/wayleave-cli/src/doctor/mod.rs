@@ -6,6 +6,7 @@
 mod code;
 mod options;
 mod probe;
+mod progress;
 mod quality;
 mod report;
 mod show;
@@ -15,7 +16,8 @@ mod verdict;
 mod tests;
 
 use std::env;
-use std::io::{self, IsTerminal, Write};
+use std::fs::OpenOptions;
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,6 +28,7 @@ use crate::Failure;
 use crate::stdout::print;
 
 use probe::{Notes, examine};
+use progress::Progress;
 use show::{Paint, document, page, table};
 use verdict::Verdict;
 
@@ -44,15 +47,16 @@ pub(crate) async fn run(args: CheckArgs) -> Result<bool, Failure> {
     let (json, page_path) = (args.json, args.report.clone());
     // Whoever waits for a page should not learn at the end that it has no place.
     if let Some(path) = &page_path {
-        write(path, "")?;
+        OpenOptions::new().append(true).create(true).open(path).map_err(|error| unwritten(path, &error))?;
     }
     let plan = args.plan(environment)?;
-    let notes = Notes::new(progress(plan.idle.is_some()));
+    let progress = Progress::begin(plan.idle);
+    let notes = Notes::new(progress.hearing());
     let report = examine(Arc::new(plan), Arc::new(notes)).await;
-    clear_progress();
+    progress.end();
     let verdict = Verdict::of(&report);
     if let Some(path) = &page_path {
-        write(path, &page(&report, &verdict))?;
+        std::fs::write(path, page(&report, &verdict)).map_err(|error| unwritten(path, &error))?;
     }
     if json {
         print(&format!("{:#}\n", document(&report, &verdict)))?;
@@ -68,9 +72,8 @@ fn now() -> String {
     now.replace_nanosecond(0).unwrap_or(now).format(&Rfc3339).unwrap_or_default()
 }
 
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    std::fs::write(path, text)
-        .map_err(|error| Failure::usage(format!("the report {} cannot be written: {error}", path.display())))
+fn unwritten(path: &Path, error: &io::Error) -> Failure {
+    Failure::usage(format!("the report {} cannot be written: {error}", path.display()))
 }
 
 /// Colours are for terminals, and for those who want them there (<https://no-color.org>).
@@ -78,21 +81,4 @@ fn paint() -> Paint {
     let is_wanted = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let is_able = env::var_os("TERM").is_none_or(|term| term != "dumb");
     if io::stdout().is_terminal() && is_wanted && is_able { Paint::Colours } else { Paint::Plain }
-}
-
-/// Says on a terminal what was found last, for whoever waits.
-fn progress(is_long: bool) -> impl Fn(&report::Finding) + Send + Sync + 'static {
-    move |finding| {
-        if io::stderr().is_terminal() {
-            let waits = if is_long { "; idle connections are left alone for a while" } else { "" };
-            let (step, outcome) = (finding.code.step(), finding.outcome());
-            let _ = write!(io::stderr(), "\r\u{1b}[K{step} {}: {outcome}{waits}", finding.subject);
-        }
-    }
-}
-
-fn clear_progress() {
-    if io::stderr().is_terminal() {
-        let _ = write!(io::stderr(), "\r\u{1b}[K");
-    }
 }

@@ -44,7 +44,7 @@ impl Verdict {
             report.findings.iter().filter(|finding| is_worth_a_look(finding, cause)).cloned().collect();
         let sentence = match cause {
             None if is_accepted(report, proxy) => format!("{proxy} works"),
-            None => format!("{proxy} works as far as it was checked; no credential was shown to it"),
+            None => format!("{proxy} works as far as it was checked; nothing was opened with a credential"),
             Some(finding) => format!("{proxy} does not work: {}", finding.sentence()),
         };
         Self { works: cause.is_none(), cause: cause.cloned(), sentence, also }
@@ -107,7 +107,8 @@ fn using<'a>(report: &'a Report, proxy: &'a Target) -> Option<&'a Finding> {
 }
 
 fn is_accepted(report: &Report, proxy: &Target) -> bool {
-    report.of(proxy).any(|finding| finding.code == Code::CredentialAccepted)
+    const SERVED: [Code; 3] = [Code::CredentialAccepted, Code::StreamOpen, Code::DatagramsBack];
+    report.of(proxy).any(|finding| SERVED.contains(&finding.code))
 }
 
 fn is_failed(finding: &Finding) -> bool {

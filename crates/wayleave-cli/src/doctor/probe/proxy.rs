@@ -107,7 +107,8 @@ async fn credential(
         Err(_) => (Code::CredentialUnclear, "no answer in time".to_owned()),
     };
     notes.add(Finding::new(code, subject).with(detail).after(began.elapsed()));
-    (code == Code::CredentialAccepted).then_some(way)
+    // A relay of another kind may say nothing to OPTIONS, and serve all the same.
+    matches!(code, Code::CredentialAccepted | Code::CredentialUnclear).then_some(way)
 }
 
 /// What a status says of a credential, with what it says of itself.

@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
-use wayleave_proto::base::{Target, UnixTime};
+use wayleave_proto::base::{Kind, Target, UnixTime};
 use wayleave_proto::codec::http::{Answer, Ask, EchoWord, Refusal, Want};
 use wayleave_proto::codec::text::escaped;
 use wayleave_sockets::unix_now;
 
+use super::datagrams::echo_target;
 use super::tls::{self, Looked};
 use super::wire::{self, Head};
 use super::{Notes, Plan, until};
@@ -72,29 +73,53 @@ pub(super) async fn check(
     };
     notes.add(Finding::new(code, subject()).with(detail).after(began.elapsed()));
     let is_trusted = code == Code::TlsTrusted;
-    let Some(mut looked) = looked else {
+    let Some(looked) = looked else {
         if code == Code::TlsNotTls {
             return in_the_clear(proxy, address, notes, deadline).await;
         }
         return unreached(Code::RelayNotTried);
     };
-    let word = word();
-    let ask = Ask {
-        want: Want::Options,
-        authority: Some(proxy.clone()),
-        authorization: None,
-        user_agent: None,
-        echo: word.clone(),
-    };
     let began = Instant::now();
-    let asked = timeout_at(until(deadline), wire::ask(looked.for_strangers(), &ask)).await;
-    let (code, detail, head) = who(asked.ok(), word.as_ref());
+    let (code, detail, head) = answers(plan, proxy, address, looked, deadline).await;
     notes.add(Finding::new(code, subject()).with(detail).after(began.elapsed()));
     let is_relay = matches!(code, Code::RelayAnswers | Code::RelayOther);
     Reached {
         relay: (is_trusted && is_relay).then_some(address),
         clocks: head.as_ref().and_then(Head::date).filter(|_| is_relay).map(|theirs| (theirs, unix_now())),
         is_portal: head.is_some_and(|head| is_portal(&head, proxy)),
+    }
+}
+
+/// Who answers there. Relays of another kind may know no OPTIONS; what they say to CONNECT without a credential tells them from
+/// web servers.
+async fn answers(
+    plan: &Plan,
+    proxy: &Target,
+    address: SocketAddr,
+    mut looked: Looked,
+    deadline: Instant,
+) -> (Code, String, Option<Head>) {
+    let word = word();
+    let ask = |want: Want, authority: Target, echo| Ask {
+        want,
+        authority: Some(authority),
+        authorization: None,
+        user_agent: None,
+        echo,
+    };
+    let options = ask(Want::Options, proxy.clone(), word.clone());
+    let asked = timeout_at(until(deadline), wire::ask(looked.for_strangers(), &options)).await;
+    let first = who(asked.ok(), word.as_ref());
+    let Some(target) = echo_target().filter(|_| first.0 == Code::RelayWebServer) else { return first };
+    let connect = ask(Want::Tunnel { kind: Kind::Stream, target: target.clone() }, target, None);
+    let again = async {
+        let stream = TcpStream::connect(address).await?;
+        let mut looked = Looked::connect(stream, &proxy.host, plan.verifier.clone()).await?;
+        wire::ask(looked.for_strangers(), &connect).await
+    };
+    match timeout_at(until(deadline), again).await {
+        Ok(Ok(head)) if is_proxy(&head) => (Code::RelayOther, head.shown(), Some(head)),
+        _ => first,
     }
 }
 
@@ -120,14 +145,18 @@ pub(super) fn who(asked: Option<io::Result<Head>>, word: Option<&EchoWord>) -> (
         Some(Answer::Accepted { echo, .. } | Answer::Refused(Refusal { echo, .. })) => echo,
         None => None,
     };
-    let is_proxy = head.status == 407 || head.field("proxy-status").is_some();
     if word.is_some() && echo.as_ref() == word {
         (Code::RelayAnswers, String::new(), Some(head))
-    } else if is_proxy {
+    } else if is_proxy(&head) {
         (Code::RelayOther, head.shown(), Some(head))
     } else {
         (Code::RelayWebServer, head.shown(), Some(head))
     }
+}
+
+/// Whether only a proxy says so: it wants to be shown a credential, or tells of a target that it did not reach.
+fn is_proxy(head: &Head) -> bool {
+    head.field("proxy-status").is_some() || matches!(head.status, 407 | 502 | 504)
 }
 
 /// Whether this is how a network asks its users to log in: RFC 6585 §6, or a way to somebody else's page.

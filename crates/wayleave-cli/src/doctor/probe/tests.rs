@@ -30,6 +30,8 @@ fn who_answers_is_told_by_the_word_that_comes_back() {
         ("407 \r\nPreference-Applied: wayleave-echo=another", Code::RelayOther),
         ("407 \r\nProxy-Authenticate: Basic", Code::RelayOther),
         ("400 \r\nProxy-Status: envoy; error=http_request_error", Code::RelayOther),
+        ("502 Bad Gateway", Code::RelayOther),
+        ("405 \r\nAllow: GET", Code::RelayWebServer),
         ("200 OK\r\nServer: nginx", Code::RelayWebServer),
         ("302 \r\nLocation: https://login.example/", Code::RelayWebServer),
     ] {
