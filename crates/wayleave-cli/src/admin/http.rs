@@ -27,7 +27,7 @@ impl Request {
         if head.minor != 1 {
             return Err(Fault::Malformed);
         }
-        let body = body(stream, behind, head.body_length()?).await?;
+        let body = body(stream, behind, head.body_length()?, LONGEST_BODY).await?;
         let authorization = head.fields().only("authorization");
         let authorization = authorization.and_then(|value| str::from_utf8(value).ok());
         let authorization = authorization.map(|value| Secret::new(value.to_owned()));
@@ -42,7 +42,7 @@ impl Request {
 pub(crate) async fn read_answer(stream: &mut (impl AsyncRead + Unpin)) -> Result<(u16, String), Fault> {
     let (head, behind) = head(stream).await?;
     let head = ResponseHead::parse(head.expose())?;
-    let body = body(stream, behind, head.body_length(false)?).await?;
+    let body = body(stream, behind, head.body_length(false)?, LONGEST_ANSWER).await?;
     Ok((head.status, body))
 }
 
@@ -96,16 +96,17 @@ async fn head(stream: &mut (impl AsyncRead + Unpin)) -> Result<(Secret<Vec<u8>>,
     }
 }
 
-/// The body of this length, of which `begun` came with the head. Nothing that has no length is read.
+/// The body of this length, at most `longest`, of which `begun` came with the head. Nothing that has no length is read.
 async fn body(
     stream: &mut (impl AsyncRead + Unpin),
     begun: Vec<u8>,
     length: BodyLength,
+    longest: usize,
 ) -> Result<String, Fault> {
     let length = match length {
         BodyLength::None => 0,
         BodyLength::Exact(length) => {
-            usize::try_from(length).ok().filter(|length| *length <= LONGEST_BODY).ok_or(Fault::TooLong)?
+            usize::try_from(length).ok().filter(|length| *length <= longest).ok_or(Fault::TooLong)?
         }
         _ => return Err(Fault::Malformed),
     };
@@ -124,4 +125,6 @@ async fn body(
 
 const LIMITS: HeadLimits = HeadLimits { bytes: 8_192, request_line: 1_024, fields: 32 };
 const LONGEST_BODY: usize = 16_384;
-const CHUNK: usize = 2_048;
+/// A list of what is open.
+const LONGEST_ANSWER: usize = 8 << 20;
+const CHUNK: usize = 4_096;

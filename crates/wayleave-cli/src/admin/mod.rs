@@ -4,6 +4,7 @@ mod connect;
 mod form;
 mod http;
 mod secret;
+mod table;
 
 #[cfg(test)]
 mod tests;
@@ -48,6 +49,8 @@ pub(crate) struct AdminArgs {
 /// What to tell the relay.
 #[derive(Clone, Debug, Subcommand)]
 enum Order {
+    /// List the connections of clients that are open
+    Connections(List),
     /// Stop accepting, let what is open finish for the time of --drain, then end; as the first SIGTERM does
     Drain,
     /// Read the key files and the certificate again; as SIGHUP does
@@ -59,6 +62,21 @@ enum Order {
     Revoke(Revoke),
     /// Print what the relay counts, as JSON
     Stats,
+    /// List the tunnels that are open or on their way: whose they are, where they go, and what they have moved
+    ///
+    /// Names of connections, tunnels and users are those of the relay's log.
+    Tunnels(List),
+}
+
+#[derive(Clone, Debug, Args)]
+struct List {
+    /// At most so many rows, up to 10000 [default: 1000]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    limit: Option<u16>,
+
+    /// As JSON, in the place of a table
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -84,13 +102,13 @@ struct Revoke {
 pub(crate) async fn run(args: AdminArgs) -> Result<(), Failure> {
     let secret = args.secret_file.as_deref().map(AdminSecret::read).transpose()?;
     let (method, path, body) = args.order.request();
-    let answer = timeout(PATIENCE, ask(&args.admin, secret.as_ref(), method, path, &body)).await;
+    let answer = timeout(PATIENCE, ask(&args.admin, secret.as_ref(), method, &path, &body)).await;
     let place = &args.admin;
     let (status, text) = answer.map_err(|_| {
         Failure::run(format!("{place} does not answer; is this the admin interface of a relay?"))
     })??;
     match status {
-        200..=299 => print(&text),
+        200..=299 => print(&args.order.shown(text)),
         401 => Err(Failure::run(format!(
             "{place} does not accept the secret; give the file of the relay's --admin-secret-file with --secret-file"
         ))),
@@ -130,18 +148,33 @@ async fn ask(
 
 impl Order {
     /// Method, path and body.
-    fn request(&self) -> (&'static str, &'static str, String) {
+    fn request(&self) -> (&'static str, String, String) {
+        let list = |path: &str, list: &List| {
+            let limit = list.limit.map_or(String::new(), |limit| format!("?limit={limit}"));
+            ("GET", format!("{path}{limit}"), String::new())
+        };
         match self {
-            Self::Drain => ("POST", "/drain", String::new()),
-            Self::Reload => ("POST", "/reload", String::new()),
+            Self::Connections(wanted) => list("/connections", wanted),
+            Self::Tunnels(wanted) => list("/tunnels", wanted),
+            Self::Drain => ("POST", "/drain".into(), String::new()),
+            Self::Reload => ("POST", "/reload".into(), String::new()),
             Self::Revoke(Revoke { jti, user, app_id }) => {
                 let app_id = app_id.as_ref().map(AppId::as_str);
                 let pairs = [("jti", jti.as_deref()), ("user", user.as_deref()), ("app_id", app_id)];
                 let given: Vec<_> =
                     pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-                ("POST", "/revoke", form::encode(&given))
+                ("POST", "/revoke".into(), form::encode(&given))
             }
-            Self::Stats => ("GET", "/stats", String::new()),
+            Self::Stats => ("GET", "/stats".into(), String::new()),
+        }
+    }
+
+    /// What is printed of an answer.
+    fn shown(&self, answer: String) -> String {
+        match self {
+            Self::Connections(List { json: false, .. }) => table::connections(&answer).unwrap_or(answer),
+            Self::Tunnels(List { json: false, .. }) => table::tunnels(&answer).unwrap_or(answer),
+            _ => answer,
         }
     }
 }
@@ -149,6 +182,7 @@ impl Order {
 const EXAMPLES: &str = "\
 Examples:
   wayleave admin --admin unix:/run/wayleave/admin.sock revoke --app-id 1001 --user alice
+  wayleave admin --admin unix:/run/wayleave/admin.sock tunnels --limit 20
   wayleave admin --admin 127.0.0.1:9440 --secret-file admin-secret.txt stats
 
 Exit status: 0 when the relay did it, 2 for a wrong argument, 1 when the relay cannot be reached or would not.";

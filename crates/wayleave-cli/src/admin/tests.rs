@@ -46,8 +46,11 @@ fn an_order_says_what_it_is_about() {
         Line::try_parse_from(line).map(|line| line.args.order.request()).map_err(|error| error.to_string())
     };
     let revoke = order("revoke --app-id 1001 --user a&b").unwrap();
-    assert_eq!(revoke, ("POST", "/revoke", "user=a%26b&app_id=1001".into()));
-    assert_eq!(order("stats").unwrap(), ("GET", "/stats", String::new()));
+    assert_eq!(revoke, ("POST", "/revoke".into(), "user=a%26b&app_id=1001".into()));
+    assert_eq!(order("stats").unwrap(), ("GET", "/stats".into(), String::new()));
+    assert_eq!(order("connections").unwrap(), ("GET", "/connections".into(), String::new()));
+    assert_eq!(order("tunnels --limit 5").unwrap(), ("GET", "/tunnels?limit=5".into(), String::new()));
+    assert!(order("tunnels --limit 0").is_err() && order("tunnels --limit 10001").is_err());
     assert!(order("revoke").unwrap_err().contains("--jti"));
     for (words, told) in [
         (["revoke", "--app-id", "a b"], "application id"),

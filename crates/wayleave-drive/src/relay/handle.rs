@@ -7,7 +7,7 @@ use super::{Common, Core, Machine, State, Whole, lock};
 use crate::Runtime;
 use wayleave_proto::auth::{Keys, Revoked, TokenError, Verdict};
 use wayleave_proto::base::Instant;
-use wayleave_proto::relay::{Stats, TooManyRevocations, TunnelId};
+use wayleave_proto::relay::{OpenConnection, OpenTunnel, Stats, TooManyRevocations, TunnelId};
 
 /// A way to speak to a relay while it serves.
 pub struct RelayHandle<R: Runtime>(pub(super) Arc<Whole<R>>);
@@ -50,6 +50,26 @@ impl<R: Runtime> RelayHandle<R> {
     /// What the relay has counted, and what it has open.
     pub fn stats(&self) -> Stats {
         self.look(Machine::stats).into_iter().fold(Stats::default(), Stats::with)
+    }
+
+    /// The connections that are open, but no more than `most` of them.
+    pub fn connections(&self, most: usize) -> Vec<OpenConnection> {
+        self.list(most, |machine, now, most, list| list.extend(machine.connections(now).take(most)))
+    }
+
+    /// The tunnels that are open or on their way, but no more than `most` of them.
+    pub fn tunnels(&self, most: usize) -> Vec<OpenTunnel> {
+        self.list(most, |machine, now, most, list| list.extend(machine.tunnels(now).take(most)))
+    }
+
+    /// What `add` adds for each machine, which is told how many are still wanted.
+    fn list<T>(&self, most: usize, add: impl Fn(&Machine, Instant, usize, &mut Vec<T>)) -> Vec<T> {
+        let mut list = Vec::new();
+        for machine in &self.0.machines {
+            let driver = &lock(machine).driver;
+            add(&driver.machine, driver.runtime.now(), most.saturating_sub(list.len()), &mut list);
+        }
+        list
     }
 
     /// Looks at each machine, for what no other method tells of it.

@@ -228,6 +228,15 @@ impl Downlink {
         each!(self, it => it.is_closed())
     }
 
+    /// Which carrier it is.
+    pub(crate) const fn carrier(&self) -> Carrier {
+        match self {
+            Self::H1(_) => Carrier::H1,
+            #[cfg(any(test, feature = "testing"))]
+            Self::Mux(_) => Carrier::Mux,
+        }
+    }
+
     /// Whether its client has asked for nothing yet that could be judged.
     pub(crate) const fn is_strange(&self) -> bool {
         each!(self, it => it.is_strange())

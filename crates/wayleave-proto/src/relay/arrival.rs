@@ -53,7 +53,7 @@ impl<L: Ledger> Relay<L> {
             let mut io =
                 Io { sockets: &mut self.requests, limits: &self.config.limits, clock: &self.clock, now };
             let downlink = Downlink::accept(&mut io, socket, arrival, is_balancer);
-            Connection::new(downlink, client, source, local)
+            Connection::new(downlink, client, source, local, now)
         });
         self.touch(id);
         self.hear();

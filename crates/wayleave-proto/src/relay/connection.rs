@@ -22,6 +22,7 @@ pub(super) struct Connection {
     pub(super) source: Option<IpAddr>,
     /// The address of the relay that the client reached.
     pub(super) local: SocketAddr,
+    pub(super) since: Instant,
     /// Its tunnels, and how many they are.
     pub(super) tunnels: Beside<TunnelKey, TunnelId>,
     pub(super) count: usize,
@@ -43,12 +44,14 @@ impl Connection {
         client: SocketAddr,
         source: Option<IpAddr>,
         local: SocketAddr,
+        since: Instant,
     ) -> Self {
         Self {
             downlink,
             client,
             source,
             local,
+            since,
             tunnels: Beside::new(),
             count: 0,
             senders: VecDeque::new(),

@@ -35,6 +35,8 @@ pub(super) struct Tunnel {
     pub(super) connection: ConnectionId,
     pub(super) key: TunnelKey,
     pub(super) state: State,
+    /// When it was asked for.
+    pub(super) begun: Instant,
     /// The word that its client wants back.
     pub(super) echo: Option<EchoWord>,
     /// Bytes in its queues, as last counted.
@@ -156,7 +158,8 @@ impl<L: Ledger> Relay<L> {
     /// Something is asked for on a connection: from now on it has a name.
     pub(super) fn begin_tunnel(&mut self, connection: ConnectionId, key: TunnelKey) -> Option<TunnelId> {
         let carrier = self.connections.get_mut(connection)?;
-        let id = self.tunnels.insert(Tunnel { connection, key, state: State::Asking, echo: None, held: 0 });
+        let (state, begun) = (State::Asking, self.now);
+        let id = self.tunnels.insert(Tunnel { connection, key, state, begun, echo: None, held: 0 });
         carrier.tunnels.insert(key, id);
         carrier.count += 1;
         Some(id)

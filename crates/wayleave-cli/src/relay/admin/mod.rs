@@ -1,6 +1,7 @@
 //! The admin interface of a relay: a listener of its own for its operator.
 
 mod listener;
+mod rows;
 mod verbs;
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use wayleave_settings::relay::Place;
 use wayleave_settings::testing::Directory;
 
 use super::Admin;
-use super::verbs::revoked;
+use super::verbs::{limit, revoked};
 
 #[test]
 fn a_form_names_a_token_a_user_or_an_application() {
@@ -19,6 +19,14 @@ fn a_form_names_a_token_a_user_or_an_application() {
     }
     for bad in ["", "user", "user=", "user=a&user=b", "jti=a&user=b", "usr=alice", "app_id=a%20b"] {
         assert!(revoked(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn a_list_is_as_long_as_is_asked_and_never_endless() {
+    assert_eq!((limit(""), limit("limit=7"), limit("limit=10000")), (Ok(1_000), Ok(7), Ok(10_000)));
+    for bad in ["limit=0", "limit=10001", "limit=", "limit=x", "most=5", "limit=5&limit=6"] {
+        assert!(limit(bad).is_err(), "{bad}");
     }
 }
 

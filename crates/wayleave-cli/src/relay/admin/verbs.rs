@@ -10,7 +10,7 @@ use tracing::info;
 use wayleave_proto::auth::{AppId, Revoked};
 use wayleave_proto::relay::Stats;
 
-use super::{Order, Service};
+use super::{Order, Service, rows};
 use crate::admin::decode;
 
 /// What the operator gets.
@@ -31,21 +31,35 @@ impl Answer {
         Self::plain("401 Unauthorized", "show the secret: Authorization: Bearer SECRET")
     }
 
-    fn json(value: &serde_json::Value) -> Self {
+    pub(super) fn json(value: &serde_json::Value) -> Self {
         Self { status: "200 OK", content_type: "application/json", body: format!("{value}\n") }
     }
 }
 
 impl Service {
     pub(super) async fn act(&self, method: &str, path: &str, body: &str) -> Answer {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
         match (method, path) {
+            ("GET", "/connections" | "/tunnels") => match limit(query) {
+                Ok(most) if path == "/tunnels" => {
+                    rows::tunnels(&self.handle.tunnels(most), self.handle.stats().tunnels, &self.users)
+                }
+                Ok(most) => {
+                    rows::connections(&self.handle.connections(most), self.handle.stats().connections)
+                }
+                Err(what) => Answer::plain("400 Bad Request", what),
+            },
+            _ if !query.is_empty() => Answer::plain("400 Bad Request", "only lists take a limit"),
             ("GET", "/stats") => stats(&self.handle.stats()),
             ("POST", "/drain") => self.drain().await,
             ("POST", "/reload") => self.reload().await,
             ("POST", "/revoke") => self.revoke(body),
             (_, "/drain" | "/reload" | "/revoke") => Answer::plain("405 Method Not Allowed", "use POST"),
-            (_, "/stats") => Answer::plain("405 Method Not Allowed", "use GET"),
-            _ => Answer::plain("404 Not Found", "there are /stats, /revoke, /reload and /drain"),
+            (_, "/stats" | "/connections" | "/tunnels") => Answer::plain("405 Method Not Allowed", "use GET"),
+            _ => Answer::plain(
+                "404 Not Found",
+                "there are /stats, /connections, /tunnels, /revoke, /reload and /drain",
+            ),
         }
     }
 
@@ -114,6 +128,16 @@ pub(super) fn revoked(body: &str) -> Result<Revoked, &'static str> {
         (Some(_), ..) => Err("a token is named by jti alone"),
         (None, None, None) => Err("say jti, user or app_id"),
     }
+}
+
+/// How many rows a list may have: `limit=N`, or as many as a person reads.
+pub(super) fn limit(query: &str) -> Result<usize, &'static str> {
+    let wrong = "write ?limit=N, from 1 to 10000";
+    if query.is_empty() {
+        return Ok(rows::USUAL);
+    }
+    let most = query.strip_prefix("limit=").and_then(|most| most.parse().ok()).ok_or(wrong)?;
+    if (1..=rows::MOST).contains(&most) { Ok(most) } else { Err(wrong) }
 }
 
 fn stats(stats: &Stats) -> Answer {

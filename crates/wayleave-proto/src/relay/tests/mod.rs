@@ -13,6 +13,7 @@ mod endings;
 mod limits;
 mod liveness;
 mod mux;
+mod open;
 mod requests;
 mod scope;
 mod shards;
