@@ -9,11 +9,11 @@ use std::time::Instant as StdInstant;
 
 use async_io::{Async, Timer};
 use futures_lite::io::{AsyncRead, AsyncWrite};
-use wayleave_drive::{Lookup, Resolver, Runtime, at_once};
+use wayleave_drive::{Binding, Lookup, Resolver, Runtime, at_once};
 use wayleave_proto::base::{Clock, Instant, Name, Seed};
 use wayleave_proto::config::Liveness;
-use wayleave_proto::net::{Arrival, Remote, Transmit};
-use wayleave_sockets::{Lookups, Spare};
+use wayleave_proto::net::{Arrival, Transmit};
+use wayleave_sockets::{Lookups, Offload, Spare};
 
 use crate::connection::{Connection, Watches};
 use crate::{Task, thread};
@@ -34,6 +34,20 @@ pub struct AsyncIo {
 pub struct Listener {
     socket: Async<TcpListener>,
     spare: Spare,
+}
+
+/// A UDP socket.
+#[derive(Debug)]
+pub struct Datagrams {
+    socket: Async<UdpSocket>,
+    offload: Offload,
+}
+
+fn send(socket: &UdpSocket, payload: &[u8], to: Option<SocketAddr>) -> io::Result<usize> {
+    match to {
+        None => socket.send(payload),
+        Some(to) => socket.send_to(payload, to),
+    }
 }
 
 impl AsyncIo {
@@ -70,7 +84,7 @@ impl Default for AsyncIo {
 
 impl Runtime for AsyncIo {
     type Stream = Connection;
-    type Datagrams = Async<UdpSocket>;
+    type Datagrams = Datagrams;
     type Listener = Listener;
 
     fn now(&self) -> Instant {
@@ -110,15 +124,12 @@ impl Runtime for AsyncIo {
         }
     }
 
-    fn bind(
-        &self,
-        remote: Remote,
-        fragments: bool,
-        receive_buffer: usize,
-    ) -> io::Result<(Async<UdpSocket>, SocketAddr)> {
+    fn bind(&self, binding: Binding) -> io::Result<(Datagrams, SocketAddr)> {
+        let Binding { remote, fragments, receive_buffer, offload } = binding;
         let socket = Async::new_nonblocking(wayleave_sockets::bind(remote, fragments, receive_buffer)?)?;
         let local = socket.get_ref().local_addr()?;
-        Ok((socket, local))
+        let offload = Offload::new(&socket, remote, offload);
+        Ok((Datagrams { socket, offload }, local))
     }
 
     fn listen(&self, address: SocketAddr) -> io::Result<(Listener, SocketAddr)> {
@@ -210,32 +221,32 @@ impl Runtime for AsyncIo {
 
     fn poll_receive(
         &self,
-        socket: &mut Async<UdpSocket>,
+        socket: &mut Datagrams,
         cx: &mut Context<'_>,
         buffer: &mut [u8],
         arrivals: &mut [Arrival],
     ) -> Poll<io::Result<usize>> {
-        let (len, from) =
-            ready!(poll_until(|| socket.get_ref().recv_from(buffer), || socket.poll_readable(cx)))?;
-        arrivals[0] = Arrival::one(from, len);
-        Poll::Ready(Ok(1))
+        let Datagrams { socket, offload } = socket;
+        let receive = || offload.receive(socket.get_ref(), UdpSocket::recv_from, buffer, arrivals);
+        poll_until(receive, || socket.poll_readable(cx)).map_ok(|received| received.count)
+    }
+
+    fn most_arrivals(&self) -> usize {
+        Offload::MOST_ARRIVALS
     }
 
     fn poll_send(
         &self,
-        socket: &mut Async<UdpSocket>,
+        socket: &mut Datagrams,
         cx: &mut Context<'_>,
         transmit: Transmit<'_>,
     ) -> Poll<io::Result<usize>> {
-        let send = || match transmit.destination {
-            None => socket.get_ref().send(transmit.first()),
-            Some(to) => socket.get_ref().send_to(transmit.first(), to),
-        };
-        poll_until(send, || socket.poll_writable(cx)).map_ok(|_| 1)
+        let Datagrams { socket, offload } = socket;
+        poll_until(|| offload.send(socket.get_ref(), send, transmit), || socket.poll_writable(cx))
     }
 
-    fn overflowed(&self, socket: &Async<UdpSocket>) -> u64 {
-        wayleave_sockets::overflowed(socket.get_ref())
+    fn overflowed(&self, socket: &Datagrams) -> u64 {
+        wayleave_sockets::overflowed(socket.socket.get_ref())
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {

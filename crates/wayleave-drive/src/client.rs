@@ -73,9 +73,9 @@ impl<R: Runtime> Client<R> {
         config: Valid<ClientConfig>,
         runtime: R,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
-        let receive_buffer = config.limits.receive_buffer;
+        let (receive_buffer, offload) = (config.limits.receive_buffer, config.offload);
         let machine = Machine::new(config, &runtime.seed(), runtime.clock(), runtime.now());
-        let driver = Driver::new(machine, runtime, receive_buffer);
+        let driver = Driver::new(machine, runtime, receive_buffer, offload);
         let state = State {
             driver,
             wakers: BTreeMap::new(),

@@ -7,7 +7,7 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 
 use crate::socket::{LEAST_READ, MOST_READ, State, Stop, refusal, send};
-use crate::{Kind, Ready, Runtime, Served, Socket, Turn};
+use crate::{Binding, Kind, Ready, Runtime, Served, Socket, Turn};
 use wayleave_proto::base::{Beside, Instant};
 use wayleave_proto::error::{IoFailed, IoFailure};
 use wayleave_proto::net::{Arrival, Machine, Onward, Output, Packets, SocketId, Transmit};
@@ -31,12 +31,14 @@ pub(crate) struct Driver<M: Machine, R: Runtime> {
     arrivals: Box<[Arrival]>,
     /// What the system keeps for a UDP socket, in bytes.
     receive_buffer: usize,
+    /// Whether it may cut apart and join datagrams.
+    offload: bool,
     /// A descriptor was given back since this was last asked.
     freed: bool,
 }
 
 impl<M: Machine<Event: 'static>, R: Runtime> Driver<M, R> {
-    pub(crate) fn new(machine: M, runtime: R, receive_buffer: usize) -> Self {
+    pub(crate) fn new(machine: M, runtime: R, receive_buffer: usize, offload: bool) -> Self {
         let most_arrivals = runtime.most_arrivals().max(1);
         Self {
             machine,
@@ -51,6 +53,7 @@ impl<M: Machine<Event: 'static>, R: Runtime> Driver<M, R> {
             buffer: vec![0; MOST_READ.max(most_arrivals.saturating_mul(Packets::SLOT))].into(),
             arrivals: vec![Arrival::one(NOBODY, 0); most_arrivals].into(),
             receive_buffer,
+            offload,
             freed: false,
         }
     }
@@ -182,7 +185,8 @@ impl<M: Machine<Event: 'static>, R: Runtime> Driver<M, R> {
                     Err(error) => self.failed(id, &error),
                 },
                 Output::Bind { id, remote, fragments } => {
-                    match self.runtime.bind(remote, fragments, self.receive_buffer) {
+                    let Self { receive_buffer, offload, .. } = *self;
+                    match self.runtime.bind(Binding { remote, fragments, receive_buffer, offload }) {
                         Ok((socket, local)) => {
                             self.insert(id, Kind::Datagrams(socket));
                             let now = self.runtime.now();

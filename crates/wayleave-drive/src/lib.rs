@@ -24,7 +24,7 @@ pub use client::Client;
 pub use events::Events;
 pub use flow::{DatagramFlow, StreamFlow};
 pub use relay::{Common, Relay, RelayHandle};
-pub use runtime::{Answer, Lookup, PollAnswer, Resolver, Runtime, at_once};
+pub use runtime::{Answer, Binding, Lookup, PollAnswer, Resolver, Runtime, at_once};
 pub use target::IntoTarget;
 
 use driver::Driver;

@@ -47,6 +47,19 @@ pub trait Resolver: Send + Sync + 'static {
     fn lookup(&self, name: &Name) -> Lookup;
 }
 
+/// The UDP socket that a machine asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// Whom it speaks with.
+    pub remote: Remote,
+    /// Whether what is too large for the path is cut into fragments; else it is dropped.
+    pub fragments: bool,
+    /// Bytes that the system keeps while they wait to be received, or as many as it gives.
+    pub receive_buffer: usize,
+    /// Whether the system may cut apart what is sent together, and join what comes, where the runtime knows how.
+    pub offload: bool,
+}
+
 /// The sockets, the timer and the look-ups of a runtime, for one machine.
 ///
 /// Every `poll_` method either does what it says or sees to it that the waker of `cx` is woken when it can. All sockets are
@@ -81,18 +94,11 @@ pub trait Runtime: Send + 'static {
     fn poll_connected(&self, stream: &mut Self::Stream, cx: &mut Context<'_>)
     -> Poll<io::Result<SocketAddr>>;
 
-    /// Opens a UDP socket that speaks with `remote`, and returns its own address. Where `fragments` are not wanted, what is
-    /// too large for the path is dropped. The system keeps `receive_buffer` bytes that wait to be received, or as many as it
-    /// gives.
+    /// Opens a UDP socket, and returns its own address.
     ///
     /// # Errors
-    /// There is no way to that address, or the system lacks something.
-    fn bind(
-        &self,
-        remote: Remote,
-        fragments: bool,
-        receive_buffer: usize,
-    ) -> io::Result<(Self::Datagrams, SocketAddr)>;
+    /// There is no way to the address that it is to speak with, or the system lacks something.
+    fn bind(&self, binding: Binding) -> io::Result<(Self::Datagrams, SocketAddr)>;
 
     /// Listens on `address`, and returns the address with its real port.
     ///

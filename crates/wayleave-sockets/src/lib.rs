@@ -4,6 +4,7 @@ mod crew;
 mod hosts;
 mod liveness;
 mod lookups;
+mod offload;
 mod origin;
 mod overflow;
 mod sockets;
@@ -14,6 +15,7 @@ pub use crew::Crew;
 pub use hosts::{hosts_file, in_hosts, loopback};
 pub use liveness::watch;
 pub use lookups::{Lookups, look_up};
+pub use offload::{Offload, Received};
 pub use origin::{clock_at, seed, unix_now};
 pub use overflow::overflowed;
 pub use sockets::{

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::thread;
 
-use wayleave_drive::{Lookup, Resolver, Runtime, at_once};
+use wayleave_drive::{Binding, Lookup, Resolver, Runtime, at_once};
 use wayleave_proto::base::{Clock, Instant, Name, Seed};
 use wayleave_proto::config::Liveness;
-use wayleave_proto::net::{Arrival, Remote, Transmit};
-use wayleave_sockets::{Lookups, Spare};
+use wayleave_proto::net::{Arrival, Transmit};
+use wayleave_sockets::{Lookups, Offload, Spare};
 
 use crate::reactor::{Reactor, Side, Socket};
 
@@ -53,7 +53,7 @@ impl Std {
 
 impl Runtime for Std {
     type Stream = Socket<TcpStream>;
-    type Datagrams = Socket<UdpSocket>;
+    type Datagrams = Datagrams;
     type Listener = Listener;
 
     fn now(&self) -> Instant {
@@ -88,15 +88,12 @@ impl Runtime for Std {
         Poll::Ready(wayleave_sockets::connected(&stream.socket))
     }
 
-    fn bind(
-        &self,
-        remote: Remote,
-        fragments: bool,
-        receive_buffer: usize,
-    ) -> io::Result<(Self::Datagrams, SocketAddr)> {
+    fn bind(&self, binding: Binding) -> io::Result<(Datagrams, SocketAddr)> {
+        let Binding { remote, fragments, receive_buffer, offload } = binding;
         let socket = wayleave_sockets::bind(remote, fragments, receive_buffer)?;
         let local = socket.local_addr()?;
-        Ok((Socket::new(socket, &self.reactor), local))
+        let offload = Offload::new(&socket, remote, offload);
+        Ok((Datagrams { socket: Socket::new(socket, &self.reactor), offload }, local))
     }
 
     fn listen(&self, address: SocketAddr) -> io::Result<(Self::Listener, SocketAddr)> {
@@ -190,9 +187,13 @@ impl Runtime for Std {
         buffer: &mut [u8],
         arrivals: &mut [Arrival],
     ) -> Poll<io::Result<usize>> {
-        let (len, from) = ready!(socket.poll(Side::Reader, cx, |socket| socket.recv_from(buffer)))?;
-        arrivals[0] = Arrival::one(from, len);
-        Poll::Ready(Ok(1))
+        let Datagrams { socket, offload } = socket;
+        let receive = |socket: &UdpSocket| offload.receive(socket, UdpSocket::recv_from, buffer, arrivals);
+        socket.poll(Side::Reader, cx, receive).map_ok(|received| received.count)
+    }
+
+    fn most_arrivals(&self) -> usize {
+        Offload::MOST_ARRIVALS
     }
 
     fn poll_send(
@@ -201,15 +202,12 @@ impl Runtime for Std {
         cx: &mut Context<'_>,
         transmit: Transmit<'_>,
     ) -> Poll<io::Result<usize>> {
-        let send = |socket: &UdpSocket| match transmit.destination {
-            None => socket.send(transmit.first()),
-            Some(to) => socket.send_to(transmit.first(), to),
-        };
-        socket.poll(Side::Writer, cx, send).map_ok(|_| 1)
+        let Datagrams { socket, offload } = socket;
+        socket.poll(Side::Writer, cx, |socket| offload.send(socket, send, transmit))
     }
 
     fn overflowed(&self, socket: &Self::Datagrams) -> u64 {
-        wayleave_sockets::overflowed(&socket.socket)
+        wayleave_sockets::overflowed(&socket.socket.socket)
     }
 
     fn poll_timer(&mut self, _: &mut Context<'_>, deadline: Instant) -> Poll<()> {
@@ -220,6 +218,20 @@ impl Runtime for Std {
     fn spawn(&self, task: Pin<Box<dyn Future<Output = ()> + Send>>) {
         let reactor = self.reactor();
         thread::spawn(move || reactor.run(task));
+    }
+}
+
+/// A UDP socket.
+#[derive(Debug)]
+pub struct Datagrams {
+    socket: Socket<UdpSocket>,
+    offload: Offload,
+}
+
+fn send(socket: &UdpSocket, payload: &[u8], to: Option<SocketAddr>) -> io::Result<usize> {
+    match to {
+        None => socket.send(payload),
+        Some(to) => socket.send_to(payload, to),
     }
 }
 

@@ -68,6 +68,7 @@ mod client;
 mod connection;
 #[cfg(feature = "hyper")]
 mod connector;
+mod datagrams;
 #[cfg(feature = "quinn")]
 mod quic;
 mod relay;

@@ -12,13 +12,14 @@ use tokio::io::ReadBuf;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep, sleep_until};
-use wayleave_drive::{Lookup, Resolver, Runtime, at_once};
+use wayleave_drive::{Binding, Lookup, Resolver, Runtime, at_once};
 use wayleave_proto::base::{Clock, Instant, Name, Seed};
 use wayleave_proto::config::Liveness;
-use wayleave_proto::net::{Arrival, Remote, Transmit};
-use wayleave_sockets::{Lookups, Spare};
+use wayleave_proto::net::{Arrival, Transmit};
+use wayleave_sockets::{Lookups, Offload, Spare};
 
 use crate::connection::Connection;
+use crate::datagrams::Datagrams;
 
 /// The tokio runtime in which a client or a relay was made. It needs its time and I/O drivers.
 pub struct Tokio {
@@ -62,7 +63,7 @@ impl Tokio {
 
 impl Runtime for Tokio {
     type Stream = Connection;
-    type Datagrams = UdpSocket;
+    type Datagrams = Datagrams;
     type Listener = Listener;
 
     fn now(&self) -> Instant {
@@ -94,16 +95,12 @@ impl Runtime for Tokio {
         Poll::Ready(wayleave_sockets::connected(&*stream.socket))
     }
 
-    fn bind(
-        &self,
-        remote: Remote,
-        fragments: bool,
-        receive_buffer: usize,
-    ) -> io::Result<(UdpSocket, SocketAddr)> {
+    fn bind(&self, binding: Binding) -> io::Result<(Datagrams, SocketAddr)> {
+        let Binding { remote, fragments, receive_buffer, offload } = binding;
         let _context = self.handle.enter();
         let socket = UdpSocket::from_std(wayleave_sockets::bind(remote, fragments, receive_buffer)?)?;
         let local = socket.local_addr()?;
-        Ok((socket, local))
+        Ok((Datagrams::new(socket, remote, offload), local))
     }
 
     fn listen(&self, address: SocketAddr) -> io::Result<(Listener, SocketAddr)> {
@@ -196,32 +193,29 @@ impl Runtime for Tokio {
 
     fn poll_receive(
         &self,
-        socket: &mut UdpSocket,
+        socket: &mut Datagrams,
         cx: &mut Context<'_>,
         buffer: &mut [u8],
         arrivals: &mut [Arrival],
     ) -> Poll<io::Result<usize>> {
-        let mut buffer = ReadBuf::new(buffer);
-        let from = ready!(socket.poll_recv_from(cx, &mut buffer))?;
-        arrivals[0] = Arrival::one(from, buffer.filled().len());
-        Poll::Ready(Ok(1))
+        socket.poll_receive(cx, buffer, arrivals)
+    }
+
+    fn most_arrivals(&self) -> usize {
+        Offload::MOST_ARRIVALS
     }
 
     fn poll_send(
         &self,
-        socket: &mut UdpSocket,
+        socket: &mut Datagrams,
         cx: &mut Context<'_>,
         transmit: Transmit<'_>,
     ) -> Poll<io::Result<usize>> {
-        let sent = match transmit.destination {
-            None => socket.poll_send(cx, transmit.first()),
-            Some(to) => socket.poll_send_to(cx, transmit.first(), to),
-        };
-        sent.map_ok(|_| 1)
+        socket.poll_send(cx, transmit)
     }
 
-    fn overflowed(&self, socket: &UdpSocket) -> u64 {
-        wayleave_sockets::overflowed(socket)
+    fn overflowed(&self, socket: &Datagrams) -> u64 {
+        wayleave_sockets::overflowed(&socket.socket)
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {

@@ -275,9 +275,9 @@ impl<R: Runtime> Whole<R> {
 
 impl<R: Runtime> Driver<Machine, R> {
     fn relay(config: Valid<RelayConfig>, seed: &Seed, common: Common, shard: usize, runtime: R) -> Self {
-        let receive_buffer = config.limits.receive_buffer;
+        let (receive_buffer, offload) = (config.limits.receive_buffer, config.offload);
         let machine = Core::on(common, shard, config, seed, runtime.clock(), runtime.now());
-        Self::new(machine, runtime, receive_buffer)
+        Self::new(machine, runtime, receive_buffer, offload)
     }
 }
 

@@ -13,9 +13,9 @@ use std::task::Wake;
 use wayleave_proto::base::{Clock, Instant, Name, Seed, UnixTime};
 
 use wayleave_proto::config::Liveness;
-use wayleave_proto::net::{Arrival, Packets, Remote, Transmit};
+use wayleave_proto::net::{Arrival, Packets, Transmit};
 
-use crate::{Lookup, Runtime, at_once};
+use crate::{Binding, Lookup, Runtime, at_once};
 
 /// What a test sees and changes of it.
 #[derive(Clone, Default)]
@@ -190,7 +190,7 @@ impl Runtime for Fake {
         Poll::Ready(Ok(local()))
     }
 
-    fn bind(&self, _: Remote, _: bool, _: usize) -> io::Result<((), SocketAddr)> {
+    fn bind(&self, _: Binding) -> io::Result<((), SocketAddr)> {
         Ok(((), local()))
     }
 

@@ -37,6 +37,9 @@ pub struct ClientConfig {
     /// What becomes of a stream whose relay ends without close_notify. By default it is reset: relays of Wayleave's say with
     /// that end that the target broke off. Some of somebody else's never send one.
     pub truncation: Truncation,
+    /// Whether the system may cut apart what is sent together, and join what comes together, where it can (generic segmentation and
+    /// receive offload of UDP). On by default; off helps where a system or a network card damages what it cuts or joins.
+    pub offload: bool,
     /// Bounds and times.
     pub limits: ClientLimits,
 }
@@ -70,6 +73,7 @@ impl ClientConfig {
             check_credential: false,
             network: Network::up(Link::Unknown),
             truncation: Truncation::Reset,
+            offload: true,
             limits: ClientLimits::default(),
         }
     }

@@ -40,6 +40,9 @@ pub struct RelayConfig {
     /// Whether clients that look for what is wrong are answered: datagrams to the relay's own [echo](crate::relay::echo), and a
     /// word in the answer to OPTIONS. It is on by default.
     pub echo: bool,
+    /// Whether the system may cut apart what is sent together, and join what comes together, where it can (generic segmentation and
+    /// receive offload of UDP). On by default; off helps where a system or a network card damages what it cuts or joins.
+    pub offload: bool,
     /// Bounds and times.
     pub limits: RelayLimits,
     /// What is broken on purpose, for the check that the simulation sees it; nothing by default.
@@ -63,6 +66,7 @@ impl RelayConfig {
             balancers: Vec::new(),
             truncation: Truncation::default(),
             echo: true,
+            offload: true,
             limits: RelayLimits::default(),
             #[cfg(feature = "canary")]
             canary: None,

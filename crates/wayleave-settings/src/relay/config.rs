@@ -37,6 +37,7 @@ impl RelaySettings {
         config.balancers = self.proxy_protocol_from;
         config.truncation = self.truncated.unwrap_or(config.truncation);
         config.echo = !self.no_echo;
+        config.offload = !self.no_offload;
         config.limits = limits;
         config.scope = scope;
         config.targets.own.extend(own);

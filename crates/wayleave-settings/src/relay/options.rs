@@ -133,6 +133,13 @@ pub struct RelaySettings {
     #[cfg_attr(feature = "clap", arg(long))]
     pub no_echo: bool,
 
+    /// Receive and send datagrams one by one, and leave nothing of it to the system or the network card
+    ///
+    /// Without this, Linux cuts apart what is sent together, and joins what comes together (GSO and GRO of UDP). Try this where
+    /// datagrams get lost in bursts: some systems and cards damage what they cut.
+    #[cfg_attr(feature = "clap", arg(long))]
+    pub no_offload: bool,
+
     /// How names of targets are looked up: dns, or platform [default: dns]
     ///
     /// dns asks the name servers of /etc/resolv.conf, or those of --name-server, with the hosts file before them: IPv4 and
@@ -260,6 +267,7 @@ settings!(RelaySettings {
     proxy_protocol_from,
     truncated,
     no_echo,
+    no_offload,
     look_up,
     name_server,
     drain,

@@ -8,7 +8,7 @@ use core::task::{Context, Poll, Waker};
 use std::io::{self, IoSlice};
 use std::sync::MutexGuard;
 
-use wayleave_drive::{Answer, Lookup, PollAnswer, Runtime};
+use wayleave_drive::{Answer, Binding, Lookup, PollAnswer, Runtime};
 use wayleave_proto::base::{Clock, Instant, Name, Seed};
 use wayleave_proto::client::Notice;
 use wayleave_proto::config::Liveness;
@@ -194,9 +194,9 @@ impl Runtime for Simulated {
         })
     }
 
-    fn bind(&self, remote: Remote, _: bool, receive_buffer: usize) -> io::Result<(Descriptor, SocketAddr)> {
+    fn bind(&self, binding: Binding) -> io::Result<(Descriptor, SocketAddr)> {
         let mut kernel = self.enter().ok_or_else(no_descriptor)?;
-        let remote = match remote {
+        let remote = match binding.remote {
             Remote::One(address) => Some(address),
             Remote::Every(_) => None,
         };
@@ -205,7 +205,7 @@ impl Runtime for Simulated {
         }
         let handle = kernel.stack.bind(None, remote).ok_or_else(no_descriptor)?;
         let local = kernel.stack.local(handle).ok_or_else(no_descriptor)?;
-        kernel.insert(handle, remote.unwrap_or(local), false, receive_buffer);
+        kernel.insert(handle, remote.unwrap_or(local), false, binding.receive_buffer);
         Ok((self.descriptor(handle), local))
     }
 
