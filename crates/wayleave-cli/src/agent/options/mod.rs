@@ -227,6 +227,13 @@ pub(crate) struct AgentArgs {
     #[serde(deserialize_with = "one")]
     pub(super) datagram_idle: Option<Duration>,
 
+    /// Receive and send datagrams one by one, and leave nothing of it to the system or the network card
+    ///
+    /// Without this, Linux cuts apart what is sent together, and joins what comes together (GSO and GRO of UDP). Try this where
+    /// datagrams get lost in bursts: some systems and cards damage what they cut.
+    #[arg(long)]
+    pub(super) no_offload: bool,
+
     /// How much to say on standard error: error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL", value_parser = value_parser!(String))]
     #[serde(deserialize_with = "one")]
@@ -264,6 +271,7 @@ settings!(AgentArgs {
     local_user,
     association_targets,
     datagram_idle,
+    no_offload,
     log,
 });
 

@@ -77,6 +77,7 @@ impl Settings {
         client.check_credential = Switch::or_usual(args.check_token, true);
         client.network = network;
         client.truncation = args.truncated.unwrap_or(Truncation::Reset);
+        client.offload = !args.no_offload;
         client.limits = ClientLimits {
             token_warning: args.token_warning.unwrap_or(limits.token_warning),
             hedge: args.hedge.unwrap_or(limits.hedge),
