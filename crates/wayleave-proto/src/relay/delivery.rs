@@ -7,7 +7,8 @@ use super::share::{Share, Shares};
 use super::tunnel::{Open, Payload, State, Tunnel, TunnelId};
 use crate::base::{Beside, Instant, Slots, Timers};
 use crate::carrier::downlink::{Sink, Sinks, TunnelKey};
-use crate::net::{Onward, Transmit};
+use crate::net::{Onward, SocketId, Transmit};
+use crate::queue::DatagramQueue;
 
 /// Where one connection delivers to.
 pub(super) struct Delivery<'a, L> {
@@ -45,13 +46,17 @@ impl<L: Ledger> Delivery<'_, L> {
             let (Some(socket), Payload::Datagrams { outgoing, .. }) = (open.socket, &mut open.payload) else {
                 continue;
             };
-            while let Some(transmit) = Transmit::of(outgoing, self.now) {
-                let sent = self.onward.send(socket, transmit);
-                (0..sent).for_each(|_| outgoing.pop());
-                if sent == 0 {
-                    break;
-                }
-            }
+            send_on(self.onward, socket, outgoing, self.now);
+        }
+    }
+}
+
+fn send_on(onward: &mut dyn Onward, socket: SocketId, outgoing: &mut DatagramQueue, now: Instant) {
+    while let Some(transmit) = Transmit::of(outgoing, now) {
+        let sent = onward.send(socket, transmit);
+        (0..sent).for_each(|_| outgoing.pop());
+        if sent == 0 {
+            return;
         }
     }
 }
@@ -98,8 +103,17 @@ impl<L: Ledger> Sink for ToTarget<'_, L> {
                 self.timers.set(Timer::Tunnel(self.id), Some(now));
             }
         }
+        let is_many = outgoing.len() >= Transmit::MOST || !outgoing.has_room(now, payload.len());
         if outgoing.is_empty() {
             self.reached.push(self.id);
+        } else if is_many && let Some(place) = self.reached.iter().position(|reached| *reached == self.id) {
+            // One read may bring more than may wait.
+            if let Some(socket) = self.open.socket {
+                send_on(self.onward, socket, outgoing, now);
+            }
+            if !outgoing.is_empty() {
+                self.reached.swap_remove(place);
+            }
         }
         outgoing.push(now, payload);
     }

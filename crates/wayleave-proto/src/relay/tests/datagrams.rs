@@ -337,6 +337,25 @@ pub(super) fn datagrams_of_one_read_leave_together_where_their_sizes_are_alike()
 }
 
 #[test]
+pub(super) fn one_read_may_bring_more_datagrams_than_may_wait() {
+    for (size, count) in [(3, 700), (9_000, 40)] {
+        let mut rig = Rig::with(|config| config.limits.datagrams.bytes = 64 * 1024);
+        let (mut peer, target) = rig.datagrams();
+        let payload = vec![7; size];
+        let payloads = vec![&payload[..]; count];
+        let mut onward = Straight { room: count, ..Straight::default() };
+        pass(&mut rig, &mut peer, &mut onward, &payloads);
+        assert_eq!(onward.sent.len(), count, "{count} of {size} bytes");
+        // What a full socket does not take waits, the oldest make room, and it is not asked again and again.
+        onward.calls.clear();
+        pass(&mut rig, &mut peer, &mut onward, &payloads);
+        assert_eq!(onward.calls, [0], "{count} of {size} bytes");
+        rig.pump();
+        assert_eq!(rig.sent(target).len(), if size == 3 { 256 } else { 7 });
+    }
+}
+
+#[test]
 pub(super) fn what_came_in_one_call_goes_to_the_client_in_one_write() {
     let mut rig = Rig::new();
     let (mut peer, target) = rig.datagrams();

@@ -336,7 +336,8 @@ over_mux! {
         what_was_sent_just_before_the_end_is_delivered, datagrams_go_straight_on_until_one_has_to_wait,
         what_goes_straight_on_counts_against_the_rate,
         datagrams_of_one_read_leave_together_where_their_sizes_are_alike,
-        what_came_in_one_call_goes_to_the_client_in_one_write;
+        what_came_in_one_call_goes_to_the_client_in_one_write,
+        one_read_may_bring_more_datagrams_than_may_wait;
     dialling:
         a_target_out_of_reach_is_told_by_its_class, a_name_without_an_answer_is_told_by_its_class,
         silence_ends_after_the_timeout, the_first_of_several_addresses_wins_and_the_others_are_closed,
