@@ -116,7 +116,9 @@ impl<K: Key, T> Slots<K, T> {
             return key;
         }
         let key = K::from_parts(self.index(self.entries.len()), 0);
-        self.entries.push(Entry { generation: 0, value: Some(make(key)) });
+        let value = Some(make(key));
+        make_room(&mut self.entries, 1);
+        self.entries.push(Entry { generation: 0, value });
         key
     }
 
@@ -193,6 +195,14 @@ impl<K: Key, T: fmt::Debug> fmt::Debug for Slots<K, T> {
     }
 }
 
+/// Makes room for so many more. A table grows by an eighth and not by twice: its entries are large, and of ten thousand a third
+/// would be empty.
+fn make_room<T>(entries: &mut Vec<T>, more: usize) {
+    if entries.capacity() - entries.len() < more {
+        entries.reserve_exact(more.max(entries.len() / 8));
+    }
+}
+
 /// What somebody else keeps for the keys of a [`Slots`], found without a search.
 ///
 /// It grows with the highest place that was given out. An entry stays until it is removed or its place is used for
@@ -210,12 +220,10 @@ impl<K: Key, T> Beside<K, T> {
     /// Stores `value` for `key`, in the place of whatever was there.
     pub fn insert(&mut self, key: K, value: T) {
         let place = key.index() as usize;
-        if self.entries.is_empty() {
-            // Most hold few.
-            self.entries.reserve_exact(place.saturating_add(1));
-        }
-        if self.entries.len() <= place {
-            self.entries.resize_with(place.saturating_add(1), || None);
+        let places = place.saturating_add(1);
+        if let Some(more) = places.checked_sub(self.entries.len()).filter(|more| *more > 0) {
+            make_room(&mut self.entries, more);
+            self.entries.resize_with(places, || None);
         }
         if let Some(entry) = self.entries.get_mut(place) {
             *entry = Some((key, value));

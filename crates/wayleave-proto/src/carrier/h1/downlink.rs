@@ -74,7 +74,8 @@ impl Downlink {
             },
             ended: None,
             stray: 0,
-            signals: VecDeque::new(),
+            // One at a time mostly, and by itself a queue makes room for four.
+            signals: VecDeque::with_capacity(1),
         }
     }
 
