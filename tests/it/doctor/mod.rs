@@ -341,6 +341,31 @@ fn an_agents_file_is_checked_and_a_page_is_written_without_secrets() {
 }
 
 #[test]
+fn an_app_sign_is_proven_on_each_connection() {
+    let lab = Lab::new();
+    let sign = "0123456789abcdef".repeat(4);
+    lab.write("sign.txt", &sign);
+    let (status, key, error) =
+        wayleave(lab.folder(), &["token", "app-sign", "--app-id", "1001", "--sign-file", "sign.txt"]);
+    assert_eq!(status, 0, "{error}");
+    lab.write("app-keys.toml", &key);
+    let relay = lab.relay(&["--token-keys", "app-keys.toml"]);
+    let target = crate::targets::echo_stream();
+    let words = format!(
+        "check --proxy localhost:{} --ca tls/ca.pem --app-id 1001 --app-sign-file sign.txt --target tcp:localhost:{target}",
+        relay.listening(1).port()
+    );
+    let (status, text, error) = wayleave(lab.folder(), &words.split(' ').collect::<Vec<_>>());
+    assert_eq!((status, error.as_str()), (0, ""), "{text}");
+    for said in
+        ["accepts it: the app sign, which does not expire", "is reached through the relay", "25 of 25"]
+    {
+        assert!(text.contains(said), "no {said:?} in\n{text}");
+    }
+    assert!(!text.contains(&sign), "{text}");
+}
+
+#[test]
 fn what_cannot_be_checked_is_a_wrong_argument() {
     let lab = Lab::new();
     for (words, said) in [

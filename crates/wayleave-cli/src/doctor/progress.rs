@@ -29,7 +29,8 @@ impl Progress {
         let is_shown = self.is_shown;
         move |finding| {
             if is_shown {
-                line(&format!("{} {}: {}", finding.code.step(), finding.subject, finding.outcome()));
+                let words = [finding.code.step().to_string(), finding.subject.to_string()];
+                line(&format!("{}: {}", words.join(" ").trim_end(), finding.outcome()));
             }
         }
     }

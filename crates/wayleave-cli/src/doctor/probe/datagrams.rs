@@ -15,7 +15,7 @@ use wayleave_proto::relay::echo::{HOST, PORT};
 use super::direct::Stun;
 use super::tunnel::{Way, ask};
 use super::wire::Head;
-use super::{Notes, until};
+use super::{Deadline, Notes};
 use crate::doctor::code::Code;
 use crate::doctor::quality::Quality;
 use crate::doctor::report::{Finding, Subject};
@@ -57,9 +57,9 @@ impl Datagrams {
     ///
     /// # Errors
     /// What came in its place.
-    pub(super) async fn open(way: &Way, target: &Target, deadline: Instant) -> Result<Self, (Code, String)> {
+    pub(super) async fn open(way: &Way, target: &Target, deadline: Deadline) -> Result<Self, (Code, String)> {
         let want = Want::Tunnel { kind: Kind::Datagram, target: target.clone() };
-        match timeout_at(until(deadline), ask(way, want)).await {
+        match timeout_at(deadline.step(), ask(way, want)).await {
             Ok(Ok((head, stream))) => match of_datagrams(&head) {
                 None => {
                     let (reader, writer) = split(stream);
@@ -71,6 +71,11 @@ impl Datagrams {
             Ok(Err(error)) => Err((Code::DatagramsRefused, error.to_string())),
             Err(_) => Err((Code::DatagramsRefused, "no answer in time".into())),
         }
+    }
+
+    /// Says that it is over, so that the relay need not guess.
+    pub(super) async fn end(mut self, until: Instant) {
+        let _ = timeout_at(until, self.writer.shutdown()).await;
     }
 
     pub(super) async fn send(&mut self, payload: &[u8]) -> bool {
@@ -112,7 +117,7 @@ pub(super) fn echo_target() -> Option<Target> {
 }
 
 /// Sends datagrams to the relay's own echo, and measures what comes back.
-pub(super) async fn echo(way: &Way, notes: &Notes, deadline: Instant) {
+pub(super) async fn echo(way: &Way, notes: &Notes, deadline: Deadline) {
     let subject = || Subject::proxy(&way.proxy);
     let unmeasured = |code: Code, detail: String| {
         notes.add(Finding::new(code, subject()).with(detail));
@@ -129,7 +134,7 @@ pub(super) async fn echo(way: &Way, notes: &Notes, deadline: Instant) {
         }
         Err((code, shown)) => return unmeasured(code, shown),
     };
-    let trips = round_trips(&mut tunnel, until(deadline)).await;
+    let trips = round_trips(&mut tunnel, deadline.step()).await;
     let Some(quality) = Quality::of(&trips) else {
         return unmeasured(Code::DatagramsLost, format!("{} sent", trips.len()));
     };
@@ -143,7 +148,8 @@ pub(super) async fn echo(way: &Way, notes: &Notes, deadline: Instant) {
     };
     let finding = Finding::new(code, subject()).with(quality.to_string());
     notes.add(Finding { quality: Some(quality), ..finding });
-    let largest = largest(&mut tunnel, until(deadline)).await;
+    let largest = largest(&mut tunnel, deadline.step()).await;
+    tunnel.end(deadline.step()).await;
     notes.add(match largest {
         Some(bytes) if bytes >= MEDIA => {
             Finding::new(Code::SizeWhole, subject()).with(format!("{bytes} bytes came back"))
@@ -218,14 +224,14 @@ async fn largest(tunnel: &mut Datagrams, end: Instant) -> Option<usize> {
 }
 
 /// Asks a STUN server through the relay.
-pub(super) async fn stun(way: &Way, target: &Target, notes: &Notes, deadline: Instant) {
+pub(super) async fn stun(way: &Way, target: &Target, notes: &Notes, deadline: Deadline) {
     let subject = Subject::proxy(&way.proxy).to(Kind::Datagram, target);
     let began = Instant::now();
     let mut tunnel = match Datagrams::open(way, target, deadline).await {
         Ok(tunnel) => tunnel,
         Err((code, shown)) => return notes.add(Finding::new(code, subject).with(shown)),
     };
-    let end = until(deadline);
+    let end = deadline.step();
     let stun = Stun::new();
     for _ in 0..3 {
         tunnel.send(&stun.request()).await;

@@ -14,12 +14,12 @@ use wayleave_proto::error::IoFailed;
 use wayleave_sockets::Lookups;
 use wayleave_tokio::Client;
 
-use super::{Notes, Plan, until};
+use super::{Deadline, Notes, Plan};
 use crate::doctor::code::Code;
 use crate::doctor::report::{Finding, Subject};
 
 /// Tries every target directly, beside the way through a relay.
-pub(super) async fn check(plan: Arc<Plan>, notes: Arc<Notes>, deadline: Instant) {
+pub(super) async fn check(plan: Arc<Plan>, notes: Arc<Notes>, deadline: Deadline) {
     if plan.targets.is_empty() {
         notes.add(Finding::new(Code::DirectNoTarget, Subject::default()));
     }
@@ -33,7 +33,7 @@ pub(super) async fn check(plan: Arc<Plan>, notes: Arc<Notes>, deadline: Instant)
         let notes = Arc::clone(&notes);
         tasks.spawn(async move {
             let began = Instant::now();
-            let tried = timeout_at(until(deadline), reach(kind, &target)).await;
+            let tried = timeout_at(deadline.step(), reach(kind, &target)).await;
             let finding = match tried {
                 Ok(Ok(())) => Finding::new(Code::DirectOpen, subject),
                 Ok(Err(error)) => Finding::new(Code::DirectClosed, subject).with(error.to_string()),
@@ -77,7 +77,7 @@ async fn ask(address: SocketAddr) -> std::io::Result<()> {
 }
 
 /// Lets a client of the library make its trial with the targets as probes, and says how it decides for each kind of flow.
-pub(super) async fn route(plan: Arc<Plan>, notes: Arc<Notes>, deadline: Instant) {
+pub(super) async fn route(plan: Arc<Plan>, notes: Arc<Notes>, deadline: Deadline) {
     let unknown = |detail: &str| notes.add(Finding::new(Code::RouteUnknown, Subject::default()).with(detail));
     if !plan.goes_direct {
         return unknown("mode normal sends everything through a relay");
@@ -106,7 +106,7 @@ pub(super) async fn route(plan: Arc<Plan>, notes: Arc<Notes>, deadline: Instant)
         }
     }
     while !open.is_empty() {
-        let Ok(Some(event)) = timeout_at(deadline, events.recv()).await else { break };
+        let Ok(Some(event)) = timeout_at(deadline.end, events.recv()).await else { break };
         let (code, kind) = match &event.what {
             What::DirectConnected { kind, .. } => (Code::RouteDirect, *kind),
             What::RouteChanged { kind, to: Route::Proxied, .. } => (Code::RouteProxied, *kind),

@@ -9,7 +9,7 @@ use wayleave_settings::duration::words;
 
 use super::datagrams::{Datagrams, echo_target};
 use super::tunnel::Way;
-use super::{Notes, STEP};
+use super::{Deadline, LONG_STEP, Notes};
 use crate::doctor::code::Code;
 use crate::doctor::report::{Finding, Subject};
 
@@ -23,10 +23,11 @@ pub(super) async fn check(proxy: &Target, way: Option<&Way>, longest: Duration, 
     for span in spans(longest) {
         let (way, target) = (way.clone(), target.clone());
         tasks.spawn(async move {
-            let mut tunnel = Datagrams::open(&way, &target, Instant::now() + STEP).await.ok()?;
+            let deadline = Deadline::new(Instant::now(), true);
+            let mut tunnel = Datagrams::open(&way, &target, deadline).await.ok()?;
             sleep(span).await;
             let is_sent = tunnel.send(WORD).await;
-            let end = Instant::now() + STEP;
+            let end = Instant::now() + LONG_STEP;
             let is_back = is_sent && tunnel.wait(end, |datagram| datagram == WORD).await.is_some();
             Some((span, is_back))
         });

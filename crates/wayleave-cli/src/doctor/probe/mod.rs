@@ -52,14 +52,14 @@ pub(crate) struct Plan {
 /// Checks everything, and says what was found.
 pub(crate) async fn examine(plan: Arc<Plan>, notes: Arc<Notes>) -> Report {
     let began = Instant::now();
-    let deadline = began + BUDGET;
+    let deadline = Deadline::new(began, plan.idle.is_some());
     let mut tasks = JoinSet::new();
     for proxy in &plan.proxies {
         tasks.spawn(proxy::check(Arc::clone(&plan), proxy.clone(), Arc::clone(&notes), deadline));
     }
     tasks.spawn(direct::check(Arc::clone(&plan), Arc::clone(&notes), deadline));
     tasks.spawn(direct::route(Arc::clone(&plan), Arc::clone(&notes), deadline));
-    let end = deadline + plan.idle.map_or(SPARE, |idle| idle + BUDGET);
+    let end = deadline.end + plan.idle.map_or(SPARE, |idle| idle + LONG_STEP * 2);
     let _ = timeout_at(end, async { while tasks.join_next().await.is_some() {} }).await;
     let mut report = Report {
         proxies: plan.proxies.clone(),
@@ -71,14 +71,35 @@ pub(crate) async fn examine(plan: Arc<Plan>, notes: Arc<Notes>) -> Report {
     report
 }
 
-/// What all steps but those of `--long` may take together.
-const BUDGET: Duration = Duration::from_millis(4_500);
-/// What the last word of a step may take beyond it.
-const SPARE: Duration = Duration::from_millis(300);
-/// What one step may take.
-const STEP: Duration = Duration::from_millis(1_500);
-
-/// When a step that begins now has to end.
-fn until(deadline: Instant) -> Instant {
-    deadline.min(Instant::now() + STEP)
+/// How long things may take.
+#[derive(Clone, Copy, Debug)]
+struct Deadline {
+    /// When everything has to be over, but for idle connections.
+    end: Instant,
+    /// What one step may take.
+    step: Duration,
 }
+
+impl Deadline {
+    fn new(began: Instant, is_long: bool) -> Self {
+        if is_long {
+            Self { end: began + LONG_BUDGET, step: LONG_STEP }
+        } else {
+            Self { end: began + BUDGET, step: STEP }
+        }
+    }
+
+    /// When a step that begins now has to end.
+    fn step(self) -> Instant {
+        self.end.min(Instant::now() + self.step)
+    }
+}
+
+/// What all steps may take together, and one of them.
+const BUDGET: Duration = Duration::from_millis(4_500);
+const STEP: Duration = Duration::from_millis(1_500);
+/// The same with `--long`, for ways by satellite.
+const LONG_BUDGET: Duration = Duration::from_secs(20);
+const LONG_STEP: Duration = Duration::from_secs(5);
+/// What the last word of a step may take beyond the end.
+const SPARE: Duration = Duration::from_millis(300);

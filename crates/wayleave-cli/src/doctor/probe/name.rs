@@ -8,12 +8,12 @@ use wayleave_proto::base::{Host, Name, Target};
 use wayleave_proto::error::{IoFailed, IoFailure};
 use wayleave_sockets::Lookups;
 
-use super::{Notes, until};
+use super::{Deadline, Notes};
 use crate::doctor::code::Code;
 use crate::doctor::report::{Family, Finding, Subject};
 
 /// One address of each family that the relay's name has, which is that the client would try first.
-pub(super) async fn check(proxy: &Target, notes: &Notes, deadline: Instant) -> Vec<SocketAddr> {
+pub(super) async fn check(proxy: &Target, notes: &Notes, deadline: Deadline) -> Vec<SocketAddr> {
     let port = proxy.port.get();
     let name = match &proxy.host {
         Host::Address(address) => {
@@ -24,7 +24,7 @@ pub(super) async fn check(proxy: &Target, notes: &Notes, deadline: Instant) -> V
         Host::Name(name) => name,
     };
     let began = Instant::now();
-    let found = timeout_at(until(deadline), Arc::new(Lookups::default()).begin(name)).await;
+    let found = timeout_at(deadline.step(), Arc::new(Lookups::default()).begin(name)).await;
     let found = found.unwrap_or_else(|_| Err(IoFailed::new(IoFailure::NameUnanswered)));
     let took = began.elapsed();
     let addresses = match found {

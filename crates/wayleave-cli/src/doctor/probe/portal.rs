@@ -5,21 +5,21 @@ use std::net::SocketAddr;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 use wayleave_proto::base::Target;
 
 use super::reach::is_portal;
 use super::wire::{Head, read_head};
-use super::{Notes, until};
+use super::{Deadline, Notes};
 use crate::doctor::code::Code;
 use crate::doctor::report::{Finding, Subject};
 
 /// Looks whether somebody answers for the relay's host on port 80, where relays have nothing.
-pub(super) async fn check(proxy: &Target, addresses: &[SocketAddr], notes: &Notes, deadline: Instant) {
+pub(super) async fn check(proxy: &Target, addresses: &[SocketAddr], notes: &Notes, deadline: Deadline) {
     let Some(address) = addresses.first() else { return };
     let address = SocketAddr::new(address.ip(), HTTP);
     let subject = Subject::proxy(proxy);
-    let finding = match timeout_at(until(deadline), get(proxy, address)).await {
+    let finding = match timeout_at(deadline.step(), get(proxy, address)).await {
         Ok(Ok(head)) if is_portal(&head, proxy) => Finding::new(Code::PortalSeen, subject).with(head.shown()),
         Ok(Ok(_)) => Finding::new(Code::PortalNone, subject),
         // A portal would take the connection.

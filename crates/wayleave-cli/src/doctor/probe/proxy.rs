@@ -14,11 +14,11 @@ use wayleave_sockets::unix_now;
 
 use super::reach::{self, Reached};
 use super::tunnel::{self, Way};
-use super::{Notes, Plan, datagrams, idle, name, portal, until};
+use super::{Deadline, Notes, Plan, datagrams, idle, name, portal};
 use crate::doctor::code::Code;
 use crate::doctor::report::{Finding, Subject};
 
-pub(super) async fn check(plan: Arc<Plan>, proxy: Target, notes: Arc<Notes>, deadline: Instant) {
+pub(super) async fn check(plan: Arc<Plan>, proxy: Target, notes: Arc<Notes>, deadline: Deadline) {
     let addresses = name::check(&proxy, &notes, deadline).await;
     if addresses.is_empty() {
         notes.add(Finding::new(Code::TcpNotTried, Subject::proxy(&proxy)));
@@ -46,7 +46,7 @@ async fn reach_all(
     proxy: &Target,
     addresses: &[SocketAddr],
     notes: &Arc<Notes>,
-    deadline: Instant,
+    deadline: Deadline,
 ) -> Vec<Reached> {
     let mut tasks = JoinSet::new();
     for address in addresses.iter().copied() {
@@ -80,7 +80,7 @@ async fn credential(
     proxy: &Target,
     relay: Option<SocketAddr>,
     notes: &Notes,
-    deadline: Instant,
+    deadline: Deadline,
 ) -> Option<Way> {
     let subject = Subject::proxy(proxy);
     let credential = match &plan.credential {
@@ -100,7 +100,7 @@ async fn credential(
     };
     let way = Way { plan: Arc::clone(plan), proxy: proxy.clone(), address, credential: credential.clone() };
     let began = Instant::now();
-    let asked = timeout_at(until(deadline), tunnel::ask(&way, Want::Options)).await;
+    let asked = timeout_at(deadline.step(), tunnel::ask(&way, Want::Options)).await;
     let (code, detail) = match asked {
         Ok(Ok((head, _))) => of_credential(head.status, head.shown(), credential),
         Ok(Err(error)) => (Code::CredentialUnclear, error.to_string()),
@@ -144,8 +144,8 @@ fn times(credential: &Credential, now: UnixTime) -> String {
     format!("{kind}{}{}", end.unwrap_or_default(), begin.unwrap_or_default())
 }
 
-/// What a relay does for a client that it accepts; all of it at the same time.
-async fn use_it(plan: &Arc<Plan>, proxy: &Target, way: Option<&Way>, notes: &Arc<Notes>, deadline: Instant) {
+/// What a relay does for a client that it accepts: streams, then datagrams, so that a token for few tunnels is enough.
+async fn use_it(plan: &Arc<Plan>, proxy: &Target, way: Option<&Way>, notes: &Arc<Notes>, deadline: Deadline) {
     let subject = || Subject::proxy(proxy);
     let streams = plan.targets.iter().filter(|(kind, _)| *kind == Kind::Stream);
     if streams.clone().next().is_none() {
@@ -161,17 +161,16 @@ async fn use_it(plan: &Arc<Plan>, proxy: &Target, way: Option<&Way>, notes: &Arc
         }
         return;
     };
+    let targets = |wanted: Kind| plan.targets.iter().filter(move |(kind, _)| *kind == wanted);
     let mut tasks = JoinSet::new();
-    for (kind, target) in plan.targets.clone() {
+    for (_, target) in targets(Kind::Stream).cloned() {
         let (way, notes) = (way.clone(), Arc::clone(notes));
-        match kind {
-            Kind::Datagram => {
-                tasks.spawn(async move { datagrams::stun(&way, &target, &notes, deadline).await });
-            }
-            Kind::Stream => {
-                tasks.spawn(async move { notes.add(tunnel::stream(&way, &target, deadline).await) });
-            }
-        }
+        tasks.spawn(async move { notes.add(tunnel::stream(&way, &target, deadline).await) });
+    }
+    while tasks.join_next().await.is_some() {}
+    for (_, target) in targets(Kind::Datagram).cloned() {
+        let (way, notes) = (way.clone(), Arc::clone(notes));
+        tasks.spawn(async move { datagrams::stun(&way, &target, &notes, deadline).await });
     }
     let (way, notes) = (way.clone(), Arc::clone(notes));
     tasks.spawn(async move { datagrams::echo(&way, &notes, deadline).await });

@@ -13,7 +13,7 @@ use wayleave_sockets::unix_now;
 use super::datagrams::echo_target;
 use super::tls::{self, Looked};
 use super::wire::{self, Head};
-use super::{Notes, Plan, until};
+use super::{Deadline, Notes, Plan};
 use crate::doctor::code::Code;
 use crate::doctor::report::{Finding, Subject};
 
@@ -33,7 +33,7 @@ pub(super) async fn check(
     proxy: &Target,
     address: SocketAddr,
     notes: &Notes,
-    deadline: Instant,
+    deadline: Deadline,
 ) -> Reached {
     let subject = || Subject::at(proxy, address);
     let unreached = |code| {
@@ -44,7 +44,7 @@ pub(super) async fn check(
         Reached::default()
     };
     let began = Instant::now();
-    let stream = match timeout_at(until(deadline), TcpStream::connect(address)).await {
+    let stream = match timeout_at(deadline.step(), TcpStream::connect(address)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
             let (code, detail) = of_tcp(&error);
@@ -60,7 +60,7 @@ pub(super) async fn check(
     let _ = stream.set_nodelay(true);
     let began = Instant::now();
     let connecting = Looked::connect(stream, &proxy.host, plan.verifier.clone());
-    let (code, detail, looked) = match timeout_at(until(deadline), connecting).await {
+    let (code, detail, looked) = match timeout_at(deadline.step(), connecting).await {
         Ok(Ok(looked)) => {
             let (code, detail) = looked.judgement();
             (code, detail, Some(looked))
@@ -97,7 +97,7 @@ async fn answers(
     proxy: &Target,
     address: SocketAddr,
     mut looked: Looked,
-    deadline: Instant,
+    deadline: Deadline,
 ) -> (Code, String, Option<Head>) {
     let word = word();
     let ask = |want: Want, authority: Target, echo| Ask {
@@ -108,7 +108,7 @@ async fn answers(
         echo,
     };
     let options = ask(Want::Options, proxy.clone(), word.clone());
-    let asked = timeout_at(until(deadline), wire::ask(looked.for_strangers(), &options)).await;
+    let asked = timeout_at(deadline.step(), wire::ask(looked.for_strangers(), &options)).await;
     let first = who(asked.ok(), word.as_ref());
     let Some(target) = echo_target().filter(|_| first.0 == Code::RelayWebServer) else { return first };
     let connect = ask(Want::Tunnel { kind: Kind::Stream, target: target.clone() }, target, None);
@@ -117,15 +117,15 @@ async fn answers(
         let mut looked = Looked::connect(stream, &proxy.host, plan.verifier.clone()).await?;
         wire::ask(looked.for_strangers(), &connect).await
     };
-    match timeout_at(until(deadline), again).await {
+    match timeout_at(deadline.step(), again).await {
         Ok(Ok(head)) if is_proxy(&head) => (Code::RelayOther, head.shown(), Some(head)),
         _ => first,
     }
 }
 
 /// What speaks where TLS should: nothing of ours, but a portal perhaps.
-async fn in_the_clear(proxy: &Target, address: SocketAddr, notes: &Notes, deadline: Instant) -> Reached {
-    let asked = timeout_at(until(deadline), super::portal::get(proxy, address)).await;
+async fn in_the_clear(proxy: &Target, address: SocketAddr, notes: &Notes, deadline: Deadline) -> Reached {
+    let asked = timeout_at(deadline.step(), super::portal::get(proxy, address)).await;
     let (code, detail, head) = who(asked.ok(), None);
     notes.add(Finding::new(code, Subject::at(proxy, address)).with(detail));
     Reached { is_portal: head.is_some_and(|head| is_portal(&head, proxy)), ..Reached::default() }

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::client::TlsStream;
@@ -14,7 +15,7 @@ use wayleave_proto::codec::proxy_status::ProxyError;
 
 use super::tls::Looked;
 use super::wire::{self, Head};
-use super::{Plan, until};
+use super::{Deadline, Plan};
 use crate::doctor::code::Code;
 use crate::doctor::report::{Finding, Subject};
 
@@ -50,12 +51,15 @@ pub(super) async fn ask(way: &Way, want: Want) -> io::Result<(Head, TlsStream<Tc
 }
 
 /// Whether a stream opens to `target`.
-pub(super) async fn stream(way: &Way, target: &Target, deadline: Instant) -> Finding {
+pub(super) async fn stream(way: &Way, target: &Target, deadline: Deadline) -> Finding {
     let began = Instant::now();
     let want = Want::Tunnel { kind: Kind::Stream, target: target.clone() };
-    let asked = timeout_at(until(deadline), ask(way, want)).await;
+    let asked = timeout_at(deadline.step(), ask(way, want)).await;
     let (code, detail) = match asked {
-        Ok(Ok((head, _))) => of_stream(&head),
+        Ok(Ok((head, mut stream))) => {
+            let _ = timeout_at(deadline.step(), stream.shutdown()).await;
+            of_stream(&head)
+        }
         Ok(Err(error)) => (Code::StreamFailed, error.to_string()),
         Err(_) => (Code::StreamSilent, "the relay has no answer yet".to_owned()),
     };
