@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use http::Uri;
 use http_body_util::{BodyExt, Full};
@@ -14,7 +15,8 @@ use rcgen::{CertificateParams, KeyPair};
 use rustls::RootCertStore;
 use rustls::pki_types::PrivateKeyDer;
 use tokio::runtime::Runtime;
-use wayleave_tokio::{Client, ClientConfig, HttpConnector, QuicSocket};
+use wayleave_agent::{Agent, AgentConfig};
+use wayleave_tokio::{Client, ClientConfig, HttpConnector, QuicSocket, What};
 
 /// A page for one connection, with everything that it asked for.
 fn page() -> String {
@@ -58,6 +60,91 @@ fn hyper_fetches_a_page_over_our_connector_and_keeps_the_connection() {
         })
         .any(|error| error.is::<wayleave_tokio::FlowError>());
         assert!(found, "{refused:?}");
+    });
+}
+
+#[test]
+fn tonic_calls_over_our_connector() {
+    Runtime::new().unwrap().block_on(async {
+        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let served = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut connection = h2::server::handshake(stream).await.unwrap();
+            let (request, mut respond) = connection.accept().await.unwrap().unwrap();
+            let answer = http::Response::builder().header("content-type", "application/grpc");
+            let answer = answer.header("grpc-status", "12").body(()).unwrap();
+            respond.send_response(answer, true).unwrap();
+            while connection.accept().await.is_some() {}
+            request.uri().path().to_owned()
+        });
+        let client = Client::new(ClientConfig::direct().build().unwrap());
+        let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap();
+        let channel = endpoint.connect_with_connector(HttpConnector::new(client)).await.unwrap();
+        let mut grpc = tonic::client::Grpc::new(channel);
+        grpc.ready().await.unwrap();
+        let path = http::uri::PathAndQuery::from_static("/calls.Calls/Begin");
+        let status = grpc.unary(tonic::Request::new(()), path, Nothing).await.unwrap_err();
+        assert_eq!(status.code(), tonic::Code::Unimplemented);
+        drop(grpc);
+        assert_eq!(served.await.unwrap(), "/calls.Calls/Begin");
+    });
+}
+
+/// Messages without content.
+#[derive(Default)]
+struct Nothing;
+
+impl tonic::codec::Codec for Nothing {
+    type Encode = ();
+    type Decode = ();
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl tonic::codec::Encoder for Nothing {
+    type Item = ();
+    type Error = tonic::Status;
+
+    fn encode(&mut self, (): (), _: &mut tonic::codec::EncodeBuf<'_>) -> Result<(), tonic::Status> {
+        Ok(())
+    }
+}
+
+impl tonic::codec::Decoder for Nothing {
+    type Item = ();
+    type Error = tonic::Status;
+
+    fn decode(&mut self, _: &mut tonic::codec::DecodeBuf<'_>) -> Result<Option<()>, tonic::Status> {
+        Ok(Some(()))
+    }
+}
+
+/// reqwest makes its connections itself, and lets nobody in between make them otherwise; it takes a proxy.
+#[test]
+fn reqwest_fetches_a_page_through_an_agent_inside_the_program() {
+    Runtime::new().unwrap().block_on(async {
+        let mut config = AgentConfig::new(ClientConfig::direct().build().unwrap());
+        config.listen.push((Ipv4Addr::LOCALHOST, 0).into());
+        let agent = Agent::start(config).await.unwrap();
+        let mut events = agent.events();
+        let proxy = reqwest::Proxy::all(format!("http://{}", agent.doors()[0].address)).unwrap();
+        let http = reqwest::Client::builder().proxy(proxy).build().unwrap();
+        assert_eq!(http.get(page()).send().await.unwrap().text().await.unwrap(), "hello");
+        assert_eq!(agent.close(Duration::from_secs(1)).await, 0);
+        let mut opened = 0;
+        while let Some(event) = events.recv().await {
+            opened += usize::from(matches!(event.what, What::FlowOpened { .. }));
+        }
+        assert_eq!(opened, 1, "it came through the agent");
     });
 }
 

@@ -10,6 +10,7 @@ mod publish;
 mod purity;
 mod shell;
 mod sim;
+mod size;
 mod tally;
 mod test;
 mod tidy;
@@ -47,6 +48,7 @@ fn run(words: &[&str]) -> anyhow::Result<ExitCode> {
         ["publish", "--dry-run"] => publish::dry_run(),
         ["bench", options @ ..] => bench::run(options),
         ["canary"] => canary::run(),
+        ["size"] => size::run(),
         ["sim", options @ ..] => return Ok(sim::run(options)),
         ["help" | "--help" | "-h"] | [] => {
             print!("{HELP}");
@@ -76,6 +78,7 @@ cargo xtask COMMAND
   sim [OPTIONS]                simulated worlds from seeds, and the laws checked at every step: a swarm, one named scenario
                                or a saved tape, with a picture; `cargo xtask sim --help` lists the options. Exit code 0:
                                every law held; 1: one was broken; 2: it could not run
+  size                         how large the least program is that embeds a client, stripped; it fails beyond 2.7 MB
   canary                       the simulation has to see each rule and promise that is broken on purpose, within a stated number of seeds
   help                         this text
 ";

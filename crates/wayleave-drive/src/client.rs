@@ -22,6 +22,7 @@ use wayleave_proto::config::{ClientConfig, Valid};
 /// The embedded side of the proxy: it opens flows and decides which way they go.
 ///
 /// A handle that can be cloned; the client ends when the last handle and the last flow are dropped.
+#[must_use = "the client ends when its last handle and its last flow are dropped"]
 pub struct Client<R: Runtime>(Arc<Owner<R>>);
 
 /// Dropped by the last of those who use a client.

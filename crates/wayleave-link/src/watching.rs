@@ -10,6 +10,7 @@ use crate::{Underlay, Watch};
 
 /// A thread that watches the network, until this is dropped.
 #[derive(Debug)]
+#[must_use = "nobody watches once it is dropped"]
 pub struct Watching(#[expect(dead_code, reason = "its end is the signal")] Stop);
 
 /// Looks at the network whenever the system says that something changed, or every two seconds where it says nothing,

@@ -36,6 +36,7 @@
 //! | see what happens | [`Events`] of [`Event`] and [`What`] |
 //! | learn why something failed | [`FlowError`], which becomes an [`io::Error`](std::io::Error) by `?` |
 //! | let an HTTP client of hyper-util or tonic go this way | `HttpConnector`, feature `hyper` |
+//! | let reqwest go this way | an agent inside the program: the crate `wayleave-agent` |
 //! | let QUIC of quinn go this way | `QuicSocket`, feature `quinn` |
 //! | run a relay | [`RelayConfig`], [`Relay`], [`RelayHandle`] |
 //! | look names up in another way than the platform does | [`Resolver`] |

@@ -30,6 +30,7 @@ type Machine = Core<Common>;
 
 /// A relay that listens, and serves while [`Self::serve`] runs; or one of several machines of it, each served by a task of its
 /// own.
+#[must_use = "a relay does nothing until it serves"]
 pub struct Relay<R: Runtime> {
     whole: Arc<Whole<R>>,
     shard: usize,

@@ -8,6 +8,7 @@ use super::{Concealed, Token, TokenTextError};
 
 /// What a client showed in `Proxy-Authorization`; nothing of it is judged yet.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Authorization {
     /// The parameters of an app sign.
     Concealed(Concealed),
@@ -71,6 +72,7 @@ pub enum AuthorizationError {
 ///
 /// Whatever was wrong with credentials that came, the words are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Challenge {
     /// Credentials came and were not accepted.
     Invalid,

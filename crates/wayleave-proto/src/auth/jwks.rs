@@ -9,6 +9,7 @@ use super::{VerifyingKey, json};
 
 /// What a set of keys held.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Jwks {
     /// The keys that verify tokens.
     pub keys: Vec<VerifyingKey>,

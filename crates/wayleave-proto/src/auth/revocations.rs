@@ -6,6 +6,7 @@ use super::{AppId, Verdict};
 
 /// One revocation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Revoked {
     /// Every credential of an application.
     App(AppId),

@@ -24,6 +24,7 @@ pub use truncation::Truncation;
 
 /// A configuration that has been checked; only the `build` methods make one.
 #[derive(Debug)]
+#[must_use = "a configuration does nothing by itself"]
 pub struct Valid<T>(Arc<T>);
 
 impl<T> Valid<T> {
@@ -49,6 +50,7 @@ impl<T> Deref for Valid<T> {
 /// What is wrong with a configuration: which field, and what it takes instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {remedy}")]
+#[non_exhaustive]
 pub struct ConfigError {
     /// The field, as it is written.
     pub field: &'static str,

@@ -65,6 +65,7 @@ impl Resource {
 
 /// A failed operation of the outside world: its kind, and what the platform said of it.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct IoFailed {
     /// The kind.
     pub failure: IoFailure,

@@ -58,6 +58,7 @@ impl AddressPolicy {
 /// The range that forbids an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the address is forbidden: {rule}")]
+#[non_exhaustive]
 pub struct Forbidden {
     /// The name of the range, such as `loopback` or `private`.
     pub rule: &'static str,

@@ -105,6 +105,7 @@ impl fmt::Display for Cidr {
 
 /// Why a text is not a range of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CidrError {
     /// What stands before the `/` is not an IP address.
     #[error("a range is an IP address and a prefix length, like 10.0.0.0/8 or fd00::/8")]

@@ -15,6 +15,7 @@ use crate::config::{Canary, Verifier};
 ///
 /// Two are equal where they are one and the same; it never shows itself in `Debug`.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Presented(Arc<Secret<String>>);
 
 impl Presented {

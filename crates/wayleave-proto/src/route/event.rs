@@ -64,6 +64,7 @@ impl fmt::Display for RouteReason {
 
 /// What happened to the routes. In each, `kind` is `None` where one decision holds for both kinds of flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RouteEvent {
     /// Direct is proven; the trial, if one ran, is over.
     DirectProven {

@@ -25,6 +25,7 @@ pub trait Look: Send + 'static {
 /// Files that a thread of its own looks at again and again, and at once when it is asked. It ends when this is dropped, and
 /// nobody waits for it.
 #[derive(Debug)]
+#[must_use = "nobody follows once it is dropped"]
 pub struct Follower<T> {
     asks: Arc<AtomicU64>,
     ask: SyncSender<()>,

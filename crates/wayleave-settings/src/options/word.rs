@@ -51,6 +51,7 @@ impl Word for Resolve {
 
 /// How names are looked up: `dns` or `platform`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LookUp {
     /// At name servers.
     Dns,

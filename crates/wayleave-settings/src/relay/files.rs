@@ -12,6 +12,7 @@ use crate::files::Look;
 
 /// All of them, on a thread of their own.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct RelayFiles {
     /// The key files.
     pub keys: KeyFiles,

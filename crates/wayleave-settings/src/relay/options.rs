@@ -27,6 +27,7 @@ use crate::{SettingsError, settings};
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "clap", derive(clap::Args))]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct RelaySettings {
     /// Serve clients on this address [default: 0.0.0.0:8443]
     ///
@@ -66,8 +67,8 @@ pub struct RelaySettings {
 
     /// The keys that tokens are checked with, from `wayleave token keygen --public-out`; can be given several times
     ///
-    /// A TOML file with any number of [[jwt]], [[jwks]] (signed tokens), [[token04]] and [[app_sign]] tables, and what
-    /// the operator says: [[app]] narrows what an application may do, [[revoked]] takes back a token (jti), a user or an
+    /// A TOML file with any number of `[[jwt]]`, `[[jwks]]` (signed tokens), `[[token04]]` and `[[app_sign]]` tables, and what
+    /// the operator says: `[[app]]` narrows what an application may do, `[[revoked]]` takes back a token (jti), a user or an
     /// application. All files together are one whole. They are read again when they change, and on SIGHUP; where one of
     /// them is not in order, all stay as they were.
     #[cfg_attr(feature = "clap", arg(long, value_name = "FILE"))]

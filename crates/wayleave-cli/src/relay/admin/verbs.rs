@@ -99,6 +99,8 @@ impl Service {
                     Revoked::User { user, app_id } => {
                         (None, Some(user.as_str()), app_id.as_ref().map(AppId::as_str))
                     }
+                    // What a later version of the core adds.
+                    _ => (None, None, None),
                 };
                 let user = self.users.name(user);
                 info!(jti, user = user.as_deref(), app, ended, "admin: revoked until the relay ends");

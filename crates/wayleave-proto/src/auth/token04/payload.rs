@@ -71,6 +71,7 @@ impl Room {
 
 /// The word of a privilege token on one thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Privilege {
     /// It may (1).
     Allowed,

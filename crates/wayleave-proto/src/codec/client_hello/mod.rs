@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 /// What stands at the beginning of a TLS connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ClientHello {
     /// Its bytes, the headers of its records included.
     pub length: usize,
@@ -18,6 +19,7 @@ pub struct ClientHello {
 
 /// Why bytes are no ClientHello.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum HelloError {
     /// They may be the beginning of one.
     #[error("the ClientHello is not whole yet")]

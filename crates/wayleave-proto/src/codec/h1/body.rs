@@ -6,6 +6,7 @@ use super::message::{RequestHead, ResponseHead};
 
 /// How the end of a message's content is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum BodyLength {
     /// By chunks, the last of which is empty.
     Chunked,

@@ -6,6 +6,7 @@ use crate::codec::http::Malformed;
 /// A head that is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
+#[non_exhaustive]
 pub struct HeadError {
     /// The status to answer with; 502 where the head was itself an answer.
     pub status: u16,

@@ -127,6 +127,7 @@ impl Rates {
 /// Written `"keep"`, `"refuse_new"`, or `{"close_after": SECONDS}`. Ordered from the widest to the narrowest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum OnExpiry {
     /// They stay open.
     #[default]

@@ -214,6 +214,7 @@ impl fmt::Display for Grantor {
 /// A target that no rule of one side allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the target is out of scope: no rule of the {grantor} allows it")]
+#[non_exhaustive]
 pub struct OutOfScope {
     /// Whose rules they are.
     pub grantor: Grantor,

@@ -24,6 +24,7 @@ use self_signed::Turn;
 
 /// Where the certificate comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Identity {
     /// From an authority.
     Files {
