@@ -143,6 +143,7 @@ fn a_list_is_for_a_ticket_and_a_name_without_an_address_is_told() {
         ("--proxy localhost:1 --format pdf", "choose text, json, csv, nft"),
         ("--proxy localhost:1 --relay relay.toml", "cannot be used with"),
         ("--relay nowhere.toml", "nowhere.toml"),
+        ("--relay relay.toml --format squid", "a relay goes through no proxy"),
         ("--config nowhere.toml", "nowhere.toml"),
     ] {
         let words: Vec<&str> = ["allowlist"].into_iter().chain(words.split_whitespace()).collect();

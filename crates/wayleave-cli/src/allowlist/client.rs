@@ -59,7 +59,7 @@ pub(super) fn name_servers(servers: &[(IpAddr, u16)]) -> Vec<Entry> {
                 host: server.to_string(),
                 addresses: Addresses::of(&[*server]),
                 ports,
-                why: "a name server, to find the addresses of names",
+                why: NAME_SERVER,
             }));
         }
     }
@@ -93,5 +93,7 @@ async fn look_up(name: &Name) -> Addresses {
     }
 }
 
+/// What name servers are for.
+pub(super) const NAME_SERVER: &str = "a name server, to find the addresses of names";
 const DNS: u16 = 53;
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -83,6 +83,11 @@ impl AllowlistArgs {
     /// A file cannot be read, or what is wrong in it.
     pub(super) async fn list(self) -> Result<List, Failure> {
         if let Some(path) = &self.relay {
+            if self.format == Some(Format::Squid) {
+                return Err(Failure::usage(
+                    "a relay goes through no proxy; squid is for its clients (--proxy HOST:PORT)",
+                ));
+            }
             return Ok(relay::list(&RelaySettings::read(path)?)?);
         }
         let mut proxies = self.proxy;

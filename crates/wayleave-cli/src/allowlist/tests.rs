@@ -79,7 +79,7 @@ fn each_format_has_a_rule_for_each_address() {
                 "acl wayleave1 dstdomain relay.example",
                 "acl wayleave1_port port 443",
                 "http_access allow CONNECT wayleave1 wayleave1_port",
-                "ssl_bump splice wayleave1_tls",
+                "# ssl_bump splice wayleave1_tls",
                 "acl wayleave2 dst 192.0.2.9",
                 "acl wayleave3 dstdomain lost.example",
             ],

@@ -1,9 +1,12 @@
 //! A list in the languages of firewalls, of programs and of people.
 
+use std::net::IpAddr;
+
 use serde_json::json;
 use wayleave_proto::policy::Cidr;
 
-use super::entry::{Addresses, Direction, Entry, List, Protocol, shown};
+use super::client::NAME_SERVER;
+use super::entry::{Addresses, Direction, Entry, List, shown};
 use super::options::Format;
 
 pub(super) fn list(list: &List, format: Format) -> String {
@@ -182,28 +185,18 @@ fn nft_rule(entry: &Entry, range: Option<&Cidr>) -> Vec<String> {
 /// What a proxy of squid's lets through as CONNECT, and does not look into.
 fn squid(list: &List) -> String {
     let mut text = format!("# What Wayleave needs, for {}.\n", list.title);
-    let relays = list.entries.iter().filter(|entry| {
-        entry.direction == Direction::Out
-            && entry.protocol == Protocol::Tcp
-            && entry.ports.to_string() != "53"
-    });
-    for (number, entry) in relays.enumerate() {
+    let relays = list.entries.iter().filter(|entry| entry.why != NAME_SERVER);
+    for (number, Entry { host, ports, .. }) in relays.enumerate() {
         let name = format!("wayleave{}", number + 1);
-        let is_address = matches!(&entry.addresses, Addresses::These(ranges) if ranges.iter().any(|range| shown(range) == entry.host));
-        let kind = match (&entry.addresses, is_address) {
-            (Addresses::Any, _) => "all".to_owned(),
-            (_, true) => format!("dst {}", entry.host),
-            (_, false) => format!("dstdomain {}", entry.host.trim_start_matches('*')),
-        };
-        text += &format!(
-            "acl {name} {}\nacl {name}_port port {}\n",
-            if kind == "all" { "src all" } else { &kind },
-            entry.ports
-        );
+        let is_address = host.parse::<IpAddr>().is_ok();
+        let kind = if is_address { "dst" } else { "dstdomain" };
+        text += &format!("acl {name} {kind} {host}\nacl {name}_port port {ports}\n");
         text += &format!("http_access allow CONNECT {name} {name}_port\n");
-        if !is_address && kind != "all" {
-            let domain = entry.host.trim_start_matches('*');
-            text += &format!("acl {name}_tls ssl::server_name {domain}\nssl_bump splice {name}_tls\n");
+        if !is_address {
+            text += &format!(
+                "# Where this proxy opens TLS, before its other rules for that:\n\
+                 # acl {name}_tls ssl::server_name {host}\n# ssl_bump splice {name}_tls\n"
+            );
         }
     }
     text
