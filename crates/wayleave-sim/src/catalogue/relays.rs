@@ -61,7 +61,7 @@ pub(super) fn streams_that_share_a_connection_end_each_by_itself() -> Scenario {
     Scenario::new("", "A relay that drains says so: streams that share its connection end by themselves, and what is new goes elsewhere.")
         .shared()
         .relays(2)
-        .client(normal().opens(0, slow.clone()).opens(100, slow).opens(1_000, FlowPlan::stream(2_000, 2_000)))
+        .client(normal().opens(0, slow).opens(100, slow).opens(1_000, FlowPlan::stream(2_000, 2_000)))
         .fault(500, becomes(0, State::Draining))
         .lasts(15_000)
         .expect("all streams are done", |report| {
