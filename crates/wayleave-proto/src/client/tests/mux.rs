@@ -316,6 +316,37 @@ fn a_connection_whose_relay_refuses_more_keeps_what_it_has() {
 }
 
 #[test]
+fn a_full_connection_is_left_alone_although_its_relay_failed_otherwise_just_before() {
+    let _on = On::new();
+    let mut config = config(Mode::Normal, Link::Wifi);
+    config.proxies.truncate(1);
+    config.limits.standby = 0;
+    let mut world = world_with(config, |relay| relay.limits.tunnels_per_connection = 2);
+    connect(&mut world, ECHO);
+    connect(&mut world, ECHO);
+    let Client { pool, io, .. } = &mut world.client;
+    pool.on_proxy_failed(io, 0, crate::client::ProxyFault::NoAnswer, None);
+    connect(&mut world, ECHO);
+    assert_eq!(accepted(&world), [2, 0], "{}", story(&world.events));
+}
+
+#[test]
+fn a_connection_that_carries_nothing_ends_as_soon_as_its_relay_leaves() {
+    let _on = On::new();
+    let mut config = config(Mode::Normal, Link::Wifi);
+    config.limits.dials = 1;
+    let mut world = world(config);
+    let flow = connect(&mut world, ECHO);
+    world.client.reset(world.now, flow);
+    world.run(SECOND);
+    let now = world.now;
+    assert!(!world.relays[0].1.as_ref().unwrap().is_idle(), "it is kept ready");
+    world.relays[0].1.as_mut().unwrap().drain(now);
+    world.run(Duration::from_millis(10));
+    assert!(world.relays[0].1.as_ref().unwrap().is_idle());
+}
+
+#[test]
 fn another_network_gets_connections_of_its_own() {
     let _on = On::new();
     let mut world = world(config(Mode::Normal, Link::Wifi));
