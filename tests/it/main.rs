@@ -20,4 +20,5 @@ mod socks;
 mod targets;
 mod tls;
 mod vanished;
+mod via;
 mod wrong;

@@ -50,8 +50,8 @@ const ROOMS: [&str; 10] = [
     "queue::",
     "route::",
 ];
-/// Tests in those rooms that draw random numbers, from streams that ring derives from the seed.
-const NEED_RING: [&str; 2] = ["base::tests::streams_of_a_seed", "route::tests::edges::"];
+/// Tests in those rooms that digest, or draw random numbers from streams that ring derives from the seed.
+const NEED_RING: [&str; 3] = ["base::tests::streams_of_a_seed", "codec::digest::", "route::tests::edges::"];
 /// Tests that try every place to cut something or a head without end: minutes each when interpreted, for code that the
 /// others run too.
 const TOO_LONG: [&str; 5] = ["any_pieces", "endless", "every_byte", "every_split", "every_truncation"];

@@ -130,7 +130,7 @@ fn sentence(what: &What) -> Option<String> {
             format!("nothing proven, but the link is {link}: {} stay direct", flows(kind))
         }
         What::Retrying { after, error, .. } => format!("{error}: again in {:.1} s", after.as_secs_f64()),
-        What::ProxyConnected { proxy, carrier, elapsed } => {
+        What::ProxyConnected { proxy, carrier, elapsed, .. } => {
             format!("connection to {proxy} is ready ({carrier}, {:.1} ms)", elapsed.as_secs_f64() * 1_000.0)
         }
         What::ProxyFailed { proxy, error, .. } => format!("{proxy}: {error}"),

@@ -12,6 +12,7 @@ pub(crate) mod mux;
 pub mod tls;
 mod transport;
 pub(crate) mod uplink;
+pub mod via;
 
 use core::fmt;
 

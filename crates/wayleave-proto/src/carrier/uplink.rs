@@ -3,10 +3,13 @@
 
 #[cfg(any(test, feature = "testing"))]
 use super::mux;
+use super::tls::Session;
+use super::via::{Approach, Through};
 use super::{Carrier, h1};
-use crate::base::{Host, Instant};
+use crate::base::{Instant, Target};
 use crate::codec::http::{Answer, Ask, Malformed};
 use crate::config::ClientConfig;
+use crate::config::ViaScheme;
 use crate::net::{Fault, Requests, SocketId};
 use crate::queue::DatagramQueue;
 
@@ -86,16 +89,29 @@ macro_rules! each {
 
 /// What happens to the connection.
 impl Uplink {
-    /// Begins a connection to `host` at `socket`, which has been opened; `None` where nothing is configured for it.
+    /// Begins a connection to `proxy` at `socket`, which has been opened, to it or to the proxy of the network that is asked
+    /// first; `None` where nothing is configured for it.
     ///
     /// # Errors
     /// None can be made to that host.
     pub(crate) fn begin<R: Copy, E>(
         io: &mut Io<'_, R, E>,
         socket: SocketId,
-        host: &Host,
+        proxy: &Target,
+        approach: Option<Approach>,
     ) -> Option<Result<Self, Fault>> {
-        let session = io.config.connector.as_ref()?.connect(host);
+        let connector = io.config.connector.as_ref()?;
+        let mut session = connector.connect(&proxy.host);
+        if let Some(approach) = approach {
+            let outer = match approach.via.scheme() {
+                ViaScheme::Https => Some(connector.connect(&approach.via.proxy().host)),
+                ViaScheme::Http | ViaScheme::Socks5 => None,
+            };
+            session = session.and_then(|inner| {
+                let outer = outer.transpose()?;
+                Ok(Box::new(Through::new(approach, proxy.clone(), outer, inner)) as Box<dyn Session>)
+            });
+        }
         let begun = session.map(|session| match io.config.carrier() {
             Carrier::H1 => Self::H1(h1::Uplink::new(io, socket, session)),
             #[cfg(any(test, feature = "testing"))]

@@ -7,6 +7,7 @@ use std::io;
 use super::{AssociationId, FlowError, FlowId};
 use crate::base::{Instant, Kind, Link, Network, Route, Target};
 use crate::carrier::Carrier;
+use crate::config::Via;
 use crate::error::Resource;
 use crate::net::Fault;
 use crate::route::{Blocked, Failure, Proof, RouteReason};
@@ -123,6 +124,8 @@ pub enum What {
     ProxyConnected {
         /// The proxy.
         proxy: Target,
+        /// The proxy of the network that led there, where one does.
+        via: Option<Via>,
         /// Over which carrier.
         carrier: Carrier,
         /// Since the first attempt of this round.

@@ -90,7 +90,10 @@ impl What {
             Self::CredentialAccepted { proxy } => {
                 write!(f, "proxy {proxy} has accepted the token or app sign")
             }
-            Self::ProxyConnected { proxy, carrier, elapsed } => {
+            Self::ProxyConnected { proxy, via: Some(via), carrier, elapsed } => {
+                write!(f, "connected to proxy {proxy} ({carrier}) through {via} in {}", Span(*elapsed))
+            }
+            Self::ProxyConnected { proxy, via: None, carrier, elapsed } => {
                 write!(f, "connected to proxy {proxy} ({carrier}) in {}", Span(*elapsed))
             }
             Self::ProxyFailed { proxy, carrier, error } => {

@@ -3,6 +3,7 @@
 pub mod capsule;
 pub mod client_hello;
 pub mod date;
+pub mod digest;
 pub mod dns;
 pub mod h1;
 pub mod http;
@@ -14,4 +15,4 @@ pub mod text;
 pub mod varint;
 
 pub(crate) mod authority;
-mod percent;
+pub(crate) mod percent;

@@ -16,7 +16,7 @@ pub(super) fn encode(text: &str, out: &mut String) {
 }
 
 /// The text that was encoded; `None` for a bad escape or for bytes that are not UTF-8.
-pub(super) fn decode(text: &str) -> Option<String> {
+pub(crate) fn decode(text: &str) -> Option<String> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

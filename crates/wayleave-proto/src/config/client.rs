@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ClientLimits, ConfigError, Mode, RouteConfig, Truncation, Valid};
+use super::{ClientLimits, ConfigError, Mode, RouteConfig, Truncation, Valid, Via};
 use crate::auth::Credential;
 use crate::base::{Kind, Link, Network, Target};
 use crate::carrier::Carrier;
@@ -16,6 +16,9 @@ use crate::carrier::tls::Connector;
 pub struct ClientConfig {
     /// The relays, at least one except in mode off; the first is preferred until it fails. At most 64.
     pub proxies: Vec<Target>,
+    /// Proxies of the network through which the relays are reached, tried in turn; none where they are reached directly. At most
+    /// 8. With one not even the names of the relays are looked up on this side.
+    pub via: Vec<Via>,
     /// How the client proves who it is; required except in mode off.
     pub credential: Option<Credential>,
     /// How TLS to a proxy is made, and which certificates are trusted; required except in mode off.
@@ -64,6 +67,7 @@ impl ClientConfig {
     pub fn direct() -> Self {
         Self {
             proxies: Vec::new(),
+            via: Vec::new(),
             credential: None,
             connector: None,
             #[cfg(any(test, feature = "testing"))]
@@ -109,6 +113,9 @@ impl ClientConfig {
         if self.proxies.len() > MOST_PROXIES {
             return Err(ConfigError::new("proxies", format!("give at most {MOST_PROXIES} proxies")));
         }
+        if self.via.len() > MOST_VIAS {
+            return Err(ConfigError::new("via", format!("give at most {MOST_VIAS} proxies of the network")));
+        }
         if self.probes.len() > MOST_PROBES {
             return Err(ConfigError::new("probes", format!("give at most {MOST_PROBES} probes")));
         }
@@ -129,4 +136,5 @@ pub struct Probe {
 }
 
 const MOST_PROXIES: usize = 64;
+const MOST_VIAS: usize = 8;
 const MOST_PROBES: usize = 64;

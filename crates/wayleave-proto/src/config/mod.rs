@@ -7,6 +7,7 @@ mod liveness;
 mod relay;
 mod route;
 mod truncation;
+mod via;
 
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ pub use liveness::{Liveness, Peer};
 pub use relay::{RelayConfig, Verifier};
 pub use route::{AtDeadline, BackoffConfig, DoubtConfig, Mode, RescueConfig, RouteConfig, Scope, Treatment};
 pub use truncation::Truncation;
+pub use via::{Via, ViaError, ViaScheme};
 
 /// A configuration that has been checked; only the `build` methods make one.
 #[derive(Debug)]

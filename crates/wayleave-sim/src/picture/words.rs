@@ -264,7 +264,7 @@ pub(super) fn client_event(report: &Report, client: usize, what: &What) -> (&'st
             ("net", format!("is told of a network: {}", network.link))
         }
         What::NetworkChanged { .. } => ("net", "is told that the network is down".to_owned()),
-        What::ProxyConnected { proxy, carrier, elapsed } => {
+        What::ProxyConnected { proxy, carrier, elapsed, .. } => {
             ("relay", format!("connected to {} by {carrier} in {}", relay_of(proxy), span(*elapsed)))
         }
         What::ProxyFailed { proxy, error, .. } => ("bad", format!("{} failed: {error}", relay_of(proxy))),

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use wayleave_proto::base::Kind;
+use wayleave_proto::base::{Kind, Target};
+use wayleave_proto::carrier::Carrier;
 use wayleave_proto::client::{CloseReason, Event, RescueReason, What};
+use wayleave_proto::config::Via;
 use wayleave_proto::route::{Blocked, Failure, Proof, RouteReason};
 
 /// One line of the events file.
@@ -71,6 +73,9 @@ enum Fact {
     },
     ProxyConnected {
         proxy: String,
+        /// The proxy of the network that led there.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        via: Option<String>,
         carrier: String,
         ms: f64,
     },
@@ -180,8 +185,8 @@ fn fact(what: &What) -> Option<Fact> {
             reason: failure_word(*failure),
             failure: failure.to_string(),
         },
-        What::ProxyConnected { proxy, carrier, elapsed } => {
-            Fact::ProxyConnected { proxy: proxy.to_string(), carrier: carrier.to_string(), ms: ms(*elapsed) }
+        What::ProxyConnected { proxy, via, carrier, elapsed } => {
+            connected(proxy, via.as_ref(), *carrier, *elapsed)
         }
         What::ProxyFailed { proxy, carrier, error } => Fact::ProxyFailed {
             proxy: proxy.to_string(),
@@ -223,6 +228,11 @@ fn fact(what: &What) -> Option<Fact> {
         }
         _ => return about_client(what),
     })
+}
+
+fn connected(proxy: &Target, via: Option<&Via>, carrier: Carrier, elapsed: Duration) -> Fact {
+    let via = via.map(ToString::to_string);
+    Fact::ProxyConnected { proxy: proxy.to_string(), via, carrier: carrier.to_string(), ms: ms(elapsed) }
 }
 
 /// What concerns the client and its machine as a whole.

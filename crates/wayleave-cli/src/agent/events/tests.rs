@@ -78,7 +78,7 @@ fn route_cases() -> Vec<(What, &'static str, Weight)> {
             Weight::News,
         ),
         (
-            What::ProxyConnected { proxy: proxy(), carrier: Carrier::H1, elapsed: ms(40) },
+            What::ProxyConnected { proxy: proxy(), via: None, carrier: Carrier::H1, elapsed: ms(40) },
             r#""event":"proxy_connected","proxy":"relay.example:443","carrier":"h1","ms":40.0"#,
             Weight::Detail,
         ),
@@ -224,7 +224,8 @@ fn a_failed_relay_is_named_with_what_it_said_and_what_helps() {
 fn a_complaint_is_told_once_until_the_proxy_is_reached() {
     let proxy = || target("relay.example:443");
     let failed = |error| What::ProxyFailed { proxy: proxy(), carrier: Carrier::H1, error };
-    let connected = What::ProxyConnected { proxy: proxy(), carrier: Carrier::H1, elapsed: Duration::ZERO };
+    let connected =
+        What::ProxyConnected { proxy: proxy(), via: None, carrier: Carrier::H1, elapsed: Duration::ZERO };
     let steps = [
         (failed(untrusted()), Weight::Warning),
         (failed(untrusted()), Weight::Detail),
@@ -244,7 +245,8 @@ fn a_refusal_is_told_once_however_often_the_proxy_is_reached() {
     let proxy = || target("relay.example:443");
     let failed = |error| What::ProxyFailed { proxy: proxy(), carrier: Carrier::H1, error };
     let expired = |secs| failed(ProxyFault::TokenExpired { ago: Duration::from_secs(secs) });
-    let connected = || What::ProxyConnected { proxy: proxy(), carrier: Carrier::H1, elapsed: Duration::ZERO };
+    let connected =
+        || What::ProxyConnected { proxy: proxy(), via: None, carrier: Carrier::H1, elapsed: Duration::ZERO };
     let opened = What::FlowOpened {
         flow: FlowId::from_u64(7),
         kind: Kind::Stream,

@@ -35,6 +35,12 @@ impl AgentArgs {
     /// The file cannot be read, or what is wrong in it, with the line.
     pub(crate) fn checked(path: &Path) -> Result<Checked, Failure> {
         let file = Self::from_text(path, &text_of(path)?)?;
+        if !file.via.is_empty() {
+            return Err(Failure::usage(
+                "this file reaches its relays through `via`, and here only the way without is looked at; give --proxy and what \
+                 else of the file is wanted as options, to look at that",
+            ));
+        }
         let forwards = file.forward.into_iter().map(|it| Probe { kind: it.kind, target: it.target });
         Ok(Checked {
             targets: forwards.chain(file.probe).collect(),

@@ -63,6 +63,17 @@ pub(crate) struct AgentArgs {
     #[serde(deserialize_with = "many")]
     pub(super) proxy: Vec<Target>,
 
+    /// Reach the relays through a proxy of this network: http://USER:PASSWORD@PROXY:PORT, https://... or socks5://...; can be
+    /// given several times, and they are tried in turn
+    ///
+    /// It is asked for the relay by name, so that not even that is looked up here. User and password may be left out; they
+    /// are shown only when it asks (Basic, Digest), and other users of this machine may see them in a command line: better
+    /// write them into --config. What goes direct by --mode does not go through it. An https:// proxy is trusted as the
+    /// relays are, see --ca.
+    #[arg(long, value_name = "URL", value_parser = read::<Secret<String>>)]
+    #[serde(deserialize_with = "many")]
+    pub(super) via: Vec<Secret<String>>,
+
     /// Trust the relays whose certificates the authorities in this PEM file have signed, and no other
     ///
     /// Without it the certificates that this system trusts are trusted. A relay that was started with --self-signed DIR
@@ -246,6 +257,7 @@ settings!(AgentArgs {
     forward,
     open_forwards,
     proxy,
+    via,
     ca,
     token,
     token_file,

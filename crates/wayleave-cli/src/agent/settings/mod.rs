@@ -12,7 +12,7 @@ use wayleave_proto::auth::Credential;
 use wayleave_proto::base::{Network, Secret, UnixTime};
 use wayleave_proto::carrier::tls::Connector;
 use wayleave_proto::config::{
-    ClientConfig, ClientLimits, DoubtConfig, Mode, RescueConfig, RouteConfig, Truncation,
+    ClientConfig, ClientLimits, DoubtConfig, Mode, RescueConfig, RouteConfig, Truncation, Via,
 };
 use wayleave_proto::local::{AssociationConfig, AssociationConfigError, FrontConfig};
 use wayleave_settings::{files, keys, token};
@@ -70,6 +70,7 @@ impl Settings {
         let limits = ClientLimits::default();
         let mut client = ClientConfig::direct();
         client.proxies = args.proxy.clone();
+        client.via = vias(&args.via)?;
         client.credential = credential;
         client.connector = connector(args.ca.as_deref(), mode)?;
         client.route = route;
@@ -103,6 +104,14 @@ impl Settings {
         agent.check().map_err(|error| Failure::usage(named(&error)))?;
         Ok(Self { agent, events: args.events })
     }
+}
+
+/// The proxies of the network, which no error shows as they were written: there may be a password in them.
+fn vias(texts: &[Secret<String>]) -> Result<Vec<Via>, Failure> {
+    let read = |text: &Secret<String>| {
+        text.expose().parse().map_err(|error| Failure::usage(format!("--via: {error}")))
+    };
+    texts.iter().map(read).collect()
 }
 
 /// What is wrong, with the option that mends it.

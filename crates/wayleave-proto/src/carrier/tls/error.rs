@@ -1,5 +1,7 @@
 //! What goes wrong with TLS, and what to do about it.
 
+use crate::carrier::via::ViaFault;
+
 /// Why a TLS connection failed. The details are safe to show: text from the peer is escaped and cut.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -67,6 +69,9 @@ pub enum TlsError {
         /// What broke.
         detail: String,
     },
+    /// A proxy of the network stands before the relay, and did not lead to it.
+    #[error("{0}")]
+    Via(Box<ViaFault>),
     /// The connection ended without close_notify.
     #[error("the connection was cut off before its end: what is missing cannot be known, so try again")]
     Truncated,

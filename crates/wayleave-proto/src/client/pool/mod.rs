@@ -16,12 +16,13 @@ mod standby;
 mod tests;
 
 use core::time::Duration;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::io::{Io, Timer};
 use super::{FlowId, ProxyFault, What};
 use crate::auth::Credential;
 use crate::base::{Instant, Seed, Slots, Target};
+use crate::codec::digest::Challenge;
 use crate::config::{ClientConfig, Mode};
 use crate::error::Resource;
 use crate::net::Proxies;
@@ -46,6 +47,8 @@ use standby::Standby;
 pub(super) struct Pool {
     credential: Option<Credential>,
     proxies: Proxies,
+    /// How proxies of the network asked who the user is, by their places in the configuration.
+    known: BTreeMap<usize, Challenge>,
     /// What is thought of each proxy, by its place in the configuration.
     standings: Vec<Standing>,
     connections: Slots<CarrierId, Connection>,
@@ -101,6 +104,7 @@ impl Pool {
         Self {
             credential: config.credential.clone(),
             proxies: Proxies::new(config.proxies.len(), seed, config.route.retry),
+            known: BTreeMap::new(),
             standings: core::iter::repeat_with(Standing::default).take(config.proxies.len()).collect(),
             connections: Slots::new(),
             searches: Slots::new(),

@@ -10,6 +10,7 @@ use super::renewal::Place;
 use super::{Decision, Pool, ProxyFault, SEARCH_AGAIN};
 use crate::base::{Families, Host, Instant, Kind, Name, Target, key};
 use crate::carrier::uplink::{Signal, Uplink};
+use crate::carrier::via::{Approach, ViaFault, ViaProblem};
 use crate::client::What;
 use crate::client::io::{Io, Role, Timer};
 use crate::error::IoFailed;
@@ -24,8 +25,10 @@ key! {
 #[derive(Debug)]
 pub(super) struct Search {
     dial: Dial,
-    /// The proxies in the order of this search, by their places in the configuration.
-    order: SmallVec<[usize; 4]>,
+    /// The ways in the order of this search.
+    order: SmallVec<[Way; 4]>,
+    /// How often an attempt was repeated because a proxy of the network had asked who the user is.
+    repeats: u8,
     uplinks: SmallVec<[(SocketId, Uplink); 2]>,
     began: Instant,
     /// When another search won after this one had come to nothing for a while.
@@ -33,6 +36,14 @@ pub(super) struct Search {
     /// Failures of the search that were already told.
     told: usize,
     pub(super) lead: Lead,
+}
+
+/// A way to a relay, both by their places in the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Way {
+    proxy: usize,
+    /// The proxy of the network that is asked first.
+    via: Option<usize>,
 }
 
 /// Where a search leads.
@@ -73,13 +84,30 @@ impl Pool {
         let mut order = self.proxies.order(io.now);
         order.retain(|index| lead.only().is_none_or(|only| only == *index));
         order.sort_by_key(|index| lead == Lead::RatherNot(*index));
-        let targets: SmallVec<[Target; 4]> =
-            order.iter().filter_map(|index| io.config.proxies.get(*index).cloned()).collect();
+        let vias = io.config.via.len();
+        let ways = |proxy| {
+            let direct = (vias == 0).then_some(Way { proxy, via: None });
+            direct.into_iter().chain((0..vias).map(move |via| Way { proxy, via: Some(via) }))
+        };
+        let order: SmallVec<[Way; 4]> = order.into_iter().flat_map(ways).collect();
+        let first = |way: &Way| match way.via {
+            Some(via) => io.config.via.get(via).map(|via| via.proxy().clone()),
+            None => io.config.proxies.get(way.proxy).cloned(),
+        };
+        let targets: SmallVec<[Target; 4]> = order.iter().filter_map(first).collect();
         let limits = &io.config.limits;
         let config = DialConfig { stagger: limits.stagger, timeout: limits.proxy_timeout, fragments: true };
         let dial = Dial::new(Kind::Stream, targets, config, io.now);
-        let search =
-            Search { dial, order, uplinks: SmallVec::new(), began: io.now, overtaken: None, told: 0, lead };
+        let search = Search {
+            dial,
+            order,
+            repeats: 0,
+            uplinks: SmallVec::new(),
+            began: io.now,
+            overtaken: None,
+            told: 0,
+            lead,
+        };
         let id = self.searches.insert(search);
         self.go_on(io, id);
         id
@@ -109,12 +137,12 @@ impl Pool {
             && let Some((place, fault)) = search.dial.faults().get(search.told).cloned()
         {
             search.told += 1;
-            let Some(proxy) = search.order.get(place).copied() else { continue };
+            let Some(way) = search.order.get(place).copied() else { continue };
             if let Some(resource) = fault.lacked() {
                 io.on_lack(resource);
                 continue;
             }
-            self.on_proxy_failed(io, proxy, ProxyFault::Connection(fault), None);
+            self.on_proxy_failed(io, way.proxy, ProxyFault::Connection(way.names(io, fault)), None);
         }
     }
 
@@ -134,9 +162,12 @@ impl Pool {
         }
         let lacked = faults.iter().find_map(|(_, fault)| fault.lacked());
         let said = faults.iter().filter_map(|(place, fault)| {
-            Some((search.dial.target(*place)?.clone(), ProxyFault::Connection(fault.clone())))
+            let way = search.order.get(*place)?;
+            let proxy = io.config.proxies.get(way.proxy)?.clone();
+            Some((proxy, ProxyFault::Connection(way.names(io, fault.clone()))))
         });
-        self.decide(Decision::Nobody { flow: want.flow, said: said.collect(), lacked });
+        let said = said.collect();
+        self.decide(Decision::Nobody { flow: want.flow, said, lacked });
     }
 
     pub(super) fn drop_search(&mut self, io: &mut Io, id: DialId) {
@@ -168,8 +199,14 @@ impl Pool {
     pub(in crate::client) fn on_attempt_opened(&mut self, io: &mut Io, id: DialId, socket: SocketId) {
         let Some(search) = self.searches.get_mut(id) else { return };
         let Some(attempt) = search.dial.attempt(socket) else { return };
-        let Some(proxy) = search.dial.target(attempt.target) else { return };
-        match Uplink::begin(&mut io.wire(), socket, &proxy.host) {
+        let Some(way) = search.order.get(attempt.target).copied() else { return };
+        let Some(proxy) = io.config.proxies.get(way.proxy).cloned() else { return };
+        let approach = way.via.and_then(|via| {
+            let known = self.known.get(&via).cloned();
+            let cnonce = format!("{:016x}{:016x}", io.rng.draw(), io.rng.draw());
+            Some(Approach { via: io.config.via.get(via)?.clone(), known, cnonce })
+        });
+        match Uplink::begin(&mut io.wire(), socket, &proxy, approach) {
             // Where there is none the mode is off, and nothing is dialled.
             None => {}
             Some(Ok(uplink)) => search.uplinks.push((socket, uplink)),
@@ -182,6 +219,16 @@ impl Pool {
 
     fn fail_attempt(&mut self, io: &mut Io, id: DialId, socket: SocketId, fault: Fault) {
         let Some(search) = self.searches.get_mut(id) else { return };
+        let via = search.dial.attempt(socket).and_then(|attempt| search.order.get(attempt.target)?.via);
+        if let (Fault::Via(fault), Some(via)) = (&fault, via)
+            && let ViaProblem::Challenged(challenge) = &fault.problem
+            && search.repeats < MOST_REPEATS
+        {
+            search.repeats += 1;
+            search.dial.repeat(io.now, socket);
+            self.known.insert(via, (**challenge).clone());
+            return self.go_on(io, id);
+        }
         search.dial.handle_failed(io.now, socket, fault);
         self.go_on(io, id);
     }
@@ -272,7 +319,7 @@ impl Pool {
         let place = search.uplinks.iter().position(|(it, _)| *it == socket);
         let (Some(attempt), Some(place)) = (search.dial.attempt(socket), place) else { return };
         let (_, mut uplink) = search.uplinks.remove(place);
-        let Some(proxy) = search.order.get(attempt.target).copied() else { return };
+        let Some(Way { proxy, .. }) = search.order.get(attempt.target).copied() else { return };
         match uplink.last_word() {
             Some(due) if parting < MOST_PARTING => {
                 let carrier =
@@ -298,7 +345,8 @@ impl Pool {
         let place = search.uplinks.iter().position(|(it, _)| *it == socket);
         let (Some(attempt), Some(place)) = (attempt, place) else { return };
         let (_, uplink) = search.uplinks.remove(place);
-        let Some(proxy) = search.order.get(attempt.target).copied() else { return };
+        let Some(way @ Way { proxy, .. }) = search.order.get(attempt.target).copied() else { return };
+        let host = search.dial.target(attempt.target).map(|target| target.host.clone());
         let kind = uplink.carrier();
         self.width = uplink.room().max(1);
         let carrier = self.connections.insert(Connection::new(uplink, proxy, attempt.address, io.now));
@@ -306,12 +354,13 @@ impl Pool {
         if let Some(evidence) = evidence {
             io.memory.handle_ipv6(io.now, evidence);
         }
+        if let Some(Host::Name(name)) = &host {
+            io.memory.handle_good(name, attempt.address.ip());
+        }
         if let Some(target) = io.config.proxies.get(proxy).cloned() {
-            if let Host::Name(name) = &target.host {
-                io.memory.handle_good(name, attempt.address.ip());
-            }
             let elapsed = io.now.since(search.began);
-            io.tell(What::ProxyConnected { proxy: target, carrier: kind, elapsed });
+            let via = way.via.and_then(|via| io.config.via.get(via).cloned());
+            io.tell(What::ProxyConnected { proxy: target, via, carrier: kind, elapsed });
         }
         self.on_room(io, carrier);
         self.on_proxy_heard(io, proxy);
@@ -353,6 +402,21 @@ impl Pool {
     }
 }
 
+impl Way {
+    /// Names the proxy of the network where it is what cannot be reached.
+    fn names(self, io: &Io, fault: Fault) -> Fault {
+        match (fault, self.via.and_then(|via| io.config.via.get(via))) {
+            (Fault::Io(failed), Some(via)) => {
+                let problem = ViaProblem::Unreached(failed);
+                Fault::Via(Box::new(ViaFault { via: via.to_string(), problem }))
+            }
+            (fault, _) => fault,
+        }
+    }
+}
+
+/// So often at most an attempt is repeated in one search.
+const MOST_REPEATS: u8 = 4;
 /// How long a search that was overtaken may still be answered: longer than a round trip mostly takes.
 const OVERTAKEN: Duration = Duration::from_millis(500);
 

@@ -195,6 +195,8 @@ impl Pool {
             Fault::Io(failed) => {
                 matches!(failed.failure, IoFailure::ConnectionRefused | IoFailure::ConnectionReset)
             }
+            // It speaks for the way, and not for the relay.
+            Fault::Via(_) => false,
             _ => true,
         };
         if faults.iter().any(is_answer) {

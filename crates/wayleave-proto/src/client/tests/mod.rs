@@ -15,6 +15,7 @@ mod rescue;
 mod silence;
 mod smart;
 mod streams;
+mod via;
 
 use core::net::SocketAddr;
 use core::time::Duration;

@@ -43,7 +43,7 @@ pub fn encode_ask(out: &mut Vec<u8>, ask: &Ask) {
 }
 
 /// Appends a field. A control byte in the value becomes a space, so that no value makes a line of its own.
-pub(super) fn push_field(out: &mut Vec<u8>, name: &str, value: &str) {
+pub(crate) fn push_field(out: &mut Vec<u8>, name: &str, value: &str) {
     out.extend(name.bytes());
     out.extend(b": ");
     out.extend(value.bytes().map(|b| if b.is_ascii_control() { b' ' } else { b }));

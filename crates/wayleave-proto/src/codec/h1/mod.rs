@@ -26,6 +26,7 @@ pub(crate) use body::length;
 pub use body::BodyLength;
 pub use chunks::{Chunk, ChunkFault, ChunkReader, Trailer};
 pub use encode::encode_ask;
+pub(crate) use encode::push_field;
 pub use fault::{HeadError, HeadFault};
 pub use fields::Fields;
 pub use head::{HeadLimits, HeadReader, Progress};

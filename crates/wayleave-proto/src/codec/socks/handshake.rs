@@ -3,8 +3,8 @@
 use core::fmt;
 use core::net::SocketAddr;
 
-use super::{SocksError, byte, counted, endpoint, put_address, version};
-use crate::base::Target;
+use super::{NAME, SocksError, byte, counted, endpoint, put_address, version};
+use crate::base::{Host, Target};
 
 /// How a client proves who it is, [RFC 1928 §3](https://www.rfc-editor.org/rfc/rfc1928#section-3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,6 +143,55 @@ pub fn parse_request(bytes: &[u8]) -> Result<(Request, &[u8]), SocksError> {
 pub fn reply(reply: Reply, bound: SocketAddr, out: &mut Vec<u8>) {
     out.extend_from_slice(&[VERSION, reply.code(), 0]);
     put_address(bound, out);
+}
+
+/// The first words of a client: the methods that it offers.
+pub fn greeting(methods: &[Method]) -> Vec<u8> {
+    let codes = methods.iter().map(|method| method.code());
+    [VERSION, u8::try_from(methods.len()).unwrap_or(u8::MAX)].into_iter().chain(codes).collect()
+}
+
+/// A user name and a password, at most 255 bytes each; what is longer is cut.
+pub fn credentials(user: &[u8], password: &[u8]) -> Vec<u8> {
+    let mut out = vec![PASSWORD_VERSION];
+    for part in [user, password] {
+        let length = u8::try_from(part.len()).unwrap_or(u8::MAX);
+        out.push(length);
+        out.extend(part.iter().take(length.into()));
+    }
+    out
+}
+
+/// The request for a stream to `target`, by its name where it has one.
+pub fn connect_request(target: &Target) -> Vec<u8> {
+    let mut out = vec![VERSION, CONNECT, 0];
+    match &target.host {
+        Host::Address(address) => put_address(SocketAddr::new(*address, target.port.get()), &mut out),
+        Host::Name(name) => {
+            let name = name.as_str().as_bytes();
+            let length = u8::try_from(name.len()).unwrap_or(u8::MAX);
+            out.extend([NAME, length]);
+            out.extend(name.iter().take(length.into()));
+            out.extend(target.port.get().to_be_bytes());
+        }
+    }
+    out
+}
+
+/// Reads the reply to a request; returns its number and what stands behind. The address in it is ignored.
+///
+/// # Errors
+/// [`SocksError::Truncated`] while bytes are missing; every other error says that this is no reply.
+pub fn parse_reply(bytes: &[u8]) -> Result<(u8, &[u8]), SocksError> {
+    let mut rest = bytes;
+    version(&mut rest, VERSION)?;
+    let reply = byte(&mut rest)?;
+    byte(&mut rest)?;
+    match endpoint(&mut rest) {
+        // Some send no address with a refusal.
+        Err(_) if reply != 0 => Ok((reply, &[])),
+        result => result.map(|_| (reply, rest)),
+    }
 }
 
 /// What a client of SOCKS4 gets: request rejected, in the words of its own version.

@@ -1,4 +1,4 @@
-//! SOCKS5, the server's side: [RFC 1928](https://www.rfc-editor.org/rfc/rfc1928) and the user name and password of
+//! SOCKS5, both sides: [RFC 1928](https://www.rfc-editor.org/rfc/rfc1928) and the user name and password of
 //! [RFC 1929](https://www.rfc-editor.org/rfc/rfc1929).
 
 mod handshake;
@@ -12,8 +12,8 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use crate::base::{Host, Target};
 
 pub use handshake::{
-    Credentials, Method, Reply, Request, SOCKS4_REFUSAL, credentials_answer, method_answer,
-    parse_credentials, parse_greeting, parse_request, reply,
+    Credentials, Method, Reply, Request, SOCKS4_REFUSAL, connect_request, credentials, credentials_answer,
+    greeting, method_answer, parse_credentials, parse_greeting, parse_reply, parse_request, reply,
 };
 pub use udp::{parse_udp, udp_header};
 

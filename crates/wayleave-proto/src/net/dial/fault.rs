@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::carrier::tls::TlsError;
+use crate::carrier::via::{ViaFault, ViaProblem};
 use crate::error::{IoFailed, Resource};
 use crate::policy::Denied;
 
@@ -22,6 +23,9 @@ pub enum Fault {
     /// The other end spoke before it was asked, so that no answer could be told from what it said.
     #[error("it spoke before it was asked: what listens there is no HTTP/1.1 proxy")]
     Unasked,
+    /// The proxy of the network on the way there did not lead to it.
+    #[error("{0}")]
+    Via(Box<ViaFault>),
 }
 
 impl Fault {
@@ -29,7 +33,7 @@ impl Fault {
     pub const fn lacked(&self) -> Option<Resource> {
         match self {
             Self::Io(failed) => failed.lacked(),
-            Self::Denied(_) | Self::Tls(_) | Self::Unasked => None,
+            Self::Denied(_) | Self::Tls(_) | Self::Unasked | Self::Via(_) => None,
         }
     }
 
@@ -40,6 +44,15 @@ impl Fault {
             Self::Io(failed) => failed.failure.kind(),
             Self::Tls(TlsError::Truncated) => io::ErrorKind::ConnectionReset,
             Self::Tls(_) | Self::Unasked => io::ErrorKind::InvalidData,
+            Self::Via(fault) => match &fault.problem {
+                ViaProblem::Unreached(failed) => failed.failure.kind(),
+                ViaProblem::Ended => io::ErrorKind::ConnectionReset,
+                ViaProblem::SocksRefused { .. } | ViaProblem::Unreachable { .. } => {
+                    io::ErrorKind::HostUnreachable
+                }
+                ViaProblem::NotHttp(_) | ViaProblem::NotSocks => io::ErrorKind::InvalidData,
+                _ => io::ErrorKind::PermissionDenied,
+            },
         }
     }
 }
@@ -58,6 +71,9 @@ impl From<IoFailed> for Fault {
 
 impl From<TlsError> for Fault {
     fn from(error: TlsError) -> Self {
-        Self::Tls(error)
+        match error {
+            TlsError::Via(fault) => Self::Via(fault),
+            error => Self::Tls(error),
+        }
     }
 }

@@ -234,6 +234,20 @@ impl Dial {
         self.settle(attempt.target);
     }
 
+    /// An attempt failed, its socket already closed or about to be, and is worth another one at the same address; follow with
+    /// [`Self::advance`].
+    pub fn repeat(&mut self, now: Instant, id: SocketId) {
+        let Some(place) = self.attempts.iter().position(|attempt| attempt.socket == id) else { return };
+        let attempt = self.attempts.remove(place);
+        self.race.handle_failed(now);
+        if self.race.add([(attempt.target, attempt.address)]) == 0
+            && let Some(candidate) = self.targets.get_mut(attempt.target)
+        {
+            candidate.left = candidate.left.saturating_sub(1);
+            self.settle(attempt.target);
+        }
+    }
+
     /// The running attempt on socket `id`.
     pub fn attempt(&self, id: SocketId) -> Option<Attempt> {
         self.attempts.iter().find(|attempt| attempt.socket == id).copied()
