@@ -163,13 +163,13 @@ async fn use_it(plan: &Arc<Plan>, proxy: &Target, way: Option<&Way>, notes: &Arc
     };
     let targets = |wanted: Kind| plan.targets.iter().filter(move |(kind, _)| *kind == wanted);
     let mut tasks = JoinSet::new();
-    for (_, target) in targets(Kind::Stream).cloned() {
-        let (way, notes) = (way.clone(), Arc::clone(notes));
+    for (_, target) in targets(Kind::Stream) {
+        let (way, notes, target) = (way.clone(), Arc::clone(notes), target.clone());
         tasks.spawn(async move { notes.add(tunnel::stream(&way, &target, deadline).await) });
     }
     while tasks.join_next().await.is_some() {}
-    for (_, target) in targets(Kind::Datagram).cloned() {
-        let (way, notes) = (way.clone(), Arc::clone(notes));
+    for (_, target) in targets(Kind::Datagram) {
+        let (way, notes, target) = (way.clone(), Arc::clone(notes), target.clone());
         tasks.spawn(async move { datagrams::stun(&way, &target, &notes, deadline).await });
     }
     let (way, notes) = (way.clone(), Arc::clone(notes));
