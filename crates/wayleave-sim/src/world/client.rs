@@ -341,6 +341,13 @@ impl World {
             _ => {}
         }
         self.said(host, "client", &event.what);
+        // Whoever slept may find it open and lost again in the same moment.
+        if let client::What::FlowOpened { flow, route, .. } = &event.what
+            && let Some(client) = self.hosts[host].client()
+            && let Some(flow) = client.flows.get_mut(flow)
+        {
+            flow.outcome.connected.get_or_insert((event.at, *route));
+        }
         if let client::What::TrialStarted { kind, .. } = &event.what {
             self.on_trial(host, *kind, event.at);
         }
