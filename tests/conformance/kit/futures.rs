@@ -82,7 +82,7 @@ fn blocking<E: Executor>(client: Client) -> Box<dyn super::Client> {
 
 impl RelayKit for AsyncIo {
     fn serve(config: Valid<RelayConfig>, verifier: Verifier) -> Served {
-        let bound = Relay::bind(config, (Ipv4Addr::LOCALHOST, 0).into());
+        let bound = Relay::builder().threads(super::threads()).bind(config, (Ipv4Addr::LOCALHOST, 0).into());
         let relay = async_io::block_on(bound).unwrap();
         let (address, handle) = (relay.local_addr(), Box::new(relay.handle()));
         let events = Arc::new(Mutex::new(Vec::new()));

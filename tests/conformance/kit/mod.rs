@@ -248,3 +248,8 @@ fn stuck() -> io::Error {
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// Larger than any datagram.
 const LARGEST: usize = 65_536;
+
+/// Relays are served on several threads where that can be: what one relay promises, several machines promise together.
+pub(crate) const fn threads() -> usize {
+    if cfg!(target_os = "linux") { 3 } else { 1 }
+}

@@ -43,7 +43,8 @@ fn blocking(client: Client) -> Box<dyn super::Client> {
 
 impl RelayKit for Std {
     fn serve(config: Valid<RelayConfig>, verifier: Verifier) -> Served {
-        let relay = Relay::bind(config, (Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let relay =
+            Relay::builder().threads(super::threads()).bind(config, (Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let (address, handle) = (relay.local_addr(), Box::new(relay.handle()));
         let events = Arc::new(Mutex::new(Vec::new()));
         let (kept, own) = (Arc::clone(&events), relay.handle());

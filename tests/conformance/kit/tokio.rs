@@ -50,7 +50,11 @@ fn blocking(client: Client) -> Box<dyn super::Client> {
 
 impl RelayKit for Tokio {
     fn serve(config: Valid<RelayConfig>, verifier: Verifier) -> Served {
-        let relay = RUNTIME.block_on(Relay::bind(config, (Ipv4Addr::LOCALHOST, 0).into())).unwrap();
+        let relay = RUNTIME
+            .block_on(
+                Relay::builder().threads(super::threads()).bind(config, (Ipv4Addr::LOCALHOST, 0).into()),
+            )
+            .unwrap();
         let (address, handle) = (relay.local_addr(), Box::new(relay.handle()));
         let events = Arc::new(Mutex::new(Vec::new()));
         let (kept, own) = (Arc::clone(&events), relay.handle());
