@@ -15,6 +15,7 @@ mod proxy_header;
 mod relay_machine;
 mod socks;
 mod text;
+mod way;
 mod world;
 
 /// A target: its name, which is that of its corpus, and what it does with an input.
@@ -28,9 +29,11 @@ pub const TARGETS: &[Target] = &[
     ("relay_machine", relay_machine::run),
     ("config", config::run),
     ("concealed", credentials::concealed),
+    ("digest", way::digest),
     ("dns", dns::run),
     ("exchange", exchange::run),
     ("jwks", credentials::jwks),
+    ("no_proxy", way::no_proxy),
     ("proxy_header", proxy_header::run),
     ("request_head", head::request),
     ("response_head", head::response),

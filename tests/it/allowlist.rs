@@ -130,6 +130,14 @@ fn a_list_is_for_a_ticket_and_a_name_without_an_address_is_told() {
     assert_eq!((status, error.as_str()), (0, ""), "{text}");
     assert!(text.contains("  out  TCP  to 192.0.2.7, port 8443: the relay"), "{text}");
     assert!(text.contains("to localhost (127.0.0.1") && !text.contains("name server"), "{text}");
+    let via = ["allowlist", "--config", "agent.toml", "--via", "http://ada:s3cret@192.0.2.1:3128"];
+    let (status, text, error) = wayleave(lab.folder(), &via);
+    assert_eq!((status, error.as_str()), (0, ""), "{text}");
+    assert!(text.contains("  out  TCP  to 192.0.2.1, port 3128: the proxy of this network"), "{text}");
+    assert!(!text.contains("to 192.0.2.7, port") && !text.contains("s3cret"), "{text}");
+    let (status, text, error) = wayleave(lab.folder(), &[&via[..], &["--format", "squid"]].concat());
+    assert_eq!((status, error.as_str()), (0, ""), "{text}");
+    assert!(text.contains("acl wayleave2 dst 192.0.2.7\n") && !text.contains("192.0.2.1\n"), "{text}");
     let nowhere = ["allowlist", "--proxy", "nowhere.invalid:443", "--format", "iptables"];
     let (status, text, error) = wayleave(lab.folder(), &nowhere);
     assert_eq!(status, 1, "{text}");
@@ -142,6 +150,8 @@ fn a_list_is_for_a_ticket_and_a_name_without_an_address_is_told() {
         ("--proxy localhost", "the port is missing"),
         ("--proxy localhost:1 --format pdf", "choose text, json, csv, nft"),
         ("--proxy localhost:1 --relay relay.toml", "cannot be used with"),
+        ("--proxy localhost:1 --via http://ada:s3cret@proxy.example", "--via: the port is missing"),
+        ("--relay relay.toml --via system", "cannot be used with"),
         ("--relay nowhere.toml", "nowhere.toml"),
         ("--relay relay.toml --format squid", "a relay goes through no proxy"),
         ("--config nowhere.toml", "nowhere.toml"),

@@ -21,11 +21,19 @@ pub(crate) struct Process {
 impl Process {
     /// Starts `wayleave` with these arguments, in `folder`.
     pub(crate) fn start(folder: &Path, arguments: &[String]) -> Self {
+        Self::start_in(folder, arguments, &[])
+    }
+
+    /// The same with these variables in its environment, and none that names a proxy beside them.
+    pub(crate) fn start_in(folder: &Path, arguments: &[String], variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(wayleave_tests::binary("wayleave"))
             .args(arguments)
             .current_dir(folder)
             .env_remove("WAYLEAVE_TOKEN")
             .env_remove("RUST_LOG")
+            .env_remove("https_proxy")
+            .env_remove("no_proxy")
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::lab::Lab;
-use crate::process::wayleave;
+use crate::process::{Process, wayleave};
 use crate::socks::connect;
 use crate::targets::echo_stream;
 
@@ -152,4 +152,34 @@ fn a_way_that_cannot_be_read_is_wrong_use_and_shows_no_password() {
         assert_eq!(status, 2, "{error}");
         assert!(error.contains(words) && !error.contains("s3cret"), "{error}");
     }
+}
+
+#[test]
+fn the_environment_names_the_way_and_what_needs_none() {
+    let lab = Lab::new();
+    let relay = lab.relay(&[]);
+    let proxy = format!("localhost:{}", relay.listening(1).port());
+    let start = |variables: &[(&str, &str)]| {
+        lab.write("events.jsonl", "");
+        let words = "agent --listen 127.0.0.1:0 --token-file token.txt --events events.jsonl --mode normal --ca tls/ca.pem";
+        let more = ["--via", "system", "--proxy", &proxy];
+        let arguments: Vec<String> = words.split(' ').chain(more).map(String::from).collect();
+        Process::start_in(lab.folder(), &arguments, variables)
+    };
+    // Nobody listens there.
+    let hop = ("https_proxy", "ada:s3cret@127.0.0.1:1");
+    let agent = start(&[hop, ("no_proxy", "near.example")]);
+    agent.wait_for("through http://127.0.0.1:1 (https_proxy), but those in near.example directly (no_proxy)");
+    let failed = lab.event("proxy_failed", |_| true)["error"].as_str().unwrap().to_owned();
+    assert!(failed.contains("through http://127.0.0.1:1: this proxy cannot be reached"), "{failed}");
+    assert!(!agent.log().contains("s3cret") && !lab.read("events.jsonl").contains("s3cret"));
+    drop(agent);
+    let agent = start(&[hop, ("no_proxy", "localhost")]);
+    assert!(lab.event("proxy_connected", |_| true)["via"].is_null());
+    drop(agent);
+    let mut agent = start(&[("https_proxy", "ftp://ada:s3cret@127.0.0.1:1")]);
+    assert_eq!(agent.wait().code(), Some(2));
+    let said =
+        agent.wait_for("--via system: the environment variable https_proxy: the scheme is not supported");
+    assert!(!said.contains("s3cret"), "{said}");
 }

@@ -1,6 +1,7 @@
 //! What every adapter of Wayleave needs of the platform in the same way: sockets, trust, randomness and the civil clock.
 
 mod crew;
+mod environment;
 mod hosts;
 mod liveness;
 mod lookups;
@@ -12,6 +13,7 @@ mod spare;
 mod trust;
 
 pub use crew::Crew;
+pub use environment::system_via;
 pub use hosts::{hosts_file, in_hosts, loopback};
 pub use liveness::watch;
 pub use lookups::{Lookups, look_up};

@@ -3,6 +3,7 @@
 mod events;
 mod options;
 mod settings;
+mod way;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,6 +22,7 @@ use events::Journal;
 use settings::Settings;
 
 pub(crate) use options::AgentArgs;
+pub(crate) use way::Way;
 
 /// Runs the agent until a signal ends it.
 ///
@@ -37,6 +39,9 @@ pub(crate) async fn run(args: AgentArgs) -> Result<(), Failure> {
 
 async fn serve(settings: Settings) -> Result<(), Failure> {
     let began = Instant::now();
+    if let Some(told) = &settings.told {
+        log::say("INFO", told);
+    }
     let agent = Agent::start(settings.agent).await.map_err(failed)?;
     let mut signals = Signals::new()?;
     let journal = settings.events.map(|destination| Journal::open(destination, began));

@@ -1,4 +1,4 @@
-//! What a client needs: its name servers, and the relays.
+//! What a client needs: its name servers, and the relays or the proxies of the network in front of them.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,26 +8,34 @@ use tokio::time::timeout;
 use wayleave_proto::base::{Host, Name, Target};
 use wayleave_sockets::{Lookups, hosts_file, in_hosts, loopback};
 
+use crate::agent::Way;
+
 use super::entry::{Addresses, Direction, Entry, List, Protocol, port};
 
-pub(super) async fn list(proxies: &[Target], has_ca: bool) -> List {
-    let asks = |proxy: &Target| matches!(&proxy.host, Host::Name(name) if !is_known_here(name));
+/// What clients of `proxies` need, which reach them by `way`.
+pub(super) async fn list(proxies: &[Target], way: &Way, has_ca: bool) -> List {
+    let (direct, behind): (Vec<&Target>, Vec<&Target>) =
+        proxies.iter().partition(|proxy| way.to(proxy).is_empty());
+    let vias = if behind.is_empty() { &[] } else { way.via.as_slice() };
+    let hops = vias.iter().map(|via| (via.proxy(), HOP));
+    let places: Vec<(&Target, &'static str)> = direct.into_iter().map(|it| (it, RELAY)).chain(hops).collect();
+    let asks = |place: &Target| matches!(&place.host, Host::Name(name) if !is_known_here(name));
     let mut entries = Vec::new();
-    if proxies.iter().any(asks) {
+    if places.iter().any(|(place, _)| asks(place)) {
         entries.extend(name_servers(&system_servers()));
     }
-    for proxy in proxies {
-        let addresses = match &proxy.host {
+    for (place, why) in &places {
+        let addresses = match &place.host {
             Host::Address(address) => Addresses::of(&[*address]),
             Host::Name(name) => look_up(name).await,
         };
-        entries.extend(port(proxy.port.get()).map(|ports| Entry {
+        entries.extend(port(place.port.get()).map(|ports| Entry {
             direction: Direction::Out,
             protocol: Protocol::Tcp,
-            host: proxy.host.to_string(),
+            host: place.host.to_string(),
             addresses,
             ports,
-            why: "the relay: TLS 1.3 and HTTP/1.1, not to be inspected",
+            why,
         }));
     }
     let certificates = if has_ca {
@@ -41,11 +49,21 @@ pub(super) async fn list(proxies: &[Target], has_ca: bool) -> List {
         certificates.to_owned(),
         "What smart mode or mode off sends directly, and probes, are not in this list; they go to their own targets.".to_owned(),
     ];
-    if proxies.iter().any(|proxy| matches!(proxy.host, Host::Name(_))) {
+    for via in vias {
+        notes.push(format!(
+            "{via} has to let CONNECT to {} pass, and not to inspect what is inside; --format squid writes that for squid.",
+            names(&behind)
+        ));
+    }
+    if places.iter().any(|(place, _)| matches!(place.host, Host::Name(_))) {
         notes.push("The addresses are those of today. Where the firewall can go by name, let it, with the name in TLS (SNI).".into());
     }
-    let names: Vec<String> = proxies.iter().map(Target::to_string).collect();
-    List { title: format!("clients of {}", names.join(", ")), entries, notes }
+    let all: Vec<&Target> = proxies.iter().collect();
+    List { title: format!("clients of {}", names(&all)), entries, notes }
+}
+
+fn names(targets: &[&Target]) -> String {
+    targets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// UDP and TCP to each name server.
@@ -93,6 +111,9 @@ async fn look_up(name: &Name) -> Addresses {
     }
 }
 
+/// What relays are for, and what proxies of the network are.
+const RELAY: &str = "the relay: TLS 1.3 and HTTP/1.1, not to be inspected";
+const HOP: &str = "the proxy of this network, through which relays are reached";
 /// What name servers are for.
 pub(super) const NAME_SERVER: &str = "a name server, to find the addresses of names";
 const DNS: u16 = 53;

@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use wayleave_proto::base::Target;
+use wayleave_proto::base::{Secret, Target};
 use wayleave_settings::options::{Word, read};
 use wayleave_settings::relay::RelaySettings;
+use wayleave_sockets::system_via;
 
 use super::entry::List;
 use super::{client, relay};
 use crate::Failure;
-use crate::agent::AgentArgs;
+use crate::agent::{AgentArgs, Way};
 
 /// Write down what a firewall has to permit for these relays, or for a relay itself
 ///
@@ -26,6 +27,13 @@ pub(crate) struct AllowlistArgs {
     /// For clients of this relay; can be given several times
     #[arg(long, value_name = "HOST:PORT", value_parser = read::<Target>, conflicts_with = "relay")]
     proxy: Vec<Target>,
+
+    /// Through this proxy of the network, or system, as the agent has it: then it is what has to be permitted, in the place of
+    /// the relays; can be given several times
+    ///
+    /// With --format squid it is told of the relays, which it has to connect to.
+    #[arg(long, value_name = "URL|system", value_parser = read::<Secret<String>>, conflicts_with = "relay")]
+    via: Vec<Secret<String>>,
 
     /// For a relay with this file, on premises perhaps: from its clients, and outwards
     #[arg(long, value_name = "FILE")]
@@ -91,6 +99,7 @@ impl AllowlistArgs {
             return Ok(relay::list(&RelaySettings::read(path)?)?);
         }
         let mut proxies = self.proxy;
+        let mut via = self.via;
         let mut has_ca = false;
         if let Some(path) = &self.config {
             let agent = AgentArgs::checked(path)?;
@@ -98,10 +107,23 @@ impl AllowlistArgs {
             if proxies.is_empty() {
                 proxies = agent.proxies;
             }
+            if via.is_empty() {
+                via = agent.via;
+            }
         }
         if proxies.is_empty() {
             return Err(Failure::usage("the agent's file names no relay; give --proxy HOST:PORT"));
         }
-        Ok(client::list(&proxies, has_ca).await)
+        let mut way = Way::read(&via, system_via)?;
+        if self.format == Some(Format::Squid) && !way.via.is_empty() {
+            proxies.retain(|proxy| !way.to(proxy).is_empty());
+            if proxies.is_empty() {
+                return Err(Failure::usage(
+                    "every relay is reached without a proxy (no_proxy); squid is for those that are not",
+                ));
+            }
+            way = Way::default();
+        }
+        Ok(client::list(&proxies, &way, has_ca).await)
     }
 }

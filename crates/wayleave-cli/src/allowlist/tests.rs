@@ -9,6 +9,7 @@ use super::entry::{Addresses, Direction, Entry, List, Protocol, port};
 use super::options::Format;
 use super::relay::without;
 use super::{client, relay, write};
+use crate::agent::Way;
 
 fn sample() -> List {
     let entry = |host: &str, addresses: &[&str], number| Entry {
@@ -129,14 +130,40 @@ fn closed_ports_are_left_out_of_ranges() {
 
 #[tokio::test]
 async fn a_client_needs_its_relays_by_tcp_and_no_name_servers_for_addresses() {
-    let list =
-        client::list(&["192.0.2.7:443".parse().unwrap(), "[2001:db8::7]:8443".parse().unwrap()], true).await;
-    let shown: Vec<String> = list
-        .entries
-        .iter()
-        .map(|it| format!("{} {} {} {}", it.direction, it.protocol, it.host, it.ports))
-        .collect();
-    assert_eq!(shown, ["out tcp 192.0.2.7 443", "out tcp 2001:db8::7 8443"]);
+    let list = client::list(
+        &["192.0.2.7:443".parse().unwrap(), "[2001:db8::7]:8443".parse().unwrap()],
+        &Way::default(),
+        true,
+    )
+    .await;
+    assert_eq!(shown(&list), ["out tcp 192.0.2.7 443", "out tcp 2001:db8::7 8443"]);
+}
+
+#[tokio::test]
+async fn a_proxy_of_the_network_takes_the_place_of_the_relays_behind_it() {
+    let mut way = Way {
+        via: vec![
+            "http://ada:s3cret@192.0.2.1:3128".parse().unwrap(),
+            "socks5://192.0.2.2:1080".parse().unwrap(),
+        ],
+        no_via: "192.0.2.7".parse().unwrap(),
+        told: None,
+    };
+    let relays = ["192.0.2.7:443".parse().unwrap(), "relay.invalid:8443".parse().unwrap()];
+    let list = client::list(&relays, &way, true).await;
+    assert_eq!(shown(&list), ["out tcp 192.0.2.7 443", "out tcp 192.0.2.1 3128", "out tcp 192.0.2.2 1080"]);
+    let whole = format!("{list:?}");
+    assert!(whole.contains("http://192.0.2.1:3128 has to let CONNECT to relay.invalid:8443 pass"), "{whole}");
+    assert!(!whole.contains("s3cret"), "{whole}");
+    way.no_via = "*".parse().unwrap();
+    let list = client::list(&relays[..1], &way, true).await;
+    assert_eq!(shown(&list), ["out tcp 192.0.2.7 443"]);
+    assert!(!format!("{list:?}").contains("192.0.2.1"), "{list:?}");
+}
+
+fn shown(list: &List) -> Vec<String> {
+    let entries = list.entries.iter();
+    entries.map(|it| format!("{} {} {} {}", it.direction, it.protocol, it.host, it.ports)).collect()
 }
 
 #[test]

@@ -10,11 +10,13 @@ use wayleave_proto::base::{Kind, Network, Secret, Target};
 use wayleave_proto::config::{Mode, Probe, RouteConfig};
 use wayleave_settings::options::read;
 use wayleave_settings::{files, keys, token};
-use wayleave_sockets::{connector_with_ca, platform_connector, platform_verifier, verifier_with_ca};
+use wayleave_sockets::{
+    connector_with_ca, platform_connector, platform_verifier, system_via, verifier_with_ca,
+};
 
 use super::probe::Plan;
 use crate::Failure;
-use crate::agent::AgentArgs;
+use crate::agent::{AgentArgs, Way};
 
 /// Find out why it does not connect: every step to each relay, what each found, and what to do.
 ///
@@ -94,6 +96,13 @@ impl CheckArgs {
             let agent = AgentArgs::checked(&path)?;
             if wanted.proxy.is_empty() {
                 wanted.proxy = agent.proxies;
+            }
+            let way = Way::read(&agent.via, system_via)?;
+            if wanted.proxy.iter().any(|proxy| !way.to(proxy).is_empty()) {
+                return Err(Failure::usage(
+                    "this file reaches its relays through `via`, and here only the way without is looked at; give --proxy and \
+                     what else of the file is wanted as options, to look at that",
+                ));
             }
             if wanted.target.is_empty() {
                 wanted.target = agent.targets;

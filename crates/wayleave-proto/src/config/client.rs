@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ClientLimits, ConfigError, Mode, RouteConfig, Truncation, Valid, Via};
+use super::{ClientLimits, ConfigError, Mode, NoProxy, RouteConfig, Truncation, Valid, Via};
 use crate::auth::Credential;
 use crate::base::{Kind, Link, Network, Target};
 use crate::carrier::Carrier;
@@ -19,6 +19,8 @@ pub struct ClientConfig {
     /// Proxies of the network through which the relays are reached, tried in turn; none where they are reached directly. At most
     /// 8. With one not even the names of the relays are looked up on this side.
     pub via: Vec<Via>,
+    /// The relays that are reached directly although there is a `via`; none by default.
+    pub no_via: NoProxy,
     /// How the client proves who it is; required except in mode off.
     pub credential: Option<Credential>,
     /// How TLS to a proxy is made, and which certificates are trusted; required except in mode off.
@@ -68,6 +70,7 @@ impl ClientConfig {
         Self {
             proxies: Vec::new(),
             via: Vec::new(),
+            no_via: NoProxy::default(),
             credential: None,
             connector: None,
             #[cfg(any(test, feature = "testing"))]
@@ -80,6 +83,11 @@ impl ClientConfig {
             offload: true,
             limits: ClientLimits::default(),
         }
+    }
+
+    /// The proxies of the network through which `relay` is reached, in turn; none where it is reached directly.
+    pub fn via_to(&self, relay: &Target) -> &[Via] {
+        if self.no_via.has(&relay.host) { &[] } else { &self.via }
     }
 
     /// What carries tunnels to the proxies.

@@ -4,8 +4,10 @@ mod canary;
 mod client;
 mod limits;
 mod liveness;
+mod no_proxy;
 mod relay;
 mod route;
+mod system_via;
 mod truncation;
 mod via;
 
@@ -19,8 +21,10 @@ pub use canary::Canary;
 pub use client::{ClientConfig, Probe};
 pub use limits::{ClientLimits, RelayLimits};
 pub use liveness::{Liveness, Peer};
+pub use no_proxy::NoProxy;
 pub use relay::{RelayConfig, Verifier};
 pub use route::{AtDeadline, BackoffConfig, DoubtConfig, Mode, RescueConfig, RouteConfig, Scope, Treatment};
+pub use system_via::{SystemVia, SystemViaError};
 pub use truncation::Truncation;
 pub use via::{Via, ViaError, ViaScheme};
 

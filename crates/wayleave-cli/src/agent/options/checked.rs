@@ -15,6 +15,7 @@ use crate::Failure;
 #[derive(Debug)]
 pub(crate) struct Checked {
     pub(crate) proxies: Vec<Target>,
+    pub(crate) via: Vec<Secret<String>>,
     pub(crate) ca: Option<PathBuf>,
     pub(crate) token: Option<Secret<String>>,
     pub(crate) token_file: Option<PathBuf>,
@@ -35,16 +36,11 @@ impl AgentArgs {
     /// The file cannot be read, or what is wrong in it, with the line.
     pub(crate) fn checked(path: &Path) -> Result<Checked, Failure> {
         let file = Self::from_text(path, &text_of(path)?)?;
-        if !file.via.is_empty() {
-            return Err(Failure::usage(
-                "this file reaches its relays through `via`, and here only the way without is looked at; give --proxy and what \
-                 else of the file is wanted as options, to look at that",
-            ));
-        }
         let forwards = file.forward.into_iter().map(|it| Probe { kind: it.kind, target: it.target });
         Ok(Checked {
             targets: forwards.chain(file.probe).collect(),
             proxies: file.proxy,
+            via: file.via,
             ca: file.ca,
             token: file.token,
             token_file: file.token_file,

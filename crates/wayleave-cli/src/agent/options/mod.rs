@@ -64,13 +64,16 @@ pub(crate) struct AgentArgs {
     pub(super) proxy: Vec<Target>,
 
     /// Reach the relays through a proxy of this network: http://USER:PASSWORD@PROXY:PORT, https://... or socks5://...; can be
-    /// given several times, and they are tried in turn
+    /// given several times, and they are tried in turn; or system
+    ///
+    /// system takes what the environment names, as curl does for https: the first of https_proxy, HTTPS_PROXY, all_proxy and
+    /// ALL_PROXY, for every relay that is not in no_proxy or NO_PROXY. Where none is set, there is no such proxy.
     ///
     /// It is asked for the relay by name, so that not even that is looked up here. User and password may be left out; they
     /// are shown only when it asks (Basic, Digest), and other users of this machine may see them in a command line: better
     /// write them into --config. What goes direct by --mode does not go through it. An https:// proxy is trusted as the
     /// relays are, see --ca.
-    #[arg(long, value_name = "URL", value_parser = read::<Secret<String>>)]
+    #[arg(long, value_name = "URL|system", value_parser = read::<Secret<String>>)]
     #[serde(deserialize_with = "many")]
     pub(super) via: Vec<Secret<String>>,
 

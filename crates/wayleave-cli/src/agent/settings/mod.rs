@@ -12,13 +12,14 @@ use wayleave_proto::auth::Credential;
 use wayleave_proto::base::{Network, Secret, UnixTime};
 use wayleave_proto::carrier::tls::Connector;
 use wayleave_proto::config::{
-    ClientConfig, ClientLimits, DoubtConfig, Mode, RescueConfig, RouteConfig, Truncation, Via,
+    ClientConfig, ClientLimits, DoubtConfig, Mode, RescueConfig, RouteConfig, Truncation,
 };
 use wayleave_proto::local::{AssociationConfig, AssociationConfigError, FrontConfig};
 use wayleave_settings::{files, keys, token};
-use wayleave_tokio::{connector_with_ca, platform_connector};
+use wayleave_tokio::{connector_with_ca, platform_connector, system_via};
 
 use super::options::{AgentArgs, Destination, LinkChoice, Switch};
+use super::way::Way;
 use crate::Failure;
 
 /// A configuration that the agent can start with.
@@ -26,6 +27,8 @@ use crate::Failure;
 pub(super) struct Settings {
     pub(super) agent: AgentConfig,
     pub(super) events: Option<Destination>,
+    /// What is said at the start of what the environment contributes.
+    pub(super) told: Option<String>,
 }
 
 impl Settings {
@@ -70,7 +73,8 @@ impl Settings {
         let limits = ClientLimits::default();
         let mut client = ClientConfig::direct();
         client.proxies = args.proxy.clone();
-        client.via = vias(&args.via)?;
+        let way = Way::read(&args.via, system_via)?;
+        (client.via, client.no_via) = (way.via, way.no_via);
         client.credential = credential;
         client.connector = connector(args.ca.as_deref(), mode)?;
         client.route = route;
@@ -102,16 +106,8 @@ impl Settings {
         (agent.listen, agent.forwards, agent.open_forwards) = (args.listen, args.forward, args.open_forwards);
         (agent.underlay, agent.token_file) = (watched.ok(), token_file);
         agent.check().map_err(|error| Failure::usage(named(&error)))?;
-        Ok(Self { agent, events: args.events })
+        Ok(Self { agent, events: args.events, told: way.told })
     }
-}
-
-/// The proxies of the network, which no error shows as they were written: there may be a password in them.
-fn vias(texts: &[Secret<String>]) -> Result<Vec<Via>, Failure> {
-    let read = |text: &Secret<String>| {
-        text.expose().parse().map_err(|error| Failure::usage(format!("--via: {error}")))
-    };
-    texts.iter().map(read).collect()
 }
 
 /// What is wrong, with the option that mends it.

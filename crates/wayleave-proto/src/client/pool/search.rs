@@ -84,8 +84,9 @@ impl Pool {
         let mut order = self.proxies.order(io.now);
         order.retain(|index| lead.only().is_none_or(|only| only == *index));
         order.sort_by_key(|index| lead == Lead::RatherNot(*index));
-        let vias = io.config.via.len();
         let ways = |proxy| {
+            let relay = io.config.proxies.get(proxy);
+            let vias = relay.map_or(0, |relay| io.config.via_to(relay).len());
             let direct = (vias == 0).then_some(Way { proxy, via: None });
             direct.into_iter().chain((0..vias).map(move |via| Way { proxy, via: Some(via) }))
         };

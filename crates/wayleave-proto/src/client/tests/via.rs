@@ -21,8 +21,14 @@ struct Play {
 
 impl Play {
     fn new(vias: &[&str]) -> Self {
+        Self::of(&["relay.example:443"], vias, "")
+    }
+
+    /// The same of these relays, with these reached directly.
+    fn of(relays: &[&str], vias: &[&str], no_via: &str) -> Self {
         let mut config = config(Mode::Normal, Link::Wifi);
-        config.proxies = vec!["relay.example:443".parse().unwrap()];
+        config.proxies = relays.iter().map(|relay| relay.parse().unwrap()).collect();
+        config.no_via = no_via.parse().unwrap();
         config.via = vias.iter().map(|via| via.parse().unwrap()).collect();
         (config.limits.standby, config.limits.dials) = (0, 1);
         let mut client =
@@ -133,6 +139,27 @@ fn the_ways_are_tried_in_turn_and_each_is_named_with_what_it_said() {
     let FlowStatus::Failed(error @ FlowError::NoProxy(_)) = play.client.status(play.flow) else { panic!() };
     assert!(error.to_string().contains("through socks5://10.0.0.7:1080"), "{error}");
     assert!(play.names.is_empty(), "nothing is looked up: {:?}", play.names);
+}
+
+#[test]
+fn each_relay_is_judged_apart_for_whether_there_is_a_way_in_front_of_it() {
+    let relays = ["near.example:443", "far.example:443"];
+    let mut play = Play::of(&relays, &["http://10.0.0.8:3128"], ".near.example");
+    let (lookup, name) = play.names.remove(0);
+    assert_eq!((name.as_str(), play.dials.len()), ("near.example", 0));
+    play.client.handle_resolved(NOW, lookup, Families::Both, Ok(&["10.0.0.5".parse().unwrap()]));
+    play.drain();
+    let (near, address) = play.dials.remove(0);
+    assert_eq!(address, "10.0.0.5:443".parse().unwrap());
+    play.client.handle_failed(NOW, near, IoFailed::new(IoFailure::ConnectionRefused));
+    play.drain();
+    assert!(!play.failures()[0].contains("through"), "{:?}", play.failures());
+    assert_eq!(play.dials[0].1, "10.0.0.8:3128".parse().unwrap());
+    let (far, request) = play.opened();
+    assert!(request.starts_with("CONNECT far.example:443 "), "{request}");
+    play.answer(far, OK);
+    assert!(play.shake(far).starts_with("CONNECT 10.0.0.1:7 "));
+    assert!(play.names.is_empty(), "{:?}", play.names);
 }
 
 #[test]

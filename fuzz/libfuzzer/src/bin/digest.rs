@@ -1,0 +1,4 @@
+#![no_main]
+//! Target `digest`.
+
+wayleave_libfuzzer::program!("digest");

@@ -1,0 +1,4 @@
+#![no_main]
+//! Target `no_proxy`.
+
+wayleave_libfuzzer::program!("no_proxy");
