@@ -49,6 +49,7 @@ pub(super) async fn list(proxies: &[Target], way: &Way, has_ca: bool) -> List {
         certificates.to_owned(),
         "What smart mode or mode off sends directly, and probes, are not in this list; they go to their own targets.".to_owned(),
     ];
+    notes.extend(way.told.clone());
     for via in vias {
         notes.push(format!(
             "{via} has to let CONNECT to {} pass, and not to inspect what is inside; --format squid writes that for squid.",

@@ -68,7 +68,11 @@ impl fmt::Display for SystemVia {
         }
         match self.no_via.ignored() {
             [] => Ok(()),
-            ignored => write!(f, "; no_proxy has entries that stand for no host: {}", ignored.join(", ")),
+            ignored => write!(
+                f,
+                "; in no_proxy this stands for no host, since entries have commas between them and no ports: {}",
+                ignored.join(", ")
+            ),
         }
     }
 }
@@ -121,7 +125,7 @@ mod tests {
             (&[("HTTPS_PROXY", "http://c:1"), ("https_proxy", "")], "through http://c:1 (HTTPS_PROXY)"),
             (
                 &[("https_proxy", "u:s3cret@d:1"), ("NO_PROXY", ".b,c:1"), ("no_proxy", "")],
-                "through http://d:1 (https_proxy), but those in b directly (no_proxy); no_proxy has entries that stand for no host: c:1",
+                "through http://d:1 (https_proxy), but those in b directly (no_proxy); in no_proxy this stands for no host, since entries have commas between them and no ports: c:1",
             ),
             (
                 &[("https_proxy", "d:1"), ("NO_PROXY", "b"), ("no_proxy", "*")],
