@@ -31,7 +31,7 @@
 //! |---|---|
 //! | say where relays are, who one is, and how to route | [`ClientConfig`], with [`Token`] or [`AppSign`], [`Mode`], [`Probe`] |
 //! | say which relays are trusted | [`platform_connector`], [`connector_with_ca`] |
-//! | reach relays through a proxy of the network | [`ClientConfig::via`](proto::config::ClientConfig::via), [`system_via`] |
+//! | reach relays through a proxy of the network | [`ClientConfig::via`], [`system_via`] |
 //! | open flows, renew the token, tell of another network, end | [`Client`] |
 //! | read and write | [`Stream`], or its halves [`ReadHalf`] and [`WriteHalf`] |
 //! | send and receive datagrams | [`DatagramFlow`]; [`Association`] where many of them need one port |
