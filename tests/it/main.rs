@@ -8,6 +8,7 @@ mod foreign;
 mod front;
 mod lab;
 mod libraries;
+mod metrics;
 mod namespace;
 mod networks;
 mod outside;

@@ -59,8 +59,8 @@ impl Play<'_> {
             assert_eq!(stats.held, 0);
             // Nothing waits but the word, once a minute, about those who were turned away.
             let due = self.rig.machine.poll_timeout();
-            let word =
-                (stats.turned_away > 0).then(|| self.rig.latest() + core::time::Duration::from_secs(60));
+            let word = (stats.turned_away.total() > 0)
+                .then(|| self.rig.latest() + core::time::Duration::from_secs(60));
             assert!(due.is_none_or(|due| word.is_some_and(|word| due <= word)), "{due:?} of {word:?}");
         }
     }

@@ -61,6 +61,7 @@ const ALLOWED: &[(&str, &str, &str)] = &[
     ("config/relay.rs", "H1", "the default"),
     ("config/route/mod.rs", "Session", "a scope of the routing decision"),
     ("net/dial/fault.rs", "tls", "every carrier is encrypted, and fails with the same words"),
+    ("relay/counts.rs", "tls", "every carrier is encrypted, and fails with the same words"),
     ("relay/event.rs", "tls", "every carrier is encrypted, and fails with the same words"),
     ("relay/turned_away.rs", "tls", "every carrier is encrypted, and fails with the same words"),
     ("route/routes.rs", "Session", "a scope of the routing decision"),

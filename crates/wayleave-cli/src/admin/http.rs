@@ -13,6 +13,8 @@ pub(crate) struct Request {
     pub(crate) path: String,
     /// The value of the only `Authorization`.
     pub(crate) authorization: Option<Secret<String>>,
+    /// The value of the only `Accept`.
+    pub(crate) accept: Option<String>,
     pub(crate) body: String,
 }
 
@@ -31,7 +33,14 @@ impl Request {
         let authorization = head.fields().only("authorization");
         let authorization = authorization.and_then(|value| str::from_utf8(value).ok());
         let authorization = authorization.map(|value| Secret::new(value.to_owned()));
-        Ok(Self { method: head.method.to_owned(), path: head.uri.to_owned(), authorization, body })
+        let accept = head.fields().only("accept").and_then(|value| str::from_utf8(value).ok());
+        Ok(Self {
+            method: head.method.to_owned(),
+            path: head.uri.to_owned(),
+            authorization,
+            accept: accept.map(str::to_owned),
+            body,
+        })
     }
 }
 

@@ -53,6 +53,8 @@ enum Order {
     Connections(List),
     /// Stop accepting, let what is open finish for the time of --drain, then end; as the first SIGTERM does
     Drain,
+    /// Print what the relay counts, in the text format of Prometheus
+    Metrics,
     /// Read the key files and the certificate again; as SIGHUP does
     Reload,
     /// Refuse a token, a user or an application from now on, and end what they have open
@@ -157,6 +159,7 @@ impl Order {
             Self::Connections(wanted) => list("/connections", wanted),
             Self::Tunnels(wanted) => list("/tunnels", wanted),
             Self::Drain => ("POST", "/drain".into(), String::new()),
+            Self::Metrics => ("GET", "/metrics".into(), String::new()),
             Self::Reload => ("POST", "/reload".into(), String::new()),
             Self::Revoke(Revoke { jti, user, app_id }) => {
                 let app_id = app_id.as_ref().map(AppId::as_str);

@@ -47,6 +47,7 @@ fn an_order_says_what_it_is_about() {
     };
     let revoke = order("revoke --app-id 1001 --user a&b").unwrap();
     assert_eq!(revoke, ("POST", "/revoke".into(), "user=a%26b&app_id=1001".into()));
+    assert_eq!(order("metrics").unwrap(), ("GET", "/metrics".into(), String::new()));
     assert_eq!(order("stats").unwrap(), ("GET", "/stats".into(), String::new()));
     assert_eq!(order("connections").unwrap(), ("GET", "/connections".into(), String::new()));
     assert_eq!(order("tunnels --limit 5").unwrap(), ("GET", "/tunnels?limit=5".into(), String::new()));

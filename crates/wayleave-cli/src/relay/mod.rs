@@ -82,7 +82,7 @@ async fn run(said: RelaySettings, threads: usize, gather: Duration) -> Result<()
     log::start(said.log.as_deref(), said.log_format.unwrap_or_default())?;
     let Settings { config, listen, certificate, files, admin, drain, users, name_servers } =
         Settings::new(said)?;
-    let connections = config.limits.connections;
+    let limits = config.limits.clone();
     let room = descriptors::raise();
     let mut signals = Signals::new()?;
     let mut builder = Relay::builder().threads(threads).runtimes(move || gather::runtime(gather));
@@ -95,7 +95,7 @@ async fn run(said: RelaySettings, threads: usize, gather: Duration) -> Result<()
     if threads > 1 {
         info!("{threads} threads serve, and divide the connections among them");
     }
-    tell_room(room, connections);
+    tell_room(room, limits.connections);
     let files =
         Follower::start(files, EVERY).map_err(|error| Failure::run(format!("cannot start: {error}")))?;
     let mut reloads = Reloads::new(files, handle.clone(), certificate);
@@ -110,7 +110,7 @@ async fn run(said: RelaySettings, threads: usize, gather: Duration) -> Result<()
     let (orders, mut ordered) = mpsc::channel(1);
     let mut administered = JoinSet::new();
     if let Some(admin) = admin {
-        administered.spawn(admin.serve(handle.clone(), orders, users));
+        administered.spawn(admin.serve(handle.clone(), limits, orders, users));
     }
     let mut ending = Ending::None;
     loop {

@@ -52,6 +52,15 @@ impl<R: Runtime> RelayHandle<R> {
         self.look(Machine::stats).into_iter().fold(Stats::default(), Stats::with)
     }
 
+    /// Whether the relay takes connections, as far as can be told: it does not drain, and no listener of it has failed for five
+    /// seconds.
+    pub fn is_accepting(&self) -> bool {
+        self.0.machines.iter().all(|machine| {
+            let driver = &lock(machine).driver;
+            driver.machine.is_accepting(driver.runtime.now())
+        })
+    }
+
     /// The connections that are open, but no more than `most` of them.
     pub fn connections(&self, most: usize) -> Vec<OpenConnection> {
         self.list(most, |machine, now, most, list| list.extend(machine.connections(now).take(most)))

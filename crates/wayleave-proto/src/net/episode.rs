@@ -52,6 +52,11 @@ impl Episode {
             self.0.take_if(|running| now.since(running.latest) >= QUIET)?;
         Some(Over { failed, count, lasted: latest.since(began) })
     }
+
+    /// Whether something failed less than `span` before `now`.
+    pub fn has_failed_within(&self, now: Instant, span: Duration) -> bool {
+        self.0.as_ref().is_some_and(|running| now.since(running.latest) < span)
+    }
 }
 
 /// How long nothing may have failed where an episode is over.

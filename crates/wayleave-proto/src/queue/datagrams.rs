@@ -37,6 +37,15 @@ impl Drops {
     pub const fn total(self) -> u64 {
         self.aged.saturating_add(self.crowded)
     }
+
+    /// These and `other` together.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self {
+            aged: self.aged.saturating_add(other.aged),
+            crowded: self.crowded.saturating_add(other.crowded),
+        }
+    }
 }
 
 /// Datagrams in the order they came, bounded by count, bytes and age; the oldest make room for the new.

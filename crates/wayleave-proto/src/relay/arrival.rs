@@ -1,6 +1,7 @@
 //! How a connection arrives: counted for its source, or turned away.
 
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use super::connection::Connection;
 use super::ledger::Ledger;
@@ -31,7 +32,7 @@ impl<L: Ledger> Relay<L> {
         let address = client.ip().to_canonical();
         let is_balancer = self.config.balancers.iter().any(|range| range.contains(address));
         let source = (!is_balancer).then(|| group(address));
-        if self.draining || (self.stats.refused > 0 && self.config.breaks(Canary::DeafAfterRefusal)) {
+        if self.draining || (self.config.breaks(Canary::DeafAfterRefusal) && self.stats.refused.total() > 0) {
             return None;
         }
         if let Err(reason) = self.ledger.write(|books| books.connect(source)) {
@@ -72,6 +73,11 @@ impl<L: Ledger> Relay<L> {
         }
     }
 
+    /// Whether the relay takes connections, as far as can be told: it does not drain, and its listener has not failed for five seconds.
+    pub fn is_accepting(&self, now: Instant) -> bool {
+        !self.draining && !self.accepting.has_failed_within(now, WELL)
+    }
+
     /// Ends a connection that took part of the buffers that strangers may fill together. Who asks at once is never in them: a
     /// whole request is judged as it comes, and needs no buffer afterwards.
     pub(super) fn crowd_out(&mut self, id: ConnectionId) {
@@ -88,3 +94,5 @@ impl<L: Ledger> Relay<L> {
 
 /// Which part of the memory in buffers strangers may fill, so that they never keep out those who are allowed.
 const STRANGERS_SHARE: usize = 4;
+/// For how long a listener that is well has not failed.
+const WELL: Duration = Duration::from_secs(5);

@@ -103,6 +103,7 @@ impl<L: Ledger> Relay<L> {
             ledger: &mut self.ledger,
             timers: &mut self.timers,
             now: self.now,
+            stats: &mut self.stats,
             reached: &mut self.reached,
             onward,
         };

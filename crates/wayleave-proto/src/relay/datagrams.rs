@@ -43,8 +43,10 @@ impl<L: Ledger> Relay<L> {
         open.moved = self.now;
         for packet in packets {
             open.received += packet.payload.len() as u64;
+            self.stats.to_client.add_datagram(packet.payload.len());
             if packet.payload.len() > MAX_PAYLOAD {
                 *limited += 1;
+                self.stats.dropped.too_long = self.stats.dropped.too_long.saturating_add(1);
             } else {
                 incoming.push(self.now, packet.payload);
             }
@@ -72,7 +74,9 @@ impl<L: Ledger> Relay<L> {
             let Payload::Datagrams { incoming, limited, announced, .. } = &mut open.payload else { continue };
             let share = self.shares.get_mut(&open.grant.verdict.account);
             if share.as_ref().is_some_and(|share| share.is_over(now, Direction::ToClient)) {
-                *limited += drop_all(incoming);
+                let count = drop_all(incoming);
+                *limited += count;
+                self.stats.dropped.rate = self.stats.dropped.rate.saturating_add(count);
             }
             let moved = connection.downlink.send_datagrams(now, key, incoming);
             *announced = !incoming.is_empty();

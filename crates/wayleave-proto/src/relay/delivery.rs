@@ -1,10 +1,10 @@
 //! Payload on its way from a client's connection to the sockets of its targets, while its bytes are lent.
 
-use super::Timer;
 use super::ledger::Ledger;
 use super::meter::Direction;
 use super::share::{Share, Shares};
 use super::tunnel::{Open, Payload, State, Tunnel, TunnelId};
+use super::{Stats, Timer};
 use crate::base::{Beside, Instant, Slots, Timers};
 use crate::carrier::downlink::{Sink, Sinks, TunnelKey};
 use crate::net::{Onward, SocketId, Transmit};
@@ -18,6 +18,7 @@ pub(super) struct Delivery<'a, L> {
     pub(super) ledger: &'a mut L,
     pub(super) timers: &'a mut Timers<Timer>,
     pub(super) now: Instant,
+    pub(super) stats: &'a mut Stats,
     /// Tunnels with datagrams that nothing older waits before.
     pub(super) reached: &'a mut Vec<TunnelId>,
     pub(super) onward: &'a mut dyn Onward,
@@ -32,6 +33,7 @@ pub(super) struct ToTarget<'a, L> {
     ledger: &'a mut L,
     timers: &'a mut Timers<Timer>,
     now: Instant,
+    stats: &'a mut Stats,
     reached: &'a mut Vec<TunnelId>,
     onward: &'a mut dyn Onward,
 }
@@ -74,8 +76,8 @@ impl<L: Ledger> Sinks for Delivery<'_, L> {
             Payload::Datagrams { .. } => self.shares.get_mut(&open.grant.verdict.account),
             Payload::Stream { .. } => None,
         };
-        let Self { ledger, timers, now, reached, onward, .. } = self;
-        Some(ToTarget { id, open, share, ledger, timers, now: *now, reached, onward: *onward })
+        let Self { ledger, timers, now, stats, reached, onward, .. } = self;
+        Some(ToTarget { id, open, share, ledger, timers, now: *now, stats, reached, onward: *onward })
     }
 }
 
@@ -92,9 +94,11 @@ impl<L: Ledger> Sink for ToTarget<'_, L> {
         let now = self.now;
         let Payload::Datagrams { outgoing, limited, .. } = &mut self.open.payload else { return };
         self.open.sent += payload.len() as u64;
+        self.stats.to_target.add_datagram(payload.len());
         self.open.moved = now;
         if self.share.as_ref().is_some_and(|share| share.is_over(now, Direction::ToTarget)) {
             *limited += 1;
+            self.stats.dropped.rate = self.stats.dropped.rate.saturating_add(1);
             return;
         }
         if let Some(share) = &mut self.share {

@@ -52,6 +52,7 @@ impl<L: Ledger> Relay<L> {
         let Payload::Datagrams { outgoing, incoming, announced, .. } = &mut open.payload else { return };
         while let Some(payload) = outgoing.front(now) {
             open.received += payload.len() as u64;
+            self.stats.to_client.add_datagram(payload.len());
             incoming.push(now, payload);
             outgoing.pop();
         }

@@ -6,6 +6,7 @@
 
 mod arrival;
 mod connection;
+mod counts;
 mod credentials;
 mod datagrams;
 mod delivery;
@@ -37,6 +38,7 @@ use crate::error::IoFailed;
 use crate::net::{Episode, Ipv6, Machine, Nowhere, Onward, Output, Packets, Requests, SocketId, Transmit};
 
 pub use crate::carrier::ConnectionFault;
+pub use counts::{Authentications, DialErrors, DroppedDatagrams, Moved, Refusals, TurnedAwayCounts};
 pub use credentials::TooManyRevocations;
 pub use event::{Bound, CloseReason, ConnectionId, Event, RefuseReason, TurnedAway, What};
 pub use ledger::{Books, Ledger, Shards};

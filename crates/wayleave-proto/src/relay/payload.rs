@@ -224,6 +224,7 @@ impl<L: Ledger> Relay<L> {
         if !matches!(self.tunnels.get(id), Some(Tunnel { state: State::Open(_), .. })) {
             return;
         }
+        self.count_tunnel(id);
         let Some(Tunnel { connection, key, state: State::Open(open), .. }) = self.remove_tunnel(id) else {
             return;
         };

@@ -22,7 +22,8 @@ impl<L: Ledger> Relay<L> {
         };
         refusal.challenges = challenge.map(|it| it.field_values(Challenge::REALM).into()).unwrap_or_default();
         refusal.echo = self.echo_of(id);
-        self.stats.refused += 1;
+        self.stats.refused.count(refusal.status);
+        self.stats.dial_errors.count(&reason);
         self.tell(id, What::Refused { status: refusal.status, target, reason });
         self.answer_last(id, &Answer::Refused(refusal));
     }

@@ -152,10 +152,11 @@ impl<L: Ledger> Relay<L> {
         }
     }
 
-    /// Counts bytes of a stream against the rate and the volume of its account, and stops reading from where they came for
+    /// Counts bytes of a stream, for the relay and against the rate and the volume of its account, and stops reading from where they came for
     /// as long as the rate is exceeded.
     fn charge_stream(&mut self, id: TunnelId, direction: Direction, bytes: usize) {
         let now = self.now;
+        self.stats.moved(direction).add_bytes(bytes);
         let Some((open, key, connection)) = opened(&mut self.tunnels, &mut self.connections, id) else {
             return;
         };

@@ -11,7 +11,7 @@ use crate::carrier::downlink::TunnelKey;
 use crate::codec::http::{EchoWord, Want};
 use crate::net::{Dial, SocketId};
 use crate::policy::Scope;
-use crate::queue::DatagramQueue;
+use crate::queue::{DatagramQueue, Drops};
 
 key! {
     /// One tunnel of a client, from the request for it on, whether it was refused or opened.
@@ -41,6 +41,8 @@ pub(super) struct Tunnel {
     pub(super) echo: Option<EchoWord>,
     /// Bytes in its queues, as last counted.
     held: usize,
+    /// What its queues dropped, as last counted.
+    drops: Drops,
 }
 
 /// What a tunnel is doing.
@@ -131,14 +133,12 @@ impl Tunnel {
         }
     }
 
-    /// Memory in its queues, in bytes.
-    fn queued(&self) -> usize {
-        match &self.state {
-            State::Open(open) => match &open.payload {
-                Payload::Datagrams { outgoing, incoming, .. } => outgoing.held() + incoming.held(),
-                Payload::Stream { .. } => 0,
-            },
-            State::Asking | State::Dialling(_) | State::Verifying { .. } => 0,
+    /// Its queues, to the target and to the client, where it carries datagrams.
+    fn queues(&self) -> Option<[&DatagramQueue; 2]> {
+        let State::Open(open) = &self.state else { return None };
+        match &open.payload {
+            Payload::Datagrams { outgoing, incoming, .. } => Some([outgoing, incoming]),
+            Payload::Stream { .. } => None,
         }
     }
 }
@@ -159,7 +159,15 @@ impl<L: Ledger> Relay<L> {
     pub(super) fn begin_tunnel(&mut self, connection: ConnectionId, key: TunnelKey) -> Option<TunnelId> {
         let carrier = self.connections.get_mut(connection)?;
         let (state, begun) = (State::Asking, self.now);
-        let id = self.tunnels.insert(Tunnel { connection, key, state, begun, echo: None, held: 0 });
+        let id = self.tunnels.insert(Tunnel {
+            connection,
+            key,
+            state,
+            begun,
+            echo: None,
+            held: 0,
+            drops: Drops::default(),
+        });
         carrier.tunnels.insert(key, id);
         carrier.count += 1;
         Some(id)
@@ -202,11 +210,14 @@ impl<L: Ledger> Relay<L> {
         }
     }
 
-    /// Counts what the queues of a tunnel hold.
+    /// Counts what the queues of a tunnel hold, and what they dropped.
     pub(super) fn count_tunnel(&mut self, id: TunnelId) {
         let Some(tunnel) = self.tunnels.get_mut(id) else { return };
-        let held = tunnel.queued();
+        let Some([outgoing, incoming]) = tunnel.queues() else { return };
+        let held = outgoing.held() + incoming.held();
+        let drops = outgoing.drops().with(incoming.drops());
         self.buffers.all = self.buffers.all.saturating_sub(tunnel.held).saturating_add(held);
-        tunnel.held = held;
+        self.stats.dropped.count_queued(&tunnel.drops, &drops);
+        (tunnel.held, tunnel.drops) = (held, drops);
     }
 }

@@ -49,7 +49,7 @@ impl Crowd {
 impl<L: Ledger> Relay<L> {
     /// A connection of `client` is not taken.
     pub(super) fn turn_away(&mut self, client: SocketAddr, reason: TurnedAway) {
-        self.stats.turned_away = self.stats.turned_away.saturating_add(1);
+        self.stats.turned_away.count(&reason);
         let episode = self.crowd.of(&reason);
         episode.more = episode.more.saturating_add(1);
         episode.last = Some((client, reason));

@@ -172,11 +172,12 @@ impl<L: Ledger> Relay<L> {
     /// The embedder did not answer in time.
     pub(super) fn on_unverified(&mut self, id: TunnelId) {
         let Some(Tunnel { state: State::Verifying { want, .. }, .. }) = self.tunnels.get(id) else { return };
-        let target = want.target().cloned();
-        self.refuse(id, target, RefuseReason::Unverified);
+        let want = want.clone();
+        self.on_judged(id, want, Err(RefuseReason::Unverified));
     }
 
     fn on_judged(&mut self, id: TunnelId, want: Want, judged: Result<Arc<Verdict>, RefuseReason>) {
+        self.stats.authentications.count(&judged);
         match (judged, want) {
             (Ok(verdict), Want::Options) => {
                 let scope = self.scope_of(&verdict);

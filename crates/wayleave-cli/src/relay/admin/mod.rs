@@ -1,6 +1,8 @@
 //! The admin interface of a relay: a listener of its own for its operator.
 
 mod listener;
+mod metrics;
+mod ready;
 mod rows;
 mod verbs;
 
@@ -17,6 +19,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
+use wayleave_proto::config::RelayLimits;
 use wayleave_settings::relay::Place;
 use wayleave_tokio::RelayHandle;
 
@@ -82,10 +85,16 @@ impl Admin {
     }
 
     /// Serves until the relay ends.
-    pub(super) async fn serve(self, handle: RelayHandle, orders: mpsc::Sender<Order>, users: Arc<Users>) {
+    pub(super) async fn serve(
+        self,
+        handle: RelayHandle,
+        limits: RelayLimits,
+        orders: mpsc::Sender<Order>,
+        users: Arc<Users>,
+    ) {
         info!("admin interface on {}", self.listener);
         let places = Arc::new(Semaphore::new(CONNECTIONS));
-        let service = Arc::new(Service { secret: self.secret, handle, orders, users });
+        let service = Arc::new(Service { secret: self.secret, handle, limits, orders, users });
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
             match self.listener.accept().await {
@@ -108,6 +117,7 @@ impl Admin {
 struct Service {
     secret: Option<AdminSecret>,
     handle: RelayHandle,
+    limits: RelayLimits,
     orders: mpsc::Sender<Order>,
     users: Arc<Users>,
 }
@@ -125,13 +135,16 @@ impl Service {
     }
 
     async fn answer(&self, request: &Request) -> Answer {
+        if let Some(answer) = self.probe(request) {
+            return answer;
+        }
         let shown = request.authorization.as_ref().map(|value| value.expose().as_str());
         let is_known = self.secret.as_ref().is_none_or(|secret| secret.is_shown_by(shown));
         if !is_known {
             warn!("admin: a request without the secret was refused");
             return Answer::unauthorized();
         }
-        self.act(&request.method, &request.path, &request.body).await
+        self.act(request).await
     }
 }
 

@@ -10,8 +10,10 @@ use tracing::info;
 use wayleave_proto::auth::{AppId, Revoked};
 use wayleave_proto::relay::Stats;
 
+use super::metrics::{Format, families, text};
+use super::ready::obstacle;
 use super::{Order, Service, rows};
-use crate::admin::decode;
+use crate::admin::{Request, decode};
 
 /// What the operator gets.
 #[derive(Debug)]
@@ -37,9 +39,25 @@ impl Answer {
 }
 
 impl Service {
-    pub(super) async fn act(&self, method: &str, path: &str, body: &str) -> Answer {
+    /// Answers those who ask whether it lives and would take a tunnel. Balancers and orchestrators have no secret to show, and learn
+    /// no more than that.
+    pub(super) fn probe(&self, request: &Request) -> Option<Answer> {
+        let obstacle = match request.path.as_str() {
+            "/healthz" => None,
+            "/readyz" => obstacle(&self.handle.stats(), &self.limits, self.handle.is_accepting()),
+            _ => return None,
+        };
+        Some(match (request.method.as_str(), obstacle) {
+            ("GET", None) => Answer::plain("200 OK", "ok"),
+            ("GET", Some(why)) => Answer::plain("503 Service Unavailable", why),
+            _ => Answer::plain("405 Method Not Allowed", "use GET"),
+        })
+    }
+
+    pub(super) async fn act(&self, request: &Request) -> Answer {
+        let Request { method, path, body, .. } = request;
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        match (method, path) {
+        match (method.as_str(), path) {
             ("GET", "/connections" | "/tunnels") => match limit(query) {
                 Ok(most) if path == "/tunnels" => {
                     rows::tunnels(&self.handle.tunnels(most), self.handle.stats().tunnels, &self.users)
@@ -50,17 +68,25 @@ impl Service {
                 Err(what) => Answer::plain("400 Bad Request", what),
             },
             _ if !query.is_empty() => Answer::plain("400 Bad Request", "only lists take a limit"),
+            ("GET", "/metrics") => self.metrics(Format::accepted(request.accept.as_deref())),
             ("GET", "/stats") => stats(&self.handle.stats()),
             ("POST", "/drain") => self.drain().await,
             ("POST", "/reload") => self.reload().await,
             ("POST", "/revoke") => self.revoke(body),
             (_, "/drain" | "/reload" | "/revoke") => Answer::plain("405 Method Not Allowed", "use POST"),
-            (_, "/stats" | "/connections" | "/tunnels") => Answer::plain("405 Method Not Allowed", "use GET"),
+            (_, "/metrics" | "/stats" | "/connections" | "/tunnels") => {
+                Answer::plain("405 Method Not Allowed", "use GET")
+            }
             _ => Answer::plain(
                 "404 Not Found",
-                "there are /stats, /connections, /tunnels, /revoke, /reload and /drain",
+                "there are /healthz, /readyz, /metrics, /stats, /connections, /tunnels, /revoke, /reload and /drain",
             ),
         }
+    }
+
+    fn metrics(&self, format: Format) -> Answer {
+        let families = families(&self.handle.stats(), &self.limits, self.handle.is_accepting());
+        Answer { status: "200 OK", content_type: format.content_type(), body: text(&families, format) }
     }
 
     async fn drain(&self) -> Answer {
@@ -151,10 +177,10 @@ fn stats(stats: &Stats) -> Answer {
         "held_bytes": stats.held,
         "opened": stats.opened,
         "overflowed": stats.overflowed,
-        "refused": stats.refused,
+        "refused": stats.refused.total(),
         "revocations": stats.revocations,
         "tunnels": stats.tunnels,
-        "turned_away": stats.turned_away,
+        "turned_away": stats.turned_away.total(),
         "unaccepted": stats.unaccepted,
     }))
 }

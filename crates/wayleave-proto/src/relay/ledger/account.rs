@@ -331,7 +331,7 @@ impl Books {
         self.accounts.values().map(|account| account.tunnels).sum()
     }
 
-    #[cfg(test)]
+    /// Names of targets that are being looked up, of all accounts.
     pub(in crate::relay) const fn lookups(&self) -> usize {
         self.lookups
     }

@@ -58,7 +58,7 @@ fn who_is_turned_away_is_told_at_once_and_then_counted() {
     assert_eq!(turned_away(&rig), [(0, 1, &source), (0, 1, &all)]);
     rig.pass(SECOND);
     assert_eq!(turned_away(&rig)[2..], [(60, 49, &source)]);
-    assert_eq!(rig.relay.stats().turned_away, 51);
+    assert_eq!(rig.relay.stats().turned_away.total(), 51);
     // Nothing new is said of what is over, and the next one is told at once.
     rig.relay.close(rig.now);
     rig.pump();

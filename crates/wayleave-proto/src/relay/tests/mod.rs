@@ -5,6 +5,7 @@ mod auth;
 mod breaks;
 mod chaos;
 mod clock;
+mod counts;
 mod credentials;
 mod datagrams;
 mod dialling;
@@ -365,6 +366,29 @@ impl Rig {
         assert!(self.relay.requests.is_empty(), "{:?}", self.relay.requests);
         assert!(self.relay.shares.is_empty(), "{:?}", self.relay.shares);
         self.relay.ledger.read(Books::assert_clean);
+        self.assert_counted();
+    }
+}
+
+impl Rig {
+    /// What was counted is what the events tell, once every tunnel has ended.
+    fn assert_counted(&self) {
+        let stats = self.relay.stats();
+        let (mut moved, mut refused) = ([0; 3], 0);
+        for event in &self.events {
+            match event.what {
+                What::TunnelClosed { sent, received, dropped, .. } => {
+                    for (sum, more) in moved.iter_mut().zip([sent, received, dropped]) {
+                        *sum += more;
+                    }
+                }
+                What::Refused { .. } => refused += 1,
+                _ => {}
+            }
+        }
+        let dropped = stats.dropped.total() + stats.overflowed;
+        assert_eq!([stats.to_target.bytes, stats.to_client.bytes, dropped], moved, "payload and drops");
+        assert_eq!(stats.refused.total(), refused, "refusals");
     }
 }
 
