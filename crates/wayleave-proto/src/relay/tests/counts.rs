@@ -106,6 +106,20 @@ fn payload_is_counted_each_way_and_what_is_dropped_by_the_reason() {
 }
 
 #[test]
+fn what_a_queue_dropped_last_is_counted_when_its_tunnel_is_cut() {
+    let mut rig = Rig::new();
+    let (mut peer, target) = rig.datagrams();
+    rig.stalled.insert(target);
+    rig.say(&mut peer, capsule(b"late"));
+    rig.pass(SECOND);
+    rig.unstall(target);
+    rig.relay.close(rig.now);
+    rig.pump();
+    assert_eq!(some(rig.relay.stats().dropped.each()), [("aged", 1)]);
+    rig.assert_counted();
+}
+
+#[test]
 fn connections_are_counted_by_why_they_were_not_taken_and_machines_add_up() {
     let mut rig = Rig::with(|config| {
         config.limits.connections = 2;
