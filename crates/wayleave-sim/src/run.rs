@@ -116,6 +116,8 @@ struct Swarm<'a> {
     first: u64,
     done: AtomicU64,
     virtual_millis: AtomicU64,
+    /// For how many whole minutes progress was told.
+    minutes: AtomicU64,
     failed: AtomicUsize,
     seen: Mutex<BTreeMap<String, u64>>,
 }
@@ -131,6 +133,7 @@ fn many(options: &Options) -> anyhow::Result<bool> {
         first,
         done: AtomicU64::new(0),
         virtual_millis: AtomicU64::new(0),
+        minutes: AtomicU64::new(0),
         failed: AtomicUsize::new(0),
         seen: Mutex::new(BTreeMap::new()),
     };
@@ -234,11 +237,19 @@ impl Swarm<'_> {
         if self.options.fast { " --fast" } else { "" }
     }
 
+    /// Says how far it is: on a terminal all the time, elsewhere once a minute.
     fn progress(&self, done: u64) {
-        if !std::io::stderr().is_terminal() || !done.is_multiple_of(20) {
+        if !done.is_multiple_of(20) {
             return;
         }
         let (all, spent) = (self.options.seeds, self.begun.elapsed());
+        if !std::io::stderr().is_terminal() {
+            let minutes = spent.as_secs() / 60;
+            if self.minutes.fetch_max(minutes, Ordering::Relaxed) < minutes {
+                eprintln!("sim: {done} of {all} seeds, {} failed", self.failed.load(Ordering::Relaxed));
+            }
+            return;
+        }
         let share = usize::try_from(done * 30 / all.max(1)).unwrap_or_default();
         let left = spent.mul_f64((all - done) as f64 / done as f64);
         let bar = format!("{}{}", "#".repeat(share), ".".repeat(30_usize.saturating_sub(share)));
