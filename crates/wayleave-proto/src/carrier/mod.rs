@@ -1,6 +1,6 @@
 //! The transport between client and relay.
 //!
-//! What carries a tunnel is known here and nowhere else: a client has an [`uplink`], a relay a [`downlink`], and each is an
+//! What carries a tunnel is known here and nowhere else: a client has an uplink, a relay a downlink, and each is an
 //! enum with a variant for each carrier. Whoever adds one makes a folder with both sides, a variant of each enum and of
 //! [`Carrier`], and lets the suites of client and relay run over it.
 
