@@ -1,7 +1,7 @@
 //! Hosts that vanish without a word: no end, no reset, nothing.
 
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::lab::Lab;
@@ -71,6 +71,33 @@ fn the_tunnels_of_a_client_that_vanished_make_room_for_the_next() {
         assert!(echoes(&mut connect(door, "localhost", target)));
         assert!(began.elapsed() < Duration::from_secs(25), "{:?}\n{}", began.elapsed(), relay.log());
     });
+}
+
+/// Its system ends what it had open. Where a reset tells that something is missing, the system says so too.
+#[test]
+fn the_targets_of_a_relay_that_is_killed_are_told_as_its_operator_wants_it() {
+    for (more, told) in [(&[][..], Ok(0)), (&["--truncated", "reset"], Err(io::ErrorKind::ConnectionReset))] {
+        let lab = Lab::new();
+        let mut relay = lab.relay(more);
+        let agent = lab.agent(&[relay.listening(1)], &["--mode", "normal"]);
+        let target = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let open = || {
+            let mut stream = connect(agent.listening(1), "127.0.0.1", target.local_addr().unwrap().port());
+            let (mut accepted, _) = target.accept().unwrap();
+            stream.write_all(b"half").unwrap();
+            accepted.read_exact(&mut [0; 4]).unwrap();
+            (stream, accepted)
+        };
+        let (whole, mut whole_target) = open();
+        let (_cut, mut cut_target) = open();
+        whole.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(whole_target.read(&mut [0; 4]).map_err(|error| error.kind()), Ok(0), "{more:?}");
+        drop(whole_target);
+        relay.wait_for("tunnel closed");
+        relay.signal("KILL");
+        relay.wait();
+        assert_eq!(cut_target.read(&mut [0; 4]).map_err(|error| error.kind()), told, "{more:?}");
+    }
 }
 
 /// Rules for everything to and from this port.

@@ -215,8 +215,8 @@ impl Runtime for AsyncIo {
         let _ = wayleave_sockets::finish(&stream.socket);
     }
 
-    fn reset(&self, stream: &mut Connection) {
-        let _ = wayleave_sockets::reset(&stream.socket);
+    fn set_reset(&self, stream: &mut Connection, resets: bool) {
+        let _ = wayleave_sockets::set_reset(&stream.socket, resets);
     }
 
     fn poll_receive(

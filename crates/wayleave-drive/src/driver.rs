@@ -33,6 +33,8 @@ pub(crate) struct Driver<M: Machine, R: Runtime> {
     receive_buffer: usize,
     /// Whether it may cut apart and join datagrams.
     offload: bool,
+    /// Connections that it dialled are reset where the process ends before it has ended them.
+    resets: bool,
     /// A descriptor was given back since this was last asked.
     freed: bool,
 }
@@ -54,8 +56,15 @@ impl<M: Machine<Event: 'static>, R: Runtime> Driver<M, R> {
             arrivals: vec![Arrival::one(NOBODY, 0); most_arrivals].into(),
             receive_buffer,
             offload,
+            resets: false,
             freed: false,
         }
+    }
+
+    /// Lets the system reset every connection that is dialled from now on, where the process ends before it has ended it: who
+    /// is killed says nothing, and the other end takes what came for the whole.
+    pub(crate) fn reset_when_killed(&mut self) {
+        self.resets = true;
     }
 
     /// Takes a connection that was accepted as `id`.
@@ -233,8 +242,13 @@ impl<M: Machine<Event: 'static>, R: Runtime> Driver<M, R> {
         self.freed = true;
         let Kind::Stream(mut stream) = kind else { return };
         if reset {
-            self.runtime.reset(&mut stream);
-        } else if !state.ended {
+            self.runtime.set_reset(&mut stream, true);
+            return;
+        }
+        if self.resets {
+            self.runtime.set_reset(&mut stream, false);
+        }
+        if !state.ended {
             // Closed over bytes that nobody has read, the system would reset the connection, and with it what it still has to
             // send.
             let mut cx = Context::from_waker(Waker::noop());
@@ -288,7 +302,10 @@ impl<M: Machine<Event: 'static>, R: Runtime> Driver<M, R> {
                 self.change(id, |_| {});
             }
             Served::Connected(local) => {
-                if let Some(Socket { kind: Kind::Dialling(stream), .. }) = self.sockets.remove(id) {
+                if let Some(Socket { kind: Kind::Dialling(mut stream), .. }) = self.sockets.remove(id) {
+                    if self.resets {
+                        self.runtime.set_reset(&mut stream, true);
+                    }
                     self.insert(id, Kind::Stream(stream));
                     self.machine.handle_opened(now, id, local);
                 }

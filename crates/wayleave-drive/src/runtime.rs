@@ -184,8 +184,8 @@ pub trait Runtime: Send + 'static {
     /// Ends the sending half. Where that fails the connection is gone, and its reading half finds it out.
     fn finish(&self, stream: &mut Self::Stream);
 
-    /// Makes the drop of a connection a reset.
-    fn reset(&self, stream: &mut Self::Stream);
+    /// Makes the drop of a connection a reset, or the regular end that it is else. That counts for the end of the process too.
+    fn set_reset(&self, stream: &mut Self::Stream, resets: bool);
 
     /// Receives what waits: a datagram, or several that one call to the system brings. Their bytes go into `buffer` as
     /// [`Packets::new`](wayleave_proto::net::Packets::new) wants them, the rest of what is known into `arrivals`. Returns how many of

@@ -22,7 +22,7 @@ pub use origin::{clock_at, seed, unix_now};
 pub use overflow::overflowed;
 pub use sockets::{
     bind, broken, connected, delay_acks, dial, finish, has_lost_address, listen, listen_beside, prepare,
-    read_rest, reset, threads,
+    read_rest, set_reset, threads,
 };
 pub use spare::Spare;
 pub use trust::{connector_with_ca, platform_connector, platform_verifier, verifier_with_ca};

@@ -121,12 +121,13 @@ pub fn finish(stream: &impl AsFd) -> io::Result<()> {
     SockRef::from(stream).shutdown(Shutdown::Write)
 }
 
-/// Makes the close of `stream` a reset, so that the other side knows bytes were lost.
+/// Makes the close of `stream` a reset, so that the other side knows bytes were lost, or a regular end again. That of a process
+/// which is killed is a close too.
 ///
 /// # Errors
 /// The connection is gone already.
-pub fn reset(stream: &impl AsFd) -> io::Result<()> {
-    SockRef::from(stream).set_linger(Some(std::time::Duration::ZERO))
+pub fn set_reset(stream: &impl AsFd, resets: bool) -> io::Result<()> {
+    SockRef::from(stream).set_linger(resets.then_some(std::time::Duration::ZERO))
 }
 
 /// A UDP socket for which the system keeps `receive_buffer` bytes, or as many as it gives. Where `fragments` are not wanted, what is

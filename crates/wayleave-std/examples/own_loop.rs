@@ -191,7 +191,7 @@ impl Host {
                     if let Some(Entry { socket: Socket::Stream(stream), .. }) = self.sockets.remove(&id)
                         && reset
                     {
-                        let _ = sockets::reset(&stream); // takes effect when `stream` is dropped, here
+                        let _ = sockets::set_reset(&stream, true); // takes effect when `stream` is dropped, here
                     }
                 }
                 Output::Event(Notice::Event(event)) => eprintln!("{} {:?}", event.at, event.what),

@@ -176,8 +176,8 @@ impl Runtime for Std {
         let _ = wayleave_sockets::finish(&stream.socket);
     }
 
-    fn reset(&self, stream: &mut Self::Stream) {
-        let _ = wayleave_sockets::reset(&stream.socket);
+    fn set_reset(&self, stream: &mut Self::Stream, resets: bool) {
+        let _ = wayleave_sockets::set_reset(&stream.socket, resets);
     }
 
     fn poll_receive(

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::events::Listeners;
 use crate::{Driver, Events, Runtime};
 use wayleave_proto::base::Seed;
-use wayleave_proto::config::{RelayConfig, Valid};
+use wayleave_proto::config::{RelayConfig, Truncation, Valid};
 use wayleave_proto::error::IoFailed;
 use wayleave_proto::relay::{Books, Event, Relay as Core, Shards};
 
@@ -277,8 +277,13 @@ impl<R: Runtime> Whole<R> {
 impl<R: Runtime> Driver<Machine, R> {
     fn relay(config: Valid<RelayConfig>, seed: &Seed, common: Common, shard: usize, runtime: R) -> Self {
         let (receive_buffer, offload) = (config.limits.receive_buffer, config.offload);
+        let tells_truncation = config.truncation == Truncation::Reset;
         let machine = Core::on(common, shard, config, seed, runtime.clock(), runtime.now());
-        Self::new(machine, runtime, receive_buffer, offload)
+        let mut driver = Self::new(machine, runtime, receive_buffer, offload);
+        if tells_truncation {
+            driver.reset_when_killed();
+        }
+        driver
     }
 }
 

@@ -291,8 +291,8 @@ impl Runtime for Fake {
         self.0.lock().streams.get_mut(&stream.id).unwrap().is_finished = true;
     }
 
-    fn reset(&self, stream: &mut Held) {
-        self.0.lock().streams.get_mut(&stream.id).unwrap().is_reset = true;
+    fn set_reset(&self, stream: &mut Held, resets: bool) {
+        self.0.lock().streams.get_mut(&stream.id).unwrap().is_reset = resets;
     }
 
     fn poll_receive(

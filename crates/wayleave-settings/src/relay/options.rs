@@ -122,7 +122,7 @@ pub struct RelaySettings {
     /// What becomes of the target's connection where a client ends without close_notify [default: end]
     ///
     /// end: it ends, as it would without a relay, since many clients never send one; reset: it is reset, so that nobody
-    /// takes what came for the whole. The log tells it either way.
+    /// takes what came for the whole, also where the relay itself is killed. The log tells it either way.
     #[cfg_attr(feature = "clap", arg(long, value_name = "end|reset", value_parser = read::<Truncation>))]
     #[serde(deserialize_with = "one")]
     pub truncated: Option<Truncation>,

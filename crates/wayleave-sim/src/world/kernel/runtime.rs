@@ -329,11 +329,11 @@ impl Runtime for Simulated {
         }
     }
 
-    fn reset(&self, stream: &mut Descriptor) {
+    fn set_reset(&self, stream: &mut Descriptor, resets: bool) {
         if let Some(mut kernel) = self.enter()
             && let Some(socket) = kernel.sockets.get_mut(&stream.handle)
         {
-            socket.resets = true;
+            socket.resets = resets;
         }
     }
 
