@@ -12,14 +12,14 @@ use crate::socks::connect;
 use crate::targets::echo_stream;
 
 /// A proxy of the network, ended when dropped.
-struct Proxy {
+pub(crate) struct Proxy {
     child: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Proxy {
     /// Starts `program` with a configuration that says its port, and waits until it listens.
-    fn start(program: &Path, lab: &Lab, config: impl Fn(u16) -> String, words: &[&str]) -> Self {
+    pub(crate) fn start(program: &Path, lab: &Lab, config: impl Fn(u16) -> String, words: &[&str]) -> Self {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         lab.write("proxy.conf", &config(address.port()));
         let mut command = Command::new(program);

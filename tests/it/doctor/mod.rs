@@ -1,5 +1,6 @@
 //! `wayleave check` in networks in which something is broken, each in its own way.
 
+mod hop;
 pub(crate) mod servers;
 
 use std::sync::Arc;
@@ -83,6 +84,48 @@ const NETWORKS: &[Case] = &[
     ),
     ("a web server without TLS", "--proxy relay.example:1004", Some("tls-not-tls"), "does not speak TLS"),
     ("a login page answers", "--proxy relay.example:1005", Some("portal-seen"), "log in to the network"),
+    (
+        "the proxy of the network has no name here",
+        "--proxy relay.example:443 --via http://nx.example:3128",
+        Some("via-name-unknown"),
+        "have to know it",
+    ),
+    (
+        "no name server says where it is",
+        "--proxy relay.example:443 --via http://dead.example:3128",
+        Some("via-name-unanswered"),
+        "give the proxy by its address",
+    ),
+    (
+        "packets to it are dropped",
+        "--proxy relay.example:443 --via http://ada:s3cret@127.0.0.9:3128",
+        Some("via-silent"),
+        "http://127.0.0.9:3128 does not answer.",
+    ),
+    (
+        "there is no route to it",
+        "--proxy relay.example:443 --via http://192.0.2.1:3128",
+        Some("via-unreachable"),
+        "there is no way from here to http://192.0.2.1:3128",
+    ),
+    (
+        "it takes connections and says nothing",
+        "--proxy relay.example:443 --via socks5://127.0.0.1:1007",
+        Some("via-unanswered"),
+        "does not answer in time",
+    ),
+    (
+        "a login page answers in its place",
+        "--proxy relay.example:443 --via http://127.0.0.1:1005",
+        Some("via-no-connect"),
+        "does not serve CONNECT: 302",
+    ),
+    (
+        "its certificate is signed by nobody who is trusted",
+        "--proxy relay.example:443 --via https://ada:s3cret@relay.example:1000 CA=mine",
+        Some("via-untrusted"),
+        "issuer CN=Hospital Inspection",
+    ),
     ("TLS is cut", "--proxy relay.example:1006", Some("tls-cut"), "permit that name, without inspection"),
     ("TLS is swallowed", "--proxy relay.example:1007", Some("tls-silent"), "without inspection"),
     ("a web server answers", "--proxy relay.example:1008 CA=mine", Some("relay-web-server"), "server: nginx"),
@@ -379,6 +422,8 @@ fn what_cannot_be_checked_is_a_wrong_argument() {
         ("--proxy localhost:1 --report nowhere/report.html", "nowhere/report.html cannot be written"),
         ("--proxy localhost:1 --long=1h", "give a time from 1s to 4m"),
         ("--config nowhere.toml", "nowhere.toml"),
+        ("--proxy localhost:1 --via proxy.example:3128", "--via: write a URL"),
+        ("--proxy localhost:1 --via system --via http://proxy.example:3128", "--via system stands alone"),
     ] {
         let words: Vec<&str> = ["check"].into_iter().chain(words.split_whitespace()).collect();
         let (status, text, error) = wayleave(lab.folder(), &words);

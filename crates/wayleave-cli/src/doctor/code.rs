@@ -50,6 +50,7 @@ macro_rules! steps {
 }
 
 steps! {
+    Via, "via", "Does the proxy of the network, where there is one, lead to the relay?";
     Name, "name", "Does the name of the relay lead to addresses?";
     Tcp, "tcp", "Does a TCP connection to the relay's port open?";
     Tls, "tls", "Is the certificate that is shown there trusted, valid, and that of the relay?";
@@ -73,7 +74,8 @@ impl fmt::Display for Step {
 }
 
 /// Declares the findings: name, step, outcome, what is so, and what to do about it. In both texts `{proxy}` is the relay,
-/// `{host}` and `{port}` are its parts, `{at}` is the address that was tried and `{target}` the target.
+/// `{host}` and `{port}` are its parts, `{at}` is the address that was tried, `{target}` the target and `{via}` the
+/// proxy of the network.
 macro_rules! codes {
     ($($variant:ident, $code:literal, $step:ident $outcome:ident, $sentence:literal, $remedy:literal;)+) => {
         /// What a step has found.
@@ -115,9 +117,47 @@ macro_rules! codes {
 }
 
 codes! {
+    ViaOpen, "via-open", Via Ok, "{via} leads to {proxy}", "";
+    ViaNone, "via-none", Via Ok, "{proxy} is reached without a proxy of the network", "";
+    ViaNameUnknown, "via-name-unknown", Via Failed, "the name of {via} has no address",
+        "Check how it is written; the name servers of this network have to know it. It may be the proxy of another network.";
+    ViaNameUnanswered, "via-name-unanswered", Via Failed, "no name server says where {via} is",
+        "Permit UDP and TCP port 53 from this machine to its name servers, or give the proxy by its address.";
+    ViaRefused, "via-refused", Via Failed, "{via} refuses connections",
+        "Nobody listens there, or a firewall refuses for it: check host and port, and that the proxy runs.";
+    ViaSilent, "via-silent", Via Failed, "{via} does not answer",
+        "Permit TCP from this machine to it; check host and port, and that it is the proxy of this network.";
+    ViaUnreachable, "via-unreachable", Via Failed, "there is no way from here to {via}",
+        "Check the network; permit TCP from this machine to it.";
+    ViaTls, "via-tls", Via Failed, "TLS with {via} cannot be agreed on",
+        "The proxy has to speak TLS 1.3 for https://; most are http://, inside of which TLS with the relay is safe too.";
+    ViaUntrusted, "via-untrusted", Via Failed, "the certificate of {via} is not trusted; no password was shown to it",
+        "Name the proxy as its certificate does. With --ca, put the certificate of its authority into that file too.";
+    ViaNotProxy, "via-not-proxy", Via Failed, "what answers at {via} is no such proxy",
+        "Check the scheme (http://, https:// or socks5://) and the port.";
+    ViaCut, "via-cut", Via Failed, "{via} ends the connection without an answer",
+        "Check the scheme and the port; its administrator may let in some machines only.";
+    ViaUnanswered, "via-unanswered", Via Failed, "{via} accepts connections and does not answer in time",
+        "Check the scheme and the port. If they are right, a firewall may swallow for the proxy what it sends to {proxy}: permit that.";
+    ViaNeedsAccount, "via-needs-account", Via Failed, "{via} asks who you are",
+        "Give user and password as SCHEME://USER:PASSWORD@HOST:PORT, or have this machine let in by its address.";
+    ViaSchemeUnknown, "via-scheme-unknown", Via Failed, "{via} asks who you are in a way that is not known here",
+        "Its administrator offers Digest or Basic for this machine, or lets it in by its address.";
+    ViaWrongPassword, "via-wrong-password", Via Failed, "{via} refuses the user name and the password",
+        "Correct them; the account may be locked. A @, :, / or % in them is written %40, %3A, %2F, %25.";
+    ViaNoConnect, "via-no-connect", Via Failed, "{via} does not serve CONNECT",
+        "Check host and port: this is another server, a login page, or a proxy for pages only, whose administrator has to permit CONNECT.";
+    ViaForbidden, "via-forbidden", Via Failed, "{via} does not permit CONNECT to port {port} of {host}",
+        "Its administrator permits CONNECT to {proxy} (`wayleave allowlist --proxy {proxy} --format squid`). Port 443 is most often permitted: a relay there gets through more networks.";
+    ViaRelayUnreached, "via-relay-unreached", Via Failed, "{via} does not reach {proxy}",
+        "Check name and port of the relay. If they are right, the proxy cannot look {host} up, or a firewall behind it drops TCP to {proxy}: permit that there.";
+    ViaFailed, "via-failed", Via Failed, "{via} fails to connect to {proxy}",
+        "Its log has the reason; check name and port of the relay.";
+
     NameFound, "name-found", Name Ok, "{host} has addresses", "";
     NameAddress, "name-address", Name Ok, "the relay is given by its address; no name is looked up", "";
     NameFamilyMissing, "name-family-missing", Name Unknown, "{host} has no address of this family", "";
+    NameByVia, "name-by-via", Name Unknown, "{host} is looked up by the proxy of the network, and not here", "";
     NameUnknown, "name-unknown", Name Failed, "the name {host} does not exist for this network's name servers",
         "Check how {host} is written. If it is right, the name servers of this network do not know it or hide it: permit it there.";
     NameEmpty, "name-empty", Name Failed, "the name {host} exists and has no address",
@@ -142,6 +182,7 @@ codes! {
         "A firewall on the way resets them: permit TCP to {at}.";
     TcpFailed, "tcp-failed", Tcp Failed, "the connection to {at} cannot be made", "See what the system says.";
     TcpNotTried, "tcp-not-tried", Tcp Unknown, "there is no address to connect to", "";
+    TcpByVia, "tcp-by-via", Tcp Unknown, "the proxy of the network connects to {proxy}, and not this machine", "";
 
     TlsTrusted, "tls-trusted", Tls Ok, "the certificate is trusted", "";
     TlsIssuerUnknown, "tls-issuer-unknown", Tls Failed,
@@ -170,6 +211,7 @@ codes! {
     PortalSeen, "portal-seen", Portal Failed, "a login page of this network answers in the place of {host}",
         "Open a browser on this machine and log in to the network; then check again.";
     PortalUnknown, "portal-unknown", Portal Unknown, "port 80 of {host} does not answer", "";
+    PortalByVia, "portal-by-via", Portal Unknown, "behind a proxy of the network none is looked for", "";
 
     RelayAnswers, "relay-answers", Relay Ok, "a relay of Wayleave's answers", "";
     RelayOther, "relay-other", Relay Unknown, "a proxy answers that does not give the word of this check back",

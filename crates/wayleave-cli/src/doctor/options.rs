@@ -24,7 +24,7 @@ use crate::agent::{AgentArgs, Way};
 /// works with one relay at least, 1 where it does not, and 2 for a wrong argument. docs/troubleshooting.md has every code.
 #[derive(Debug, Default, Args)]
 pub(crate) struct CheckArgs {
-    /// Check what an agent with this file would do: its relays, credential, targets of forwards, probes and mode
+    /// Check what an agent with this file would do: its relays, the proxies in front of them, credential, targets of forwards, probes and mode
     ///
     /// What is given here wins.
     #[arg(long, value_name = "FILE")]
@@ -33,6 +33,14 @@ pub(crate) struct CheckArgs {
     /// A relay; can be given several times
     #[arg(long, value_name = "HOST:PORT", value_parser = read::<Target>)]
     proxy: Vec<Target>,
+
+    /// Through this proxy of the network, or system, as the agent has it: then the proxy is checked too, and everything behind it
+    /// through it; can be given several times
+    ///
+    /// The first that leads to the relay is used for what follows. A password is seen by other users of this machine here, so
+    /// prefer --config.
+    #[arg(long, value_name = "URL|system", value_parser = read::<Secret<String>>)]
+    via: Vec<Secret<String>>,
 
     /// Trust the relays whose certificates the authorities in this PEM file have signed, and no other
     #[arg(long, value_name = "FILE")]
@@ -97,12 +105,8 @@ impl CheckArgs {
             if wanted.proxy.is_empty() {
                 wanted.proxy = agent.proxies;
             }
-            let way = Way::read(&agent.via, system_via)?;
-            if wanted.proxy.iter().any(|proxy| !way.to(proxy).is_empty()) {
-                return Err(Failure::usage(
-                    "this file reaches its relays through `via`, and here only the way without is looked at; give --proxy and \
-                     what else of the file is wanted as options, to look at that",
-                ));
+            if wanted.via.is_empty() {
+                wanted.via = agent.via;
             }
             if wanted.target.is_empty() {
                 wanted.target = agent.targets;
@@ -121,6 +125,7 @@ impl CheckArgs {
                 "nothing to check; give --proxy HOST:PORT, or --config FILE of an agent",
             ));
         }
+        let way = Way::read(&wanted.via, system_via)?;
         let credential = wanted.credential(environment)?;
         let pem = wanted.ca.as_deref().map(pem).transpose()?;
         let untrusted = |error: &dyn std::fmt::Display| match &wanted.ca {
@@ -147,6 +152,7 @@ impl CheckArgs {
         }
         Ok(Plan {
             proxies: wanted.proxy,
+            way,
             verifier,
             connector,
             credential,

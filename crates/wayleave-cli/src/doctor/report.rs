@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use wayleave_proto::base::{Kind, Target};
+use wayleave_proto::config::Via;
 
 use super::code::{Code, Outcome};
 use super::quality::Quality;
@@ -37,6 +38,8 @@ pub(crate) struct Subject {
     pub(crate) family: Option<Family>,
     pub(crate) address: Option<SocketAddr>,
     pub(crate) target: Option<(Kind, Target)>,
+    /// The proxy of the network, without user and password.
+    pub(crate) via: Option<String>,
 }
 
 impl Subject {
@@ -55,9 +58,31 @@ impl Subject {
         Self { address: Some(address), ..Self::family(proxy, Family::of(address)) }
     }
 
+    /// A relay through a proxy of the network.
+    pub(crate) fn through(proxy: &Target, via: &Via) -> Self {
+        Self { via: Some(via.to_string()), ..Self::proxy(proxy) }
+    }
+
     /// The same, and a target.
     pub(crate) fn to(self, kind: Kind, target: &Target) -> Self {
         Self { target: Some((kind, target.clone())), ..self }
+    }
+
+    /// `text` with this in its places.
+    fn fill(&self, text: &str) -> String {
+        let Self { proxy, address, target, via, .. } = self;
+        let proxy_text = proxy.as_ref().map_or_else(|| "the relay".to_owned(), Target::to_string);
+        let host = proxy.as_ref().map_or_else(|| "the relay".to_owned(), |proxy| proxy.host.to_string());
+        let port = proxy.as_ref().map_or_else(String::new, |proxy| proxy.port.to_string());
+        let at = address.map_or_else(|| proxy_text.clone(), |address| address.to_string());
+        let target =
+            target.as_ref().map_or_else(|| "the target".to_owned(), |(_, target)| target.to_string());
+        text.replace("{proxy}", &proxy_text)
+            .replace("{host}", &host)
+            .replace("{port}", &port)
+            .replace("{at}", &at)
+            .replace("{target}", &target)
+            .replace("{via}", via.as_deref().unwrap_or("the proxy of the network"))
     }
 }
 
@@ -109,28 +134,13 @@ impl Finding {
 
     /// What is so, as a sentence without a full stop.
     pub(crate) fn sentence(&self) -> String {
-        let sentence = self.fill(self.code.sentence());
+        let sentence = self.subject.fill(self.code.sentence());
         if self.detail.is_empty() { sentence } else { format!("{sentence}: {}", self.detail) }
     }
 
     /// What to do about it; empty where there is nothing to do.
     pub(crate) fn remedy(&self) -> String {
-        self.fill(self.code.remedy())
-    }
-
-    fn fill(&self, text: &str) -> String {
-        let Subject { proxy, address, target, .. } = &self.subject;
-        let proxy_text = proxy.as_ref().map_or_else(|| "the relay".to_owned(), Target::to_string);
-        let host = proxy.as_ref().map_or_else(|| "the relay".to_owned(), |proxy| proxy.host.to_string());
-        let port = proxy.as_ref().map_or_else(String::new, |proxy| proxy.port.to_string());
-        let at = address.map_or_else(|| proxy_text.clone(), |address| address.to_string());
-        let target =
-            target.as_ref().map_or_else(|| "the target".to_owned(), |(_, target)| target.to_string());
-        text.replace("{proxy}", &proxy_text)
-            .replace("{host}", &host)
-            .replace("{port}", &port)
-            .replace("{at}", &at)
-            .replace("{target}", &target)
+        self.subject.fill(self.code.remedy())
     }
 }
 

@@ -31,6 +31,9 @@ fn report(v4: &[Code], v6: &[Code], whole: &[Code]) -> Report {
 }
 
 const REACHED: [Code; 4] = [Code::NameFound, Code::TcpOpen, Code::TlsTrusted, Code::RelayAnswers];
+/// By a proxy of the network, to a relay that serves.
+const THROUGH: [Code; 5] =
+    [Code::ViaOpen, Code::TcpByVia, Code::TlsTrusted, Code::RelayAnswers, Code::CredentialAccepted];
 const USED: [Code; 4] = [Code::ClockRight, Code::CredentialAccepted, Code::StreamOpen, Code::DatagramsBack];
 
 #[test]
@@ -55,11 +58,11 @@ fn codes_are_words_of_their_step_and_say_what_to_do_where_something_failed() {
 }
 
 /// What was found by family 4, by family 6 and as a whole, and what has to be mended.
-type Case = (&'static [Code], &'static [Code], &'static [Code], Option<Code>);
+type Case<'a> = (&'a [Code], &'a [Code], &'a [Code], Option<Code>);
 
 #[test]
 fn the_verdict_names_what_has_to_be_mended_first() {
-    let cases: &[Case] = &[
+    let cases: &[Case<'_>] = &[
         (&REACHED, &REACHED, &USED, None),
         // One family is enough.
         (&REACHED, &[Code::NameFound, Code::TcpUnreachable], &USED, None),
@@ -101,6 +104,29 @@ fn the_verdict_names_what_has_to_be_mended_first() {
             Some(Code::StreamRefused),
         ),
         (&REACHED, &[], &[Code::CredentialAccepted, Code::DatagramsLost], Some(Code::DatagramsLost)),
+        // The proxy of the network comes before everything behind it, and one that leads on is enough.
+        (
+            &[],
+            &[],
+            &[Code::ViaWrongPassword, Code::NameByVia, Code::TcpByVia, Code::TlsNotTried, Code::PortalByVia],
+            Some(Code::ViaWrongPassword),
+        ),
+        (
+            &[],
+            &[],
+            &[Code::ViaForbidden, Code::ClockUnknown, Code::CredentialMalformed],
+            Some(Code::ViaForbidden),
+        ),
+        (&[], &[], &THROUGH, None),
+        (&[], &[], &[&[Code::ViaRefused], &THROUGH[..]].concat(), None),
+        (
+            &[],
+            &[],
+            &[Code::ViaRefused, Code::ViaOpen, Code::TlsIssuerUnknown, Code::RelayAnswers],
+            Some(Code::TlsIssuerUnknown),
+        ),
+        (&[], &[], &[Code::ViaOpen, Code::TlsNotTls, Code::PortalSeen], Some(Code::PortalSeen)),
+        (&[], &[], &[&THROUGH[..4], &[Code::CredentialRefused]].concat(), Some(Code::CredentialRefused)),
         // What is bad and not broken is told beside.
         (&REACHED, &[], &[Code::CredentialAccepted, Code::QualityPoor, Code::IdleLost], None),
     ];
@@ -185,6 +211,15 @@ fn remedies_name_what_is_to_be_permitted() {
         finding.sentence(),
         "the relay does not lead to target.example:5060: port or token forbid it: 403"
     );
+    let via = "http://ada:s3cret@hop.example:3128".parse().unwrap();
+    let finding = Finding::new(Code::ViaForbidden, Subject::through(&one(), &via)).with("403");
+    assert_eq!(
+        finding.sentence(),
+        "http://hop.example:3128 does not permit CONNECT to port 443 of one.example: 403"
+    );
+    assert!(finding.remedy().contains("permits CONNECT to one.example:443"));
+    let told = Report { findings: vec![finding], ..Report::default() };
+    assert_eq!(document(&told, &Verdict::of(&told))["findings"][0]["via"], "http://hop.example:3128");
     for code in Code::ALL {
         let finding = Finding::new(*code, Subject::at(&one(), address).to(Kind::Stream, &target));
         assert!(!finding.sentence().contains(['{', '}']) && !finding.remedy().contains(['{', '}']), "{code}");
@@ -238,7 +273,7 @@ fn json_has_what_the_documentation_says() {
         assert_eq!(tcp[key], expected, "{key}");
     }
     assert_eq!(tcp["took_ms"], 12.345);
-    assert!(tcp["target"].is_null() && tcp["quality"].is_null());
+    assert!(tcp["target"].is_null() && tcp["via"].is_null() && tcp["quality"].is_null());
     assert_eq!(value["findings"][2]["quality"]["round_trip_ms"], 20.0);
 }
 

@@ -74,25 +74,28 @@ fn cause<'a>(report: &'a Report, proxy: &'a Target) -> Option<&'a Finding> {
     clock.filter(|_| by_the_clock).or(portal.filter(|_| before_the_relay)).or(Some(first))
 }
 
-/// What stands in the way to a relay by every family; the one that gets furthest is told.
+/// What stands in the way to a relay by every family, and through every proxy of the network; the one that gets furthest is told.
 fn reaching<'a>(report: &'a Report, proxy: &'a Target) -> Option<&'a Finding> {
-    let whole = report.of(proxy).find(|finding| {
-        finding.subject.family.is_none() && finding.code.step() == Step::Name && is_failed(finding)
-    });
-    if whole.is_some() {
-        return whole;
-    }
+    // One proxy of the network that leads there is enough.
+    let is_led = report.of(proxy).any(|finding| finding.code == Code::ViaOpen);
+    let is_on_the_way = move |finding: &&Finding| match finding.code.step() {
+        Step::Via => !is_led,
+        Step::Name | Step::Tcp | Step::Tls | Step::Relay => true,
+        _ => false,
+    };
     let mut furthest: Option<&Finding> = None;
-    for family in Family::BOTH {
-        let of_family = || report.of(proxy).filter(move |finding| finding.subject.family == Some(family));
-        let failed =
-            of_family().filter(|finding| is_failed(finding)).min_by_key(|finding| finding.code.step());
+    for family in [None, Some(Family::V4), Some(Family::V6)] {
+        let of_way = || {
+            let of_proxy = report.of(proxy).filter(is_on_the_way);
+            of_proxy.filter(move |finding| finding.subject.family == family)
+        };
+        let failed = of_way().filter(|finding| is_failed(finding)).min_by_key(|finding| finding.code.step());
         match failed {
             Some(failed) if furthest.is_none_or(|other| depth(failed) > depth(other)) => {
                 furthest = Some(failed)
             }
             Some(_) => {}
-            None if of_family().any(|finding| finding.code == Code::TlsTrusted) => return None,
+            None if of_way().any(|finding| finding.code == Code::TlsTrusted) => return None,
             None => {}
         }
     }

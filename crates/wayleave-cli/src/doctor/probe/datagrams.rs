@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout_at};
-use tokio_rustls::client::TlsStream;
 use wayleave_proto::base::{Host, Kind, Target};
 use wayleave_proto::codec::capsule::{CapsuleDecoder, datagram_header};
 use wayleave_proto::codec::http::{Answer, Want};
@@ -13,6 +11,7 @@ use wayleave_proto::codec::proxy_status::ProxyError;
 use wayleave_proto::relay::echo::{HOST, PORT};
 
 use super::direct::Stun;
+use super::tls::Secured;
 use super::tunnel::{Way, ask};
 use super::wire::Head;
 use super::{Deadline, Notes};
@@ -22,13 +21,13 @@ use crate::doctor::report::{Finding, Subject};
 
 /// A tunnel for datagrams.
 pub(super) struct Datagrams {
-    writer: WriteHalf<TlsStream<TcpStream>>,
+    writer: WriteHalf<Secured>,
     reader: Reader,
 }
 
 /// What comes back.
 struct Reader {
-    stream: ReadHalf<TlsStream<TcpStream>>,
+    stream: ReadHalf<Secured>,
     decoder: CapsuleDecoder,
     bytes: Vec<u8>,
 }
@@ -93,7 +92,7 @@ impl Datagrams {
     }
 }
 
-async fn send(writer: &mut WriteHalf<TlsStream<TcpStream>>, payload: &[u8]) -> bool {
+async fn send(writer: &mut WriteHalf<Secured>, payload: &[u8]) -> bool {
     let mut capsule = datagram_header(payload.len()).as_bytes().to_vec();
     capsule.extend_from_slice(payload);
     writer.write_all(&capsule).await.is_ok() && writer.flush().await.is_ok()

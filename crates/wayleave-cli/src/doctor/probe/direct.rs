@@ -89,6 +89,7 @@ pub(super) async fn route(plan: Arc<Plan>, notes: Arc<Notes>, deadline: Deadline
         return unknown("it needs a token");
     };
     let mut config = ClientConfig::new(plan.proxies.clone(), credential, Arc::clone(&plan.connector));
+    (config.via, config.no_via) = (plan.way.via.clone(), plan.way.no_via.clone());
     config.route = plan.route;
     config.route.mode = Mode::Smart;
     config.network = plan.network;

@@ -9,8 +9,10 @@ mod notes;
 mod portal;
 mod proxy;
 mod reach;
+mod road;
 mod tls;
 mod tunnel;
+mod via;
 mod wire;
 
 #[cfg(test)]
@@ -28,6 +30,7 @@ use wayleave_proto::carrier::tls::Connector;
 use wayleave_proto::config::RouteConfig;
 
 use super::report::Report;
+use crate::agent::Way;
 
 pub(crate) use notes::Notes;
 
@@ -35,6 +38,8 @@ pub(crate) use notes::Notes;
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) proxies: Vec<Target>,
+    /// The proxies of the network in front of them.
+    pub(crate) way: Way,
     /// Who says which certificates are trusted, and the same for the client library.
     pub(crate) verifier: Arc<dyn ServerCertVerifier>,
     pub(crate) connector: Arc<dyn Connector>,

@@ -4,11 +4,11 @@ use std::io;
 use std::net::SocketAddr;
 
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio::time::timeout_at;
 use wayleave_proto::base::Target;
 
 use super::reach::is_portal;
+use super::road::Road;
 use super::wire::{Head, read_head};
 use super::{Deadline, Notes};
 use crate::doctor::code::Code;
@@ -19,7 +19,7 @@ pub(super) async fn check(proxy: &Target, addresses: &[SocketAddr], notes: &Note
     let Some(address) = addresses.first() else { return };
     let address = SocketAddr::new(address.ip(), HTTP);
     let subject = Subject::proxy(proxy);
-    let finding = match timeout_at(deadline.step(), get(proxy, address)).await {
+    let finding = match timeout_at(deadline.step(), get(proxy, &Road::Direct(address))).await {
         Ok(Ok(head)) if is_portal(&head, proxy) => Finding::new(Code::PortalSeen, subject).with(head.shown()),
         Ok(Ok(_)) => Finding::new(Code::PortalNone, subject),
         // A portal would take the connection.
@@ -32,8 +32,8 @@ pub(super) async fn check(proxy: &Target, addresses: &[SocketAddr], notes: &Note
 }
 
 /// Asks for a page without TLS, as a browser looks for portals.
-pub(super) async fn get(proxy: &Target, address: SocketAddr) -> io::Result<Head> {
-    let mut stream = TcpStream::connect(address).await?;
+pub(super) async fn get(proxy: &Target, road: &Road) -> io::Result<Head> {
+    let mut stream = road.connect(proxy).await?;
     let request = format!("GET / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", proxy.host);
     stream.write_all(request.as_bytes()).await?;
     read_head(&mut stream).await

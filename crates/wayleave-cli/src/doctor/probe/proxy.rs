@@ -7,37 +7,74 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use wayleave_proto::auth::Credential;
-use wayleave_proto::base::{Kind, Target, UnixTime};
+use wayleave_proto::base::{Host, Kind, Target, UnixTime};
 use wayleave_proto::codec::http::Want;
 use wayleave_settings::duration::words;
 use wayleave_sockets::unix_now;
 
 use super::reach::{self, Reached};
+use super::road::Road;
 use super::tunnel::{self, Way};
-use super::{Deadline, Notes, Plan, datagrams, idle, name, portal};
+use super::{Deadline, Notes, Plan, datagrams, idle, name, portal, via};
 use crate::doctor::code::Code;
 use crate::doctor::report::{Finding, Subject};
 
 pub(super) async fn check(plan: Arc<Plan>, proxy: Target, notes: Arc<Notes>, deadline: Deadline) {
-    let addresses = name::check(&proxy, &notes, deadline).await;
-    if addresses.is_empty() {
-        notes.add(Finding::new(Code::TcpNotTried, Subject::proxy(&proxy)));
-        notes.add(Finding::new(Code::TlsNotTried, Subject::proxy(&proxy)));
-        notes.add(Finding::new(Code::RelayNotTried, Subject::proxy(&proxy)));
-    }
-    let reached = reach_all(&plan, &proxy, &addresses, &notes, deadline).await;
-    notes.add(clock(&proxy, &reached));
-    if reached.iter().any(|reached| reached.is_portal) {
-        notes.add(Finding::new(Code::PortalSeen, Subject::proxy(&proxy)));
-    } else if reached.iter().all(|reached| reached.relay.is_none()) {
-        portal::check(&proxy, &addresses, &notes, deadline).await;
-    }
-    let relay = reached.iter().find_map(|reached| reached.relay);
+    let reached = if plan.way.to(&proxy).is_empty() {
+        if let Some(told) = &plan.way.told {
+            notes.add(Finding::new(Code::ViaNone, Subject::proxy(&proxy)).with(told));
+        }
+        directly(&plan, &proxy, &notes, deadline).await
+    } else {
+        through(&plan, &proxy, &notes, deadline).await
+    };
+    let relay = reached.into_iter().find_map(|reached| reached.relay);
     let way = credential(&plan, &proxy, relay, &notes, deadline).await;
     use_it(&plan, &proxy, way.as_ref(), &notes, deadline).await;
     if let Some(longest) = plan.idle {
         idle::check(&proxy, way.as_ref(), longest, &notes).await;
     }
+}
+
+/// To the addresses of the relay.
+async fn directly(plan: &Arc<Plan>, proxy: &Target, notes: &Arc<Notes>, deadline: Deadline) -> Vec<Reached> {
+    let addresses = name::check(proxy, notes, deadline).await;
+    if addresses.is_empty() {
+        for code in [Code::TcpNotTried, Code::TlsNotTried, Code::RelayNotTried] {
+            notes.add(Finding::new(code, Subject::proxy(proxy)));
+        }
+    }
+    let reached = reach_all(plan, proxy, &addresses, notes, deadline).await;
+    notes.add(clock(proxy, &reached));
+    if reached.iter().any(|reached| reached.is_portal) {
+        notes.add(Finding::new(Code::PortalSeen, Subject::proxy(proxy)));
+    } else if reached.iter().all(|reached| reached.relay.is_none()) {
+        portal::check(proxy, &addresses, notes, deadline).await;
+    }
+    reached
+}
+
+/// To the relay by its name, through the first proxy of the network that leads there.
+async fn through(plan: &Arc<Plan>, proxy: &Target, notes: &Arc<Notes>, deadline: Deadline) -> Vec<Reached> {
+    let note = |code| notes.add(Finding::new(code, Subject::proxy(proxy)));
+    note(if matches!(proxy.host, Host::Name(_)) { Code::NameByVia } else { Code::NameAddress });
+    note(Code::TcpByVia);
+    let reached = match via::check(plan, proxy, notes, deadline).await {
+        Some((hop, pipe)) => {
+            vec![reach::speak(plan, proxy, Road::Through(hop), pipe, notes, deadline).await]
+        }
+        None => {
+            note(Code::TlsNotTried);
+            note(Code::RelayNotTried);
+            Vec::new()
+        }
+    };
+    notes.add(clock(proxy, &reached));
+    let is_portal = reached.iter().any(|reached| reached.is_portal);
+    if is_portal || reached.iter().all(|reached| reached.relay.is_none()) {
+        note(if is_portal { Code::PortalSeen } else { Code::PortalByVia });
+    }
+    reached
 }
 
 /// Every address at the same time, in the order in which they reached the relay.
@@ -78,7 +115,7 @@ fn clock(proxy: &Target, reached: &[Reached]) -> Finding {
 async fn credential(
     plan: &Arc<Plan>,
     proxy: &Target,
-    relay: Option<SocketAddr>,
+    relay: Option<Road>,
     notes: &Notes,
     deadline: Deadline,
 ) -> Option<Way> {
@@ -94,11 +131,11 @@ async fn credential(
         }
         Some(Ok(credential)) => credential,
     };
-    let Some(address) = relay else {
+    let Some(road) = relay else {
         notes.add(Finding::new(Code::CredentialNotShown, subject).with(times(credential, unix_now())));
         return None;
     };
-    let way = Way { plan: Arc::clone(plan), proxy: proxy.clone(), address, credential: credential.clone() };
+    let way = Way { plan: Arc::clone(plan), proxy: proxy.clone(), road, credential: credential.clone() };
     let began = Instant::now();
     let asked = timeout_at(deadline.step(), tunnel::ask(&way, Want::Options)).await;
     let (code, detail) = match asked {

@@ -3,7 +3,6 @@
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use wayleave_proto::base::{Kind, Target, UnixTime};
 use wayleave_proto::codec::http::{Answer, Ask, EchoWord, Refusal, Want};
@@ -11,6 +10,7 @@ use wayleave_proto::codec::text::escaped;
 use wayleave_sockets::unix_now;
 
 use super::datagrams::echo_target;
+use super::road::{Pipe, Road};
 use super::tls::{self, Looked};
 use super::wire::{self, Head};
 use super::{Deadline, Notes, Plan};
@@ -20,14 +20,15 @@ use crate::doctor::report::{Finding, Subject};
 /// What was reached at one address.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reached {
-    /// Where a relay is whose certificate is trusted.
-    pub(super) relay: Option<SocketAddr>,
+    /// The way to a relay whose certificate is trusted.
+    pub(super) relay: Option<Road>,
     /// What the other side's clock showed, and ours at the same moment.
     pub(super) clocks: Option<(UnixTime, UnixTime)>,
     /// Whether a login page answered.
     pub(super) is_portal: bool,
 }
 
+/// Looks at a relay at one of its addresses.
 pub(super) async fn check(
     plan: &Plan,
     proxy: &Target,
@@ -36,28 +37,37 @@ pub(super) async fn check(
     deadline: Deadline,
 ) -> Reached {
     let subject = || Subject::at(proxy, address);
-    let unreached = |code| {
-        if code == Code::TlsNotTried {
-            notes.add(Finding::new(Code::TlsNotTried, subject()));
-        }
+    let began = Instant::now();
+    let unreached = |code, detail| {
+        notes.add(Finding::new(code, subject()).with(detail).after(began.elapsed()));
+        notes.add(Finding::new(Code::TlsNotTried, subject()));
         notes.add(Finding::new(Code::RelayNotTried, subject()));
         Reached::default()
     };
-    let began = Instant::now();
-    let stream = match timeout_at(deadline.step(), TcpStream::connect(address)).await {
-        Ok(Ok(stream)) => stream,
+    let road = Road::Direct(address);
+    match timeout_at(deadline.step(), road.connect(proxy)).await {
+        Ok(Ok(stream)) => {
+            notes.add(Finding::new(Code::TcpOpen, subject()).after(began.elapsed()));
+            speak(plan, proxy, road, stream, notes, deadline).await
+        }
         Ok(Err(error)) => {
             let (code, detail) = of_tcp(&error);
-            notes.add(Finding::new(code, subject()).with(detail).after(began.elapsed()));
-            return unreached(Code::TlsNotTried);
+            unreached(code, detail)
         }
-        Err(_) => {
-            notes.add(Finding::new(Code::TcpSilent, subject()).after(began.elapsed()));
-            return unreached(Code::TlsNotTried);
-        }
-    };
-    notes.add(Finding::new(Code::TcpOpen, subject()).after(began.elapsed()));
-    let _ = stream.set_nodelay(true);
+        Err(_) => unreached(Code::TcpSilent, String::new()),
+    }
+}
+
+/// Looks at what is at the other end of `stream`, which is of that way.
+pub(super) async fn speak(
+    plan: &Plan,
+    proxy: &Target,
+    road: Road,
+    stream: Box<dyn Pipe>,
+    notes: &Notes,
+    deadline: Deadline,
+) -> Reached {
+    let subject = || road.subject(proxy);
     let began = Instant::now();
     let connecting = Looked::connect(stream, &proxy.host, plan.verifier.clone());
     let (code, detail, looked) = match timeout_at(deadline.step(), connecting).await {
@@ -75,16 +85,17 @@ pub(super) async fn check(
     let is_trusted = code == Code::TlsTrusted;
     let Some(looked) = looked else {
         if code == Code::TlsNotTls {
-            return in_the_clear(proxy, address, notes, deadline).await;
+            return in_the_clear(proxy, &road, notes, deadline).await;
         }
-        return unreached(Code::RelayNotTried);
+        notes.add(Finding::new(Code::RelayNotTried, subject()));
+        return Reached::default();
     };
     let began = Instant::now();
-    let (code, detail, head) = answers(plan, proxy, address, looked, deadline).await;
+    let (code, detail, head) = answers(plan, proxy, &road, looked, deadline).await;
     notes.add(Finding::new(code, subject()).with(detail).after(began.elapsed()));
     let is_relay = matches!(code, Code::RelayAnswers | Code::RelayOther);
     Reached {
-        relay: (is_trusted && is_relay).then_some(address),
+        relay: (is_trusted && is_relay).then_some(road),
         clocks: head.as_ref().and_then(Head::date).filter(|_| is_relay).map(|theirs| (theirs, unix_now())),
         is_portal: head.is_some_and(|head| is_portal(&head, proxy)),
     }
@@ -95,7 +106,7 @@ pub(super) async fn check(
 async fn answers(
     plan: &Plan,
     proxy: &Target,
-    address: SocketAddr,
+    road: &Road,
     mut looked: Looked,
     deadline: Deadline,
 ) -> (Code, String, Option<Head>) {
@@ -113,7 +124,7 @@ async fn answers(
     let Some(target) = echo_target().filter(|_| first.0 == Code::RelayWebServer) else { return first };
     let connect = ask(Want::Tunnel { kind: Kind::Stream, target: target.clone() }, target, None);
     let again = async {
-        let stream = TcpStream::connect(address).await?;
+        let stream = road.connect(proxy).await?;
         let mut looked = Looked::connect(stream, &proxy.host, plan.verifier.clone()).await?;
         wire::ask(looked.for_strangers(), &connect).await
     };
@@ -124,10 +135,10 @@ async fn answers(
 }
 
 /// What speaks where TLS should: nothing of ours, but a portal perhaps.
-async fn in_the_clear(proxy: &Target, address: SocketAddr, notes: &Notes, deadline: Deadline) -> Reached {
-    let asked = timeout_at(deadline.step(), super::portal::get(proxy, address)).await;
+async fn in_the_clear(proxy: &Target, road: &Road, notes: &Notes, deadline: Deadline) -> Reached {
+    let asked = timeout_at(deadline.step(), super::portal::get(proxy, road)).await;
     let (code, detail, head) = who(asked.ok(), None);
-    notes.add(Finding::new(code, Subject::at(proxy, address)).with(detail));
+    notes.add(Finding::new(code, road.subject(proxy)).with(detail));
     Reached { is_portal: head.is_some_and(|head| is_portal(&head, proxy)), ..Reached::default() }
 }
 

@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use wayleave_proto::auth::Token;
 use wayleave_proto::base::Target;
 use wayleave_proto::codec::http::EchoWord;
@@ -12,7 +14,9 @@ use super::direct::Stun;
 use super::idle::judged;
 use super::proxy::of_credential;
 use super::reach::{is_portal, who};
+use super::road::Hop;
 use super::tunnel::of_stream;
+use super::via::{of_problem, of_tcp};
 use super::wire::{Head, read_head};
 use crate::doctor::code::Code;
 use crate::doctor::report::Subject;
@@ -172,4 +176,98 @@ async fn heads_are_read_however_they_come() {
     }
     let endless = [b"HTTP/1.1 200 OK\r\nX: ".to_vec(), vec![b'x'; 64 * 1_024]].concat();
     assert_eq!(read_head(&mut &*endless).await.unwrap_err().kind(), io::ErrorKind::InvalidData);
+}
+
+#[test]
+fn what_a_proxy_of_the_network_says_becomes_a_code() {
+    use wayleave_proto::carrier::via::ViaProblem as P;
+    use wayleave_proto::codec::digest::choose;
+    let offers = |offers: &str| P::NeedsAccount { scheme: "http", offers: offers.into() };
+    let socks = |reply| P::SocksRefused { reply, words: "words" };
+    for (problem, code, said) in [
+        (P::Ended, Code::ViaCut, ""),
+        (offers("Negotiate, Basic"), Code::ViaNeedsAccount, "407, it offers Negotiate, Basic"),
+        (offers(""), Code::ViaNeedsAccount, ""),
+        (P::NotSocks, Code::ViaNotProxy, "its answer is no SOCKS5"),
+        (P::Refused { status: 403 }, Code::ViaForbidden, "403"),
+        (P::Refused { status: 302 }, Code::ViaNoConnect, "302"),
+        (P::Refused { status: 405 }, Code::ViaNoConnect, "405"),
+        (P::Refused { status: 500 }, Code::ViaFailed, "500"),
+        (P::Unreachable { status: 503 }, Code::ViaRelayUnreached, "503"),
+        (socks(1), Code::ViaFailed, "SOCKS5 reply 1, words"),
+        (socks(2), Code::ViaForbidden, "SOCKS5 reply 2, words"),
+        (socks(4), Code::ViaRelayUnreached, "SOCKS5 reply 4, words"),
+        (socks(8), Code::ViaNoConnect, "SOCKS5 reply 8, words"),
+        (
+            P::Unanswerable(choose(["NTLM"]).unwrap_err()),
+            Code::ViaSchemeUnknown,
+            "it offers NTLM and neither Basic nor Digest, which are what is known here",
+        ),
+        (P::WrongAccount, Code::ViaWrongPassword, ""),
+    ] {
+        assert_eq!(of_problem(&problem), (code, said.to_owned()), "{problem:?}");
+    }
+    for (kind, code) in [
+        (io::ErrorKind::ConnectionRefused, Code::ViaRefused),
+        (io::ErrorKind::TimedOut, Code::ViaSilent),
+        (io::ErrorKind::HostUnreachable, Code::ViaUnreachable),
+        (io::ErrorKind::PermissionDenied, Code::ViaUnreachable),
+    ] {
+        assert_eq!(of_tcp(&kind.into()).0, code, "{kind}");
+    }
+}
+
+/// A proxy that gives each connection one of these answers and closes it, but for one that leads on; with what it was asked.
+async fn closing(
+    answers: &'static [&'static str],
+    via: &str,
+) -> (Result<Vec<u8>, (Code, String)>, Vec<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let verifier = wayleave_sockets::platform_verifier().unwrap();
+    let hop = Hop { via: via.replace("PROXY", &address.to_string()).parse().unwrap(), address, verifier };
+    let proxy = async {
+        let mut asked = Vec::new();
+        for answer in answers {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut buffer = vec![0; 4_096];
+            let length = stream.read(&mut buffer).await.unwrap();
+            asked.push(String::from_utf8_lossy(&buffer[..length]).into_owned());
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+        asked
+    };
+    let client = async {
+        let mut stream = hop.connect(&"relay.example:443".parse().unwrap()).await?;
+        let mut came = Vec::new();
+        stream.read_to_end(&mut came).await.unwrap();
+        Ok(came)
+    };
+    tokio::join!(client, proxy)
+}
+
+#[tokio::test]
+async fn a_proxy_that_closes_as_it_asks_is_answered_on_the_next_connection() {
+    const WHO: &str = "HTTP/1.0 407 Who\r\nProxy-Authenticate: Basic realm=\"a\"\r\n\r\n";
+    const WELL: &str = "HTTP/1.1 200 Well\r\n\r\nSSH-2.0";
+    let (came, asked) = closing(&[WHO, WELL], "http://ada:s3cret@PROXY").await;
+    assert_eq!(came.unwrap(), b"SSH-2.0", "what came with the answer is not lost");
+    assert!(
+        !asked[0].contains("Authorization")
+            && asked[1].contains("Proxy-Authorization: Basic YWRhOnMzY3JldA==")
+    );
+    let (came, _) = closing(&[WHO, WHO], "http://ada:s3cret@PROXY").await;
+    assert_eq!(came, Err((Code::ViaWrongPassword, String::new())));
+    const OLD: &str = "HTTP/1.0 407 Who\r\nProxy-Authenticate: Digest realm=\"a\", nonce=\"b\", qop=\"auth\", stale=true\r\n\r\n";
+    let (came, asked) = closing(&[OLD, OLD, OLD], "http://ada:s3cret@PROXY").await;
+    assert_eq!(came.unwrap_err().0, Code::ViaFailed, "it is not asked for ever");
+    assert!(
+        asked[2].contains("Proxy-Authorization: Digest username=\"ada\"") && !asked[2].contains("s3cret")
+    );
+    let (came, _) = closing(&[WHO], "http://PROXY").await;
+    assert_eq!(came, Err((Code::ViaNeedsAccount, "407, it offers Basic".into())));
+    let (came, _) = closing(&[""], "socks5://PROXY").await;
+    assert_eq!(came, Err((Code::ViaCut, String::new())));
+    let (came, _) = closing(&["220 mail.example ESMTP\r\n\r\n"], "http://PROXY").await;
+    assert_eq!(came.unwrap_err().0, Code::ViaNotProxy);
 }

@@ -12,7 +12,6 @@ use rustls::version::TLS13;
 use rustls::{
     AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme,
 };
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use wayleave_proto::base::Host;
@@ -20,12 +19,16 @@ use wayleave_proto::carrier::tls::Environment;
 use wayleave_proto::codec::text::escaped;
 
 use super::certificate::Shown;
+use super::road::Pipe;
 use crate::doctor::code::Code;
+
+/// TLS on whatever leads to its other side.
+pub(super) type Secured = TlsStream<Box<dyn Pipe>>;
 
 /// A connection, and what its certificate is worth.
 #[derive(Debug)]
 pub(super) struct Looked {
-    stream: TlsStream<TcpStream>,
+    stream: Secured,
     chain: Vec<CertificateDer<'static>>,
     judged: Result<(), Error>,
 }
@@ -36,7 +39,7 @@ impl Looked {
     /// # Errors
     /// Why it cannot be spoken; that the certificate is not trusted is no error yet.
     pub(super) async fn connect(
-        stream: TcpStream,
+        stream: Box<dyn Pipe>,
         host: &Host,
         verifier: Arc<dyn ServerCertVerifier>,
     ) -> io::Result<Self> {
@@ -59,12 +62,12 @@ impl Looked {
     }
 
     /// The stream, where its certificate is trusted.
-    pub(super) fn trusted(self) -> Option<TlsStream<TcpStream>> {
+    pub(super) fn trusted(self) -> Option<Secured> {
         self.judged.is_ok().then_some(self.stream)
     }
 
     /// The stream for a request in which nothing is secret.
-    pub(super) const fn for_strangers(&mut self) -> &mut TlsStream<TcpStream> {
+    pub(super) const fn for_strangers(&mut self) -> &mut Secured {
         &mut self.stream
     }
 

@@ -1,19 +1,17 @@
 //! What is asked of a relay with a credential: each on a connection of its own, whose certificate is trusted.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
-use tokio_rustls::client::TlsStream;
 use wayleave_proto::auth::Credential;
 use wayleave_proto::base::{Kind, Target};
 use wayleave_proto::codec::http::{Answer, Ask, Want};
 use wayleave_proto::codec::proxy_status::ProxyError;
 
-use super::tls::Looked;
+use super::road::Road;
+use super::tls::{Looked, Secured};
 use super::wire::{self, Head};
 use super::{Deadline, Plan};
 use crate::doctor::code::Code;
@@ -24,7 +22,7 @@ use crate::doctor::report::{Finding, Subject};
 pub(super) struct Way {
     pub(super) plan: Arc<Plan>,
     pub(super) proxy: Target,
-    pub(super) address: SocketAddr,
+    pub(super) road: Road,
     pub(super) credential: Credential,
 }
 
@@ -32,9 +30,8 @@ pub(super) struct Way {
 ///
 /// # Errors
 /// The connection failed, is not trusted this time, or what came is no answer.
-pub(super) async fn ask(way: &Way, want: Want) -> io::Result<(Head, TlsStream<TcpStream>)> {
-    let stream = TcpStream::connect(way.address).await?;
-    stream.set_nodelay(true)?;
+pub(super) async fn ask(way: &Way, want: Want) -> io::Result<(Head, Secured)> {
+    let stream = way.road.connect(&way.proxy).await?;
     let looked = Looked::connect(stream, &way.proxy.host, way.plan.verifier.clone()).await?;
     let mut stream = looked.trusted().ok_or_else(|| io::Error::other("another certificate this time"))?;
     let authority = match &want {

@@ -35,6 +35,7 @@ fn of_finding(finding: &Finding) -> Value {
         "family": subject.family.map(|family| family.to_string()),
         "address": subject.address.map(|address| address.to_string()),
         "target": subject.target.as_ref().map(|(it, target)| format!("{}:{target}", kind(it))),
+        "via": subject.via,
         "sentence": finding.sentence(),
         "remedy": finding.remedy(),
         "took_ms": finding.took.map(|took| rounded(millis(took))),

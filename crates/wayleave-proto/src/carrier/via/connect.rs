@@ -2,7 +2,7 @@
 
 use super::{Progress, ViaProblem};
 use crate::base::Target;
-use crate::codec::digest::{Challenge, choose};
+use crate::codec::digest::{Challenge, choose, offered};
 use crate::codec::h1::{HeadLimits, HeadReader, ResponseHead, push_field};
 use crate::config::{Via, ViaScheme};
 
@@ -79,13 +79,13 @@ impl Connect {
 
     /// The proxy asks who the user is.
     fn on_challenge(&mut self, via: &Via, head: &ResponseHead<'_>) -> Result<(), ViaProblem> {
-        if via.account().is_none() {
-            let scheme = if via.scheme() == ViaScheme::Https { "https" } else { "http" };
-            return Err(ViaProblem::NeedsAccount { scheme });
-        }
         let fields = head.fields();
         let values: Vec<&str> =
             fields.all("proxy-authenticate").filter_map(|value| core::str::from_utf8(value).ok()).collect();
+        if via.account().is_none() {
+            let scheme = if via.scheme() == ViaScheme::Https { "https" } else { "http" };
+            return Err(ViaProblem::NeedsAccount { scheme, offers: offered(values) });
+        }
         let challenge = choose(values).map_err(ViaProblem::Unanswerable)?;
         let is_old = matches!(&challenge, Challenge::Digest(digest) if digest.stale);
         self.asked = self.asked.saturating_add(1);

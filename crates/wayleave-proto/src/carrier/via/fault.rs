@@ -31,6 +31,8 @@ pub enum ViaProblem {
     NeedsAccount {
         /// The scheme of the way.
         scheme: &'static str,
+        /// How it lets itself be answered, by its own word and escaped: `Digest, Basic`. Empty for SOCKS5.
+        offers: String,
     },
     /// It does not speak HTTP.
     #[error("its answer is no HTTP ({0}): check scheme and port")]

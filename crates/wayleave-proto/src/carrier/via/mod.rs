@@ -3,6 +3,7 @@
 //! It is a [`Session`] around that of the relay, so that no carrier over TCP knows of it: its handshake is that of the proxy and
 //! then the relay's.
 
+mod asking;
 mod connect;
 mod fault;
 mod socks;
@@ -14,28 +15,28 @@ use core::ops::Range;
 use super::tls::{Session, TlsError};
 use crate::base::Target;
 use crate::codec::digest::Challenge;
-use crate::config::{Via, ViaScheme};
+use crate::config::Via;
 use crate::queue::ByteQueue;
-use connect::Connect;
-use socks::Socks;
 
+pub use asking::{Asking, Progress};
 pub use fault::{ViaFault, ViaProblem};
 
 /// How a proxy of the network is asked.
 #[derive(Clone, Debug)]
-pub(crate) struct Approach {
-    pub(crate) via: Via,
-    /// How it asked before who the user is.
-    pub(crate) known: Option<Challenge>,
-    /// A word that nobody can guess.
-    pub(crate) cnonce: String,
+pub struct Approach {
+    /// The proxy, and the user's account there.
+    pub via: Via,
+    /// How it asked before who the user is; `None` where that is not known.
+    pub known: Option<Challenge>,
+    /// A word that nobody can guess, for Digest.
+    pub cnonce: String,
 }
 
 /// A session with a relay, behind a proxy.
 #[derive(Debug)]
 pub(super) struct Through {
-    via: Via,
-    target: Target,
+    /// The way, without user and password.
+    via: String,
     /// TLS with the proxy itself.
     outer: Option<Box<dyn Session>>,
     inner: Box<dyn Session>,
@@ -46,19 +47,9 @@ pub(super) struct Through {
 
 #[derive(Debug)]
 enum State {
-    Connect(Connect),
-    Socks(Socks),
+    Asking(Box<Asking>),
     Through,
     Failed(TlsError),
-}
-
-/// What came of what a proxy said.
-#[derive(Debug)]
-pub(super) enum Progress {
-    /// This is to be said, where it is anything; more has to come.
-    Say(Vec<u8>),
-    /// The relay is at the other end, and has said so much.
-    Through(Vec<u8>),
 }
 
 impl Through {
@@ -69,18 +60,10 @@ impl Through {
         outer: Option<Box<dyn Session>>,
         inner: Box<dyn Session>,
     ) -> Self {
-        let Approach { via, known, cnonce } = approach;
-        let (state, first) = match via.scheme() {
-            ViaScheme::Http | ViaScheme::Https => {
-                let (connect, first) = Connect::new(&via, &target, known, cnonce);
-                (State::Connect(connect), first)
-            }
-            ViaScheme::Socks5 => {
-                let (socks, first) = Socks::new(&via);
-                (State::Socks(socks), first)
-            }
-        };
-        let mut this = Self { via, target, outer, inner, state, out: ByteQueue::new() };
+        let via = approach.via.to_string();
+        let (asking, first) = Asking::new(approach, target);
+        let mut this =
+            Self { via, outer, inner, state: State::Asking(Box::new(asking)), out: ByteQueue::new() };
         this.say(&first);
         this
     }
@@ -108,7 +91,7 @@ impl Through {
     }
 
     fn fail(&mut self, problem: ViaProblem) -> TlsError {
-        let error = TlsError::Via(Box::new(ViaFault { via: self.via.to_string(), problem }));
+        let error = TlsError::Via(Box::new(ViaFault { via: self.via.clone(), problem }));
         self.state = State::Failed(error.clone());
         error
     }
@@ -116,8 +99,7 @@ impl Through {
     /// Takes what came from the proxy, out of its TLS.
     fn take(&mut self, mut bytes: Vec<u8>) -> Result<(), TlsError> {
         let progress = match &mut self.state {
-            State::Connect(connect) => connect.receive(&self.via, &self.target, &bytes),
-            State::Socks(socks) => socks.receive(&self.via, &self.target, &bytes),
+            State::Asking(asking) => asking.receive(&bytes),
             State::Through => {
                 let result = self.inner.receive(&mut bytes);
                 self.pass_on();
@@ -171,7 +153,7 @@ impl Session for Through {
         match &self.state {
             State::Through => self.inner.receive_end(),
             State::Failed(error) => Err(error.clone()),
-            State::Connect(_) | State::Socks(_) => Err(self.fail(ViaProblem::Ended)),
+            State::Asking(_) => Err(self.fail(ViaProblem::Ended)),
         }
     }
 

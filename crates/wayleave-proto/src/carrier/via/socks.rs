@@ -56,7 +56,7 @@ impl Socks {
                             Ok(rest.to_vec())
                         }
                         (5, ..) if via.account().is_none() => {
-                            Err(ViaProblem::NeedsAccount { scheme: "socks5" })
+                            Err(ViaProblem::NeedsAccount { scheme: "socks5", offers: String::new() })
                         }
                         (5, ..) => Err(ViaProblem::WrongAccount),
                         _ => Err(ViaProblem::NotSocks),

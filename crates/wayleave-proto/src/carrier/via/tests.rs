@@ -3,6 +3,7 @@
 use super::*;
 use crate::base::Host;
 use crate::carrier::tls::{Acceptor as _, Connector as _, PlainAcceptor, PlainConnector};
+use crate::config::ViaScheme;
 
 const RELAY: &str = "relay.example:443";
 const OK: &[u8] = b"HTTP/1.1 200 Connection established\r\n\r\n";

@@ -87,6 +87,12 @@ pub fn choose<'a>(values: impl IntoIterator<Item = &'a str>) -> Result<Challenge
     }
 }
 
+/// The schemes that the values of Proxy-Authenticate offer, as they are written there: escaped, cut, and in their order.
+pub fn offered<'a>(values: impl IntoIterator<Item = &'a str>) -> String {
+    let names: Vec<String> = values.into_iter().flat_map(challenges).map(|(scheme, _)| scheme).collect();
+    super::text::escaped(names.join(", ").as_bytes(), MOST_NAMES)
+}
+
 impl Challenge {
     /// The value of Proxy-Authorization that answers it, for a request with that method and URI. `count` says how often its
     /// nonce was answered, this time included; `cnonce` is a word that nobody can guess.

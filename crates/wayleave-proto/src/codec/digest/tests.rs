@@ -41,6 +41,13 @@ fn the_strongest_that_is_offered_is_taken_in_any_order_and_on_any_line() {
 }
 
 #[test]
+fn what_is_offered_is_named_whether_it_can_be_answered_or_not() {
+    let digest = "Digest realm=\"a\", nonce=\"b\", Basic realm=\"c\"";
+    assert_eq!(offered(["Negotiate", digest]), "Negotiate, Digest, Basic");
+    assert_eq!(offered([]), "");
+}
+
+#[test]
 fn what_cannot_be_answered_says_so() {
     let auth_int = "Digest realm=\"a\", nonce=\"b\", qop=\"auth-int\"";
     assert_eq!(choose([auth_int]), Err(Unanswerable::AuthInt));
