@@ -1,5 +1,7 @@
 //! `wayleave check` behind the proxies that real networks have: squid, tinyproxy and dante.
 
+use std::io::ErrorKind;
+use std::net::TcpListener;
 use std::path::Path;
 
 use serde_json::Value;
@@ -208,4 +210,21 @@ fn squid_over_tls_with_digest() {
     let json =
         checked(&lab, &["--proxy", &at, "--via", &via], None, &format!("https://localhost:{port} leads to"));
     assert_eq!(codes(&json, "datagrams"), ["datagrams-back"], "{json:#}");
+}
+
+#[test]
+fn behind_a_proxy_of_the_network_nothing_goes_to_the_relay_from_here() {
+    let lab = Lab::new();
+    lab.relay(&[]).listening(1);
+    let relay = TcpListener::bind("127.0.0.1:0").unwrap();
+    relay.set_nonblocking(true).unwrap();
+    let at = relay.local_addr().unwrap().to_string();
+    // Smart mode has something to try, which it would have to do by the relay.
+    let words = ["--proxy", &at, "--via", "http://127.0.0.1:1", "--target", "tcp:127.0.0.1:1"];
+    let json = checked(&lab, &words, Some("via-refused"), "smart mode goes through the relay");
+    assert_eq!(
+        (codes(&json, "name"), codes(&json, "tcp")),
+        (vec!["name-address".into()], vec!["tcp-by-via".into()])
+    );
+    assert_eq!(relay.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
 }
