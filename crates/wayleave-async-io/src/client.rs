@@ -25,6 +25,7 @@ use crate::{Association, AsyncIo, DatagramFlow, Stream};
 /// let target = TcpListener::bind("127.0.0.1:0")?;
 /// let client = Client::new(ClientConfig::direct().build()?); // no relay, for once
 /// assert_eq!(client.route(Kind::Stream), Route::Direct);
+/// println!("{}", client.explain()); // why, in sentences
 /// let stream = client.connect_timeout(target.local_addr()?, Duration::from_secs(5)).await?;
 /// assert_eq!(stream.route(), Some(Route::Direct));
 /// drop((stream, target)); // both halves end

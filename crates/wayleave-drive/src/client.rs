@@ -15,7 +15,7 @@ use crate::{Association, DatagramFlow, Driver, Events, IntoTarget, Runtime, Stre
 use wayleave_proto::auth::Credential;
 use wayleave_proto::base::{Instant, Kind, Network, Route, Target};
 use wayleave_proto::client::{
-    AssociationId, Client as Machine, Event, FlowError, FlowId, FlowStatus, Notice,
+    AssociationId, Client as Machine, Event, Explanation, FlowError, FlowId, FlowStatus, Notice,
 };
 use wayleave_proto::config::{ClientConfig, Valid};
 
@@ -157,6 +157,11 @@ impl<R: Runtime> Client<R> {
     /// Where new flows of this kind go now.
     pub fn route(&self, kind: Kind) -> Route {
         self.tell(|machine, _| machine.route(kind))
+    }
+
+    /// Why flows go where they go now, and what would change that.
+    pub fn explain(&self) -> Explanation {
+        self.tell(|machine, now| machine.explain(now))
     }
 
     /// Ends the client when everything that was written is delivered, or after `linger`: it opens nothing any more, takes every

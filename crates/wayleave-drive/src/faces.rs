@@ -34,6 +34,12 @@ macro_rules! client_verbs {
             self.inner().route(kind)
         }
 
+        /// Why flows go where they go now, what was tried, how each relay stands, and what would change it. Displayed it is one
+        /// sentence a line, for a person or a log: targets are named in it as in events, and no secret is in it.
+        pub fn explain(&self) -> $crate::embed::Explanation {
+            self.inner().explain()
+        }
+
         /// Ends the client at once: every flow fails. What the system has taken of what was written is still sent.
         pub fn close(&self) {
             self.inner().close();

@@ -35,6 +35,7 @@
 //! | read and write | [`Stream`], with the manners of [`std::net::TcpStream`] |
 //! | send and receive datagrams | [`DatagramFlow`]; [`Association`] where many of them need one port |
 //! | see what happens | [`Events`] of [`Event`] and [`What`] |
+//! | learn why flows go the way they go | [`Client::explain`], an [`Explanation`] |
 //! | learn why something failed | [`FlowError`], which becomes an [`io::Error`](std::io::Error) by `?` |
 //! | run a relay | [`RelayConfig`], [`Relay`], [`RelayHandle`] |
 //! | look names up in another way than the platform does | [`Resolver`] |

@@ -35,6 +35,7 @@
 //! | read and write | [`Stream`], or its halves [`OwnedReadHalf`] and [`OwnedWriteHalf`] |
 //! | send and receive datagrams | [`DatagramFlow`]; [`Association`] where many of them need one port |
 //! | see what happens | [`Events`] of [`Event`] and [`What`] |
+//! | learn why flows go the way they go | [`Client::explain`], an [`Explanation`] |
 //! | learn why something failed | [`FlowError`], which becomes an [`io::Error`](std::io::Error) by `?` |
 //! | let an HTTP client of hyper-util or tonic go this way | `HttpConnector`, feature `hyper` |
 //! | let reqwest go this way | an agent inside the program: the crate `wayleave-agent` |

@@ -50,11 +50,17 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     for door in agent.doors() {
         log::say("INFO", &format!("listening on {door}"));
     }
-    while signals.next().await == Wish::Reload {
-        journal.iter().for_each(|journal| journal.reopen());
-        if !agent.read_token() && journal.is_none() {
-            info!("there is nothing to read or to open again; --token-file and --events are");
+    let reload = async {
+        while signals.next().await == Wish::Reload {
+            journal.iter().for_each(|journal| journal.reopen());
+            if !agent.read_token() && journal.is_none() {
+                info!("there is nothing to read or to open again; --token-file and --events are");
+            }
         }
+    };
+    tokio::select! {
+        () = reload => {}
+        () = events::explain(agent.client()) => {}
     }
     let end = Instant::now() + LAST_WORDS;
     agent.close(LAST_WORDS).await;

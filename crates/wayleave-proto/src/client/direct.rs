@@ -20,7 +20,11 @@ impl Client {
     pub(super) fn dial_directly(&mut self, id: FlowId) {
         let Some(kind) = self.flows.get(id).map(|flow| flow.kind) else { return };
         let config = self.dial_config(kind);
+        let is_judged = self.wants_proof(kind);
         let Some(flow) = self.flows.get_mut(id) else { return };
+        if is_judged {
+            self.tried.dialled(kind, &flow.target);
+        }
         flow.state = State::Dialling(Box::new(Dial::new(kind, [flow.target.clone()], config, self.io.now)));
         self.advance_flow(id);
     }
@@ -45,7 +49,8 @@ impl Client {
 
     /// A trial begins: what looks for its way directly, looks again; datagram flows have to be answered anew.
     pub(super) fn restart_direct(&mut self, kind: Option<Kind>) {
-        self.stop_probes_of(kind);
+        self.tried.begin(kind);
+        self.renew_probes_of(kind);
         for id in self.flows_of(kind) {
             let was_rescued = self.flows.get(id).is_some_and(|flow| flow.spare.is_some());
             self.return_to_spare(id);
@@ -210,6 +215,7 @@ impl Client {
         let after = flow.backoff.next(schedule, &mut self.io.rng);
         flow.state = State::Retry(Some(self.io.now + after));
         let target = flow.target.clone();
+        self.tried.failed(kind, &target, &fault);
         self.arm_flow(id);
         self.io.tell(What::Retrying { flow: Some(id), kind, target, after, error: fault });
     }

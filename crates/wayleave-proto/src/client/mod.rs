@@ -13,6 +13,7 @@ mod direct;
 mod error;
 mod event;
 mod expiry;
+mod explain;
 mod flow;
 mod io;
 mod lack;
@@ -41,10 +42,15 @@ pub use association::AssociationId;
 pub use datagrams::DatagramStats;
 pub use error::FlowError;
 pub use event::{CloseReason, Event, Notice, ProxyFault, RescueReason, What};
+pub use explain::{
+    BlockStory, Change, Contact, Explanation, FlowStory, MOST_BLOCKS, ProbeStory, RelayState, RelayStory,
+    RouteStory, TrialStory,
+};
 pub use flow::{FlowId, FlowStatus, Incoming};
 pub use pool::CarrierId;
 
 use association::Association;
+use explain::tried::Tried;
 use flow::Flow;
 use io::{Io, Role, Timer};
 use pool::Pool;
@@ -68,6 +74,8 @@ pub struct Client {
     paused: BTreeSet<FlowId>,
     associations: Slots<AssociationId, Association>,
     probes: Vec<Probing>,
+    /// What flows tried directly in their latest trials.
+    tried: Tried,
     pool: Pool,
     /// When the embedder is told of the expiry of the credential next, on the civil clock.
     token_word: Option<UnixTime>,
@@ -98,6 +106,7 @@ impl Client {
             paused: BTreeSet::new(),
             associations: Slots::new(),
             probes: config.probes.iter().cloned().map(Probing::new).collect(),
+            tried: Tried::default(),
             pool: Pool::new(&config, seed, now),
             token_word: None,
             end: End::Open,

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::direct::QUICK_RETRY;
 use super::io::{Role, Timer};
-use super::{Client, What};
+use super::{Client, ProbeStory, What};
 use crate::base::{Families, Instant, Kind, Rng};
 use crate::config::Probe;
 use crate::error::{IoFailed, IoFailure};
@@ -18,6 +18,8 @@ pub(super) struct Probing {
     probe: Probe,
     backoff: Backoff,
     stage: Stage,
+    /// What it did since the latest trial began.
+    story: ProbeStory,
 }
 
 #[derive(Debug)]
@@ -36,7 +38,14 @@ enum Stage {
 
 impl Probing {
     pub(super) fn new(probe: Probe) -> Self {
-        Self { probe, backoff: Backoff::new(), stage: Stage::Resting }
+        let story = ProbeStory {
+            kind: probe.kind,
+            target: probe.target.clone(),
+            attempts: 0,
+            answered: false,
+            fault: None,
+        };
+        Self { probe, backoff: Backoff::new(), stage: Stage::Resting, story }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -86,13 +95,21 @@ impl Client {
     }
 
     /// The probes of a decision that begins anew.
-    pub(super) fn stop_probes_of(&mut self, kind: Option<Kind>) {
+    pub(super) fn renew_probes_of(&mut self, kind: Option<Kind>) {
         for index in 0..self.probes.len() {
             let concerned = |probing: &Probing| kind.is_none_or(|kind| kind == probing.probe.kind);
             if self.probes.get(index).is_some_and(concerned) {
                 self.stop_probe(index);
+                if let Some(Probing { story, .. }) = self.probes.get_mut(index) {
+                    (story.attempts, story.answered, story.fault) = (0, false, None);
+                }
             }
         }
+    }
+
+    /// What the probes of this kind did since the latest trial began.
+    pub(super) fn probe_stories(&self, kind: Kind) -> impl Iterator<Item = ProbeStory> {
+        self.probes.iter().map(|probing| &probing.story).filter(move |story| story.kind == kind).cloned()
     }
 
     /// The probes of a decision that is held: they begin the slower schedule at its beginning.
@@ -114,6 +131,7 @@ impl Client {
         let Some(kind) = self.probes.get(index).map(|probing| probing.probe.kind) else { return };
         let config = self.dial_config(kind);
         let Some(probing) = self.probes.get_mut(index) else { return };
+        probing.story.attempts = probing.story.attempts.saturating_add(1);
         let dial = Dial::new(probing.probe.kind, [probing.probe.target.clone()], config, self.io.now);
         probing.stage = Stage::Dialling(Box::new(dial));
         self.advance_probe(index);
@@ -147,6 +165,7 @@ impl Client {
             self.io.on_lack(resource);
             self.void_trial(kind);
         } else if let Some(error) = fault {
+            probing.story.fault = Some(error.clone());
             self.io.tell(What::Retrying { flow: None, kind, target, after, error });
         }
     }
@@ -158,6 +177,7 @@ impl Client {
             Stage::Dialling(_) => self.advance_probe(index),
             Stage::Asking { socket, again, due, .. } => {
                 *due = true;
+                probing.story.attempts = probing.story.attempts.saturating_add(1);
                 let held = !self.routes.is_trial(Kind::Datagram);
                 let after = if held {
                     probing.backoff.next(&self.io.config.route.retry, &mut self.io.rng)
@@ -196,6 +216,7 @@ impl Client {
             Kind::Stream => {
                 self.io.requests.close(id, false);
                 probing.stage = Stage::Resting;
+                probing.story.answered = true;
                 self.prove(Kind::Stream, Proof::Probe);
             }
             Kind::Datagram => {
@@ -218,7 +239,11 @@ impl Client {
     }
 
     pub(super) fn on_probe_answer(&mut self, index: usize) {
-        let Some(Probing { probe, stage: Stage::Asking { .. }, .. }) = self.probes.get(index) else { return };
+        let Some(Probing { probe, stage: Stage::Asking { .. }, story, .. }) = self.probes.get_mut(index)
+        else {
+            return;
+        };
+        story.answered = true;
         let kind = probe.kind;
         self.stop_probe(index);
         self.prove(kind, Proof::Probe);

@@ -117,7 +117,7 @@ impl What {
     }
 }
 
-const fn plural(kind: Option<Kind>) -> &'static str {
+pub(super) const fn plural(kind: Option<Kind>) -> &'static str {
     match kind {
         Some(Kind::Datagram) => "datagrams",
         Some(Kind::Stream) => "streams",
@@ -126,7 +126,7 @@ const fn plural(kind: Option<Kind>) -> &'static str {
 }
 
 /// A length of time, as a person says it.
-struct Span(Duration);
+pub(super) struct Span(pub(super) Duration);
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

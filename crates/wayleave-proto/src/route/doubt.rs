@@ -55,6 +55,11 @@ impl Doubt {
         self.sends = self.sends.saturating_add(1);
     }
 
+    /// Failures that count at `now`.
+    pub(super) fn failures(&self, now: Instant, config: &DoubtConfig) -> u32 {
+        if now.since(self.since) > config.window { 0 } else { self.failures }
+    }
+
     /// A direct flow broke off, or did not come through where others had been answered.
     pub(super) fn handle_failed(&mut self, now: Instant, config: &DoubtConfig) -> Option<Failure> {
         if self.failures == 0 || now.since(self.since) > config.window {

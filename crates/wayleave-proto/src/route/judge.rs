@@ -5,6 +5,7 @@ use core::time::Duration;
 use super::Phase;
 use super::doubt::{Doubt, Failure};
 use super::event::{Events, Proof, RouteEvent, RouteReason};
+use super::grounds::{Cause, Grounds, LastTrial};
 use crate::base::{Instant, Kind, Network, Route};
 use crate::config::{AtDeadline, Canary, RouteConfig};
 
@@ -22,18 +23,41 @@ pub(super) struct Moment<'a> {
 pub(super) struct Judge {
     kind: Option<Kind>,
     phase: Phase,
+    /// Since when it stands there, and why.
+    since: Instant,
+    cause: Cause,
+    trial: Option<LastTrial>,
     /// There are probes, so that a trial needs no flow to begin.
     probed: bool,
     doubt: Doubt,
 }
 
 impl Judge {
-    pub(super) fn new(kind: Option<Kind>, probed: bool) -> Self {
-        Self { kind, phase: Phase::Idle, probed, doubt: Doubt::default() }
+    pub(super) fn new(now: Instant, kind: Option<Kind>, probed: bool) -> Self {
+        Self {
+            kind,
+            phase: Phase::Idle,
+            since: now,
+            cause: Cause::Started,
+            trial: None,
+            probed,
+            doubt: Doubt::default(),
+        }
     }
 
     pub(super) const fn phase(&self) -> Phase {
         self.phase
+    }
+
+    /// Where the decision stands at `now`, and why.
+    pub(super) fn grounds(&self, now: Instant, config: &RouteConfig) -> Grounds {
+        let failures = self.doubt.failures(now, &config.doubt);
+        Grounds { phase: self.phase, since: self.since, cause: self.cause, trial: self.trial, failures }
+    }
+
+    /// Moves to `phase`, because of `cause`.
+    const fn turn(&mut self, now: Instant, phase: Phase, cause: Cause) {
+        (self.phase, self.since, self.cause) = (phase, now, cause);
     }
 
     /// Probes begin the first trial at the start (rule 1).
@@ -61,7 +85,7 @@ impl Judge {
             }
             Phase::Direct | Phase::Fixed(_) | Phase::Idle | Phase::Proxied | Phase::Waiting => return,
         };
-        self.phase = Phase::Direct;
+        self.turn(moment.now, Phase::Direct, Cause::Proven { proof, elapsed });
         self.doubt.calm();
         moment.events.push(RouteEvent::DirectProven { kind: self.kind, proof, elapsed });
     }
@@ -75,7 +99,10 @@ impl Judge {
             Phase::Direct | Phase::Held { .. } | Phase::Trial { .. } => {
                 self.restart(moment, RouteReason::NetworkChanged);
             }
-            Phase::Waiting => self.begin(moment),
+            Phase::Waiting => {
+                self.cause = Cause::NetworkChanged;
+                self.begin(moment);
+            }
             // While the network is down a relay is as far away as anything else: there is no reason to leave it yet.
             Phase::Proxied if returns && moment.network.up => {
                 self.restart(moment, RouteReason::NetworkChanged);
@@ -100,11 +127,11 @@ impl Judge {
     /// still try, and else with the next flow.
     pub(super) fn handle_lack(&mut self, moment: &mut Moment<'_>, others: bool) {
         if let Phase::Trial { started, link, .. } = self.phase {
-            self.phase = if others || self.probed {
-                Phase::Trial { started, deadline: moment.now + moment.config.trial, link }
+            if others || self.probed {
+                self.phase = Phase::Trial { started, deadline: moment.now + moment.config.trial, link };
             } else {
-                Phase::Idle
-            };
+                self.turn(moment.now, Phase::Idle, Cause::SystemLacked);
+            }
         }
     }
 
@@ -158,7 +185,7 @@ impl Judge {
                 self.doubt = Doubt::default();
             }
             moment.events.push(RouteEvent::ProofFailed { kind: self.kind, failure });
-            self.phase = Phase::Idle;
+            self.turn(moment.now, Phase::Idle, Cause::ProofFailed(failure));
             self.start(moment);
         }
     }
@@ -168,7 +195,12 @@ impl Judge {
         if self.phase == Phase::Proxied {
             self.tell_change(moment, Route::Proxied, Route::Direct, reason);
         }
-        self.phase = Phase::Idle;
+        let cause = match reason {
+            RouteReason::NetworkChanged => Cause::NetworkChanged,
+            RouteReason::NewTrialAsked => Cause::NewTrialAsked,
+            RouteReason::NothingProven(trial) => Cause::NothingProven { trial, link: moment.network.link },
+        };
+        self.turn(moment.now, Phase::Idle, cause);
         self.start(moment);
     }
 
@@ -176,12 +208,13 @@ impl Judge {
     fn begin(&mut self, moment: &mut Moment<'_>) {
         let Moment { network, now, config, .. } = *moment;
         if !network.up {
-            self.phase = Phase::Waiting;
+            self.turn(now, Phase::Waiting, self.cause);
             return;
         }
         let length = config.trial * if config.breaks(Canary::TrialTooLong) { 2 } else { 1 };
         let (link, deadline) = (network.link, now + length);
-        self.phase = Phase::Trial { started: now, deadline, link };
+        self.turn(now, Phase::Trial { started: now, deadline, link }, self.cause);
+        self.trial = Some(LastTrial { began: now, link, cause: self.cause });
         moment.events.push(RouteEvent::TrialStarted { kind: self.kind, link, deadline });
     }
 
@@ -189,13 +222,14 @@ impl Judge {
     fn end(&mut self, moment: &mut Moment<'_>, started: Instant) {
         let link = moment.network.link;
         let switches = moment.config.breaks(Canary::CellularSwitches);
+        let cause = Cause::NothingProven { trial: moment.config.trial, link };
         match moment.config.treatment.of(link) {
             AtDeadline::StayDirect if !switches => {
-                self.phase = Phase::Held { started };
+                self.turn(moment.now, Phase::Held { started }, cause);
                 moment.events.push(RouteEvent::Held { kind: self.kind, link });
             }
             AtDeadline::Proxied | AtDeadline::StayDirect => {
-                self.phase = Phase::Proxied;
+                self.turn(moment.now, Phase::Proxied, cause);
                 let reason = RouteReason::NothingProven(moment.config.trial);
                 self.tell_change(moment, Route::Direct, Route::Proxied, reason);
             }

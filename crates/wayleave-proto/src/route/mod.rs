@@ -46,6 +46,7 @@
 
 mod doubt;
 mod event;
+mod grounds;
 mod judge;
 mod phase;
 mod ports;
@@ -56,6 +57,7 @@ mod tests;
 
 pub use doubt::Failure;
 pub use event::{Proof, RouteEvent, RouteReason};
+pub use grounds::{Cause, Grounds, LastTrial};
 pub use phase::{EDGES, Edge, Phase};
-pub use ports::Blocked;
+pub use ports::{Block, Blocked};
 pub use routes::{Probed, Routes};

@@ -113,6 +113,13 @@ impl Ports {
         known
     }
 
+    /// What is blocked for `kind`, in the order of the ports.
+    pub(super) fn blocks(&self, kind: Kind) -> impl Iterator<Item = Block> {
+        self.0.iter().filter(move |(place, _)| place.kind == kind).filter_map(move |(place, known)| {
+            Some(Block { kind, port: place.port, host: place.host.clone(), until: known.blocked? })
+        })
+    }
+
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.0.len()
@@ -127,6 +134,19 @@ impl Place {
     fn host(kind: Kind, target: &Target) -> Self {
         Self { kind, port: target.port, host: Some(target.host.clone()) }
     }
+}
+
+/// A port, or one host at it, that is blocked on this network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// For this kind of flow.
+    pub kind: Kind,
+    /// The port.
+    pub port: NonZeroU16,
+    /// The host at that port; every host where there is none.
+    pub host: Option<Host>,
+    /// One flow tries directly again then.
+    pub until: Instant,
 }
 
 /// What is remembered as blocked.

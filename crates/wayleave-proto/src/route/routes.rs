@@ -4,9 +4,10 @@ use core::slice;
 use core::time::Duration;
 
 use super::event::{Events, Proof, RouteEvent};
+use super::grounds::{Cause, Grounds};
 use super::judge::{Judge, Moment};
 use super::phase::Phase;
-use super::ports::{Blocked, Ports};
+use super::ports::{Block, Blocked, Ports};
 use crate::base::{Instant, Kind, Link, Network, Route, Target};
 use crate::config::{AtDeadline, Canary, Mode, RouteConfig, Scope};
 
@@ -29,6 +30,7 @@ pub struct Probed {
 pub struct Routes {
     config: RouteConfig,
     network: Network,
+    began: Instant,
     now: Instant,
     judged: Judged,
     ports: Ports,
@@ -54,15 +56,22 @@ impl Routes {
             (Mode::Normal, _) => Judged::Fixed(Route::Proxied),
             (Mode::Off, _) => Judged::Fixed(Route::Direct),
             (Mode::Smart, Scope::Kind) => Judged::Kinds([
-                Judge::new(Some(Kind::Datagram), probed.datagram),
-                Judge::new(Some(Kind::Stream), probed.stream),
+                Judge::new(now, Some(Kind::Datagram), probed.datagram),
+                Judge::new(now, Some(Kind::Stream), probed.stream),
             ]),
             (Mode::Smart, Scope::Session) => {
-                Judged::Session(Judge::new(None, probed.datagram || probed.stream))
+                Judged::Session(Judge::new(now, None, probed.datagram || probed.stream))
             }
         };
-        let mut routes =
-            Self { config, network, now, judged, ports: Ports::default(), events: Events::default() };
+        let mut routes = Self {
+            config,
+            network,
+            began: now,
+            now,
+            judged,
+            ports: Ports::default(),
+            events: Events::default(),
+        };
         routes.each(None, Judge::start);
         routes
     }
@@ -267,6 +276,28 @@ impl Routes {
             }
             (Judged::Session(judge), _) => judge.phase(),
         }
+    }
+
+    /// Where the decision about `kind` stands at `now`, and why.
+    pub fn grounds(&self, now: Instant, kind: Kind) -> Grounds {
+        match (&self.judged, kind) {
+            (Judged::Fixed(route), _) => Grounds {
+                phase: Phase::Fixed(*route),
+                since: self.began,
+                cause: Cause::Mode,
+                trial: None,
+                failures: 0,
+            },
+            (Judged::Kinds([judge, _]), Kind::Datagram)
+            | (Judged::Kinds([_, judge]), Kind::Stream)
+            | (Judged::Session(judge), _) => judge.grounds(now, &self.config),
+        }
+    }
+
+    /// What is blocked for `kind` on this network while the route is direct, in the order of the ports.
+    pub fn blocks(&self, kind: Kind) -> impl Iterator<Item = Block> {
+        let counts = self.can_rescue(kind);
+        self.ports.blocks(kind).filter(move |_| counts)
     }
 
     /// Ports and hosts of which something is known.

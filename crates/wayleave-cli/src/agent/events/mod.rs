@@ -8,12 +8,13 @@ mod sentence;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::future::pending;
 use std::sync::Arc;
 
-use tracing::{debug, info, warn};
+use tracing::{Level, debug, enabled, info, warn};
 use wayleave_proto::base::{Route, Target};
 use wayleave_proto::client::{ProxyFault, What};
-use wayleave_tokio::Events;
+use wayleave_tokio::{Client, Events};
 
 use fact::Line;
 use sentence::{Weight, sentence};
@@ -33,6 +34,32 @@ pub(super) async fn tell(mut events: Events, journal: Option<Arc<Journal>>) {
             journal.write(line.to_json());
         }
     }
+}
+
+/// Says why, a line a sentence, whenever a decision about routes falls or fails. It comes to no end.
+pub(super) async fn explain(client: &Client) {
+    // Nobody pays for what nobody reads.
+    let mut events = enabled!(Level::DEBUG).then(|| client.events());
+    while let Some(listened) = &mut events {
+        match listened.recv().await {
+            Some(event) if is_decision(&event.what) => {
+                client.explain().to_string().lines().for_each(|line| debug!("{line}"));
+            }
+            Some(_) => {}
+            None => events = None,
+        }
+    }
+    pending().await
+}
+
+const fn is_decision(what: &What) -> bool {
+    matches!(
+        what,
+        What::DirectConnected { .. }
+            | What::ProofFailed { .. }
+            | What::RouteChanged { .. }
+            | What::StayingDirect { .. }
+    )
 }
 
 /// The latest complaint about each proxy, so that one that is tried again and again is not told each time.

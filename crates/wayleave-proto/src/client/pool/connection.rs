@@ -229,7 +229,7 @@ impl Pool {
             found.stage = Stage::Carries(flow);
         }
         let shown = found.shown;
-        self.proxies.handle_good(proxy);
+        self.on_proxy_good(proxy);
         self.standby.backoff.reset();
         self.on_tunnel_shown(io, tunnel.carrier, shown);
         self.stirred = true;

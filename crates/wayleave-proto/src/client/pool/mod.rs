@@ -7,6 +7,7 @@
 mod check;
 mod connection;
 mod line;
+mod record;
 mod refresh;
 mod renewal;
 mod search;
@@ -36,6 +37,7 @@ pub(super) use search::DialId;
 use check::Check;
 use connection::Connection;
 use line::Line;
+use record::Record;
 use refresh::Refreshes;
 use renewal::Renewals;
 use search::{Lead, Search};
@@ -51,6 +53,8 @@ pub(super) struct Pool {
     known: BTreeMap<usize, Challenge>,
     /// What is thought of each proxy, by its place in the configuration.
     standings: Vec<Standing>,
+    /// The latest that is known of each, for whoever asks.
+    records: Vec<Record>,
     connections: Slots<CarrierId, Connection>,
     searches: Slots<DialId, Search>,
     /// Searches that found nobody, until that is dealt with.
@@ -106,6 +110,7 @@ impl Pool {
             proxies: Proxies::new(config.proxies.len(), seed, config.route.retry),
             known: BTreeMap::new(),
             standings: core::iter::repeat_with(Standing::default).take(config.proxies.len()).collect(),
+            records: core::iter::repeat_with(Record::default).take(config.proxies.len()).collect(),
             connections: Slots::new(),
             searches: Slots::new(),
             ended: VecDeque::new(),
@@ -319,6 +324,9 @@ impl Pool {
         again: Option<Duration>,
     ) {
         self.proxies.handle_failed(io.now, proxy, again);
+        if let Some(record) = self.records.get_mut(proxy) {
+            record.handle_failed(io.now, error.clone());
+        }
         if let Some(target) = io.config.proxies.get(proxy).cloned() {
             io.tell(What::ProxyFailed { proxy: target, carrier: io.config.carrier(), error });
         }
@@ -327,6 +335,9 @@ impl Pool {
     /// A proxy did what it should.
     pub(super) fn on_proxy_good(&mut self, proxy: usize) {
         self.proxies.handle_good(proxy);
+        if let Some(record) = self.records.get_mut(proxy) {
+            record.handle_good();
+        }
     }
 
     /// The network underneath is another: what was made over the old one is dropped, and what was silent may speak again.

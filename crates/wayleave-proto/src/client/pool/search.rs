@@ -361,6 +361,9 @@ impl Pool {
         if let Some(target) = io.config.proxies.get(proxy).cloned() {
             let elapsed = io.now.since(search.began);
             let via = way.via.and_then(|via| io.config.via.get(via).cloned());
+            if let Some(record) = self.records.get_mut(proxy) {
+                record.handle_connected(io.now, via.clone(), kind, elapsed);
+            }
             io.tell(What::ProxyConnected { proxy: target, via, carrier: kind, elapsed });
         }
         self.on_room(io, carrier);

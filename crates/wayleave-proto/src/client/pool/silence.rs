@@ -40,6 +40,13 @@ pub(super) struct Standing {
     doubt: Doubt,
 }
 
+impl Standing {
+    /// When anything last came from it, on any connection.
+    pub(super) const fn heard(&self) -> Instant {
+        self.heard
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 enum Doubt {
     #[default]

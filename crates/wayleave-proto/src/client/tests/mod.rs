@@ -5,6 +5,7 @@ mod check;
 mod closed;
 mod datagrams;
 mod errors;
+mod explain;
 mod foreign;
 mod lack;
 mod machines;

@@ -74,7 +74,12 @@ impl Proxies {
 
     /// Whether proxy `index` is within the backoff of a failure at `now`.
     pub fn is_held(&self, now: Instant, index: usize) -> bool {
-        self.proxies.get(index).is_some_and(|proxy| now < proxy.free)
+        self.held_until(now, index).is_some()
+    }
+
+    /// The end of the backoff in which proxy `index` is at `now`.
+    pub fn held_until(&self, now: Instant, index: usize) -> Option<Instant> {
+        self.proxies.get(index).map(|proxy| proxy.free).filter(|free| now < *free)
     }
 }
 
