@@ -127,6 +127,22 @@ fn behind_a_black_hole_wifi_turns_to_the_relay_after_one_second() {
 }
 
 #[test]
+fn with_log_debug_an_agent_explains_its_decision() {
+    let lab = Lab::new();
+    let relay = lab.relay(&[]);
+    let agent = lab.agent(&[relay.listening(1)], &["--mode", "smart", "--link", "wifi", "--log", "debug"]);
+    let door = agent.listening(1);
+    let port = echo_stream();
+    let _hole = BlackHole::stream(port);
+    let _stream = connect(door, "localhost", port);
+    let decided = agent.wait_for("Streams have gone through a relay for");
+    assert!(decided.ends_with(": nothing was proven within 1 s (link wifi)."), "{decided}");
+    let tried = agent.wait_for("Streams were tried directly");
+    assert!(tried.contains(&format!("to localhost:{port}")), "{tried}");
+    agent.wait_for("What changes it: the application, when it asks for a new trial (retry_direct).");
+}
+
+#[test]
 fn behind_a_black_hole_cellular_stays_direct() {
     let lab = Lab::new();
     let relay = lab.relay(&[]);
