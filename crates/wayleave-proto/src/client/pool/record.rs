@@ -36,7 +36,9 @@ impl Record {
         carrier: Carrier,
         elapsed: Duration,
     ) {
-        *self = Self { contact: Some(Made { at, via, carrier, elapsed }), fault: None };
+        self.contact = Some(Made { at, via, carrier, elapsed });
+        // One that refuses is reached again and again; only what it accepts clears that.
+        self.fault.take_if(|(_, fault)| matches!(fault, ProxyFault::Connection(_) | ProxyFault::Silent));
     }
 
     pub(super) fn handle_failed(&mut self, at: Instant, fault: ProxyFault) {

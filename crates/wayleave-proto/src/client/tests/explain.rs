@@ -1,7 +1,7 @@
 //! What a client says of itself, state by state.
 
 use super::*;
-use crate::client::{Change, RelayState};
+use crate::client::{Change, ProxyFault, RelayState};
 use crate::config::{Probe, Scope};
 use crate::route::Cause;
 use crate::testing::Direct;
@@ -130,6 +130,17 @@ fn a_proof_is_named_with_its_time() {
     assert!(
         told.to_string().contains("1 s ago on link wifi, because the application asked for a new trial.")
     );
+    assert_eq!(told.routes[0].trial.as_ref().unwrap().probes[0].attempts, 1, "of this trial alone");
+    world.direct = Direct::Refusing;
+    world.client.retry_direct(world.now, None);
+    world.run(100 * MS);
+    let told = world.client.explain(world.now).to_string();
+    assert!(
+        told.contains(
+            "The stream probe to 10.0.0.1:3478 was tried 2 times; it failed last: connection refused."
+        ),
+        "{told}"
+    );
 }
 
 #[test]
@@ -176,6 +187,14 @@ fn cellular_stays_direct_and_says_so() {
             UNREACHED,
         ],
     );
+    world.client.handle_network(world.now, Network::up(Link::Cellular));
+    world.run(10 * MS);
+    let told = world.client.explain(world.now).routes.remove(0);
+    let trial = told.trial.unwrap();
+    assert_eq!((trial.flows[0].attempts, trial.cause), (1, Cause::NetworkChanged), "of this trial alone");
+    world.client.direct_works(world.now, Kind::Stream);
+    let told = world.client.explain(world.now).routes.remove(0);
+    assert_eq!(told.changes, [Change::NetworkChanged, Change::NewTrialAsked], "nothing is doubted there");
 }
 
 #[test]
@@ -255,7 +274,7 @@ fn a_relay_that_fails_is_named_with_its_fault() {
 }
 
 #[test]
-fn a_way_is_named_without_its_password_and_a_fault_that_is_over_is_forgotten() {
+fn a_way_is_named_without_its_password() {
     let mut world = alone(Mode::Normal, |config| {
         config.via = vec!["http://user:secret@192.0.2.9:3128".parse().unwrap()];
     });
@@ -265,14 +284,58 @@ fn a_way_is_named_without_its_password_and_a_fault_that_is_over_is_forgotten() {
     assert!(matches!(told.relays[0].state, RelayState::Failed { .. }), "{told}");
     let both = format!("{told}\n{told:?}");
     assert!(both.contains("the way there is http://192.0.2.9:3128.") && !both.contains("secret"), "{both}");
-    let mut world = alone(Mode::Normal, |_| {});
+}
+
+fn state(world: &World) -> RelayState {
+    world.client.explain(world.now).relays.remove(0).state
+}
+
+#[test]
+fn a_relay_that_is_reached_again_has_not_failed_unless_it_refuses() {
+    let mut world = alone(Mode::Normal, |config| config.limits.standby = 1);
     world.refuses_new = true;
-    open(&mut world, Kind::Stream, ECHO);
-    world.run(100 * MS);
-    assert!(world.client.explain(world.now).to_string().contains("Relay 203.0.113.1:443 failed"));
+    world.run(SECOND);
+    assert!(matches!(state(&world), RelayState::Failed { fault: ProxyFault::Connection(_), .. }));
     world.refuses_new = false;
+    world.run(10 * SECOND);
+    assert_eq!(state(&world), RelayState::Connected);
+
+    let mut world = alone(Mode::Normal, |config| {
+        config.limits.standby = 1;
+        config.credential = Some(Credential::Token(token(START, SECOND).unwrap()));
+    });
+    world.run(200 * SECOND);
+    open(&mut world, Kind::Stream, ECHO);
+    world.run(10 * SECOND);
+    let told = world.client.explain(world.now);
+    let state_before = &told.relays[0].state;
+    assert!(
+        matches!(state_before, RelayState::Failed { fault: ProxyFault::TokenExpired { .. }, .. }),
+        "{told}"
+    );
+    world.client.renew(world.now, Credential::Token(token(START, 3_600 * SECOND).unwrap()));
     connect(&mut world, ECHO);
-    assert_eq!(world.client.explain(world.now).relays[0].state, RelayState::Connected);
+    assert_eq!(state(&world), RelayState::Connected);
+}
+
+#[test]
+fn a_relay_that_was_silent_and_speaks_again_has_not_failed() {
+    let mut world = alone(Mode::Normal, |_| {});
+    let call = open(&mut world, Kind::Datagram, ECHO);
+    let talk = |world: &mut World| {
+        for _ in 0..400 {
+            let _ = world.client.send_datagram(world.now, call, b"media");
+            world.run(20 * MS);
+            datagrams(world, call);
+        }
+    };
+    talk(&mut world);
+    world.silence(0);
+    talk(&mut world);
+    assert!(matches!(state(&world), RelayState::Failed { fault: ProxyFault::Silent, .. }));
+    world.hear(0);
+    world.run(100 * MS);
+    assert_eq!(state(&world), RelayState::Connected);
 }
 
 #[test]
