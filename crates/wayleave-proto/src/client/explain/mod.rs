@@ -167,7 +167,7 @@ pub struct RelayStory {
     pub tunnels: usize,
     /// The latest connection that was made to it.
     pub contact: Option<Contact>,
-    /// For how long it is still tried only after the others, because it failed.
+    /// For how long it is still tried only after the others, because it failed; `None` where there are no others.
     pub last_for: Option<Duration>,
 }
 

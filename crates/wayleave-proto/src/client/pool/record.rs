@@ -50,7 +50,7 @@ impl Record {
         self.fault = None;
     }
 
-    fn state(&self, now: Instant, standing: &Standing, connections: usize) -> RelayState {
+    pub(super) fn state(&self, now: Instant, standing: &Standing, connections: usize) -> RelayState {
         match &self.fault {
             // It was silent only, and speaks again.
             Some((at, ProxyFault::Silent)) if standing.heard() > *at => {}
@@ -68,6 +68,7 @@ impl Record {
 impl Pool {
     /// How each relay stands, in the order of the configuration.
     pub(in crate::client) fn relays(&self, config: &ClientConfig, now: Instant) -> Vec<RelayStory> {
+        let has_others = config.proxies.len() > 1;
         let records = self.records.iter().zip(&self.standings).zip(&config.proxies);
         let stories = records.enumerate().map(|(index, ((record, standing), proxy))| {
             let of_it = || self.connections.iter().map(|(_, it)| it).filter(|it| it.proxy == index);
@@ -84,7 +85,10 @@ impl Pool {
                     carrier: made.carrier,
                     elapsed: made.elapsed,
                 }),
-                last_for: self.proxies.held_until(now, index).map(|free| free.since(now)),
+                last_for: has_others
+                    .then(|| self.proxies.held_until(now, index))
+                    .flatten()
+                    .map(|free| free.since(now)),
             }
         });
         stories.collect()

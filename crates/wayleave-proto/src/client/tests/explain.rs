@@ -296,6 +296,11 @@ fn a_relay_that_is_reached_again_has_not_failed_unless_it_refuses() {
     world.refuses_new = true;
     world.run(SECOND);
     assert!(matches!(state(&world), RelayState::Failed { fault: ProxyFault::Connection(_), .. }));
+    let told = world.client.explain(world.now);
+    assert!(
+        told.relays[0].last_for.is_none() && !told.to_string().contains("all others"),
+        "it is the only one"
+    );
     world.refuses_new = false;
     world.run(10 * SECOND);
     assert_eq!(state(&world), RelayState::Connected);
