@@ -211,7 +211,7 @@ impl Client {
         let config = &self.io.config;
         let kinds: &[Option<Kind>] = match (config.route.mode, config.route.scope) {
             (Mode::Smart, Scope::Kind) => &[Some(Kind::Stream), Some(Kind::Datagram)],
-            (Mode::Normal | Mode::Off, _) | (Mode::Smart, Scope::Session) => &[None],
+            _ => &[None],
         };
         Explanation {
             open: self.is_open(),
