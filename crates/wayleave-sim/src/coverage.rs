@@ -136,8 +136,10 @@ pub const GROUPS: &[Group] = &[
     ("the intruder", "intruder", &["400", "403", "407", "429", "431", "501", "503"]),
 ];
 
-/// What only scenarios reach: no application of the swarm opens a stream and then waits for the other side to speak.
-const NOT_DRAWN: &[&str] = &["proof Connection"];
+/// What no random world reaches. No application of the swarm opens a stream and then waits for the other side to speak: scenarios
+/// do. And each address of a relay is one machine there, so that a renewed token is heard by the one that is meant: two machines
+/// behind one address stand in the tests of the client.
+const NOT_DRAWN: &[&str] = &["proof Connection", "client TokenUnheard"];
 
 /// The summary: each group with what was seen in it and how often, then what was never seen.
 pub fn summary(seen: &BTreeMap<String, u64>) -> String {
