@@ -42,14 +42,16 @@ impl Delivery {
     }
 
     /// A server knows the flow by the first `length` bytes, which count as arrived. `again`: they may arrive a second time,
-    /// because they have no effect of their own.
+    /// because they have no effect of their own. From a connection that the stream has left, and that is slower than the next
+    /// one, they arrive behind what came after them; what may not arrive a second time is what comes then.
     ///
     /// # Errors
-    /// They arrived before, and must not again; or bytes behind them did.
+    /// They arrived before, and must not again.
     pub fn header(&mut self, flow: u64, length: usize, again: bool) -> Result<(), String> {
         let half = self.half(flow, true);
-        let before = core::mem::replace(&mut half.arrived, length as u64);
-        if before > 0 && (!again || before > length as u64) {
+        let before = half.arrived;
+        half.arrived = before.max(length as u64);
+        if before > 0 && !again {
             return Err(format!("{}: its first bytes were sent twice, after {before}", name(flow, true)));
         }
         Ok(())
@@ -216,6 +218,18 @@ const DATAGRAM_HEADER: usize = 13;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn first_bytes_that_come_late_are_no_fault_and_bytes_that_come_twice_are() {
+        let mut delivery = Delivery::default();
+        delivery.sent(1, true, 300);
+        let rest = pattern(1, true, 76, 224);
+        delivery.header(1, 76, true).unwrap();
+        delivery.arrived(1, true, &rest).unwrap();
+        delivery.header(1, 76, true).unwrap();
+        assert!(delivery.arrived(1, true, &rest).is_err());
+        assert!(delivery.header(1, 76, false).is_err());
+    }
 
     #[test]
     fn an_answer_that_is_written_twice_arrives_once() {
