@@ -78,7 +78,6 @@ const EXPECTED: &[Expected] = &[
     Expected(Canary::RevokedServed, Law::Grants, 1_000),
     Expected(Canary::EndNotSent, Law::Liveness, 300),
     Expected(Canary::BufferUnbounded, Law::Growth, 20_000),
-    Expected(Canary::AskedForgotten, Law::Recovery, 1_500),
     Expected(Canary::DeafAfterRefusal, Law::Listener, 300),
     Expected(Canary::RefusedAtOnce, Law::Growth, 6_000),
     Expected(Canary::SilenceTrusted, Law::Recovery, 3_000),

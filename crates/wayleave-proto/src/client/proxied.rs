@@ -166,9 +166,6 @@ impl Client {
 
     /// A flow that asked over connections of a network or a route that is no more asks again.
     pub(super) fn ask_again(&mut self, id: FlowId) {
-        if self.io.config.route.breaks(Canary::AskedForgotten) {
-            return;
-        }
         let Some(flow) = self.flows.get_mut(id) else { return };
         let state = core::mem::replace(&mut flow.state, State::Waiting(None));
         self.drop_path(id, state, true);

@@ -37,8 +37,6 @@ pub enum Canary {
     EndNotSent,
     /// A client takes whatever is written to a stream, however much waits.
     BufferUnbounded,
-    /// A flow that is being asked for is not asked for again on another network or route.
-    AskedForgotten,
     /// A relay that has refused a request takes no connection any more.
     DeafAfterRefusal,
     /// A datagram flow that was refused asks again as soon as a connection stands.
@@ -55,7 +53,7 @@ pub enum Canary {
 
 impl Canary {
     /// Every one, in the order of the rules and laws.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 21] = [
         Self::TrialTooLong,
         Self::ConnectionProves,
         Self::CellularSwitches,
@@ -71,7 +69,6 @@ impl Canary {
         Self::RevokedServed,
         Self::EndNotSent,
         Self::BufferUnbounded,
-        Self::AskedForgotten,
         Self::DeafAfterRefusal,
         Self::RefusedAtOnce,
         Self::SilenceTrusted,

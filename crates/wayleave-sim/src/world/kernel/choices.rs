@@ -42,6 +42,11 @@ impl Choices {
         self.temper.odd > 0 && self.below(256) < self.temper.odd as usize
     }
 
+    /// Whether it tells that the address of a connection is gone: a runtime need not be able to, and an odd one is not.
+    pub(super) const fn tells_addresses(&self) -> bool {
+        self.temper.odd == 0
+    }
+
     /// How many bytes a read takes at most.
     pub(super) const fn chunk(&mut self) -> usize {
         if self.temper.chunk > 0 {

@@ -268,7 +268,7 @@ impl Runtime for Simulated {
     fn has_lost_address(&self, stream: &Descriptor) -> bool {
         self.enter().is_some_and(|kernel| {
             let local = kernel.stack.addresses(stream.handle).map(|(local, _)| local.ip());
-            local.is_some_and(|local| local != kernel.stack.address)
+            kernel.choices.tells_addresses() && local.is_some_and(|local| local != kernel.stack.address)
         })
     }
 
