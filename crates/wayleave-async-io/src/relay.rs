@@ -122,9 +122,6 @@ impl RelayBuilder {
             None => AsyncIo::new(),
         };
         let mut crew = Crew::default();
-        if self.threads == 1 {
-            return Ok(Relay { relay: drive::Relay::bind(config, address, first)?, crew });
-        }
         let others: Vec<AsyncIo> = (1..self.threads).map(|_| first.beside()).collect();
         let runtimes = core::iter::once(first).chain(others).take(self.threads).collect();
         let mut relays = drive::Relay::bind_all(config, address, runtimes)?.into_iter();

@@ -123,9 +123,6 @@ impl RelayBuilder {
             None => Std::new()?,
         };
         let (mut crew, reactor) = (Crew::default(), first.reactor());
-        if self.threads == 1 {
-            return Ok(Relay { relay: drive::Relay::bind(config, address, first)?, reactor, crew });
-        }
         let others = (1..self.threads).map(|_| first.beside()).collect::<io::Result<Vec<Std>>>()?;
         let reactors: Vec<_> = others.iter().map(Std::reactor).collect();
         let runtimes = core::iter::once(first).chain(others).take(self.threads).collect();

@@ -136,9 +136,6 @@ impl<F: Fn() -> io::Result<tokio::runtime::Runtime>> RelayBuilder<F> {
             None => Tokio::current(),
         };
         let mut crew = Crew::default();
-        if self.threads == 1 {
-            return Ok(Relay { relay: drive::Relay::bind(config, address, first)?, crew });
-        }
         let hosts = (1..self.threads).map(|_| (self.runtime)().map(Host::new));
         let hosts = hosts.collect::<io::Result<Vec<Host>>>()?;
         let others: Vec<Tokio> = hosts.iter().map(|host| host.enter(|| first.beside())).collect();

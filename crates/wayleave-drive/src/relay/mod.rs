@@ -66,17 +66,14 @@ impl<R: Runtime> Relay<R> {
     /// # Errors
     /// The address cannot be listened on.
     pub fn bind(config: Valid<RelayConfig>, address: SocketAddr, runtime: R) -> io::Result<Self> {
-        let (listener, address) = runtime.listen(address)?;
-        let common = Common::alone(Books::new(config.clone(), 1));
-        let (seed, listeners) = (runtime.seed(), vec![listener]);
-        let driver = Driver::relay(config, &seed, common, 0, runtime);
-        let relays = Self::of(vec![driver], None, listeners, address);
+        let relays = Self::bind_all(config, address, vec![runtime])?;
         relays.into_iter().next().ok_or_else(|| io::ErrorKind::InvalidInput.into())
     }
 
     /// The same with a machine on each of `runtimes`, whose clocks have the same zero: each is to be served by a task that a
     /// core of its own may run. Together they are one relay, with one address, one name and one handle: what is limited is
-    /// limited for all of them. The first ends when all have ended, and ends the others where it is dropped before.
+    /// limited for all of them. The first ends when all have ended, and ends the others where it is dropped before. One that is
+    /// alone shares nothing and locks nothing.
     ///
     /// # Errors
     /// The address cannot be listened on, the platform gives no port to several machines (`Unsupported`), or there are none or
@@ -97,15 +94,22 @@ impl<R: Runtime> Relay<R> {
             listeners.push(beside);
         }
         let seed = first.seed();
-        let board = Arc::new(Board::new(Books::new(config.clone(), runtimes.len()), runtimes.len()));
-        let drivers = runtimes.into_iter().enumerate().map(|(shard, runtime)| {
-            let common = Common::shared(Arc::clone(&board));
+        let books = || Books::new(config.clone(), runtimes.len());
+        let board = (!rest.is_empty()).then(|| Arc::new(Board::new(books(), runtimes.len())));
+        let common = || match &board {
+            Some(board) => Common::shared(Arc::clone(board)),
+            None => Common::alone(books()),
+        };
+        let commons: Vec<Common> = runtimes.iter().map(|_| common()).collect();
+        let drivers = runtimes.into_iter().zip(commons).enumerate().map(|(shard, (runtime, common))| {
             let driver = Driver::relay(config.clone(), &seed, common, shard, runtime);
-            board.call_by(shard, &driver.ready);
+            if let Some(board) = &board {
+                board.call_by(shard, &driver.ready);
+            }
             driver
         });
         let drivers = drivers.collect();
-        Ok(Self::of(drivers, Some(board), listeners, address))
+        Ok(Self::of(drivers, board, listeners, address))
     }
 
     fn of(

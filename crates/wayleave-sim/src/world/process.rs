@@ -79,10 +79,7 @@ impl RelayProcess {
     ) -> anyhow::Result<Self> {
         let runtime = kernel.runtime();
         let runtimes = (0..machines).map(|machine| runtime.machine(machine)).collect();
-        let relays = match machines {
-            1 => vec![Relay::bind(config, address, runtime)?],
-            _ => Relay::bind_all(config, address, runtimes)?,
-        };
+        let relays = Relay::bind_all(config, address, runtimes)?;
         let first = relays.first().context("a relay has a machine")?;
         let (handle, events) = (first.handle(), first.events());
         let machines = relays.into_iter().map(|relay| (Some(relay), Executor::default())).collect();
