@@ -8,8 +8,7 @@ use super::via::{Approach, Through};
 use super::{Carrier, h1};
 use crate::base::{Instant, Target};
 use crate::codec::http::{Answer, Ask, Malformed};
-use crate::config::ClientConfig;
-use crate::config::ViaScheme;
+use crate::config::{ClientConfig, Peer, ViaScheme};
 use crate::net::{Fault, Requests, SocketId};
 use crate::queue::DatagramQueue;
 
@@ -112,10 +111,14 @@ impl Uplink {
                 Ok(Box::new(Through::new(approach, proxy.clone(), outer, inner)) as Box<dyn Session>)
             });
         }
-        let begun = session.map(|session| match io.config.carrier() {
-            Carrier::H1 => Self::H1(h1::Uplink::new(io, socket, session)),
-            #[cfg(any(test, feature = "testing"))]
-            Carrier::Mux => Self::Mux(mux::Uplink::new(io, socket, session)),
+        let begun = session.map(|session| {
+            io.sockets.watch(socket, io.config.limits.liveness(Peer::Pausing));
+            io.sockets.pending(socket);
+            match io.config.carrier() {
+                Carrier::H1 => Self::H1(h1::Uplink::new(socket, session)),
+                #[cfg(any(test, feature = "testing"))]
+                Carrier::Mux => Self::Mux(mux::Uplink::new(socket, session)),
+            }
         });
         Some(begun.map_err(Fault::from))
     }

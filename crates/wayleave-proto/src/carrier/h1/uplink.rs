@@ -48,13 +48,7 @@ enum State {
 
 impl Uplink {
     /// A connection that stands at `socket`, and over which TLS begins.
-    pub(crate) fn new<R: Copy, E>(
-        io: &mut Io<'_, R, E>,
-        socket: SocketId,
-        session: Box<dyn Session>,
-    ) -> Self {
-        io.sockets.watch(socket, io.config.limits.liveness(Peer::Pausing));
-        io.sockets.pending(socket);
+    pub(crate) fn new(socket: SocketId, session: Box<dyn Session>) -> Self {
         Self {
             pipe: Pipe::new(Transport::new(socket, session), HeadLimits::default()),
             state: State::Handshake,

@@ -9,7 +9,6 @@ use crate::base::{Instant, Kind, Slots};
 use crate::carrier::tls::{Session, TlsError};
 use crate::carrier::uplink::{Io, Signal, Take, TunnelKey};
 use crate::codec::http::{Answer, Ask};
-use crate::config::Peer;
 use crate::net::{Fault, SocketId};
 use crate::queue::DatagramQueue;
 
@@ -42,13 +41,7 @@ enum State {
 
 impl Uplink {
     /// A connection that stands at `socket`, and over which TLS begins.
-    pub(crate) fn new<R: Copy, E>(
-        io: &mut Io<'_, R, E>,
-        socket: SocketId,
-        session: Box<dyn Session>,
-    ) -> Self {
-        io.sockets.watch(socket, io.config.limits.liveness(Peer::Pausing));
-        io.sockets.pending(socket);
+    pub(crate) fn new(socket: SocketId, session: Box<dyn Session>) -> Self {
         Self {
             wire: Wire::new(socket, session),
             state: State::Handshake,

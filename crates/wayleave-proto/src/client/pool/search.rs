@@ -396,6 +396,7 @@ impl Pool {
         self.drop_searches(io, |search| search.overtaken.is_some_and(|since| since + OVERTAKEN <= now));
     }
 
+    /// Gives up the searches of which that is true.
     pub(super) fn drop_searches(&mut self, io: &mut Io, is_it: impl Fn(&Search) -> bool) {
         let stuck: Vec<DialId> =
             self.searches.iter().filter(|(_, search)| is_it(search)).map(|(id, _)| id).collect();

@@ -24,8 +24,8 @@
 use core::time::Duration;
 
 use super::connection::{Connection, Stage, TunnelRef};
-use super::search::{Lead, Search};
-use super::{Beside, CarrierId, Decision, DialId, FlowId, Pool, ProxyFault, Want};
+use super::search::Lead;
+use super::{Beside, CarrierId, Decision, FlowId, Pool, ProxyFault, Want};
 use crate::base::Instant;
 use crate::client::io::{Io, Timer};
 use crate::config::{BackoffConfig, Canary, Mode};
@@ -137,12 +137,7 @@ impl Pool {
 
     fn drop_questions(&mut self, io: &mut Io, proxy: usize) {
         self.questions.remove(&proxy);
-        let asks = |search: &Search| search.lead == Lead::Question(proxy);
-        let questions: Vec<DialId> =
-            self.searches.iter().filter(|(_, search)| asks(search)).map(|(id, _)| id).collect();
-        for id in questions {
-            self.drop_search(io, id);
-        }
+        self.drop_searches(io, |search| search.lead == Lead::Question(proxy));
         self.stirred = true;
     }
 
