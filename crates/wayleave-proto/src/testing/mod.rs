@@ -11,6 +11,8 @@ mod world;
 
 pub use crate::carrier::mux::stranger as stranger_over_mux;
 #[cfg(test)]
+pub(crate) use crate::carrier::mux::suite::{On, carrier, is_over_mux, over_mux};
+#[cfg(test)]
 pub(crate) use cases::cases;
 pub use hello::client_hello;
 pub use keys::{relay_config, signing_key, token};

@@ -5,6 +5,8 @@
 
 mod downlink;
 mod frame;
+#[cfg(test)]
+pub(crate) mod suite;
 mod tunnel;
 mod uplink;
 mod wire;

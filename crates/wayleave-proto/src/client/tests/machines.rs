@@ -12,7 +12,7 @@ pub(super) fn balanced() -> World {
     let client = Client::new(config.build().unwrap(), &Seed::new([1; 32]), clock, Instant::ZERO);
     let relay = |number| {
         let mut config = relay_config().unwrap();
-        config.carrier = mux::carrier();
+        config.carrier = crate::testing::carrier();
         config.rules.leeway = Duration::ZERO;
         config.scope.on_expiry = Some(OnExpiry::CloseAfter(10 * SECOND));
         Relay::new(config.build().unwrap(), &Seed::new([number; 32]), clock, Instant::ZERO)

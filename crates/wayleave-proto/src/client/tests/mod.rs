@@ -42,7 +42,7 @@ fn config(mode: Mode, link: Link) -> ClientConfig {
     let mut config = ClientConfig::new(proxies, credential, Arc::new(PlainConnector));
     config.route.mode = mode;
     config.network = Network::up(link);
-    config.carrier = mux::carrier();
+    config.carrier = crate::testing::carrier();
     config
 }
 
@@ -57,7 +57,7 @@ fn world_with(config: ClientConfig, change: impl Fn(&mut RelayConfig)) -> World 
     let client = Client::new(config.build().unwrap(), &Seed::new([1; 32]), clock, Instant::ZERO);
     let relay = |number: usize| {
         let mut config = relay_config().unwrap();
-        config.carrier = mux::carrier();
+        config.carrier = crate::testing::carrier();
         change(&mut config);
         let seed = Seed::new([u8::try_from(number).unwrap(); 32]);
         Relay::new(config.build().unwrap(), &seed, clock, Instant::ZERO)

@@ -1,47 +1,7 @@
 //! The same behaviour over a carrier with many tunnels on one connection, and what only such a carrier can show.
 
-use core::cell::Cell;
-
 use super::*;
-use crate::carrier::Carrier;
-
-thread_local! {
-    static OVER_MUX: Cell<bool> = const { Cell::new(false) };
-}
-
-/// What worlds of this thread speak.
-pub(super) fn carrier() -> Carrier {
-    if OVER_MUX.get() { Carrier::Mux } else { Carrier::H1 }
-}
-
-/// Sets it until it is dropped.
-struct On;
-
-impl On {
-    fn new() -> Self {
-        OVER_MUX.set(true);
-        Self
-    }
-}
-
-impl Drop for On {
-    fn drop(&mut self) {
-        OVER_MUX.set(false);
-    }
-}
-
-/// Runs tests that were written for HTTP/1.1 over the other carrier too.
-macro_rules! over_mux {
-    ($($module:ident: $($test:ident),* $(,)?;)*) => {
-        $(mod $module {
-            $(#[test]
-            fn $test() {
-                let _on = super::On::new();
-                super::super::$module::$test();
-            })*
-        })*
-    };
-}
+use crate::testing::{On, over_mux};
 
 over_mux! {
     associations:

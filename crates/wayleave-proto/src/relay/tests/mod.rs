@@ -76,7 +76,7 @@ impl Rig {
 
     fn with(change: impl FnOnce(&mut RelayConfig)) -> Self {
         let mut config = relay_config().unwrap();
-        config.carrier = mux::carrier();
+        config.carrier = crate::testing::carrier();
         change(&mut config);
         Self::several(1, config).remove(0)
     }
@@ -196,7 +196,7 @@ impl Rig {
         self.accepted.push(socket);
         let host: Host = "relay.example".parse().unwrap();
         let mut session = PlainConnector.connect(&host).unwrap();
-        if mux::is_on() {
+        if crate::testing::is_over_mux() {
             session = Box::new(mux::Caller::new(1, Some(session)));
         }
         Some(Peer { socket, session, got: Vec::new() })
@@ -241,7 +241,10 @@ impl Rig {
             peer.got.extend(plain);
         }
         // A client on the carrier of the tests ends a connection that carries nothing any more.
-        if mux::is_on() && peer.session.is_finished() && !self.closed.contains_key(&peer.socket) {
+        if crate::testing::is_over_mux()
+            && peer.session.is_finished()
+            && !self.closed.contains_key(&peer.socket)
+        {
             self.fin(peer.socket);
         }
     }
@@ -251,7 +254,7 @@ impl Rig {
         peer.session.send_end();
         self.flush(peer);
         // A connection that carries other tunnels too does not end with this one.
-        if !mux::is_on() {
+        if !crate::testing::is_over_mux() {
             self.fin(peer.socket);
         }
         self.hear(peer);
@@ -319,7 +322,7 @@ impl Rig {
         self.hear(peer);
         let answer = Answer::of(&peer.take());
         assert!(
-            mux::is_on() || self.finished.contains(&peer.socket),
+            crate::testing::is_over_mux() || self.finished.contains(&peer.socket),
             "{answer:?} did not end the connection"
         );
         assert!(peer.session.is_finished(), "no close_notify behind {answer:?}");
@@ -355,7 +358,9 @@ impl Rig {
     /// Everything is over: nothing may be left of it.
     fn assert_clean(&mut self) {
         // What carries many tunnels waits for its client to end it.
-        for socket in core::mem::take(&mut self.accepted).into_iter().filter(|_| mux::is_on()) {
+        for socket in
+            core::mem::take(&mut self.accepted).into_iter().filter(|_| crate::testing::is_over_mux())
+        {
             self.fin(socket);
         }
         let Stats { connections, tunnels, held, .. } = self.relay.stats();

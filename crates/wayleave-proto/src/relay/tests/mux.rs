@@ -1,16 +1,15 @@
 //! The same behaviour over a carrier with many tunnels on one connection: nothing outside of `carrier` may know which it is.
 
-use core::cell::Cell;
 use core::ops::Range;
 
 use super::*;
 use crate::base::Kind;
-use crate::carrier::Carrier;
 use crate::carrier::mux::{ABORT, ANSWER, ASK, CREDIT, DATA, END, Frame, LEAVING, RESET, WINDOW, asking};
 use crate::carrier::tls::TlsError;
 use crate::codec::capsule::{CapsuleDecoder, datagram_header};
 use crate::codec::h1::{HeadLimits, parse_ask};
 use crate::queue::ByteQueue;
+use crate::testing::over_mux;
 
 /// A client that has one tunnel of a connection. It is asked in the words of HTTP/1.1 and answers in them, so that whoever
 /// plays a client need not know what is underneath.
@@ -265,49 +264,6 @@ impl Session for Caller {
     fn held(&self) -> usize {
         self.got.len() + self.pending.len()
     }
-}
-
-thread_local! {
-    static OVER_MUX: Cell<bool> = const { Cell::new(false) };
-}
-
-/// What rigs of this thread speak.
-pub(super) fn carrier() -> Carrier {
-    if is_on() { Carrier::Mux } else { Carrier::H1 }
-}
-
-/// Whether that is the carrier of the tests.
-pub(super) fn is_on() -> bool {
-    OVER_MUX.get()
-}
-
-/// Sets it until it is dropped.
-struct On;
-
-impl On {
-    fn new() -> Self {
-        OVER_MUX.set(true);
-        Self
-    }
-}
-
-impl Drop for On {
-    fn drop(&mut self) {
-        OVER_MUX.set(false);
-    }
-}
-
-/// Runs tests that were written for HTTP/1.1 over the other carrier too.
-macro_rules! over_mux {
-    ($($module:ident: $($test:ident),* $(,)?;)*) => {
-        $(mod $module {
-            $(#[test]
-            fn $test() {
-                let _on = super::On::new();
-                super::super::$module::$test();
-            })*
-        })*
-    };
 }
 
 over_mux! {
